@@ -1,0 +1,193 @@
+/**
+ * A host's settings, under their sysctl names and with Linux's defaults. Code reads the fields; programs and tests use
+ * `get` and `set` with the name and the text that sysctl(8) takes.
+ */
+export class Settings {
+  hostname = 'host';
+  // net.core
+  rmemDefault = 212992;
+  rmemMax = 4194304;
+  wmemDefault = 212992;
+  wmemMax = 4194304;
+  somaxconn = 4096;
+  // net.ipv4, IP
+  ipDefaultTtl = 64;
+  ipForward = 0;
+  ipLocalPortRangeLow = 32768;
+  ipLocalPortRangeHigh = 60999;
+  ipUnprivilegedPortStart = 1024;
+  ipNonlocalBind = 0;
+  ipNoPmtuDisc = 0;
+  ipMinPmtu = 552;
+  ipMtuExpires = 600;
+  ipfragHighThresh = 4194304;
+  ipfragTime = 30;
+  ipfragMaxDist = 64;
+  icmpEchoIgnoreAll = 0;
+  icmpEchoIgnoreBroadcasts = 1;
+  icmpRatelimit = 1000;
+  icmpRatemask = 6168;
+  icmpMsgsPerSec = 1000;
+  icmpMsgsBurst = 50;
+  neighGcStaleTime = 60;
+  neighBaseReachableTimeMs = 30000;
+  neighRetransTimeMs = 1000;
+  neighDelayFirstProbeTime = 5;
+  neighMcastSolicit = 3;
+  neighUcastSolicit = 3;
+  neighUnresQlenBytes = 212992;
+  neighGcThresh3 = 1024;
+  // net.ipv6
+  ipv6HopLimit = 64;
+  ipv6Bindv6only = 0;
+  ipv6Forwarding = 0;
+  ipv6DadTransmits = 1;
+  ipv6AcceptDad = 1;
+  ip6fragHighThresh = 4194304;
+  ip6fragTime = 60;
+  icmp6Ratelimit = 1000;
+  // net.ipv4.tcp_*
+  tcpRmemMin = 4096;
+  tcpRmemDefault = 131072;
+  tcpRmemMax = 33554432;
+  tcpWmemMin = 4096;
+  tcpWmemDefault = 16384;
+  tcpWmemMax = 4194304;
+  tcpMemLow = 287901;
+  tcpMemPressure = 383869;
+  tcpMemHigh = 575802;
+  tcpTimestamps = 1;
+  tcpSack = 1;
+  tcpDsack = 1;
+  tcpWindowScaling = 1;
+  tcpEcn = 2;
+  tcpCongestionControl = 'cubic';
+  tcpSynRetries = 6;
+  tcpSynackRetries = 5;
+  tcpSynLinearTimeouts = 4;
+  tcpRetries1 = 3;
+  tcpRetries2 = 15;
+  tcpOrphanRetries = 0;
+  tcpFinTimeout = 60;
+  tcpKeepaliveTime = 7200;
+  tcpKeepaliveProbes = 9;
+  tcpKeepaliveIntvl = 75;
+  tcpMaxSynBacklog = 2048;
+  tcpSyncookies = 1;
+  tcpAbortOnOverflow = 0;
+  tcpMaxTwBuckets = 131072;
+  tcpTwReuse = 2;
+  tcpRfc1337 = 0;
+  tcpStdurg = 0;
+  tcpInvalidRatelimit = 500;
+  tcpChallengeAckLimit = 2147483647;
+  tcpSlowStartAfterIdle = 1;
+  tcpNoMetricsSave = 0;
+  tcpModerateRcvbuf = 1;
+  tcpAdvWinScale = 1;
+  tcpReordering = 3;
+  tcpMaxReordering = 300;
+  tcpEarlyRetrans = 3;
+  tcpRecovery = 1;
+  tcpFrto = 2;
+  tcpLimitOutputBytes = 4194304;
+  tcpMinTsoSegs = 2;
+  tcpTsoWinDivisor = 3;
+  tcpAutocorking = 1;
+  tcpNotsentLowat = 4294967295;
+  tcpBaseMss = 1024;
+  tcpMinSndMss = 48;
+  tcpMtuProbing = 0;
+  tcpRtoMinUs = 200000;
+  tcpRtoMaxMs = 120000;
+  tcpMaxOrphans = 131072;
+  // net.ipv4.udp_*
+  udpRmemMin = 4096;
+  udpWmemMin = 4096;
+
+  /** The value as sysctl prints it, or null when there is no such name. */
+  get(name: string): string | null {
+    const fields = SYSCTL[name];
+    return fields === undefined ? null : fields.map((field) => String(this[field])).join('\t');
+  }
+
+  /** Sets a value from text (numbers separated by blanks); false when the name or the text is wrong. */
+  set(name: string, text: string | number): boolean {
+    const fields = SYSCTL[name];
+    if (fields === undefined) return false;
+    const words = String(text).trim().split(/\s+/);
+    if (words.length !== fields.length) return false;
+    if (words.some((word, i) => typeof this[fields[i] as Field] === 'number' && !/^-?\d+$/.test(word))) return false;
+    const target = this as unknown as Record<string, string | number>;
+    words.forEach((word, i) => {
+      const field = fields[i] as Field;
+      target[field] = typeof this[field] === 'number' ? Number(word) : word;
+    });
+    return true;
+  }
+
+  names(): string[] {
+    return Object.keys(SYSCTL).sort();
+  }
+}
+
+type Field = { [K in keyof Settings]: Settings[K] extends number | string ? K : never }[keyof Settings];
+
+const SYSCTL: Readonly<Record<string, readonly Field[]>> = {
+  'kernel.hostname': ['hostname'],
+  'net.core.rmem_default': ['rmemDefault'], 'net.core.rmem_max': ['rmemMax'],
+  'net.core.wmem_default': ['wmemDefault'], 'net.core.wmem_max': ['wmemMax'], 'net.core.somaxconn': ['somaxconn'],
+  'net.ipv4.ip_default_ttl': ['ipDefaultTtl'], 'net.ipv4.ip_forward': ['ipForward'],
+  'net.ipv4.ip_local_port_range': ['ipLocalPortRangeLow', 'ipLocalPortRangeHigh'],
+  'net.ipv4.ip_unprivileged_port_start': ['ipUnprivilegedPortStart'],
+  'net.ipv4.ip_nonlocal_bind': ['ipNonlocalBind'], 'net.ipv4.ip_no_pmtu_disc': ['ipNoPmtuDisc'],
+  'net.ipv4.route.min_pmtu': ['ipMinPmtu'], 'net.ipv4.route.mtu_expires': ['ipMtuExpires'],
+  'net.ipv4.ipfrag_high_thresh': ['ipfragHighThresh'], 'net.ipv4.ipfrag_time': ['ipfragTime'],
+  'net.ipv4.ipfrag_max_dist': ['ipfragMaxDist'],
+  'net.ipv4.icmp_echo_ignore_all': ['icmpEchoIgnoreAll'],
+  'net.ipv4.icmp_echo_ignore_broadcasts': ['icmpEchoIgnoreBroadcasts'],
+  'net.ipv4.icmp_ratelimit': ['icmpRatelimit'], 'net.ipv4.icmp_ratemask': ['icmpRatemask'],
+  'net.ipv4.icmp_msgs_per_sec': ['icmpMsgsPerSec'], 'net.ipv4.icmp_msgs_burst': ['icmpMsgsBurst'],
+  'net.ipv4.neigh.default.gc_stale_time': ['neighGcStaleTime'],
+  'net.ipv4.neigh.default.base_reachable_time_ms': ['neighBaseReachableTimeMs'],
+  'net.ipv4.neigh.default.retrans_time_ms': ['neighRetransTimeMs'],
+  'net.ipv4.neigh.default.delay_first_probe_time': ['neighDelayFirstProbeTime'],
+  'net.ipv4.neigh.default.mcast_solicit': ['neighMcastSolicit'],
+  'net.ipv4.neigh.default.ucast_solicit': ['neighUcastSolicit'],
+  'net.ipv4.neigh.default.unres_qlen_bytes': ['neighUnresQlenBytes'],
+  'net.ipv4.neigh.default.gc_thresh3': ['neighGcThresh3'],
+  'net.ipv6.conf.all.hop_limit': ['ipv6HopLimit'], 'net.ipv6.bindv6only': ['ipv6Bindv6only'],
+  'net.ipv6.conf.all.forwarding': ['ipv6Forwarding'], 'net.ipv6.conf.all.dad_transmits': ['ipv6DadTransmits'],
+  'net.ipv6.conf.all.accept_dad': ['ipv6AcceptDad'],
+  'net.ipv6.ip6frag_high_thresh': ['ip6fragHighThresh'], 'net.ipv6.ip6frag_time': ['ip6fragTime'],
+  'net.ipv6.icmp.ratelimit': ['icmp6Ratelimit'],
+  'net.ipv4.tcp_rmem': ['tcpRmemMin', 'tcpRmemDefault', 'tcpRmemMax'],
+  'net.ipv4.tcp_wmem': ['tcpWmemMin', 'tcpWmemDefault', 'tcpWmemMax'],
+  'net.ipv4.tcp_mem': ['tcpMemLow', 'tcpMemPressure', 'tcpMemHigh'],
+  'net.ipv4.tcp_timestamps': ['tcpTimestamps'], 'net.ipv4.tcp_sack': ['tcpSack'], 'net.ipv4.tcp_dsack': ['tcpDsack'],
+  'net.ipv4.tcp_window_scaling': ['tcpWindowScaling'], 'net.ipv4.tcp_ecn': ['tcpEcn'],
+  'net.ipv4.tcp_congestion_control': ['tcpCongestionControl'],
+  'net.ipv4.tcp_syn_retries': ['tcpSynRetries'], 'net.ipv4.tcp_synack_retries': ['tcpSynackRetries'],
+  'net.ipv4.tcp_syn_linear_timeouts': ['tcpSynLinearTimeouts'],
+  'net.ipv4.tcp_retries1': ['tcpRetries1'], 'net.ipv4.tcp_retries2': ['tcpRetries2'],
+  'net.ipv4.tcp_orphan_retries': ['tcpOrphanRetries'], 'net.ipv4.tcp_fin_timeout': ['tcpFinTimeout'],
+  'net.ipv4.tcp_keepalive_time': ['tcpKeepaliveTime'], 'net.ipv4.tcp_keepalive_probes': ['tcpKeepaliveProbes'],
+  'net.ipv4.tcp_keepalive_intvl': ['tcpKeepaliveIntvl'], 'net.ipv4.tcp_max_syn_backlog': ['tcpMaxSynBacklog'],
+  'net.ipv4.tcp_syncookies': ['tcpSyncookies'], 'net.ipv4.tcp_abort_on_overflow': ['tcpAbortOnOverflow'],
+  'net.ipv4.tcp_max_tw_buckets': ['tcpMaxTwBuckets'], 'net.ipv4.tcp_tw_reuse': ['tcpTwReuse'],
+  'net.ipv4.tcp_rfc1337': ['tcpRfc1337'], 'net.ipv4.tcp_stdurg': ['tcpStdurg'],
+  'net.ipv4.tcp_invalid_ratelimit': ['tcpInvalidRatelimit'],
+  'net.ipv4.tcp_challenge_ack_limit': ['tcpChallengeAckLimit'],
+  'net.ipv4.tcp_slow_start_after_idle': ['tcpSlowStartAfterIdle'],
+  'net.ipv4.tcp_no_metrics_save': ['tcpNoMetricsSave'], 'net.ipv4.tcp_moderate_rcvbuf': ['tcpModerateRcvbuf'],
+  'net.ipv4.tcp_adv_win_scale': ['tcpAdvWinScale'], 'net.ipv4.tcp_reordering': ['tcpReordering'],
+  'net.ipv4.tcp_max_reordering': ['tcpMaxReordering'], 'net.ipv4.tcp_early_retrans': ['tcpEarlyRetrans'],
+  'net.ipv4.tcp_recovery': ['tcpRecovery'], 'net.ipv4.tcp_frto': ['tcpFrto'],
+  'net.ipv4.tcp_limit_output_bytes': ['tcpLimitOutputBytes'], 'net.ipv4.tcp_min_tso_segs': ['tcpMinTsoSegs'],
+  'net.ipv4.tcp_tso_win_divisor': ['tcpTsoWinDivisor'], 'net.ipv4.tcp_autocorking': ['tcpAutocorking'],
+  'net.ipv4.tcp_notsent_lowat': ['tcpNotsentLowat'], 'net.ipv4.tcp_base_mss': ['tcpBaseMss'],
+  'net.ipv4.tcp_min_snd_mss': ['tcpMinSndMss'], 'net.ipv4.tcp_mtu_probing': ['tcpMtuProbing'],
+  'net.ipv4.tcp_rto_min_us': ['tcpRtoMinUs'], 'net.ipv4.tcp_rto_max_ms': ['tcpRtoMaxMs'],
+  'net.ipv4.tcp_max_orphans': ['tcpMaxOrphans'],
+  'net.ipv4.udp_rmem_min': ['udpRmemMin'], 'net.ipv4.udp_wmem_min': ['udpWmemMin'],
+};

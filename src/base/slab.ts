@@ -1,0 +1,175 @@
+/**
+ * Payload memory: chunks of fixed size cut from slabs, and ranges that refer to them.
+ *
+ * Everything that holds payload (a send buffer, a packet on a slow wire, a receive buffer) holds *ranges*; each range
+ * owns one reference to its chunk, and a chunk returns to the free list when the last one lets go. Chunks and range
+ * nodes are process-wide, so nothing is allocated per packet once the pools are warm.
+ *
+ *   slab (1 MiB)   | chunk 64 KiB | chunk | chunk | ...
+ *   range          { chunk, offset, length, next }
+ */
+
+export const CHUNK_SIZE = 65536;
+const CHUNKS_PER_SLAB = 16;
+
+/** A fixed-size buffer that never moves. `bytes` is its whole memory. */
+export class Chunk {
+  readonly bytes: Uint8Array;
+  /** Number of ranges (and writers) that hold this chunk. */
+  refs = 0;
+  next: Chunk | null = null;
+
+  constructor(buffer: ArrayBuffer, at: number) {
+    this.bytes = new Uint8Array(buffer, at, CHUNK_SIZE);
+  }
+}
+
+/** A stretch of payload inside one chunk. Owns one reference to it. */
+export class Range {
+  chunk: Chunk | null = null;
+  offset = 0;
+  length = 0;
+  next: Range | null = null;
+}
+
+/** Counts for leak tests and `/proc`-like output. */
+export class SlabStatistics {
+  /** Chunks that somebody holds. */
+  chunksInUse = 0;
+  /** Chunks that exist. */
+  chunks = 0;
+  /** Range nodes that somebody holds. */
+  rangesInUse = 0;
+}
+
+export const slabStatistics = new SlabStatistics();
+let freeChunks: Chunk | null = null;
+let freeRanges: Range | null = null;
+
+/** Takes a chunk with one reference, which belongs to the caller. */
+export function takeChunk(): Chunk {
+  if (freeChunks === null) {
+    const slab = new ArrayBuffer(CHUNK_SIZE * CHUNKS_PER_SLAB);
+    for (let i = CHUNKS_PER_SLAB - 1; i >= 0; i--) {
+      const chunk = new Chunk(slab, i * CHUNK_SIZE);
+      chunk.next = freeChunks;
+      freeChunks = chunk;
+    }
+    slabStatistics.chunks += CHUNKS_PER_SLAB;
+  }
+  const chunk = freeChunks as Chunk;
+  freeChunks = chunk.next;
+  chunk.next = null;
+  chunk.refs = 1;
+  slabStatistics.chunksInUse++;
+  return chunk;
+}
+
+/** Gives one reference back. */
+export function releaseChunk(chunk: Chunk): void {
+  if (--chunk.refs > 0) return;
+  if (chunk.refs < 0) throw new Error('chunk released more often than it was taken');
+  slabStatistics.chunksInUse--;
+  chunk.next = freeChunks;
+  freeChunks = chunk;
+}
+
+/** A range of `length` bytes at `offset`; takes a reference to the chunk. */
+export function takeRange(chunk: Chunk, offset: number, length: number): Range {
+  let range = freeRanges;
+  if (range === null) range = new Range();
+  else freeRanges = range.next;
+  chunk.refs++;
+  range.chunk = chunk;
+  range.offset = offset;
+  range.length = length;
+  range.next = null;
+  slabStatistics.rangesInUse++;
+  return range;
+}
+
+/** Frees one range node and its reference. */
+export function releaseRange(range: Range): void {
+  releaseChunk(range.chunk as Chunk);
+  range.chunk = null;
+  range.next = freeRanges;
+  freeRanges = range;
+  slabStatistics.rangesInUse--;
+}
+
+/** Frees a whole list of ranges. */
+export function releaseRanges(first: Range | null): void {
+  let range = first;
+  while (range !== null) {
+    const next = range.next;
+    releaseRange(range);
+    range = next;
+  }
+}
+
+/**
+ * Copies `length` bytes. V8 has no copy between arrays without making a view: a whole source array is set at once, up
+ * to 64 bytes go by a loop (below the 100 ns of a `subarray`), the rest through a view (measured on Node 20; look again
+ * when engines offer a ranged `set`).
+ */
+export function copyBytes(from: Uint8Array, fromAt: number, to: Uint8Array, toAt: number, length: number): void {
+  if (length <= 64) {
+    let i = fromAt;
+    let j = toAt;
+    const end = fromAt + length;
+    const end8 = end - 7;
+    while (i < end8) {
+      to[j] = from[i];
+      to[j + 1] = from[i + 1];
+      to[j + 2] = from[i + 2];
+      to[j + 3] = from[i + 3];
+      to[j + 4] = from[i + 4];
+      to[j + 5] = from[i + 5];
+      to[j + 6] = from[i + 6];
+      to[j + 7] = from[i + 7];
+      i += 8;
+      j += 8;
+    }
+    while (i < end) to[j++] = from[i++];
+    return;
+  }
+  if (fromAt === 0 && length === from.length) to.set(from, toAt);
+  else to.set(from.subarray(fromAt, fromAt + length), toAt);
+}
+
+/**
+ * The chunk that new payload is written into. One per host: all its sockets append to the same chunk, so an idle
+ * socket owns no memory.
+ */
+export class ChunkWriter {
+  chunk: Chunk | null = null;
+  used = 0;
+
+  /**
+   * Makes room for at least one byte and returns how many bytes fit at `used`. A request for a whole chunk or more
+   * starts a fresh one when the current is more than half full, so that large writes stay in one piece.
+   */
+  reserve(wanted: number): number {
+    if (this.chunk !== null) {
+      const room = CHUNK_SIZE - this.used;
+      if (room > 0 && (wanted <= room || room >= CHUNK_SIZE / 2)) return room;
+      if (room > 0 && wanted < CHUNK_SIZE / 2) return room;
+      releaseChunk(this.chunk);
+    }
+    this.chunk = takeChunk();
+    this.used = 0;
+    return CHUNK_SIZE;
+  }
+
+  /** Drops the current chunk when nobody else refers to it or the host goes away. */
+  release(): void {
+    if (this.chunk !== null) releaseChunk(this.chunk);
+    this.chunk = null;
+    this.used = 0;
+  }
+
+  /** Starts over in the same chunk when every range in it is gone: keeps a quiet ping-pong in the cache. */
+  rewind(): void {
+    if (this.chunk !== null && this.chunk.refs === 1) this.used = 0;
+  }
+}

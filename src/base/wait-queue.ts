@@ -1,0 +1,69 @@
+/**
+ * Who waits for what: plain callbacks with an event mask, first in first out.
+ *
+ * A wake only marks a waiter's operation runnable (`Loop.ready`); nothing of the waiter runs inside the waker's call.
+ */
+
+/** poll(2)'s event bits, as on Linux. */
+export const Poll = {
+  IN: 0x001, PRI: 0x002, OUT: 0x004, ERR: 0x008, HUP: 0x010, NVAL: 0x020, RDNORM: 0x040, RDBAND: 0x080,
+  WRNORM: 0x100, WRBAND: 0x200, RDHUP: 0x2000,
+} as const;
+
+/** One entry in a wait queue. */
+export abstract class Waiter {
+  /** Events (`Poll`) this waiter is woken for. */
+  events = 0;
+  /** An exclusive waiter uses up the wake: of several, only the first is woken (accept, one reader). */
+  exclusive = false;
+  queue: WaitQueue | null = null;
+  previousWaiter: Waiter | null = null;
+  nextWaiter: Waiter | null = null;
+
+  /** Something of `events` happened. Must only mark work as runnable. */
+  abstract wake(events: number): void;
+}
+
+export class WaitQueue {
+  private first: Waiter | null = null;
+  private last: Waiter | null = null;
+
+  get empty(): boolean {
+    return this.first === null;
+  }
+
+  add(waiter: Waiter): void {
+    if (waiter.queue !== null) throw new Error('waiter is queued already');
+    waiter.queue = this;
+    waiter.previousWaiter = this.last;
+    waiter.nextWaiter = null;
+    if (this.last === null) this.first = waiter;
+    else this.last.nextWaiter = waiter;
+    this.last = waiter;
+  }
+
+  remove(waiter: Waiter): void {
+    if (waiter.queue !== this) return;
+    waiter.queue = null;
+    if (waiter.previousWaiter === null) this.first = waiter.nextWaiter;
+    else waiter.previousWaiter.nextWaiter = waiter.nextWaiter;
+    if (waiter.nextWaiter === null) this.last = waiter.previousWaiter;
+    else waiter.nextWaiter.previousWaiter = waiter.previousWaiter;
+    waiter.previousWaiter = null;
+    waiter.nextWaiter = null;
+  }
+
+  /** Wakes every waiter that asked for one of `events`, up to and including the first exclusive one. */
+  wake(events: number): void {
+    let waiter = this.first;
+    while (waiter !== null) {
+      const next = waiter.nextWaiter;
+      if ((waiter.events & events) !== 0) {
+        const exclusive = waiter.exclusive;
+        waiter.wake(events);
+        if (exclusive) return;
+      }
+      waiter = next;
+    }
+  }
+}

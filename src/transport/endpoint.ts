@@ -1,0 +1,118 @@
+/**
+ * The contract between sockets and transports: operations go down, upcalls come up.
+ *
+ * Operations return a count >= 0 or a negative errno; they never block (-EAGAIN means "would block"). Upcalls say what
+ * happened and only mark waiters; nothing of the socket's user runs inside them.
+ */
+import type { IpAddress } from '../base/inet-address.ts';
+import type { Device } from '../link/device.ts';
+
+/** What an endpoint tells the socket above it. Implemented by one class, in socket/. */
+export interface EndpointUpcalls {
+  /** The connection is established (connect finished). */
+  connected(): void;
+  /** Data, a datagram or an end of file can be read. */
+  readable(): void;
+  /** Room to write. */
+  writable(): void;
+  /** A connection waits in the accept queue. */
+  acceptable(): void;
+  /** The peer sent its FIN. */
+  peerClosed(): void;
+  /** Urgent data arrived or moved (POLLPRI, SIGURG). */
+  urgent(): void;
+  /** The endpoint failed; the errno waits in `takeError`. */
+  failed(errno: number): void;
+}
+
+/** A receive call's second result: flags for msg_flags, and where a datagram came from. One per caller, re-filled. */
+export class ReceiveResult {
+  /** MSG_ flags to report (MSG_TRUNC, MSG_OOB ...). */
+  flags = 0;
+  /** Whole length of the datagram, which may be more than was copied. */
+  datagramLen = 0;
+  address: IpAddress | null = null;
+  port = 0;
+  /** Scope (interface index) of a link-local IPv6 source. */
+  scopeId = 0;
+  /** Interface the datagram came in on, its destination and TTL/TOS (control data of a later step). */
+  interfaceIndex = 0;
+  destination: IpAddress | null = null;
+  ttl = 0;
+  tos = 0;
+}
+
+/** MSG_ flags of <sys/socket.h>, as on Linux. */
+export const Msg = {
+  OOB: 0x1, PEEK: 0x2, DONTROUTE: 0x4, CTRUNC: 0x8, TRUNC: 0x20, DONTWAIT: 0x40, EOR: 0x80, WAITALL: 0x100,
+  CONFIRM: 0x800, ERRQUEUE: 0x2000, NOSIGNAL: 0x4000, MORE: 0x8000, FASTOPEN: 0x20000000,
+  CMSG_CLOEXEC: 0x40000000,
+} as const;
+
+/** shutdown(2)'s second argument. */
+export const Shut = { RD: 0, WR: 1, RDWR: 2 } as const;
+
+/** Options of every endpoint that the socket layer sets (SOL_SOCKET, IPPROTO_IP, IPPROTO_IPV6). */
+export class EndpointOptions {
+  reuseAddress = false;
+  reusePort = false;
+  keepAlive = false;
+  broadcast = false;
+  oobInline = false;
+  dontRoute = false;
+  noCheck = false;
+  /** SO_LINGER: seconds, -1 when off. */
+  lingerSeconds = -1;
+  /** SO_SNDBUF/SO_RCVBUF as the kernel keeps them (doubled), and whether the user locked them. */
+  sendBufferBytes = 0;
+  receiveBufferBytes = 0;
+  sendBufferLocked = false;
+  receiveBufferLocked = false;
+  receiveLowWater = 1;
+  v6Only = false;
+  boundDevice: Device | null = null;
+  /** IP_TTL / IPV6_UNICAST_HOPS; -1 for the host's default. */
+  ttl = -1;
+  multicastTtl = 1;
+  multicastLoop = true;
+  multicastDevice: Device | null = null;
+  tos = 0;
+  trafficClass = 0;
+  priority = 0;
+  mark = 0;
+  /** IP_MTU_DISCOVER: 0 DONT, 1 WANT, 2 DO, 3 PROBE. */
+  mtuDiscover = 1;
+  freeBind = false;
+  /** IP_RECVERR / IPV6_RECVERR: ICMP errors become hard errors and go to the error queue. */
+  receiveErrors = false;
+}
+
+/** Operations that stream and datagram endpoints share. `isV4` is the socket's family, AF_INET. */
+export interface Endpoint {
+  readonly isV4: boolean;
+  readonly options: EndpointOptions;
+  upcalls: EndpointUpcalls | null;
+  localAddress: IpAddress;
+  localPort: number;
+  /** Null while not connected. */
+  remoteAddress: IpAddress | null;
+  remotePort: number;
+  scopeId: number;
+
+  /** bind(2): -EADDRINUSE, -EADDRNOTAVAIL, -EINVAL (bound already). Port 0 picks one (RFC 6056). */
+  bind(address: IpAddress, port: number, scopeId: number): number;
+  /** connect(2): 0 (datagram), -EINPROGRESS, -EISCONN, -EALREADY, -ENETUNREACH, -EADDRNOTAVAIL ... */
+  connect(address: IpAddress, port: number, scopeId: number): number;
+  /** send(2): copies what fits; -EAGAIN when nothing does. */
+  send(from: Uint8Array, at: number, length: number, flags: number): number;
+  /** recv(2): 0 at the end of the stream. */
+  receive(to: Uint8Array, at: number, length: number, flags: number, result: ReceiveResult): number;
+  /** shutdown(2) with `Shut`. */
+  shutdown(how: number): number;
+  /** The last descriptor is gone (no linger wait here: the socket layer waits). */
+  close(): void;
+  /** poll(2)'s bits (`Poll`) that hold now. */
+  readiness(): number;
+  /** SO_ERROR: the pending error (positive errno) and clears it; 0 when none. */
+  takeError(): number;
+}
