@@ -27,17 +27,20 @@ export abstract class EventSource {
   abstract run(): void;
 }
 
-/** Work that a wake made runnable: an operation's next attempt. */
-export abstract class Runnable {
-  nextReady: Runnable | null = null;
-  isReady = false;
-  abstract attempt(): void;
-}
-
 /** A result on its way to user code. */
 export abstract class Completion {
   nextCompletion: Completion | null = null;
   abstract deliver(): void;
+}
+
+/**
+ * Work that a wake made runnable: an operation's next attempt. What is attempted ends in a delivery, so one object goes
+ * through both lists.
+ */
+export abstract class Runnable extends Completion {
+  nextReady: Runnable | null = null;
+  isReady = false;
+  abstract attempt(): void;
 }
 
 /** Length of a slice, in microseconds (DESIGN: 0.2 to 0.5 ms). */

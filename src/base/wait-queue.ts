@@ -3,6 +3,7 @@
  *
  * A wake only marks a waiter's operation runnable (`Loop.ready`); nothing of the waiter runs inside the waker's call.
  */
+import { Runnable } from './loop.ts';
 
 /** poll(2)'s event bits, as on Linux. */
 export const Poll = {
@@ -11,7 +12,7 @@ export const Poll = {
 } as const;
 
 /** One entry in a wait queue. */
-export abstract class Waiter {
+export abstract class Waiter extends Runnable {
   /** Events (`Poll`) this waiter is woken for. */
   events = 0;
   /** An exclusive waiter uses up the wake: of several, only the first is woken (accept, one reader). */

@@ -1,0 +1,25 @@
+/**
+ * What every room of one host is handed: its loop, timers, settings, counters, random source and payload writer.
+ */
+import { Counters } from './counters.ts';
+import { HostTimers } from './host-timers.ts';
+import type { Loop } from './loop.ts';
+import type { RandomSource } from './random.ts';
+import { Settings } from './settings.ts';
+import { ChunkWriter } from './slab.ts';
+
+export class HostContext {
+  readonly loop: Loop;
+  readonly timers: HostTimers;
+  readonly settings: Settings = new Settings();
+  readonly counters: Counters = new Counters();
+  readonly random: RandomSource;
+  /** All sockets of the host append payload through this one writer. */
+  readonly writer: ChunkWriter = new ChunkWriter();
+
+  constructor(loop: Loop, random: RandomSource) {
+    this.loop = loop;
+    this.random = random;
+    this.timers = new HostTimers(loop);
+  }
+}

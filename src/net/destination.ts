@@ -1,0 +1,42 @@
+/**
+ * The result of a route lookup, kept by whoever sends (Linux's dst_entry): device, next hop, source and path MTU.
+ *
+ * Endpoints keep one and check `generation` against the network's before use; addresses, routes and devices that change
+ * raise the generation. A path MTU that is learnt changes `mtuBytes` in place.
+ */
+import type { IpAddress } from '../base/inet-address.ts';
+import type { Device } from '../link/device.ts';
+import type { Neighbour } from './neighbour.ts';
+
+export const DestinationKind = { Unicast: 0, Local: 1, Broadcast: 2, Multicast: 3 } as const;
+export type DestinationKind = (typeof DestinationKind)[keyof typeof DestinationKind];
+
+export class Destination {
+  readonly kind: DestinationKind;
+  readonly isV4: boolean;
+  readonly device: Device;
+  readonly to: IpAddress;
+  /** The router's address, or `to` itself when it is on the link. */
+  readonly nextHop: IpAddress;
+  /** Preferred source address. */
+  readonly source: IpAddress;
+  /** Path MTU in bytes, IP header included. */
+  mtuBytes: number;
+  readonly generation: number;
+  /** Link-layer next hop; null on loopback. */
+  neighbour: Neighbour | null = null;
+
+  constructor(
+    kind: DestinationKind, isV4: boolean, device: Device, to: IpAddress, nextHop: IpAddress, source: IpAddress,
+    mtuBytes: number, generation: number,
+  ) {
+    this.kind = kind;
+    this.isV4 = isV4;
+    this.device = device;
+    this.to = to;
+    this.nextHop = nextHop;
+    this.source = source;
+    this.mtuBytes = mtuBytes;
+    this.generation = generation;
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * Socket addresses as bytes: `struct sockaddr_in` (16) and `struct sockaddr_in6` (28), exactly as C lays them out on a
+ * little-endian machine: the family in host order, port and address in network order.
+ *
+ *   sockaddr_in   | family 2 LE | port 2 BE | addr 4 | zero 8 |
+ *   sockaddr_in6  | family 2 LE | port 2 BE | flowinfo 4 BE | addr 16 | scope_id 4 LE |
+ */
+import { Errno } from '../base/errno.ts';
+import { IpAddress } from '../base/inet-address.ts';
+import { AF } from './constants.ts';
+
+export const SOCKADDR_IN_LEN = 16;
+export const SOCKADDR_IN6_LEN = 28;
+/** RFC 2133's shorter form without scope, which Linux still takes. */
+const SOCKADDR_IN6_RFC2133 = 24;
+
+/** A parsed address. One per caller, re-filled. */
+export class ParsedSockaddr {
+  family = 0;
+  address: IpAddress = IpAddress.ANY4;
+  port = 0;
+  scopeId = 0;
+}
+
+/** sa_family of address bytes; AF_UNSPEC for fewer than two bytes. */
+export function sockaddrFamily(bytes: Uint8Array): number {
+  return bytes.length < 2 ? AF.UNSPEC : (bytes[0] as number) | ((bytes[1] as number) << 8);
+}
+
+/** A `struct sockaddr_in` for a dotted quad (or an IpAddress) and a port in host order. */
+export function sockaddrIn(address: string | IpAddress, port: number): Uint8Array {
+  const ip = typeof address === 'string' ? IpAddress.parse(address) : address;
+  if (ip === null || !ip.isV4) throw new TypeError(`not an IPv4 address: ${String(address)}`);
+  const bytes = new Uint8Array(SOCKADDR_IN_LEN);
+  writeSockaddr(bytes, true, ip, port, 0);
+  return bytes;
+}
+
+/** A `struct sockaddr_in6`; an IPv4 address becomes its mapped form. */
+export function sockaddrIn6(address: string | IpAddress, port: number, scopeId = 0): Uint8Array {
+  const ip = typeof address === 'string' ? IpAddress.parse(address) : address;
+  if (ip === null) throw new TypeError(`not an IP address: ${String(address)}`);
+  const bytes = new Uint8Array(SOCKADDR_IN6_LEN);
+  writeSockaddr(bytes, false, ip, port, scopeId);
+  return bytes;
+}
+
+/** Writes an address in the form of the socket's family; returns the length of the whole structure. */
+export function writeSockaddr(to: Uint8Array, isV4: boolean, address: IpAddress, port: number, scopeId: number): number {
+  const view = new DataView(to.buffer, to.byteOffset, to.length);
+  if (isV4) {
+    to.fill(0, 0, SOCKADDR_IN_LEN);
+    view.setUint16(0, AF.INET, true);
+    view.setUint16(2, port);
+    view.setInt32(4, address.isV4 ? address.d : 0);
+    return SOCKADDR_IN_LEN;
+  }
+  to.fill(0, 0, SOCKADDR_IN6_LEN);
+  view.setUint16(0, AF.INET6, true);
+  view.setUint16(2, port);
+  view.setInt32(8, address.a);
+  view.setInt32(12, address.b);
+  view.setInt32(16, address.c);
+  view.setInt32(20, address.d);
+  view.setUint32(24, scopeId, true);
+  return SOCKADDR_IN6_LEN;
+}
+
+/** An address as bytes, in the socket's family. */
+export function sockaddrBytes(isV4: boolean, address: IpAddress, port: number, scopeId: number): Uint8Array {
+  const bytes = new Uint8Array(isV4 ? SOCKADDR_IN_LEN : SOCKADDR_IN6_LEN);
+  writeSockaddr(bytes, isV4, address, port, scopeId);
+  return bytes;
+}
+
+/**
+ * Reads an address that a user handed in: 0, -EINVAL when it is too short, -EAFNOSUPPORT for a family the socket does
+ * not take. What AF_UNSPEC means is the caller's business: `family` is set even then.
+ */
+export function parseSockaddr(bytes: Uint8Array, into: ParsedSockaddr): number {
+  into.family = sockaddrFamily(bytes);
+  into.scopeId = 0;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (into.family === AF.INET) {
+    if (bytes.length < SOCKADDR_IN_LEN) return -Errno.EINVAL;
+    into.port = view.getUint16(2);
+    into.address = IpAddress.fromV4(view.getInt32(4));
+    return 0;
+  }
+  if (into.family === AF.INET6) {
+    if (bytes.length < SOCKADDR_IN6_RFC2133) return -Errno.EINVAL;
+    into.port = view.getUint16(2);
+    into.address = new IpAddress(view.getInt32(8), view.getInt32(12), view.getInt32(16), view.getInt32(20));
+    if (bytes.length >= SOCKADDR_IN6_LEN) into.scopeId = view.getUint32(24, true);
+    return 0;
+  }
+  return -Errno.EAFNOSUPPORT;
+}
+
+/** A socket address as people write it: `192.0.2.1:80`, `[2001:db8::1]:80`. */
+export function formatSockaddr(bytes: Uint8Array): string {
+  const parsed = new ParsedSockaddr();
+  if (parseSockaddr(bytes, parsed) < 0) return `family ${parsed.family}`;
+  const text = parsed.address.toString();
+  return parsed.family === AF.INET ? `${text}:${parsed.port}` : `[${text}]:${parsed.port}`;
+}
+
+/** Port and address text of a socket address; null when it is neither AF_INET nor AF_INET6. */
+export function readSockaddr(bytes: Uint8Array): { family: number; address: string; port: number; scopeId: number } | null {
+  const parsed = new ParsedSockaddr();
+  if (parseSockaddr(bytes, parsed) < 0) return null;
+  return { family: parsed.family, address: parsed.address.toString(), port: parsed.port, scopeId: parsed.scopeId };
+}

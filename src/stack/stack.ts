@@ -1,0 +1,56 @@
+/**
+ * One host's wiring: which input is called by which layer. Made by Host; the socket layer finds its transports here.
+ *
+ *   devices -> Network --TransportInput--> Stack -> Tcp.input / Udp.input
+ */
+import type { Counters } from '../base/counters.ts';
+import { HostContext } from '../base/host-context.ts';
+import type { Loop } from '../base/loop.ts';
+import type { RandomSource } from '../base/random.ts';
+import type { Settings } from '../base/settings.ts';
+import type { Packet } from '../link/packet.ts';
+import { Network } from '../net/network.ts';
+import type { IcmpErrorReport, TransportInput } from '../net/transport-input.ts';
+import { Tcp } from '../transport/tcp/tcp.ts';
+import { Udp } from '../transport/udp/udp.ts';
+import { IpProto } from '../wire/ipv4.ts';
+
+export class Stack implements TransportInput {
+  readonly context: HostContext;
+  readonly network: Network;
+  readonly tcp: Tcp;
+  readonly udp: Udp;
+
+  constructor(loop: Loop, random: RandomSource) {
+    this.context = new HostContext(loop, random);
+    this.network = new Network(this.context);
+    this.tcp = new Tcp(this.context, this.network);
+    this.udp = new Udp(this.context, this.network);
+    this.network.transport = this;
+  }
+
+  get settings(): Settings {
+    return this.context.settings;
+  }
+
+  get counters(): Counters {
+    return this.context.counters;
+  }
+
+  tcpInput(p: Packet): void {
+    this.tcp.input(p);
+  }
+
+  udpInput(p: Packet): void {
+    this.udp.input(p);
+  }
+
+  rawInput(_p: Packet): boolean {
+    return false;
+  }
+
+  icmpError(report: IcmpErrorReport): void {
+    if (report.protocol === IpProto.Tcp) this.tcp.icmpError(report);
+    else if (report.protocol === IpProto.Udp) this.udp.icmpError(report);
+  }
+}
