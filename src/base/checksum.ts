@@ -150,10 +150,10 @@ export function updateChecksum32(checksum: number, oldWord: number, newWord: num
 }
 
 // DataViews over whole buffers. Slabs of 1 MiB hold many chunks, so the last buffer is usually the next one too; the
-// map is weak, so that it keeps no buffer alive.
+// map is weak, so that it keeps no buffer alive but the last.
 const views = new WeakMap<ArrayBufferLike, DataView>();
 let lastBuffer: ArrayBufferLike = new ArrayBuffer(0);
-let lastView = new DataView(lastBuffer);
+let lastView: DataView<ArrayBufferLike> = new DataView(lastBuffer);
 
 function viewOf(buffer: ArrayBufferLike): DataView {
   if (buffer === lastBuffer) return lastView;
