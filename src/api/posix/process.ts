@@ -1,0 +1,386 @@
+/**
+ * `Process`: the Berkeley calls over one process of a host's kernel, as promises.
+ *
+ *   const fd = await process.socket(AF.INET, SOCK.STREAM, 0);
+ *   await process.connect(fd, sockaddrIn('192.0.2.1', 9502));
+ *   await process.write(fd, new TextEncoder().encode('hello\r\n'));
+ *
+ * Every call is tried at once; only one that blocks makes an operation that waits. Operations are reused: a spare of
+ * each kind is kept, so a busy socket allocates little more than the promises themselves.
+ */
+import { Errno } from '../../base/errno.ts';
+import type { Host } from '../../host.ts';
+import { type Operation, PENDING } from '../../kernel/operation.ts';
+import { PollOperation, SleepOperation } from '../../kernel/poll.ts';
+import type { KernelProcess } from '../../kernel/process.ts';
+import { Terminal } from '../../kernel/terminal.ts';
+import { AcceptOperation, ConnectOperation, LingerOperation, ReceiveOperation, SendOperation } from '../../kernel/transfer.ts';
+import { AF, IPPROTO, SOCK } from '../../socket/constants.ts';
+import { sockaddrBytes } from '../../socket/sockaddr.ts';
+import type { Socket } from '../../socket/socket.ts';
+import { systemError } from './errors.ts';
+import type { MessageHeader, PollFd, ReceivedMessage, Syscalls } from './syscalls.ts';
+
+const NO_BYTES = new Uint8Array(0);
+const FULFILLED: Promise<void> = Promise.resolve();
+
+export interface SpawnOptions {
+  /** A process whose descriptors the new one inherits (shared descriptions, as after fork). */
+  inherit?: Process;
+  /** Where writes to descriptors 1 and 2 go; a fresh array for each write. */
+  output?: (bytes: Uint8Array) => void;
+}
+
+export class Process implements Syscalls {
+  readonly host: Host;
+  /** The synchronous core below this face. */
+  readonly core: KernelProcess;
+  private spareReceive: ReceiveOperation | null = null;
+  private spareSend: SendOperation | null = null;
+  private spareAccept: AcceptOperation | null = null;
+  private spareConnect: ConnectOperation | null = null;
+
+  /** Starts a process on a host. */
+  constructor(host: Host, name: string, options: SpawnOptions = {}) {
+    this.host = host;
+    const terminal = options.output === undefined ? null : new Terminal(options.output);
+    this.core = host.kernel.spawn(name, terminal, options.inherit?.core ?? null);
+  }
+
+  get pid(): number {
+    return this.core.pid;
+  }
+
+  /** Types bytes at the process's terminal; null is the end of its input. */
+  feedInput(bytes: Uint8Array | null): void {
+    if (bytes === null) this.core.terminal.end();
+    else this.core.terminal.feed(bytes);
+    this.host.loop.drain();
+  }
+
+  /** _exit(2): closes every descriptor and ends what waits. */
+  exit(): void {
+    this.core.exit();
+  }
+
+  // Plain calls.
+
+  socket(domain: number, type: number, protocol: number): Promise<number> {
+    return this.value(this.core.socket(domain, type, protocol), 'socket');
+  }
+
+  bind(fd: number, address: Uint8Array): Promise<void> {
+    return this.done(this.core.bind(fd, address), 'bind');
+  }
+
+  listen(fd: number, backlog: number): Promise<void> {
+    return this.done(this.core.listen(fd, backlog), 'listen');
+  }
+
+  shutdown(fd: number, how: number): Promise<void> {
+    return this.done(this.core.shutdown(fd, how), 'shutdown');
+  }
+
+  dup(fd: number): Promise<number> {
+    return this.value(this.core.dup(fd), 'dup');
+  }
+
+  dup2(fd: number, to: number): Promise<number> {
+    return this.value(this.core.dup2(fd, to), 'dup2');
+  }
+
+  fcntl(fd: number, command: number, argument = 0): Promise<number> {
+    return this.value(this.core.fcntl(fd, command, argument), 'fcntl');
+  }
+
+  ioctl(fd: number, request: number, argument = 0): Promise<number> {
+    return this.value(this.core.ioctl(fd, request, argument), 'ioctl');
+  }
+
+  getsockname(fd: number): Promise<Uint8Array> {
+    return this.bytes(this.core.localName(fd), 'getsockname');
+  }
+
+  getpeername(fd: number): Promise<Uint8Array> {
+    return this.bytes(this.core.peerName(fd), 'getpeername');
+  }
+
+  getsockopt(fd: number, level: number, option: number, length: number): Promise<Uint8Array> {
+    return this.bytes(this.core.getOption(fd, level, option, length), 'getsockopt');
+  }
+
+  setsockopt(fd: number, level: number, option: number, value: Uint8Array): Promise<void> {
+    return this.done(this.core.setOption(fd, level, option, value), 'setsockopt');
+  }
+
+  // Calls that may block.
+
+  connect(fd: number, address: Uint8Array): Promise<void> {
+    const operation = this.spareConnect ?? new ConnectOperation(this.host.loop, this.core.kernel.timers);
+    this.spareConnect = null;
+    const bad = this.core.prepareConnect(operation, fd, address.slice());
+    const result = bad < 0 ? bad : operation.start();
+    if (result !== PENDING) {
+      this.spareConnect = operation;
+      return this.done(result, 'connect');
+    }
+    return new Promise((resolve, reject) => {
+      this.wait(operation, () => {
+        this.spareConnect = operation;
+        if (operation.result < 0) reject(systemError(operation.result, 'connect'));
+        else resolve();
+      });
+    });
+  }
+
+  accept(fd: number): Promise<{ fd: number; address: Uint8Array }> {
+    return this.acceptAs(fd, 0, 'accept');
+  }
+
+  accept4(fd: number, flags: number): Promise<{ fd: number; address: Uint8Array }> {
+    if ((flags & ~(SOCK.NONBLOCK | SOCK.CLOEXEC)) !== 0) return Promise.reject(systemError(-Errno.EINVAL, 'accept4'));
+    return this.acceptAs(fd, flags, 'accept4');
+  }
+
+  private acceptAs(fd: number, flags: number, name: string): Promise<{ fd: number; address: Uint8Array }> {
+    const operation = this.spareAccept ?? new AcceptOperation(this.host.loop, this.core.kernel.timers);
+    this.spareAccept = null;
+    const bad = this.core.prepareAccept(operation, fd);
+    const result = bad < 0 ? bad : operation.start();
+    if (result !== PENDING) {
+      this.spareAccept = operation;
+      if (result < 0) return Promise.reject(systemError(result, name));
+      const value = this.accepted(operation.accepted as Socket, flags);
+      operation.accepted = null;
+      return typeof value === 'number' ? Promise.reject(systemError(value, name)) : Promise.resolve(value);
+    }
+    return new Promise((resolve, reject) => {
+      this.wait(operation, () => {
+        this.spareAccept = operation;
+        if (operation.result < 0) return reject(systemError(operation.result, name));
+        const socket = operation.accepted as Socket;
+        operation.accepted = null;
+        if (this.core.exited) return socket.release();
+        const value = this.accepted(socket, flags);
+        if (typeof value === 'number') reject(systemError(value, name));
+        else resolve(value);
+      });
+    });
+  }
+
+  private accepted(socket: Socket, flags: number): { fd: number; address: Uint8Array } | number {
+    const peer = socket.peerName();
+    const endpoint = socket.endpoint;
+    const fd = this.core.installAccepted(socket, flags);
+    if (fd < 0) return fd;
+    // A connection that was reset before accept has lost its peer's name; Linux still reports who it was.
+    const address =
+      typeof peer !== 'number' || endpoint.remoteAddress === null
+        ? (peer as Uint8Array)
+        : sockaddrBytes(socket.family === AF.INET, endpoint.remoteAddress, endpoint.remotePort, 0);
+    return { fd, address };
+  }
+
+  read(fd: number, buffer: Uint8Array): Promise<number> {
+    return this.receive(fd, buffer, 0, false, 'read');
+  }
+
+  recv(fd: number, buffer: Uint8Array, flags: number): Promise<number> {
+    return this.receive(fd, buffer, flags, true, 'recv');
+  }
+
+  private receive(fd: number, buffer: Uint8Array, flags: number, needSocket: boolean, name: string): Promise<number> {
+    const operation = this.spareReceive ?? new ReceiveOperation(this.host.loop, this.core.kernel.timers);
+    this.spareReceive = null;
+    const bad = this.core.prepareReceive(operation, fd, buffer, flags, needSocket);
+    const result = bad < 0 ? bad : operation.start();
+    if (result !== PENDING) {
+      this.spareReceive = operation;
+      operation.buffer = NO_BYTES;
+      return this.value(result, name);
+    }
+    return new Promise((resolve, reject) => {
+      this.wait(operation, () => {
+        this.spareReceive = operation;
+        operation.buffer = NO_BYTES;
+        if (operation.result < 0) reject(systemError(operation.result, name));
+        else resolve(operation.result);
+      });
+    });
+  }
+
+  recvfrom(fd: number, buffer: Uint8Array, flags: number): Promise<{ count: number; address: Uint8Array }> {
+    return this.receiveMessage(fd, buffer, flags, 'recvfrom', (operation) => ({
+      count: operation.result,
+      address: sourceBytes(operation),
+    }));
+  }
+
+  recvmsg(fd: number, iov: Uint8Array[], flags: number, nameLength = 128, _controlLength = 0): Promise<ReceivedMessage> {
+    const buffer = iov.length === 1 ? (iov[0] as Uint8Array) : new Uint8Array(iov.reduce((sum, part) => sum + part.length, 0));
+    return this.receiveMessage(fd, buffer, flags, 'recvmsg', (operation) => {
+      if (iov.length !== 1) scatter(buffer, Math.min(operation.result, buffer.length), iov);
+      return {
+        count: operation.result,
+        name: sourceBytes(operation).slice(0, nameLength),
+        control: NO_BYTES,
+        flags: operation.received.flags,
+      };
+    });
+  }
+
+  private receiveMessage<T>(
+    fd: number, buffer: Uint8Array, flags: number, name: string, shape: (operation: ReceiveOperation) => T,
+  ): Promise<T> {
+    const operation = new ReceiveOperation(this.host.loop, this.core.kernel.timers);
+    const bad = this.core.prepareReceive(operation, fd, buffer, flags, true);
+    const result = bad < 0 ? bad : operation.start();
+    if (result !== PENDING) return result < 0 ? Promise.reject(systemError(result, name)) : Promise.resolve(shape(operation));
+    return new Promise((resolve, reject) => {
+      this.wait(operation, () => {
+        if (operation.result < 0) reject(systemError(operation.result, name));
+        else resolve(shape(operation));
+      });
+    });
+  }
+
+  readv(fd: number, iov: Uint8Array[]): Promise<number> {
+    if (iov.length === 1) return this.receive(fd, iov[0] as Uint8Array, 0, false, 'readv');
+    const buffer = new Uint8Array(iov.reduce((sum, part) => sum + part.length, 0));
+    return this.receive(fd, buffer, 0, false, 'readv').then((count) => {
+      scatter(buffer, count, iov);
+      return count;
+    });
+  }
+
+  write(fd: number, buffer: Uint8Array): Promise<number> {
+    return this.transmit(fd, buffer, 0, null, false, 'write');
+  }
+
+  send(fd: number, buffer: Uint8Array, flags: number): Promise<number> {
+    return this.transmit(fd, buffer, flags, null, true, 'send');
+  }
+
+  sendto(fd: number, buffer: Uint8Array, flags: number, address: Uint8Array | null): Promise<number> {
+    return this.transmit(fd, buffer, flags, address, true, 'sendto');
+  }
+
+  writev(fd: number, iov: Uint8Array[]): Promise<number> {
+    return this.transmit(fd, gather(iov), 0, null, false, 'writev');
+  }
+
+  sendmsg(fd: number, message: MessageHeader, flags: number): Promise<number> {
+    const control = message.control;
+    if (control !== undefined && control !== null && control.length > 0) {
+      return Promise.reject(systemError(-Errno.EINVAL, 'sendmsg'));
+    }
+    const name = message.name !== undefined && message.name !== null && message.name.length > 0 ? message.name : null;
+    return this.transmit(fd, gather(message.iov), flags, name, true, 'sendmsg');
+  }
+
+  private transmit(
+    fd: number, buffer: Uint8Array, flags: number, address: Uint8Array | null, needSocket: boolean, name: string,
+  ): Promise<number> {
+    const operation = this.spareSend ?? new SendOperation(this.host.loop, this.core.kernel.timers);
+    this.spareSend = null;
+    const bad = this.core.prepareSend(operation, fd, buffer, flags, address, needSocket);
+    const result = bad < 0 ? bad : operation.start();
+    if (result !== PENDING) {
+      this.spareSend = operation;
+      operation.buffer = NO_BYTES;
+      return this.value(result, name);
+    }
+    return new Promise((resolve, reject) => {
+      this.wait(operation, () => {
+        this.spareSend = operation;
+        operation.buffer = NO_BYTES;
+        if (operation.result < 0) reject(systemError(operation.result, name));
+        else resolve(operation.result);
+      });
+    });
+  }
+
+  poll(fds: PollFd[], timeoutMs: number): Promise<number> {
+    const operation = new PollOperation(this.host.loop, this.core.kernel.timers);
+    const bad = this.core.preparePoll(operation, fds, timeoutMs);
+    const result = bad < 0 ? bad : operation.start();
+    if (result !== PENDING) return this.value(result, 'poll');
+    return new Promise((resolve, reject) => {
+      this.wait(operation, () => {
+        if (operation.result < 0) reject(systemError(operation.result, 'poll'));
+        else resolve(operation.result);
+      });
+    });
+  }
+
+  close(fd: number): Promise<void> {
+    const linger = new LingerOperation(this.host.loop, this.core.kernel.timers);
+    const result = this.core.close(fd, linger);
+    if (result !== PENDING) return this.done(result, 'close');
+    return new Promise((resolve) => {
+      this.wait(linger, () => resolve());
+    });
+  }
+
+  /** nanosleep(2), in microseconds: the host's time, virtual in a world. */
+  sleep(us: number): Promise<void> {
+    const operation = new SleepOperation(this.host.loop, this.core.kernel.timers);
+    this.core.prepareSleep(operation, us);
+    const result = operation.start();
+    if (result !== PENDING) return this.done(result, 'nanosleep');
+    return new Promise((resolve, reject) => {
+      this.wait(operation, () => {
+        if (operation.result < 0) reject(systemError(operation.result, 'nanosleep'));
+        else resolve();
+      });
+    });
+  }
+
+  private wait(operation: Operation, settle: () => void): void {
+    this.core.began(operation);
+    operation.onSettled = () => {
+      this.core.settled(operation);
+      settle();
+    };
+  }
+
+  private value(result: number, name: string): Promise<number> {
+    return result < 0 ? Promise.reject(systemError(result, name)) : Promise.resolve(result);
+  }
+
+  private done(result: number, name: string): Promise<void> {
+    return result < 0 ? Promise.reject(systemError(result, name)) : FULFILLED;
+  }
+
+  private bytes(result: Uint8Array | number, name: string): Promise<Uint8Array> {
+    return typeof result === 'number' ? Promise.reject(systemError(result, name)) : Promise.resolve(result);
+  }
+}
+
+function sourceBytes(operation: ReceiveOperation): Uint8Array {
+  const { address, port, scopeId } = operation.received;
+  const socket = operation.file?.socket;
+  if (address === null || socket === null || socket === undefined || socket.protocol !== IPPROTO.UDP) return NO_BYTES;
+  return sockaddrBytes(socket.family === AF.INET, address, port, scopeId);
+}
+
+function gather(iov: Uint8Array[]): Uint8Array {
+  if (iov.length === 1) return iov[0] as Uint8Array;
+  const all = new Uint8Array(iov.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of iov) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+function scatter(from: Uint8Array, count: number, iov: Uint8Array[]): void {
+  let at = 0;
+  for (const part of iov) {
+    if (at >= count) return;
+    const n = Math.min(part.length, count - at);
+    part.set(from.subarray(at, at + n));
+    at += n;
+  }
+}

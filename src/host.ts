@@ -1,0 +1,61 @@
+/**
+ * One machine: a stack, a kernel, a name. What worlds and platforms create and attach devices to.
+ */
+import type { IpAddress } from './base/inet-address.ts';
+import type { Loop } from './base/loop.ts';
+import type { RandomSource } from './base/random.ts';
+import { Kernel } from './kernel/kernel.ts';
+import type { Device } from './link/device.ts';
+import type { Network } from './net/network.ts';
+import { Stack } from './stack/stack.ts';
+
+export interface HostOptions {
+  name: string;
+  loop: Loop;
+  /** Entropy in real use, a fork of the seed in a world. */
+  random: RandomSource;
+}
+
+export class Host {
+  readonly name: string;
+  readonly loop: Loop;
+  readonly stack: Stack;
+  readonly kernel: Kernel;
+
+  constructor(options: HostOptions) {
+    this.name = options.name;
+    this.loop = options.loop;
+    this.stack = new Stack(options.loop, options.random);
+    this.stack.settings.hostname = options.name;
+    this.kernel = new Kernel(this.stack);
+  }
+
+  get network(): Network {
+    return this.stack.network;
+  }
+
+  /** Plugs a device in; returns its interface index. */
+  attach(device: Device): number {
+    return this.network.attach(device);
+  }
+
+  /** `ip addr add ADDRESS/PREFIX dev DEVICE`: 0 or a negative errno. */
+  addAddress(device: Device, address: IpAddress, prefixLength: number): number {
+    return this.network.addAddress(device, address, prefixLength);
+  }
+
+  /** sysctl(8): the value as text, or null when there is no such name. */
+  sysctl(name: string): string | null;
+  /** Sets a value; throws when the name or value is wrong. */
+  sysctl(name: string, value: string | number): string;
+  sysctl(name: string, value?: string | number): string | null {
+    const settings = this.stack.settings;
+    if (value !== undefined && !settings.set(name, value)) throw new RangeError(`sysctl: cannot set ${name} to ${value}`);
+    return settings.get(name);
+  }
+
+  /** Counters that are not zero, by their `nstat` names. */
+  nstat(): Record<string, number> {
+    return this.stack.counters.snapshot();
+  }
+}

@@ -1,0 +1,33 @@
+/**
+ * Open file descriptions (POSIX: what `dup`, inheritance and descriptor passing share). A description lives as long as
+ * a descriptor or an operation in flight refers to it; the last one releases what it stands for, which for a TCP socket
+ * sends the FIN.
+ */
+import type { FileOperations } from '../base/file-operations.ts';
+import { Socket } from '../socket/socket.ts';
+
+export class OpenFile {
+  readonly operations: FileOperations;
+  /** O_NONBLOCK and O_APPEND: per description, so every descriptor that shares it sees them. */
+  nonBlocking = false;
+  append = false;
+  /** Descriptors and operations in flight. */
+  refs = 0;
+
+  constructor(operations: FileOperations) {
+    this.operations = operations;
+  }
+
+  /** The socket behind it, or null: what ENOTSOCK asks. */
+  get socket(): Socket | null {
+    return this.operations instanceof Socket ? this.operations : null;
+  }
+
+  hold(): void {
+    this.refs++;
+  }
+
+  letGo(): void {
+    if (--this.refs === 0) this.operations.release();
+  }
+}

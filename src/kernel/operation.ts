@@ -1,0 +1,168 @@
+/**
+ * Blocking, the one mechanism: an operation that can be resumed.
+ *
+ * An operation tries; if it would block and may, it queues on the description's wait queue and is tried again after a
+ * wake, from where it got to. It keeps its progress (MSG_WAITALL, a long write), its deadline (SO_RCVTIMEO, poll's
+ * timeout) and a reference to its description, so that a `close` by another task sends the FIN when the operation ends.
+ *
+ *   start() -> step() --EAGAIN--> wait queue --wake--> loop.ready --> attempt() -> step() ... --> finish --> deliver()
+ *
+ * Who starts an operation sets `onSettled`; it is called from `Loop`'s deliveries, never from inside the stack. An
+ * operation that settles within `start` returns its result there and calls nobody.
+ */
+import { Errno } from '../base/errno.ts';
+import type { HostTimers } from '../base/host-timers.ts';
+import type { Loop } from '../base/loop.ts';
+import { Timer } from '../base/timer-queue.ts';
+import { Waiter } from '../base/wait-queue.ts';
+import type { OpenFile } from './open-file.ts';
+
+/** What `start` returns when the operation waits: no count and no errno has this value. */
+export const PENDING = -0x40000000;
+
+class OperationTimer extends Timer {
+  private readonly operation: Operation;
+
+  constructor(operation: Operation) {
+    super();
+    this.operation = operation;
+  }
+
+  expired(): void {
+    this.operation.timedOut = true;
+    this.operation.wake(0);
+  }
+}
+
+export abstract class Operation extends Waiter {
+  readonly loop: Loop;
+  readonly timers: HostTimers;
+  /** The description this operation works on; held while it waits. */
+  file: OpenFile | null = null;
+  /** May it wait? False for O_NONBLOCK and MSG_DONTWAIT. */
+  mayBlock = false;
+  /** The count or negative errno it ended with. */
+  result = 0;
+  /** Set by the deadline's timer; the next step ends the wait. */
+  timedOut = false;
+  /** A signal (later: a cancelled task) wants it to end. */
+  interrupted = false;
+  onSettled: ((operation: this) => void) | null = null;
+  private timer: OperationTimer | null = null;
+  private waiting = false;
+  private settledInside = false;
+
+  constructor(loop: Loop, timers: HostTimers) {
+    super();
+    this.loop = loop;
+    this.timers = timers;
+  }
+
+  /** One try: a count >= 0, a negative errno, or -EAGAIN when it would block. Keeps its progress in fields. */
+  protected abstract step(): number;
+  /** What it returns when its deadline passes with nothing done. */
+  protected abstract timeoutResult(): number;
+  /** What it returns when a signal interrupts it. */
+  protected interruptResult(): number {
+    return -Errno.EINTR;
+  }
+  /** Events to wait for, and how long; called once, when it first blocks. Returns microseconds or Infinity. */
+  protected abstract waitFor(): number;
+
+  /** Runs the call: its result, or PENDING when it waits (then `onSettled` is called later). */
+  start(): number {
+    this.loop.enter();
+    this.timedOut = false;
+    this.interrupted = false;
+    this.settledInside = false;
+    const result = this.step();
+    if (result !== -Errno.EAGAIN || !this.mayBlock) {
+      this.result = result;
+      this.loop.drain();
+      return result;
+    }
+    const timeout = this.waitFor();
+    if (timeout <= 0) {
+      this.stopWaiting();
+      this.result = this.timeoutResult();
+      this.loop.drain();
+      return this.result;
+    }
+    this.waiting = true;
+    if (this.file !== null) this.file.hold();
+    this.joinQueues();
+    if (timeout !== Infinity) {
+      if (this.timer === null) this.timer = new OperationTimer(this);
+      this.timer.deadline = this.loop.now + timeout;
+      this.timers.arm(this.timer);
+    }
+    const handler = this.onSettled;
+    this.onSettled = null;
+    this.loop.drain();
+    if (this.settledInside) return this.result;
+    this.onSettled = handler;
+    return PENDING;
+  }
+
+  /** Joins the wait queue of the description. Poll joins several. */
+  protected joinQueues(): void {
+    if (this.file !== null) this.file.operations.waiters.add(this);
+  }
+
+  /** Leaves every queue it joined. */
+  protected stopWaiting(): void {
+    if (this.queue !== null) this.queue.remove(this);
+  }
+
+  wake(_events: number): void {
+    if (this.waiting) this.loop.ready(this);
+  }
+
+  attempt(): void {
+    if (!this.waiting) return;
+    let result = this.step();
+    if (result === -Errno.EAGAIN) {
+      if (this.timedOut) result = this.timeoutResult();
+      else if (this.interrupted) result = this.interruptResult();
+      else return;
+    }
+    this.waiting = false;
+    const queue = this.queue;
+    this.stopWaiting();
+    // An exclusive waiter used up its wake; what is left over is the next one's.
+    if (this.exclusive && queue !== null && this.file !== null) {
+      const left = this.file.operations.readiness() & this.events;
+      if (left !== 0) queue.wake(left);
+    }
+    if (this.timer !== null) this.timers.disarm(this.timer);
+    this.result = result;
+    this.ended();
+    this.loop.complete(this);
+  }
+
+  /** The operation is over and about to let its description go. */
+  protected ended(): void {
+    const file = this.file;
+    if (file !== null) file.letGo();
+  }
+
+  deliver(): void {
+    const handler = this.onSettled;
+    if (handler === null) {
+      this.settledInside = true;
+      return;
+    }
+    this.onSettled = null;
+    handler(this);
+  }
+
+  /** Ends the wait with EINTR or the partial count (a process that exits, a signal). */
+  interrupt(): void {
+    this.interrupted = true;
+    this.wake(0);
+  }
+
+  get isWaiting(): boolean {
+    return this.waiting;
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * poll(2): waits on several descriptions at once.
+ */
+import { Errno } from '../base/errno.ts';
+import { Poll, Waiter } from '../base/wait-queue.ts';
+import type { OpenFile } from './open-file.ts';
+import { Operation } from './operation.ts';
+
+/** One descriptor of a poll call; `file` is null for one that is not open (POLLNVAL) or negative (ignored). */
+export interface PollEntry {
+  fd: number;
+  events: number;
+  revents: number;
+}
+
+/** Errors and hang-ups are reported whether they were asked for or not. */
+const ALWAYS = Poll.ERR | Poll.HUP;
+
+/** A poll's place in one description's wait queue. */
+class PollWaiter extends Waiter {
+  private readonly operation: PollOperation;
+  readonly file: OpenFile;
+
+  constructor(operation: PollOperation, file: OpenFile, events: number) {
+    super();
+    this.operation = operation;
+    this.file = file;
+    this.events = events | ALWAYS;
+  }
+
+  wake(events: number): void {
+    this.operation.wake(events);
+  }
+
+  attempt(): void {}
+  deliver(): void {}
+}
+
+export class PollOperation extends Operation {
+  private entries: PollEntry[] = [];
+  private files: (OpenFile | null)[] = [];
+  private timeoutUs = 0;
+  private pollWaiters: PollWaiter[] = [];
+
+  /** `files[i]` belongs to `entries[i]`. A negative timeout waits for ever. */
+  prepare(entries: PollEntry[], files: (OpenFile | null)[], timeoutMs: number): void {
+    this.entries = entries;
+    this.files = files;
+    this.timeoutUs = timeoutMs < 0 ? Infinity : timeoutMs * 1000;
+    this.mayBlock = timeoutMs !== 0;
+  }
+
+  protected step(): number {
+    let ready = 0;
+    for (let i = 0; i < this.entries.length; i++) {
+      const entry = this.entries[i] as PollEntry;
+      const file = this.files[i] as OpenFile | null;
+      if (entry.fd < 0) entry.revents = 0;
+      else if (file === null) entry.revents = Poll.NVAL;
+      else entry.revents = file.operations.readiness() & (entry.events | ALWAYS);
+      if (entry.revents !== 0) ready++;
+    }
+    return ready > 0 || !this.mayBlock ? ready : -Errno.EAGAIN;
+  }
+
+  protected override joinQueues(): void {
+    for (let i = 0; i < this.entries.length; i++) {
+      const file = this.files[i] as OpenFile | null;
+      if (file === null) continue;
+      const waiter = new PollWaiter(this, file, (this.entries[i] as PollEntry).events);
+      file.hold();
+      file.operations.waiters.add(waiter);
+      this.pollWaiters.push(waiter);
+    }
+  }
+
+  protected override stopWaiting(): void {
+    for (const waiter of this.pollWaiters) {
+      if (waiter.queue !== null) waiter.queue.remove(waiter);
+      waiter.file.letGo();
+    }
+    this.pollWaiters = [];
+  }
+
+  protected waitFor(): number {
+    return this.timeoutUs;
+  }
+
+  protected timeoutResult(): number {
+    return 0;
+  }
+}
+
+/** nanosleep(2): waits for nothing but time. */
+export class SleepOperation extends Operation {
+  private sleepUs = 0;
+
+  prepare(us: number): void {
+    this.sleepUs = us;
+    this.mayBlock = true;
+  }
+
+  protected step(): number {
+    return -Errno.EAGAIN;
+  }
+
+  protected waitFor(): number {
+    return this.sleepUs;
+  }
+
+  protected timeoutResult(): number {
+    return 0;
+  }
+}

@@ -1,0 +1,355 @@
+/**
+ * A process: its descriptor table and its system calls.
+ *
+ * Calls are synchronous and return a count >= 0 or a negative errno; those that may block return PENDING and settle
+ * their operation later. `api/posix` wraps them in promises, `api/node` calls them as they are. Every call drains the
+ * run loop at its end.
+ */
+import { Errno } from '../base/errno.ts';
+import { F, FD_CLOEXEC, IOCTL, O, SOCK } from '../socket/constants.ts';
+import { getOption, setOption } from '../socket/options.ts';
+import { resolveProtocol, Socket } from '../socket/socket.ts';
+import { type ReceiveResult } from '../transport/endpoint.ts';
+import { TcpState } from '../transport/tcp/tcp.ts';
+import type { Kernel } from './kernel.ts';
+import { OpenFile } from './open-file.ts';
+import type { Operation } from './operation.ts';
+import { type PollEntry, PollOperation, SleepOperation } from './poll.ts';
+import { Terminal } from './terminal.ts';
+import { AcceptOperation, ConnectOperation, LingerOperation, ReceiveOperation, SendOperation } from './transfer.ts';
+
+/** RLIMIT_NOFILE's usual soft limit. */
+const MAX_DESCRIPTORS = 1048576;
+
+export class KernelProcess {
+  readonly kernel: Kernel;
+  readonly pid: number;
+  readonly name: string;
+  /** The standard streams' terminal; shared by 0, 1 and 2 and by children that inherit them. */
+  readonly terminal: Terminal;
+  /** RLIMIT_NOFILE. */
+  maxDescriptors = MAX_DESCRIPTORS;
+  private readonly files: (OpenFile | null)[] = [];
+  private readonly closeOnExec: boolean[] = [];
+  /** No descriptor below this one is free: keeps "lowest free number" cheap. */
+  private lowestFree = 0;
+  private readonly waiting: Set<Operation> = new Set();
+  exited = false;
+
+  constructor(kernel: Kernel, pid: number, name: string, terminal: Terminal, inheritFrom: KernelProcess | null) {
+    this.kernel = kernel;
+    this.pid = pid;
+    this.name = name;
+    this.terminal = terminal;
+    if (inheritFrom !== null) {
+      inheritFrom.files.forEach((file, fd) => {
+        if (file === null) return;
+        file.hold();
+        this.files[fd] = file;
+        this.closeOnExec[fd] = inheritFrom.closeOnExec[fd] === true;
+      });
+      for (let fd = 0; fd < this.files.length; fd++) this.files[fd] ??= null;
+      this.findLowest(0);
+    } else {
+      const file = new OpenFile(terminal);
+      for (let fd = 0; fd < 3; fd++) this.install(file, false);
+    }
+  }
+
+  // Descriptors.
+
+  /** The description behind a descriptor; null is EBADF. */
+  file(fd: number): OpenFile | null {
+    const file = this.files[fd];
+    return file === undefined ? null : file;
+  }
+
+  /** Open descriptors, for `/proc/PID/fd` and leak tests. */
+  *descriptors(): IterableIterator<[number, OpenFile]> {
+    for (let fd = 0; fd < this.files.length; fd++) {
+      const file = this.files[fd];
+      if (file !== null && file !== undefined) yield [fd, file];
+    }
+  }
+
+  /** Puts a description into the lowest free descriptor >= `from`, or -EMFILE. Takes a reference. */
+  install(file: OpenFile, closeOnExec: boolean, from = 0): number {
+    let fd = from > this.lowestFree ? from : this.lowestFree;
+    while (fd < this.files.length && this.files[fd] !== null) fd++;
+    if (fd >= this.maxDescriptors) return -Errno.EMFILE;
+    while (this.files.length < fd) this.files.push(null);
+    this.files[fd] = file;
+    this.closeOnExec[fd] = closeOnExec;
+    file.hold();
+    if (fd === this.lowestFree) this.findLowest(fd + 1);
+    return fd;
+  }
+
+  private findLowest(from: number): void {
+    let fd = from;
+    while (fd < this.files.length && this.files[fd] !== null) fd++;
+    this.lowestFree = fd;
+  }
+
+  private remove(fd: number): OpenFile {
+    const file = this.files[fd] as OpenFile;
+    this.files[fd] = null;
+    if (fd < this.lowestFree) this.lowestFree = fd;
+    return file;
+  }
+
+  /** The socket behind `fd`, or -EBADF, -ENOTSOCK. */
+  private socketAt(fd: number): Socket | number {
+    const file = this.file(fd);
+    if (file === null) return -Errno.EBADF;
+    return file.socket ?? -Errno.ENOTSOCK;
+  }
+
+  private end(result: number): number {
+    this.kernel.loop.drain();
+    return result;
+  }
+
+  // Sockets.
+
+  socket(domain: number, type: number, protocol: number): number {
+    const kind = type & 0xf;
+    if ((type & ~0xf & ~(SOCK.NONBLOCK | SOCK.CLOEXEC)) !== 0) return -Errno.EINVAL;
+    const chosen = resolveProtocol(domain, kind, protocol);
+    if (chosen < 0) return chosen;
+    const file = new OpenFile(this.kernel.createSocket(domain, kind, chosen));
+    file.nonBlocking = (type & SOCK.NONBLOCK) !== 0;
+    const fd = this.install(file, (type & SOCK.CLOEXEC) !== 0);
+    if (fd < 0) file.operations.release();
+    return fd;
+  }
+
+  bind(fd: number, address: Uint8Array): number {
+    const socket = this.socketAt(fd);
+    if (typeof socket === 'number') return socket;
+    this.kernel.loop.enter();
+    return this.end(socket.bind(address));
+  }
+
+  listen(fd: number, backlog: number): number {
+    const socket = this.socketAt(fd);
+    if (typeof socket === 'number') return socket;
+    this.kernel.loop.enter();
+    return this.end(socket.listen(backlog));
+  }
+
+  /** Prepares connect(2); null with `failure` set when the descriptor is wrong. */
+  prepareConnect(operation: ConnectOperation, fd: number, address: Uint8Array): number {
+    const socket = this.socketAt(fd);
+    if (typeof socket === 'number') return socket;
+    operation.prepare(this.files[fd] as OpenFile, address);
+    return 0;
+  }
+
+  prepareAccept(operation: AcceptOperation, fd: number): number {
+    const socket = this.socketAt(fd);
+    if (typeof socket === 'number') return socket;
+    operation.prepare(this.files[fd] as OpenFile);
+    return 0;
+  }
+
+  /** Gives an accepted socket its descriptor; -EMFILE closes it again, as on Linux. */
+  installAccepted(socket: Socket, flags: number): number {
+    const file = new OpenFile(socket);
+    file.nonBlocking = (flags & SOCK.NONBLOCK) !== 0;
+    const fd = this.install(file, (flags & SOCK.CLOEXEC) !== 0);
+    if (fd < 0) socket.release();
+    return fd;
+  }
+
+  /** recv(2) and read(2) alike; `needSocket` is ENOTSOCK's difference. */
+  prepareReceive(operation: ReceiveOperation, fd: number, buffer: Uint8Array, flags: number, needSocket: boolean): number {
+    const file = this.file(fd);
+    if (file === null) return -Errno.EBADF;
+    if (needSocket && file.socket === null) return -Errno.ENOTSOCK;
+    operation.prepare(file, buffer, flags);
+    return 0;
+  }
+
+  prepareSend(
+    operation: SendOperation, fd: number, buffer: Uint8Array, flags: number, address: Uint8Array | null, needSocket: boolean,
+  ): number {
+    const file = this.file(fd);
+    if (file === null) return -Errno.EBADF;
+    if (needSocket && file.socket === null) return -Errno.ENOTSOCK;
+    operation.prepare(file, buffer, flags, address);
+    return 0;
+  }
+
+  preparePoll(operation: PollOperation, entries: PollEntry[], timeoutMs: number): number {
+    if (entries.length > this.maxDescriptors) return -Errno.EINVAL;
+    operation.prepare(entries, entries.map((entry) => (entry.fd < 0 ? null : this.file(entry.fd))), timeoutMs);
+    return 0;
+  }
+
+  prepareSleep(operation: SleepOperation, us: number): number {
+    operation.prepare(us);
+    return 0;
+  }
+
+  /** A try without waiting: the count, or a negative errno (-EAGAIN). For callers that wait by readiness. */
+  tryReceive(fd: number, buffer: Uint8Array, at: number, length: number, flags: number, result: ReceiveResult): number {
+    const socket = this.socketAt(fd);
+    if (typeof socket === 'number') return socket;
+    this.kernel.loop.enter();
+    return this.end(socket.receive(buffer, at, length, flags, result));
+  }
+
+  /** Likewise for sending. */
+  trySend(fd: number, buffer: Uint8Array, at: number, length: number, flags: number): number {
+    const socket = this.socketAt(fd);
+    if (typeof socket === 'number') return socket;
+    this.kernel.loop.enter();
+    return this.end(socket.send(buffer, at, length, flags));
+  }
+
+  shutdown(fd: number, how: number): number {
+    const socket = this.socketAt(fd);
+    if (typeof socket === 'number') return socket;
+    this.kernel.loop.enter();
+    return this.end(socket.shutdown(how));
+  }
+
+  localName(fd: number): Uint8Array | number {
+    const socket = this.socketAt(fd);
+    return typeof socket === 'number' ? socket : socket.localName();
+  }
+
+  peerName(fd: number): Uint8Array | number {
+    const socket = this.socketAt(fd);
+    return typeof socket === 'number' ? socket : socket.peerName();
+  }
+
+  getOption(fd: number, level: number, option: number, length: number): Uint8Array | number {
+    const socket = this.socketAt(fd);
+    return typeof socket === 'number' ? socket : getOption(socket, level, option, length);
+  }
+
+  setOption(fd: number, level: number, option: number, value: Uint8Array): number {
+    const socket = this.socketAt(fd);
+    if (typeof socket === 'number') return socket;
+    this.kernel.loop.enter();
+    return this.end(setOption(socket, level, option, value));
+  }
+
+  // Descriptor calls.
+
+  /**
+   * close(2), first half. Returns 0, a negative errno, or PENDING with `linger` started when SO_LINGER makes the call
+   * wait for the last data to be acknowledged.
+   */
+  close(fd: number, linger: LingerOperation): number {
+    const file = this.file(fd);
+    if (file === null) return -Errno.EBADF;
+    this.kernel.loop.enter();
+    this.remove(fd);
+    const socket = file.socket;
+    const seconds = socket === null ? -1 : socket.endpoint.options.lingerSeconds;
+    if (socket !== null && socket.tcp !== null && file.refs === 1 && seconds > 0 && !file.nonBlocking) {
+      file.letGo();
+      linger.prepare(socket, seconds);
+      return linger.start();
+    }
+    file.letGo();
+    return this.end(0);
+  }
+
+  dup(fd: number): number {
+    const file = this.file(fd);
+    return file === null ? -Errno.EBADF : this.install(file, false);
+  }
+
+  dup2(fd: number, to: number): number {
+    const file = this.file(fd);
+    if (file === null || to < 0 || to >= this.maxDescriptors) return -Errno.EBADF;
+    if (fd === to) return to;
+    this.kernel.loop.enter();
+    const old = this.file(to);
+    file.hold();
+    while (this.files.length <= to) this.files.push(null);
+    this.files[to] = file;
+    this.closeOnExec[to] = false;
+    if (to === this.lowestFree) this.findLowest(to + 1);
+    if (old !== null) old.letGo();
+    return this.end(to);
+  }
+
+  fcntl(fd: number, command: number, argument: number): number {
+    const file = this.file(fd);
+    if (file === null) return -Errno.EBADF;
+    switch (command) {
+      case F.DUPFD:
+      case F.DUPFD_CLOEXEC:
+        if (argument < 0 || argument >= this.maxDescriptors) return -Errno.EINVAL;
+        return this.install(file, command === F.DUPFD_CLOEXEC, argument);
+      case F.GETFD:
+        return this.closeOnExec[fd] === true ? FD_CLOEXEC : 0;
+      case F.SETFD:
+        this.closeOnExec[fd] = (argument & FD_CLOEXEC) !== 0;
+        return 0;
+      case F.GETFL:
+        return file.operations.accessMode | (file.nonBlocking ? O.NONBLOCK : 0) | (file.append ? O.APPEND : 0);
+      case F.SETFL:
+        file.nonBlocking = (argument & O.NONBLOCK) !== 0;
+        file.append = (argument & O.APPEND) !== 0;
+        return 0;
+      default:
+        return -Errno.EINVAL;
+    }
+  }
+
+  ioctl(fd: number, request: number, argument: number): number {
+    const file = this.file(fd);
+    if (file === null) return -Errno.EBADF;
+    if (request === IOCTL.FIONBIO) {
+      file.nonBlocking = argument !== 0;
+      return 0;
+    }
+    return file.operations.control(request);
+  }
+
+  // Life.
+
+  /** An operation of this process waits; `exit` interrupts it. */
+  began(operation: Operation): void {
+    this.waiting.add(operation);
+  }
+
+  settled(operation: Operation): void {
+    this.waiting.delete(operation);
+  }
+
+  /** What its tasks wait for, in words: for stuck worlds and `ps`. */
+  waitingFor(): string[] {
+    return [...this.waiting].map((operation) => operation.constructor.name.replace(/Operation$/, '').toLowerCase());
+  }
+
+  /** _exit(2): ends what waits, closes every descriptor. */
+  exit(): void {
+    if (this.exited) return;
+    this.exited = true;
+    this.kernel.loop.enter();
+    for (const operation of this.waiting) operation.interrupt();
+    for (let fd = 0; fd < this.files.length; fd++) {
+      const file = this.files[fd];
+      if (file !== null && file !== undefined) {
+        this.files[fd] = null;
+        file.letGo();
+      }
+    }
+    this.lowestFree = 0;
+    this.kernel.processEnded(this);
+    this.kernel.loop.drain();
+  }
+
+  /** True for a socket that listens (accept's and ss's question). */
+  isListening(fd: number): boolean {
+    const socket = this.socketAt(fd);
+    return typeof socket !== 'number' && socket.tcp !== null && socket.tcp.state === TcpState.Listen;
+  }
+}

@@ -1,0 +1,217 @@
+/**
+ * The operations that move data: read, write, recv, send and their kin, on sockets and on other descriptions.
+ */
+import { Errno } from '../base/errno.ts';
+import { Poll } from '../base/wait-queue.ts';
+import { SOCK } from '../socket/constants.ts';
+import type { Socket } from '../socket/socket.ts';
+import { Msg, ReceiveResult } from '../transport/endpoint.ts';
+import type { OpenFile } from './open-file.ts';
+import { Operation } from './operation.ts';
+
+/** read(2), recv(2), recvfrom(2), and recvmsg(2) once its iov is one buffer. */
+export class ReceiveOperation extends Operation {
+  buffer: Uint8Array = new Uint8Array(0);
+  flags = 0;
+  /** Message flags and source address of what was received. */
+  readonly received: ReceiveResult = new ReceiveResult();
+  private done = 0;
+  /** Bytes to have before it stops waiting: MSG_WAITALL's whole, or SO_RCVLOWAT. */
+  private target = 1;
+
+  prepare(file: OpenFile, buffer: Uint8Array, flags: number): void {
+    this.file = file;
+    this.buffer = buffer;
+    this.flags = flags;
+    this.done = 0;
+    this.mayBlock = !file.nonBlocking && (flags & Msg.DONTWAIT) === 0;
+    const socket = file.socket;
+    this.target = 1;
+    if (socket !== null && socket.tcp !== null && (flags & Msg.OOB) === 0) {
+      if ((flags & Msg.WAITALL) !== 0) this.target = buffer.length;
+      else this.target = Math.min(socket.endpoint.options.receiveLowWater, buffer.length);
+    }
+    // MSG_OOB never waits (tcp_recv_urg).
+    if ((flags & Msg.OOB) !== 0) this.mayBlock = false;
+  }
+
+  protected step(): number {
+    const file = this.file as OpenFile;
+    const socket = file.socket;
+    if (socket === null) return file.operations.read(this.buffer, 0, this.buffer.length);
+    // What is there is copied at once and kept while waiting for the rest; an error or end after that waits its turn.
+    const peeking = (this.flags & Msg.PEEK) !== 0;
+    const n = socket.receive(this.buffer, peeking ? 0 : this.done, this.buffer.length - (peeking ? 0 : this.done), this.flags, this.received);
+    if (n < 0) {
+      if (this.done === 0) return n;
+      if (n !== -Errno.EAGAIN) return this.done;
+      return this.mayBlock ? n : this.done;
+    }
+    this.done = peeking ? n : this.done + n;
+    if (n === 0 || this.done >= this.target || !this.mayBlock || this.done === this.buffer.length) return this.done;
+    // Part of it is here; does the stream end behind it?
+    if ((socket.readiness() & (Poll.RDHUP | Poll.ERR | Poll.HUP)) !== 0) return this.done;
+    return -Errno.EAGAIN;
+  }
+
+  protected waitFor(): number {
+    this.events = Poll.IN | Poll.RDHUP | Poll.ERR | Poll.HUP;
+    const socket = (this.file as OpenFile).socket;
+    return socket === null ? Infinity : socket.receiveTimeoutUs;
+  }
+
+  protected timeoutResult(): number {
+    return this.done > 0 ? this.done : -Errno.EAGAIN;
+  }
+
+  protected override interruptResult(): number {
+    return this.done > 0 ? this.done : -Errno.EINTR;
+  }
+}
+
+/** write(2), send(2), sendto(2), and sendmsg(2) once its iov is one buffer. */
+export class SendOperation extends Operation {
+  buffer: Uint8Array = new Uint8Array(0);
+  flags = 0;
+  /** sendto's address, or null. */
+  address: Uint8Array | null = null;
+  private done = 0;
+
+  prepare(file: OpenFile, buffer: Uint8Array, flags: number, address: Uint8Array | null): void {
+    this.file = file;
+    this.buffer = buffer;
+    this.flags = flags;
+    this.address = address;
+    this.done = 0;
+    this.mayBlock = !file.nonBlocking && (flags & Msg.DONTWAIT) === 0;
+  }
+
+  protected step(): number {
+    const file = this.file as OpenFile;
+    const socket = file.socket;
+    const length = this.buffer.length;
+    if (socket === null) return this.account(file.operations.write(this.buffer, this.done, length - this.done));
+    if (this.done > 0 && (socket.readiness() & Poll.ERR) !== 0) return this.done;
+    const n =
+      this.address === null
+        ? socket.send(this.buffer, this.done, length - this.done, this.flags)
+        : socket.sendTo(this.buffer, this.done, length - this.done, this.flags, this.address);
+    if (socket.type !== SOCK.STREAM) return n;
+    return this.account(n);
+  }
+
+  /** A stream takes what fits; a blocking write goes on until all of it is in. */
+  private account(n: number): number {
+    if (n < 0) {
+      if (this.done === 0) return n;
+      return n === -Errno.EAGAIN && this.mayBlock ? n : this.done;
+    }
+    this.done += n;
+    return this.done >= this.buffer.length || !this.mayBlock ? this.done : -Errno.EAGAIN;
+  }
+
+  protected waitFor(): number {
+    this.events = Poll.OUT | Poll.ERR | Poll.HUP;
+    const socket = (this.file as OpenFile).socket;
+    return socket === null ? Infinity : socket.sendTimeoutUs;
+  }
+
+  protected timeoutResult(): number {
+    return this.done > 0 ? this.done : -Errno.EAGAIN;
+  }
+
+  protected override interruptResult(): number {
+    return this.done > 0 ? this.done : -Errno.EINTR;
+  }
+}
+
+/** accept(2), accept4(2). The new socket is in `accepted`. */
+export class AcceptOperation extends Operation {
+  accepted: Socket | null = null;
+
+  prepare(file: OpenFile): void {
+    this.file = file;
+    this.accepted = null;
+    this.exclusive = true;
+    this.mayBlock = !file.nonBlocking;
+  }
+
+  protected step(): number {
+    const listener = (this.file as OpenFile).socket as Socket;
+    const socket = listener.accept();
+    if (typeof socket === 'number') return socket;
+    this.accepted = socket;
+    return 0;
+  }
+
+  protected waitFor(): number {
+    this.events = Poll.IN | Poll.ERR | Poll.HUP;
+    return ((this.file as OpenFile).socket as Socket).receiveTimeoutUs;
+  }
+
+  protected timeoutResult(): number {
+    return -Errno.EAGAIN;
+  }
+}
+
+/** connect(2). */
+export class ConnectOperation extends Operation {
+  address: Uint8Array = new Uint8Array(0);
+  private begun = false;
+
+  prepare(file: OpenFile, address: Uint8Array): void {
+    this.file = file;
+    this.address = address;
+    this.begun = false;
+    this.mayBlock = !file.nonBlocking;
+  }
+
+  protected step(): number {
+    const socket = (this.file as OpenFile).socket as Socket;
+    if (this.begun) return socket.connectResult(-Errno.EAGAIN);
+    this.begun = true;
+    const result = socket.connect(this.address);
+    // A blocking connect waits for the handshake, its own (EINPROGRESS) or one begun before (EALREADY).
+    if (this.mayBlock && (result === -Errno.EINPROGRESS || result === -Errno.EALREADY)) return socket.connectResult(-Errno.EAGAIN);
+    return result;
+  }
+
+  protected waitFor(): number {
+    this.events = Poll.OUT | Poll.ERR | Poll.HUP;
+    return ((this.file as OpenFile).socket as Socket).sendTimeoutUs;
+  }
+
+  protected timeoutResult(): number {
+    return -Errno.EINPROGRESS;
+  }
+}
+
+/** The end of close(2) on a stream with SO_LINGER: waits until everything is acknowledged or the time is over. */
+export class LingerOperation extends Operation {
+  private socket: Socket | null = null;
+  private lingerUs = Infinity;
+
+  prepare(socket: Socket, seconds: number): void {
+    this.file = null;
+    this.socket = socket;
+    this.lingerUs = seconds * 1000000;
+    this.mayBlock = true;
+  }
+
+  protected step(): number {
+    return (this.socket as Socket).tcp?.isLingering === true ? -Errno.EAGAIN : 0;
+  }
+
+  protected override joinQueues(): void {
+    (this.socket as Socket).waiters.add(this);
+  }
+
+  protected waitFor(): number {
+    this.events = Poll.OUT | Poll.ERR | Poll.HUP;
+    return this.lingerUs;
+  }
+
+  protected timeoutResult(): number {
+    return 0;
+  }
+}
