@@ -1,0 +1,370 @@
+/**
+ * A UDP endpoint: a queue of datagrams in, packets out.
+ *
+ * Received packets are kept as they are, payload in the head's rest and ranges, and accounted by true size against
+ * SO_RCVBUF; sent ones are accounted against SO_SNDBUF until the last holder lets go (`released`).
+ */
+import { pseudoHeaderSum4, pseudoHeaderSum6 } from '../../base/checksum.ts';
+import { Mib } from '../../base/counters.ts';
+import { Errno } from '../../base/errno.ts';
+import { IpAddress } from '../../base/inet-address.ts';
+import { Poll } from '../../base/wait-queue.ts';
+import { packetSum } from '../../link/packet-checksum.ts';
+import { ChecksumState, type Packet, type PacketOwner, takePacket } from '../../link/packet.ts';
+import { type Destination, DestinationKind } from '../../net/destination.ts';
+import type { IcmpErrorReport } from '../../net/transport-input.ts';
+import { IpProto } from '../../wire/ipv4.ts';
+import { UDP_HEADER_LEN, writeUdpHeader } from '../../wire/udp.ts';
+import { type Endpoint, EndpointOptions, type EndpointUpcalls, Msg, type ReceiveResult, Shut } from '../endpoint.ts';
+import type { Udp } from './udp.ts';
+
+/** What a datagram costs a buffer besides its bytes: Linux's sk_buff, shared info and headers, rounded. */
+const DATAGRAM_OVERHEAD = 768;
+const MAX_PAYLOAD_V4 = 65507;
+const MAX_PAYLOAD_V6 = 65527;
+const CHECKSUM_OFFSET = 6;
+
+export class UdpEndpoint implements Endpoint, PacketOwner {
+  readonly isV4: boolean;
+  readonly options: EndpointOptions;
+  upcalls: EndpointUpcalls | null = null;
+  localAddress: IpAddress;
+  localPort = 0;
+  remoteAddress: IpAddress | null = null;
+  remotePort = 0;
+  scopeId = 0;
+  nextOnPort: UdpEndpoint | null = null;
+  /** Bytes (true size) waiting in the receive queue, and on their way out. */
+  receiveQueued = 0;
+  sendQueued = 0;
+  /** Datagrams lost because the receive buffer was full. */
+  drops = 0;
+  private readonly udp: Udp;
+  private first: Packet | null = null;
+  private last: Packet | null = null;
+  private destination: Destination | null = null;
+  private error = 0;
+  private shut = 0;
+  /** The address was chosen by connect, not by bind: disconnecting gives it back. */
+  private addressFromConnect = false;
+  private portFromBind = false;
+
+  constructor(udp: Udp, isV4: boolean) {
+    this.udp = udp;
+    this.isV4 = isV4;
+    this.localAddress = isV4 ? IpAddress.ANY4 : IpAddress.ANY6;
+    this.options = new EndpointOptions();
+    const settings = udp.context.settings;
+    this.options.v6Only = !isV4 && settings.ipv6Bindv6only !== 0;
+    this.options.sendBufferBytes = settings.wmemDefault;
+    this.options.receiveBufferBytes = settings.rmemDefault;
+  }
+
+  // Naming.
+
+  bind(address: IpAddress, port: number, scopeId: number): number {
+    if (this.localPort !== 0) return -Errno.EINVAL;
+    const local = address.isUnspecified || address.isMulticast || this.options.freeBind;
+    if (!local && !this.udp.network.isLocalAddress(address)) return -Errno.EADDRNOTAVAIL;
+    if (address.isLinkLocal && !address.isV4 && scopeId === 0) return -Errno.EINVAL;
+    const result = this.takePort(address, port);
+    if (result < 0) return result;
+    this.localAddress = address;
+    this.scopeId = scopeId;
+    this.portFromBind = port !== 0;
+    return 0;
+  }
+
+  private takePort(address: IpAddress, wanted: number): number {
+    const port = wanted !== 0 ? wanted : this.udp.pickPort(this, address);
+    if (port === 0) return wanted !== 0 ? -Errno.EADDRINUSE : -Errno.EAGAIN;
+    if (wanted !== 0 && !this.udp.portFree(this, address, port)) return -Errno.EADDRINUSE;
+    this.localPort = port;
+    this.udp.add(this);
+    return 0;
+  }
+
+  connect(address: IpAddress, port: number, scopeId: number): number {
+    const scope = scopeId !== 0 ? scopeId : this.scopeId;
+    if (address.isLinkLocal && !address.isV4 && scope === 0 && this.options.boundDevice === null) return -Errno.EINVAL;
+    if (this.localPort === 0) {
+      const result = this.takePort(this.localAddress, 0);
+      if (result < 0) return result;
+    }
+    const route = this.route(address, scope);
+    if (route === null) return -this.udp.network.lookupErrno;
+    if (route.kind === DestinationKind.Broadcast && !this.options.broadcast) return -Errno.EACCES;
+    if (this.localAddress.isUnspecified || this.addressFromConnect) {
+      this.localAddress = route.source;
+      this.addressFromConnect = true;
+    }
+    this.remoteAddress = address;
+    this.remotePort = port;
+    this.scopeId = scope;
+    this.destination = route;
+    return 0;
+  }
+
+  /** connect(2) with AF_UNSPEC: forgets the peer, and the port unless bind chose it. */
+  disconnect(): number {
+    this.remoteAddress = null;
+    this.remotePort = 0;
+    this.destination = null;
+    this.error = 0;
+    if (this.addressFromConnect) {
+      this.localAddress = this.isV4 ? IpAddress.ANY4 : IpAddress.ANY6;
+      this.addressFromConnect = false;
+    }
+    if (!this.portFromBind && this.localPort !== 0) {
+      this.udp.remove(this);
+      this.localPort = 0;
+    }
+    return 0;
+  }
+
+  private route(address: IpAddress, scopeId: number): Destination | null {
+    const cached = this.destination;
+    const network = this.udp.network;
+    if (cached !== null && cached.generation === network.generation && cached.to.equals(address)) return cached;
+    const from = this.localAddress.isUnspecified || this.localAddress.isMulticast ? null : this.localAddress;
+    const bound = this.options.boundDevice ?? (scopeId !== 0 ? network.deviceAt(scopeId) : address.isMulticast ? this.options.multicastDevice : null);
+    const found = network.lookup(address, from, bound);
+    this.destination = found;
+    return found;
+  }
+
+  // Sending.
+
+  send(from: Uint8Array, at: number, length: number, flags: number): number {
+    if (this.remoteAddress === null) {
+      const error = this.takeError();
+      return error !== 0 ? -error : -Errno.EDESTADDRREQ;
+    }
+    return this.sendTo(from, at, length, flags, this.remoteAddress, this.remotePort, this.scopeId);
+  }
+
+  sendTo(
+    from: Uint8Array, at: number, length: number, flags: number, address: IpAddress, port: number, scopeId: number,
+  ): number {
+    if (length > 65535) return -Errno.EMSGSIZE;
+    if ((flags & Msg.OOB) !== 0) return -Errno.EOPNOTSUPP;
+    if (port === 0) return -Errno.EINVAL;
+    if (this.localPort === 0) {
+      const result = this.takePort(this.localAddress, 0);
+      if (result < 0) return result;
+    }
+    if (this.error !== 0) return -this.takeError();
+    if ((this.shut & 2) !== 0) return -Errno.EPIPE;
+    const udp = this.udp;
+    const to = address.isUnspecified ? (address.isV4 ? IpAddress.LOOPBACK4 : IpAddress.LOOPBACK6) : address;
+    const route = this.route(to, scopeId !== 0 ? scopeId : this.scopeId);
+    if (route === null) return -udp.network.lookupErrno;
+    if (route.kind === DestinationKind.Broadcast && !this.options.broadcast) return -Errno.EACCES;
+    if (length > (to.isV4 ? MAX_PAYLOAD_V4 : MAX_PAYLOAD_V6)) return -Errno.EMSGSIZE;
+    const truesize = length + DATAGRAM_OVERHEAD;
+    // Linux admits a datagram while anything is left of the buffer (sock_alloc_send_pskb).
+    if (this.sendQueued >= this.options.sendBufferBytes) return -Errno.EAGAIN;
+    const source = this.localAddress.isUnspecified || this.localAddress.isMulticast ? route.source : this.localAddress;
+    const p = takePacket();
+    p.addBytes(from, at, length, udp.context.writer);
+    this.writeHeader(p, source, to, port, length);
+    p.owner = this;
+    p.truesize = truesize;
+    this.sendQueued += truesize;
+    const multicast = route.kind === DestinationKind.Multicast;
+    const ttl = multicast ? this.options.multicastTtl : this.options.ttl;
+    const dontFragment = this.options.mtuDiscover >= 2;
+    const tos = to.isV4 ? this.options.tos : this.options.trafficClass;
+    const result = udp.network.output(p, route, source, to, IpProto.Udp, ttl, tos, dontFragment);
+    if (result < 0) {
+      udp.count(to.isV4, Mib.UdpSndbufErrors, Mib.Udp6SndbufErrors);
+      return result;
+    }
+    udp.count(to.isV4, Mib.UdpOutDatagrams, Mib.Udp6OutDatagrams);
+    return length;
+  }
+
+  private writeHeader(p: Packet, source: IpAddress, to: IpAddress, port: number, length: number): void {
+    const udpLen = UDP_HEADER_LEN + length;
+    const pseudo = to.isV4
+      ? pseudoHeaderSum4(source.d, to.d, IpProto.Udp, udpLen)
+      : pseudoHeaderSum6(source.a, source.b, source.c, source.d, to.a, to.b, to.c, to.d, IpProto.Udp, udpLen);
+    const offload = (this.destination as Destination).device.checksumOffload;
+    const head = p.push(UDP_HEADER_LEN);
+    p.l4 = head;
+    if (this.options.noCheck && to.isV4) {
+      writeUdpHeader(p.view, head, this.localPort, port, length, 0, -1);
+      p.view.setUint16(head + CHECKSUM_OFFSET, 0);
+    } else if (offload) {
+      writeUdpHeader(p.view, head, this.localPort, port, length, pseudo, -1);
+      p.checksumState = ChecksumState.Partial;
+      p.checksumOffset = CHECKSUM_OFFSET;
+    } else {
+      writeUdpHeader(p.view, head, this.localPort, port, length, pseudo, packetSum(p, p.headEnd, 0));
+    }
+  }
+
+  /** A packet of ours is gone: its memory is free again. */
+  released(truesize: number): void {
+    const wasFull = this.sendQueued >= this.options.sendBufferBytes;
+    this.sendQueued -= truesize;
+    if (wasFull && this.upcalls !== null) this.upcalls.writable();
+  }
+
+  // Receiving.
+
+  /** How well a received packet fits; -1 when it does not. */
+  score(p: Packet, srcPort: number): number {
+    let score = 0;
+    if (this.isV4 && !p.isV4) return -1;
+    if (!this.isV4 && p.isV4 && this.options.v6Only) return -1;
+    if (this.isV4 === p.isV4) score++;
+    const local = this.localAddress;
+    if (!local.isUnspecified) {
+      if (local.d !== p.dstD || local.a !== p.dstA || local.b !== p.dstB || local.c !== p.dstC) return -1;
+      score += 4;
+    } else if (!this.isV4 && local.isV4 && !p.isV4) {
+      return -1;
+    }
+    const remote = this.remoteAddress;
+    if (remote !== null) {
+      if (remote.d !== p.srcD || remote.a !== p.srcA || remote.b !== p.srcB || remote.c !== p.srcC) return -1;
+      if (this.remotePort !== 0 && this.remotePort !== srcPort) return -1;
+      score += 8;
+    }
+    const bound = this.options.boundDevice;
+    if (bound !== null) {
+      if (bound !== p.device) return -1;
+      score += 4;
+    }
+    return score;
+  }
+
+  /** Queues a datagram (`head` at its UDP header); false when the buffer is full. Takes over `p`. */
+  deliver(p: Packet, srcPort: number): boolean {
+    const truesize = p.length + DATAGRAM_OVERHEAD;
+    if (this.receiveQueued + truesize > this.options.receiveBufferBytes && this.receiveQueued > 0) {
+      this.drops++;
+      this.udp.count(p.isV4, Mib.UdpRcvbufErrors, Mib.Udp6RcvbufErrors);
+      this.udp.count(p.isV4, Mib.UdpInErrors, Mib.Udp6InErrors);
+      p.release();
+      return false;
+    }
+    p.trimFront(UDP_HEADER_LEN);
+    // The sender's account ends here, as skb_orphan has it; the receiver's begins.
+    const owner = p.owner;
+    if (owner !== null) {
+      p.owner = null;
+      owner.released(p.truesize);
+    }
+    p.truesize = truesize;
+    p.l4 = srcPort;
+    p.next = null;
+    if (this.last === null) this.first = p;
+    else this.last.next = p;
+    this.last = p;
+    this.receiveQueued += truesize;
+    if (this.upcalls !== null) this.upcalls.readable();
+    return true;
+  }
+
+  receive(to: Uint8Array, at: number, length: number, flags: number, result: ReceiveResult): number {
+    result.flags = 0;
+    if ((flags & Msg.OOB) !== 0) return -Errno.EOPNOTSUPP;
+    if ((flags & Msg.ERRQUEUE) !== 0) return -Errno.EAGAIN;
+    if (this.error !== 0) return -this.takeError();
+    const p = this.first;
+    if (p === null) return (this.shut & 1) !== 0 ? 0 : -Errno.EAGAIN;
+    const whole = p.length;
+    const n = p.copyOut(0, to, at, length < whole ? length : whole);
+    result.datagramLen = whole;
+    if (n < whole) result.flags |= Msg.TRUNC;
+    result.address = sourceAddress(p, result.address);
+    result.port = p.l4;
+    result.scopeId = result.address.isLinkLocal && !p.isV4 && p.device !== null ? p.device.index : 0;
+    if ((flags & Msg.PEEK) === 0) {
+      this.first = p.next;
+      if (this.first === null) this.last = null;
+      this.receiveQueued -= p.truesize;
+      p.next = null;
+      p.release();
+    }
+    return (flags & Msg.TRUNC) !== 0 ? whole : n;
+  }
+
+  /** Length of the datagram that the next receive would return (FIONREAD). */
+  get nextDatagramLength(): number {
+    return this.first === null ? 0 : this.first.length;
+  }
+
+  /** Bytes on their way out (SIOCOUTQ). */
+  get outqBytes(): number {
+    return this.sendQueued;
+  }
+
+  // Errors and the end.
+
+  /** Linux's __udp4_lib_err: connected sockets learn of it, others only with IP_RECVERR. */
+  icmpError(report: IcmpErrorReport, remotePort: number): void {
+    const remote = this.remoteAddress;
+    const local = this.localAddress;
+    if (remote === null) {
+      if (!this.options.receiveErrors) return;
+    } else if (
+      this.remotePort !== remotePort || remote.a !== report.remoteA || remote.b !== report.remoteB ||
+      remote.c !== report.remoteC || remote.d !== report.remoteD
+    ) {
+      return;
+    }
+    if (!local.isUnspecified && (local.d !== report.localD || local.a !== report.localA || local.b !== report.localB)) return;
+    const hard = report.fatal || (report.mtuBytes > 0 && this.options.mtuDiscover !== 0) || this.options.receiveErrors;
+    if (!hard || (report.mtuBytes > 0 && this.options.mtuDiscover < 1)) return;
+    if (report.mtuBytes > 0 && !this.options.receiveErrors && this.options.mtuDiscover < 2) return;
+    this.error = report.errno;
+    if (this.upcalls !== null) this.upcalls.failed(report.errno);
+  }
+
+  shutdown(how: number): number {
+    if (this.remoteAddress === null) return -Errno.ENOTCONN;
+    this.shut |= how === Shut.RD ? 1 : how === Shut.WR ? 2 : 3;
+    return 0;
+  }
+
+  close(): void {
+    if (this.localPort !== 0) this.udp.remove(this);
+    let p = this.first;
+    while (p !== null) {
+      const next: Packet | null = p.next;
+      p.next = null;
+      p.release();
+      p = next;
+    }
+    this.first = null;
+    this.last = null;
+    this.receiveQueued = 0;
+    this.localPort = 0;
+    this.upcalls = null;
+  }
+
+  readiness(): number {
+    let events = 0;
+    if (this.first !== null || (this.shut & 1) !== 0) events |= Poll.IN | Poll.RDNORM;
+    if ((this.shut & 1) !== 0) events |= Poll.RDHUP;
+    if (this.shut === 3) events |= Poll.HUP;
+    if (this.error !== 0) events |= Poll.ERR;
+    if (this.sendQueued < this.options.sendBufferBytes) events |= Poll.OUT | Poll.WRNORM | Poll.WRBAND;
+    return events;
+  }
+
+  takeError(): number {
+    const error = this.error;
+    this.error = 0;
+    return error;
+  }
+}
+
+/** The source as an address object; the one of the last datagram again when it is the same. */
+function sourceAddress(p: Packet, known: IpAddress | null): IpAddress {
+  if (known !== null && known.d === p.srcD && known.c === p.srcC && known.b === p.srcB && known.a === p.srcA) return known;
+  return new IpAddress(p.srcA, p.srcB, p.srcC, p.srcD);
+}

@@ -1,0 +1,209 @@
+/**
+ * UDP (RFC 768) for one host: demultiplexing, ports, input and ICMP errors. The endpoint itself is in endpoint.ts.
+ *
+ * Called by stack/ (`input`, `icmpError`) and by kernel/ (`create`).
+ */
+import type { HostContext } from '../../base/host-context.ts';
+import { Mib } from '../../base/counters.ts';
+import { IpAddress } from '../../base/inet-address.ts';
+import { below } from '../../base/random.ts';
+import { transportChecksumOk } from '../../link/packet-checksum.ts';
+import type { Packet } from '../../link/packet.ts';
+import type { Network } from '../../net/network.ts';
+import type { IcmpErrorReport } from '../../net/transport-input.ts';
+import { UDP_HEADER_LEN, UdpHeader } from '../../wire/udp.ts';
+import { UdpEndpoint } from './endpoint.ts';
+
+export { UdpEndpoint } from './endpoint.ts';
+
+/** sll_pkttype / skb->pkt_type of a frame that was for this host alone. */
+const PACKET_HOST = 0;
+
+export class Udp {
+  readonly context: HostContext;
+  readonly network: Network;
+  /** Endpoints by local port, chained through `nextOnPort`. */
+  private readonly ports: Map<number, UdpEndpoint> = new Map();
+  private readonly header = new UdpHeader();
+
+  constructor(context: HostContext, network: Network) {
+    this.context = context;
+    this.network = network;
+  }
+
+  create(isV4: boolean): UdpEndpoint {
+    return new UdpEndpoint(this, isV4);
+  }
+
+  /** Bound endpoints, for ss and leak tests. */
+  *endpoints(): IterableIterator<UdpEndpoint> {
+    for (const first of this.ports.values()) {
+      for (let endpoint: UdpEndpoint | null = first; endpoint !== null; endpoint = endpoint.nextOnPort) yield endpoint;
+    }
+  }
+
+  /** A datagram for this host. Takes over `p`. */
+  input(p: Packet): void {
+    const values = this.context.counters.values;
+    const header = this.header;
+    if (!p.pull(UDP_HEADER_LEN) || !header.parse(p.view, p.head, p.headEnd, p.l4Len)) {
+      this.count(p.isV4, Mib.UdpInErrors, Mib.Udp6InErrors);
+      p.release();
+      return;
+    }
+    p.l4Len = UDP_HEADER_LEN + header.dataLen;
+    p.trimTo(p.l4Len);
+    const checksum = p.view.getUint16(p.head + 6);
+    // RFC 768: zero is "no checksum" over IPv4; RFC 8200 8.1: over IPv6 it is an error.
+    if (checksum === 0 ? !p.isV4 : !transportChecksumOk(p)) {
+      this.count(p.isV4, Mib.UdpInCsumErrors, Mib.Udp6InCsumErrors);
+      this.count(p.isV4, Mib.UdpInErrors, Mib.Udp6InErrors);
+      p.release();
+      return;
+    }
+    if (isGroup(p)) return this.groupInput(p);
+    const endpoint = this.find(p);
+    if (endpoint === null) {
+      this.count(p.isV4, Mib.UdpNoPorts, Mib.Udp6NoPorts);
+      if (p.linkType === PACKET_HOST) this.network.sendPortUnreachable(p);
+      p.release();
+      return;
+    }
+    if (endpoint.deliver(p, header.srcPort)) values[p.isV4 ? Mib.UdpInDatagrams : Mib.Udp6InDatagrams]++;
+  }
+
+  /** Broadcasts and multicasts go to every endpoint that matches (RFC 1122 4.1.3.5). */
+  private groupInput(p: Packet): void {
+    const srcPort = this.header.srcPort;
+    let endpoint = this.ports.get(this.header.dstPort) ?? null;
+    let delivered = false;
+    while (endpoint !== null) {
+      if (endpoint.score(p, srcPort) >= 0 && endpoint.deliver(copyForInput(p), srcPort)) {
+        delivered = true;
+        this.count(p.isV4, Mib.UdpInDatagrams, Mib.Udp6InDatagrams);
+      }
+      endpoint = endpoint.nextOnPort;
+    }
+    if (!delivered) this.count(p.isV4, Mib.UdpIgnoredMulti, Mib.Udp6IgnoredMulti);
+    p.release();
+  }
+
+  /** The endpoint that fits best: connected before bound to an address before any (udp4_lib_lookup's score). */
+  private find(p: Packet): UdpEndpoint | null {
+    let best: UdpEndpoint | null = null;
+    let bestScore = -1;
+    let endpoint = this.ports.get(this.header.dstPort) ?? null;
+    while (endpoint !== null) {
+      const score = endpoint.score(p, this.header.srcPort);
+      if (score > bestScore) {
+        best = endpoint;
+        bestScore = score;
+      }
+      endpoint = endpoint.nextOnPort;
+    }
+    return best;
+  }
+
+  icmpError(report: IcmpErrorReport): void {
+    const localPort = report.view.getUint16(report.at);
+    const remotePort = report.view.getUint16(report.at + 2);
+    let endpoint = this.ports.get(localPort) ?? null;
+    while (endpoint !== null) {
+      endpoint.icmpError(report, remotePort);
+      endpoint = endpoint.nextOnPort;
+    }
+  }
+
+  /** Counts under the IPv4 or the IPv6 name. */
+  count(isV4: boolean, v4: number, v6: number): void {
+    (this.context.counters.values[isV4 ? v4 : v6] as number)++;
+  }
+
+  // Ports.
+
+  /** May `endpoint` have this address and port? Linux: udp_lib_lport_inuse. */
+  portFree(endpoint: UdpEndpoint, address: IpAddress, port: number): boolean {
+    let other = this.ports.get(port) ?? null;
+    while (other !== null) {
+      if (other !== endpoint && overlap(other, other.localAddress, endpoint, address)) {
+        const mine = endpoint.options;
+        const theirs = other.options;
+        const shared = (mine.reuseAddress && theirs.reuseAddress) || (mine.reusePort && theirs.reusePort);
+        if (!shared) return false;
+      }
+      other = other.nextOnPort;
+    }
+    return true;
+  }
+
+  /** A free port from ip_local_port_range, from a random place on (RFC 6056 section 3.3.1); 0 when all are taken. */
+  pickPort(endpoint: UdpEndpoint, address: IpAddress): number {
+    const { ipLocalPortRangeLow: low, ipLocalPortRangeHigh: high } = this.context.settings;
+    const count = high - low + 1;
+    const start = below(this.context.random, count);
+    for (let i = 0; i < count; i++) {
+      const port = low + ((start + i) % count);
+      if (this.portFree(endpoint, address, port)) return port;
+    }
+    return 0;
+  }
+
+  add(endpoint: UdpEndpoint): void {
+    endpoint.nextOnPort = this.ports.get(endpoint.localPort) ?? null;
+    this.ports.set(endpoint.localPort, endpoint);
+  }
+
+  remove(endpoint: UdpEndpoint): void {
+    const first = this.ports.get(endpoint.localPort) ?? null;
+    if (first === endpoint) {
+      if (endpoint.nextOnPort === null) this.ports.delete(endpoint.localPort);
+      else this.ports.set(endpoint.localPort, endpoint.nextOnPort);
+    } else {
+      let before = first;
+      while (before !== null && before.nextOnPort !== endpoint) before = before.nextOnPort;
+      if (before !== null) before.nextOnPort = endpoint.nextOnPort;
+    }
+    endpoint.nextOnPort = null;
+  }
+}
+
+/** Do two bindings meet on some address? A wildcard meets all; "::" meets IPv4 too unless it is V6ONLY. */
+function overlap(a: UdpEndpoint, addressA: IpAddress, b: UdpEndpoint, addressB: IpAddress): boolean {
+  const deviceA = a.options.boundDevice;
+  const deviceB = b.options.boundDevice;
+  if (deviceA !== null && deviceB !== null && deviceA !== deviceB) return false;
+  if (addressA.isV4 !== addressB.isV4) {
+    const six = addressA.isV4 ? b : a;
+    const sixAddress = addressA.isV4 ? addressB : addressA;
+    // An IPv6 address proper never meets IPv4; the wildcard does, unless it is for IPv6 alone.
+    return isAny6(sixAddress) && !six.options.v6Only;
+  }
+  return addressA.isUnspecified || addressB.isUnspecified || addressA.equals(addressB);
+}
+
+function isAny6(address: IpAddress): boolean {
+  return (address.a | address.b | address.c | address.d) === 0;
+}
+
+function isGroup(p: Packet): boolean {
+  if (p.isV4) return p.dstD >>> 28 === 14 || p.linkType === 1;
+  return p.dstA >>> 24 === 0xff;
+}
+
+/** A clone that keeps what the IP layer found out. */
+function copyForInput(p: Packet): Packet {
+  const copy = p.clone();
+  copy.isV4 = p.isV4;
+  copy.protocol = p.protocol;
+  copy.ttl = p.ttl;
+  copy.tos = p.tos;
+  copy.srcA = p.srcA;
+  copy.srcB = p.srcB;
+  copy.srcC = p.srcC;
+  copy.srcD = p.srcD;
+  copy.dstA = p.dstA;
+  copy.dstB = p.dstB;
+  copy.dstC = p.dstC;
+  copy.dstD = p.dstD;
+  return copy;
+}
