@@ -1,18 +1,17 @@
 /**
- * Compiles the test files (TypeScript) with esbuild and runs them under node:test.
+ * Compiles test files (TypeScript) with esbuild and runs them under node:test.
  *
- *   node scripts/unit.mjs                     every *.test.ts under src/ and test/conformance, test/contract
+ *   node scripts/unit.mjs                            every *.test.ts under src/, test/conformance, test/contract
  *   node scripts/unit.mjs src/wire test/x.test.ts    the files and folders named
  *
- * Options after `--` go to node (for example -- --test-name-pattern=SYN).
+ * Options after `--` go to node, for example `-- --test-name-pattern=SYN` or `-- --test-reporter=spec`.
+ * Tests find the repository in SOCKSCAPE_ROOT and their seed in SOCKSCAPE_SEED (test.mjs derives it from the commit).
  */
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join, relative, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
-
-const root = resolve(fileURLToPath(import.meta.url), '../..');
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { bundleForNode, root } from './bundle.mjs';
 
 function testFilesUnder(path) {
   if (!statSync(path, { throwIfNoEntry: false })) return [];
@@ -34,28 +33,38 @@ if (files.length === 0) {
   process.exit(2);
 }
 
-mkdirSync(join(root, 'build'), { recursive: true });
-const outdir = mkdtempSync(join(root, 'build', 'unit-'));
-process.on('exit', () => rmSync(outdir, { recursive: true, force: true }));
-const entryPoints = Object.fromEntries(files.map((file) => [relative(root, file).replace(/\.ts$/, ''), file]));
-await build({
-  entryPoints,
-  outdir,
-  bundle: true,
-  splitting: true,
-  format: 'esm',
-  platform: 'node',
-  target: 'node20',
-  packages: 'external',
-  sourcemap: 'inline',
-  outExtension: { '.js': '.mjs' },
-  logLevel: 'warning',
-});
-writeFileSync(join(outdir, 'package.json'), '{"type":"module"}');
-const outputs = Object.keys(entryPoints).map((name) => join(outdir, `${name}.mjs`));
-const run = spawnSync(
+let outputs;
+try {
+  outputs = await bundleForNode(files);
+} catch (error) {
+  // esbuild has printed its own words.
+  if (!error.errors) console.error(error);
+  process.exit(1);
+}
+const totalsFile = process.env.SOCKSCAPE_TOTALS ?? join(dirname(outputs[0]), 'totals.json');
+const reporter = nodeArgs.some((arg) => arg.startsWith('--test-reporter'))
+  ? []
+  : [`--test-reporter=${pathToFileURL(join(root, 'scripts/reporter.mjs')).href}`, '--test-reporter-destination=stdout'];
+const run = spawn(
   process.execPath,
-  ['--enable-source-maps', '--expose-gc', '--test', '--test-concurrency=2', ...nodeArgs, ...outputs],
-  { stdio: 'inherit', cwd: root, env: { ...process.env, SOCKSCAPE_ROOT: root } },
+  [
+    '--enable-source-maps',
+    '--expose-gc',
+    '--test',
+    '--test-concurrency=2',
+    '--test-timeout=300000',
+    ...reporter,
+    ...nodeArgs,
+    ...outputs,
+  ],
+  {
+    stdio: 'inherit',
+    cwd: root,
+    env: { TZ: 'UTC', SOCKSCAPE_SEED: '1', ...process.env, SOCKSCAPE_ROOT: root, SOCKSCAPE_TOTALS: totalsFile },
+  },
 );
-process.exit(run.status ?? 1);
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => run.kill(signal));
+run.on('exit', (status) => {
+  const failed = existsSync(totalsFile) ? JSON.parse(readFileSync(totalsFile, 'utf8')).failed : 0;
+  process.exit(status || (failed > 0 ? 1 : status === null ? 1 : 0));
+});

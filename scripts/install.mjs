@@ -1,0 +1,49 @@
+/**
+ * Installs the packages when node_modules is missing or older than what package-lock.json asks for; otherwise takes a
+ * few milliseconds. Called by start.mjs and test.mjs before anything that needs a package; uses Node's modules only.
+ */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const root = resolve(fileURLToPath(import.meta.url), '../..');
+const STAMP = join(root, 'node_modules/.sockscape-installed');
+
+/** Whether every package the lock file requires on this machine is there in the version that it names. */
+function matchesLock() {
+  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
+  for (const [place, wanted] of Object.entries(packages)) {
+    if (place === '' || wanted.optional || wanted.link) continue;
+    const manifest = join(root, place, 'package.json');
+    if (!existsSync(manifest) || JSON.parse(readFileSync(manifest, 'utf8')).version !== wanted.version) return false;
+  }
+  return true;
+}
+
+/** Makes node_modules fit package-lock.json. Throws with npm's words when that fails. */
+export function ensureInstalled() {
+  const lock = existsSync(join(root, 'package-lock.json')) ? readFileSync(join(root, 'package-lock.json')) : '';
+  const wanted = createHash('sha256')
+    .update(lock)
+    .update(readFileSync(join(root, 'package.json')))
+    .update(`${process.platform} ${process.arch}`)
+    .digest('hex');
+  if (existsSync(STAMP) && readFileSync(STAMP, 'utf8') === wanted) return;
+  if (lock === '' || !existsSync(join(root, 'node_modules')) || !matchesLock()) {
+    process.stderr.write('sockscape: installing packages ...\n');
+    const args = [lock === '' ? 'install' : 'ci', '--no-fund', '--no-audit', '--loglevel=error'];
+    // npm tells its children which npm runs; without it, the one on the path serves.
+    const npm = process.env.npm_execpath;
+    const run = npm?.endsWith('.js')
+      ? spawnSync(process.execPath, [npm, ...args], { cwd: root, encoding: 'utf8' })
+      : spawnSync('npm', args, { cwd: root, encoding: 'utf8', shell: process.platform === 'win32' });
+    if (run.status !== 0) {
+      throw new Error(`npm ${args[0]} failed: ${(run.stderr || run.error?.message || '').trim()}`);
+    }
+  }
+  writeFileSync(STAMP, wanted);
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) ensureInstalled();

@@ -1,0 +1,192 @@
+/**
+ * `npm test`: installs and builds when that is due, then runs the steps below one after another: everything that this
+ * machine allows, within 20 minutes. It ends with one line `N passed, N failed, N skipped`, before it the names and
+ * reasons of what was left out. With CI=true nothing may be left out. `npm run test:full` is the long tier.
+ *
+ *   node scripts/test.mjs [--list] [--only STEP[,STEP...]] [--quick] [--full]
+ *
+ * Seeds follow from the commit (SOCKSCAPE_SEED), so that each commit tries other ones and a failure can be repeated.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { ensureInstalled } from './install.mjs';
+
+const root = resolve(fileURLToPath(import.meta.url), '../..');
+const args = process.argv.slice(2);
+const full = args.includes('--full');
+const ci = Boolean(process.env.CI) && process.env.CI !== 'false' && process.env.CI !== '0';
+
+/** A run of node with a script of ours. */
+const script = (name, ...rest) => [`scripts/${name}`, ...rest];
+/** A run of the tests under the folders named, as far as they exist. */
+const tests = (folders, ...nodeArgs) => {
+  const there = folders.filter(hasTests);
+  return there.length > 0 ? script('unit.mjs', ...there, '--', ...nodeArgs) : null;
+};
+const reporter = () => `--test-reporter=${pathToFileURL(join(root, 'scripts/reporter.mjs')).href}`;
+const UNIT = ['src', 'test/conformance', 'test/contract'];
+const onNode = (version) => () => {
+  const command = tests([...UNIT, 'test/sim']);
+  return command && script('with-node.mjs', version, '--', 'node', ...command);
+};
+
+/**
+ * The steps: what node is given (null: nothing there yet), after how many seconds a step counts as stuck (in the long
+ * tier twenty times that), and whether it belongs to `npm run check` or to the long tier alone.
+ */
+const STEPS = [
+  { name: 'layers', quick: true, seconds: 30, command: () => script('check-layers.mjs') },
+  { name: 'bans', quick: true, seconds: 30, command: () => script('check-bans.mjs') },
+  { name: 'package', quick: true, seconds: 30, command: () => script('check-package.mjs') },
+  { name: 'types', quick: true, seconds: 120, command: () => script('check-types.mjs') },
+  {
+    name: 'lint',
+    quick: true,
+    seconds: 60,
+    command: () => ['node_modules/@biomejs/biome/bin/biome', 'lint', '--diagnostic-level=error'],
+  },
+  { name: 'build', seconds: 120, command: () => script('build.mjs') },
+  {
+    name: 'scripts',
+    seconds: 60,
+    command: () => [
+      '--test',
+      reporter(),
+      ...readdirSync(join(root, 'scripts'))
+        .filter((name) => name.endsWith('.test.mjs'))
+        .map((name) => `scripts/${name}`),
+    ],
+  },
+  { name: 'unit', seconds: 300, command: () => tests(UNIT) },
+  { name: 'fuzz', seconds: 240, command: () => tests(['test/fuzz']) },
+  { name: 'sim', seconds: 240, command: () => tests(['test/sim']) },
+  { name: 'interop', seconds: 420, command: () => tests(['test/interop'], '--test-concurrency=1') },
+  { name: 'oracle', seconds: 180, command: () => tests(['test/oracle'], '--test-concurrency=1') },
+  { name: 'perf', seconds: 180, command: () => tests(['test/perf'], '--test-concurrency=1') },
+  { name: 'browser', seconds: 180, command: () => tests(['test/browser'], '--test-concurrency=1') },
+  { name: 'docs', seconds: 240, command: () => tests(['test/docs'], '--test-concurrency=1') },
+  { name: 'node-20.19', full: true, seconds: 300, command: onNode('20.19') },
+  { name: 'node-22', full: true, seconds: 300, command: onNode('22') },
+  { name: 'node-24', full: true, seconds: 300, command: onNode('24') },
+];
+
+function hasTests(folder) {
+  const path = join(root, folder);
+  return existsSync(path) && readdirSync(path, { recursive: true }).some((name) => String(name).endsWith('.test.ts'));
+}
+
+function seedOfCommit() {
+  const run = spawnSync('git', ['rev-parse', 'HEAD'], { cwd: root, encoding: 'utf8' });
+  const commit = run.status === 0 ? run.stdout.trim() : '';
+  return { seed: String(commit === '' ? 1 : Number.parseInt(commit.slice(0, 8), 16)), commit };
+}
+
+const startedAt = Date.now();
+function clock() {
+  const seconds = Math.floor((Date.now() - startedAt) / 1000);
+  return `[${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}]`;
+}
+
+/** Runs node with `command` in a process group of its own; the group is ended when it takes too long. */
+function run(command, seconds, env) {
+  return new Promise((done) => {
+    const child = spawn(process.execPath, command, {
+      cwd: root,
+      stdio: ['ignore', 'inherit', 'inherit'],
+      env,
+      detached: true,
+    });
+    const end = (signal) => {
+      try {
+        process.kill(-child.pid, signal);
+      } catch {
+        // The group is gone already.
+      }
+    };
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      end('SIGTERM');
+      setTimeout(() => end('SIGKILL'), 5000).unref();
+    }, seconds * 1000);
+    const stop = () => {
+      end('SIGTERM');
+      process.exit(130);
+    };
+    process.once('SIGINT', stop).once('SIGTERM', stop);
+    child.on('exit', (status) => {
+      clearTimeout(timer);
+      process.off('SIGINT', stop).off('SIGTERM', stop);
+      done({ status: status ?? 1, late });
+    });
+  });
+}
+
+function chosenSteps() {
+  if (args.includes('--quick')) return STEPS.filter((step) => step.quick);
+  const only = args.indexOf('--only');
+  if (only < 0) return STEPS.filter((step) => full || !step.full);
+  const names = (args[only + 1] ?? '').split(',');
+  const unknown = names.filter((name) => !STEPS.some((step) => step.name === name));
+  if (unknown.length > 0) {
+    console.error(`test: no step ${unknown.join(', ')}; steps are ${STEPS.map((step) => step.name).join(', ')}`);
+    process.exit(2);
+  }
+  return STEPS.filter((step) => names.includes(step.name));
+}
+
+async function main() {
+  const steps = chosenSteps();
+  if (args.includes('--list')) {
+    for (const step of steps) console.log(`${step.name}${step.command() === null ? ' (nothing there)' : ''}`);
+    return 0;
+  }
+  ensureInstalled();
+  const { seed, commit } = seedOfCommit();
+  mkdirSync(join(root, 'build'), { recursive: true });
+  const folder = mkdtempSync(join(root, 'build/run-totals-'));
+  const env = { SOCKSCAPE_SEED: seed, ...process.env, ...(full ? { SOCKSCAPE_FULL: '1' } : {}) };
+  if (!args.includes('--quick'))
+    console.log(`seed ${env.SOCKSCAPE_SEED}${commit ? ` (commit ${commit.slice(0, 12)})` : ''}`);
+
+  let passed = 0;
+  let failed = 0;
+  const leftOut = [];
+  const broken = [];
+  try {
+    for (const step of steps) {
+      const command = step.command();
+      if (command === null) continue;
+      const totalsFile = join(folder, `${step.name}.json`);
+      console.log(`${clock()} ${step.name}`);
+      const { status, late } = await run(command, step.seconds * (full ? 20 : 1), {
+        ...env,
+        SOCKSCAPE_TOTALS: totalsFile,
+      });
+      const totals = existsSync(totalsFile) ? JSON.parse(readFileSync(totalsFile, 'utf8')) : null;
+      // A check without tests of its own counts as one; so does a run of tests that ended before its totals.
+      passed += totals ? totals.passed : status === 0 ? 1 : 0;
+      const failures = Math.max(totals?.failed ?? 0, status === 0 ? 0 : 1);
+      failed += failures;
+      leftOut.push(...(totals?.skipped ?? []).map((skip) => ({ ...skip, step: step.name })));
+      if (failures > 0) broken.push(`${step.name}${late ? ` (ended after ${step.seconds} s)` : ''}`);
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  for (const { step, name, reason } of leftOut) console.log(`left out: ${step}: ${name}: ${reason}`);
+  if (broken.length > 0) console.log(`failed: ${broken.join(', ')}`);
+  if (ci && leftOut.length > 0) console.log('CI is set, so nothing may be left out');
+  console.log(`${clock()} done`);
+  console.log(`${passed} passed, ${failed} failed, ${leftOut.length} skipped`);
+  return failed > 0 || (ci && leftOut.length > 0) ? 1 : 0;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  console.error(`test: ${error.message}`);
+  process.exitCode = 1;
+}
