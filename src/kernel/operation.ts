@@ -47,7 +47,7 @@ export abstract class Operation extends Waiter {
   timedOut = false;
   /** A signal (later: a cancelled task) wants it to end. */
   interrupted = false;
-  onSettled: ((operation: this) => void) | null = null;
+  onSettled: (() => void) | null = null;
   private timer: OperationTimer | null = null;
   private waiting = false;
   private settledInside = false;
@@ -153,7 +153,7 @@ export abstract class Operation extends Waiter {
       return;
     }
     this.onSettled = null;
-    handler(this);
+    handler();
   }
 
   /** Ends the wait with EINTR or the partial count (a process that exits, a signal). */
