@@ -6,7 +6,7 @@
  *   sockaddr_in6  | family 2 LE | port 2 BE | flowinfo 4 BE | addr 16 | scope_id 4 LE |
  */
 import { Errno } from '../base/errno.ts';
-import { IpAddress } from '../base/inet-address.ts';
+import { ANY4, IpAddress } from '../base/inet-address.ts';
 import { AF } from './constants.ts';
 
 export const SOCKADDR_IN_LEN = 16;
@@ -17,7 +17,7 @@ const SOCKADDR_IN6_RFC2133 = 24;
 /** A parsed address. One per caller, re-filled. */
 export class ParsedSockaddr {
   family = 0;
-  address: IpAddress = IpAddress.ANY4;
+  address: IpAddress = ANY4;
   port = 0;
   scopeId = 0;
 }

@@ -7,7 +7,7 @@
  */
 import { Errno } from '../base/errno.ts';
 import type { FileOperations } from '../base/file-operations.ts';
-import { IpAddress } from '../base/inet-address.ts';
+import { ANY4, LOOPBACK4, LOOPBACK6, IpAddress } from '../base/inet-address.ts';
 import { Poll, WaitQueue } from '../base/wait-queue.ts';
 import type { Stack } from '../stack/stack.ts';
 import type { Endpoint, EndpointUpcalls, ReceiveResult } from '../transport/endpoint.ts';
@@ -97,7 +97,7 @@ export class Socket implements FileOperations, EndpointUpcalls {
         // Linux: AF_UNSPEC is taken for AF_INET only with INADDR_ANY (inet_bind_sk).
         const any = parsed.family === AF.UNSPEC && new DataView(address.buffer, address.byteOffset).getInt32(4) === 0;
         if (!any) return -Errno.EAFNOSUPPORT;
-        parsed.address = IpAddress.ANY4;
+        parsed.address = ANY4;
         parsed.port = new DataView(address.buffer, address.byteOffset).getUint16(2);
       }
     } else {
@@ -174,7 +174,7 @@ export class Socket implements FileOperations, EndpointUpcalls {
     }
     if (result < 0) return result;
     // RFC 1122 and Linux: connecting to "any" means this host.
-    if (parsed.address.isUnspecified) parsed.address = parsed.address.isV4 ? IpAddress.LOOPBACK4 : IpAddress.LOOPBACK6;
+    if (parsed.address.isUnspecified) parsed.address = parsed.address.isV4 ? LOOPBACK4 : LOOPBACK6;
     if (!this.isV4 && parsed.address.isV4 && this.endpoint.options.v6Only) return -Errno.ENETUNREACH;
     return 0;
   }

@@ -7,7 +7,7 @@
 import { pseudoHeaderSum4, pseudoHeaderSum6 } from '../../base/checksum.ts';
 import { Mib } from '../../base/counters.ts';
 import { Errno } from '../../base/errno.ts';
-import { IpAddress } from '../../base/inet-address.ts';
+import { ANY4, ANY6, LOOPBACK4, LOOPBACK6, IpAddress } from '../../base/inet-address.ts';
 import { Poll } from '../../base/wait-queue.ts';
 import { packetSum } from '../../link/packet-checksum.ts';
 import { ChecksumState, type Packet, type PacketOwner, takePacket } from '../../link/packet.ts';
@@ -52,7 +52,7 @@ export class UdpEndpoint implements Endpoint, PacketOwner {
   constructor(udp: Udp, isV4: boolean) {
     this.udp = udp;
     this.isV4 = isV4;
-    this.localAddress = isV4 ? IpAddress.ANY4 : IpAddress.ANY6;
+    this.localAddress = isV4 ? ANY4 : ANY6;
     this.options = new EndpointOptions();
     const settings = udp.context.settings;
     this.options.v6Only = !isV4 && settings.ipv6Bindv6only !== 0;
@@ -112,7 +112,7 @@ export class UdpEndpoint implements Endpoint, PacketOwner {
     this.destination = null;
     this.error = 0;
     if (this.addressFromConnect) {
-      this.localAddress = this.isV4 ? IpAddress.ANY4 : IpAddress.ANY6;
+      this.localAddress = this.isV4 ? ANY4 : ANY6;
       this.addressFromConnect = false;
     }
     if (!this.portFromBind && this.localPort !== 0) {
@@ -156,7 +156,7 @@ export class UdpEndpoint implements Endpoint, PacketOwner {
     if (this.error !== 0) return -this.takeError();
     if ((this.shut & 2) !== 0) return -Errno.EPIPE;
     const udp = this.udp;
-    const to = address.isUnspecified ? (address.isV4 ? IpAddress.LOOPBACK4 : IpAddress.LOOPBACK6) : address;
+    const to = address.isUnspecified ? (address.isV4 ? LOOPBACK4 : LOOPBACK6) : address;
     const route = this.route(to, scopeId !== 0 ? scopeId : this.scopeId);
     if (route === null) return -udp.network.lookupErrno;
     if (route.kind === DestinationKind.Broadcast && !this.options.broadcast) return -Errno.EACCES;
