@@ -1,0 +1,84 @@
+/**
+ * A cable between two devices: two wires, whose weather can be changed while frames are on their way.
+ *
+ * Worlds make cables (`world.cable`); so does anyone who joins two hosts by hand:
+ *
+ *   const cable = new Cable(loop, random, { delayUs: 5000, loss: 0.01 });
+ *   left.attach(cable.a);
+ *   right.attach(cable.b);
+ */
+import type { Loop } from '../base/loop.ts';
+import { type RandomSource, SeededRandom } from '../base/random.ts';
+import { Nic } from './nic.ts';
+import { Wire } from './wire.ts';
+import type { LinkConditions } from './wire-conditions.ts';
+
+export interface CableOptions extends LinkConditions {
+  /** Names of the two devices. */
+  readonly nameA?: string;
+  readonly nameB?: string;
+  /** Longest frame without its Ethernet header, also the devices' first MTU; 1500. */
+  readonly mtuBytes?: number;
+  /** Pass 64 KiB segments on uncut while the cable is perfect; true. */
+  readonly offload?: boolean;
+  /** Conditions of one direction alone, on top of those of both. */
+  readonly aToB?: LinkConditions;
+  readonly bToA?: LinkConditions;
+}
+
+/** What `Cable.set` takes. */
+export type CableConditions = Pick<CableOptions, keyof LinkConditions | 'aToB' | 'bToA'>;
+
+export class Cable {
+  readonly a: Nic;
+  readonly b: Nic;
+  readonly aToB: Wire;
+  readonly bToA: Wire;
+
+  /** The directions draw from generators of their own: traffic one way leaves the other way's faults alone. */
+  constructor(loop: Loop, random: RandomSource, options: CableOptions = {}) {
+    const mtuBytes = options.mtuBytes ?? 1500;
+    const offload = options.offload ?? true;
+    this.a = new Nic(options.nameA ?? 'eth0', mtuBytes);
+    this.b = new Nic(options.nameB ?? 'eth0', mtuBytes);
+    this.aToB = new Wire(loop, new SeededRandom(random.int32()), this.b, mtuBytes, offload);
+    this.bToA = new Wire(loop, new SeededRandom(random.int32()), this.a, mtuBytes, offload);
+    this.a.wire = this.aToB;
+    this.b.wire = this.bToA;
+    this.set(options);
+  }
+
+  /** Changes the weather from the next frame on; what is left out stays as it was. */
+  set(options: CableConditions): void {
+    this.aToB.conditions.set(options);
+    this.bToA.conditions.set(options);
+    if (options.aToB !== undefined) this.aToB.conditions.set(options.aToB);
+    if (options.bToA !== undefined) this.bToA.conditions.set(options.bToA);
+    this.aToB.conditionsChanged();
+    this.bToA.conditionsChanged();
+  }
+
+  get connected(): boolean {
+    return this.a.carrier;
+  }
+
+  /** Cuts the cable: both ends lose their carrier, and what is on the way is gone. (`loss: 1` is the silent kind.) */
+  cut(): void {
+    this.aToB.sever();
+    this.bToA.sever();
+    this.setCarrier(false);
+  }
+
+  /** Joins the ends again. */
+  mend(): void {
+    this.setCarrier(true);
+  }
+
+  private setCarrier(carrier: boolean): void {
+    for (const end of [this.a, this.b]) {
+      if (end.carrier === carrier) continue;
+      end.carrier = carrier;
+      if (end.input !== null) end.input.deviceChanged(end);
+    }
+  }
+}

@@ -1,0 +1,28 @@
+/**
+ * A network card: one end of a cable. Hosts attach it as an interface, a switch takes it as a port.
+ */
+import { Device } from './device.ts';
+import type { Packet } from './packet.ts';
+import type { Wire, WireEnd } from './wire.ts';
+
+/** Linux's GSO_MAX_SIZE: the largest segment that goes down uncut. */
+export const GSO_MAX_BYTES = 65536;
+
+export class Nic extends Device implements WireEnd {
+  /** The direction that leaves from here; set by the cable. */
+  wire: Wire | null = null;
+
+  constructor(name: string, mtuBytes: number) {
+    super(name);
+    this.mtuBytes = mtuBytes;
+    this.gsoMaxBytes = GSO_MAX_BYTES;
+  }
+
+  override transmit(p: Packet): void {
+    if (this.sending(p)) (this.wire as Wire).accept(p);
+  }
+
+  arrived(p: Packet): void {
+    this.received(p);
+  }
+}
