@@ -6,6 +6,8 @@
  */
 import { finish, fold, sumView, updateChecksum, wordSum } from '../base/checksum.ts';
 
+export { IpProto } from './protocols.ts';
+
 export const IPV4_HEADER_LEN = 20;
 export const IPV4_MAX_HEADER_LEN = 60;
 /** Largest total length. */
@@ -225,4 +227,12 @@ export class Ipv4OptionWalker {
 /** Whether an option goes into every fragment and not only into the first (RFC 791: the copied flag). */
 export function isCopiedOption(kind: number): boolean {
   return (kind & 0x80) !== 0;
+}
+
+/** Length of the router alert option, a multiple of four. */
+export const IPV4_ROUTER_ALERT_LEN = 4;
+
+/** Writes the router alert option (RFC 2113) that IGMP messages carry. */
+export function writeIpv4RouterAlert(view: DataView, at: number): void {
+  view.setInt32(at, (Ipv4OptionKind.RouterAlert << 24) | (IPV4_ROUTER_ALERT_LEN << 16));
 }
