@@ -10,6 +10,8 @@ import { type Timer, TimerQueue } from './timer-queue.ts';
 export class HostTimers extends EventSource {
   readonly queue: TimerQueue = new TimerQueue();
   readonly loop: Loop;
+  /** The queue's first time for which `at` stands. */
+  private shown = Infinity;
 
   constructor(loop: Loop) {
     super();
@@ -19,24 +21,28 @@ export class HostTimers extends EventSource {
   /** Takes notice of `timer.deadline` (Infinity disarms). */
   arm(timer: Timer): void {
     this.queue.update(timer);
-    if (this.queue.nextAt !== this.at) this.refresh();
+    if (this.queue.nextAt !== this.shown) this.refresh();
   }
 
   /** Forgets the timer. */
   disarm(timer: Timer): void {
     timer.deadline = Infinity;
     this.queue.remove(timer);
-    if (this.queue.nextAt !== this.at) this.refresh();
+    if (this.queue.nextAt !== this.shown) this.refresh();
   }
 
-  run(): void {
+  override run(): void {
     this.queue.fireOne(this.loop.now);
-    if (this.queue.nextAt !== this.at) this.refresh();
+    this.refresh();
   }
 
   private refresh(): void {
-    this.at = this.queue.nextAt;
-    this.order = this.loop.nextSeq;
-    this.loop.update(this);
+    const { loop, queue } = this;
+    this.shown = queue.nextAt;
+    // An overdue timer stands behind what the wires have for now, also behind what the timer before it has just sent:
+    // with its own, earlier time all overdue timers would fire before a single frame is looked at.
+    this.at = this.shown < loop.now ? loop.now : this.shown;
+    this.order = loop.nextSeq;
+    loop.update(this);
   }
 }

@@ -58,6 +58,9 @@ export class Loop {
   eventCount = 0.5;
   /** Called (virtual time) when nothing is left to do and no user code was woken: the world is stuck. */
   onIdle: (() => void) | null = null;
+  /** Virtual time: `onLimit` is called once more events than this have run; it should stop the loop. */
+  eventLimit = Infinity;
+  onLimit: (() => void) | null = null;
 
   private readonly sources: EventSource[] = [];
   private orderCounter = 0.5;
@@ -143,7 +146,8 @@ export class Loop {
         const source = heap.length > 0 ? (heap[0] as EventSource) : null;
         if (source === null || source.at > this.now) break;
         source.run();
-        this.eventCount++;
+        if (++this.eventCount > this.eventLimit) this.overLimit();
+        if (this.stopped) return;
         if (!virtual && ++this.passes >= PASSES_PER_LOOK) {
           this.passes = 0;
           this.now = this.environment.now();
@@ -171,6 +175,11 @@ export class Loop {
   /** Sources that have an event, for leak tests. */
   *pending(): IterableIterator<EventSource> {
     yield* this.sources;
+  }
+
+  private overLimit(): void {
+    this.eventLimit = Infinity;
+    if (this.onLimit !== null) this.onLimit();
   }
 
   private runReady(work: Runnable): void {
@@ -262,7 +271,7 @@ export class Loop {
             this.now = source.at;
           }
           source.run();
-          this.eventCount++;
+          if (++this.eventCount > this.eventLimit) this.overLimit();
           if (this.stopped) return;
         }
       } finally {
