@@ -1,0 +1,62 @@
+/**
+ * Two hosts of ours in real time, joined by a perfect cable: what the benchmark compares with the kernel's loopback.
+ */
+import type { IpAddress } from '../../src/base/inet-address.ts';
+import { IpAddress as Address } from '../../src/base/inet-address.ts';
+import { Loop } from '../../src/base/loop.ts';
+import { Process } from '../../src/api/posix/process.ts';
+import { sockaddrIn } from '../../src/socket/sockaddr.ts';
+import { AF, SOCK } from '../../src/socket/constants.ts';
+import { Host } from '../../src/host.ts';
+import { Cable } from '../../src/link/cable.ts';
+import { NodeEnvironment } from '../../src/platform/node/environment.ts';
+
+export interface Testbed {
+  loop: Loop;
+  cable: Cable;
+  clientHost: Host;
+  serverHost: Host;
+  client: Process;
+  server: Process;
+  serverAddress: IpAddress;
+  close(): void;
+}
+
+/** `offload: false` cuts every segment to the MTU (1,500 bytes) at the cable's door. */
+export function makeTestbed(options: { offload: boolean }): Testbed {
+  const environment = new NodeEnvironment();
+  const loop = new Loop(environment);
+  const random = environment.entropy;
+  const clientHost = new Host({ name: 'client', loop, random });
+  const serverHost = new Host({ name: 'server', loop, random });
+  const cable = new Cable({ loop, random, offload: options.offload });
+  clientHost.attach(cable.a);
+  serverHost.attach(cable.b);
+  const serverAddress = Address.from('192.0.2.2');
+  clientHost.addAddress(cable.a, Address.from('192.0.2.1'), 24);
+  serverHost.addAddress(cable.b, serverAddress, 24);
+  return {
+    loop, cable, clientHost, serverHost, serverAddress,
+    client: new Process(clientHost, 'client'),
+    server: new Process(serverHost, 'server'),
+    close(): void {
+      loop.stop();
+    },
+  };
+}
+
+/** A listening socket of `server` and its port. */
+export async function listenOn(bed: Testbed, backlog = 128): Promise<{ fd: number; port: number; address: Uint8Array }> {
+  const fd = await bed.server.socket(AF.INET, SOCK.STREAM, 0);
+  await bed.server.bind(fd, sockaddrIn(bed.serverAddress, 0));
+  await bed.server.listen(fd, backlog);
+  const address = await bed.server.getsockname(fd);
+  return { fd, port: new DataView(address.buffer, address.byteOffset).getUint16(2), address };
+}
+
+/** A connected pair: descriptors of client and server. */
+export async function connectPair(bed: Testbed, listener: { fd: number; address: Uint8Array }): Promise<[number, number]> {
+  const fd = await bed.client.socket(AF.INET, SOCK.STREAM, 0);
+  const [accepted] = await Promise.all([bed.server.accept(listener.fd), bed.client.connect(fd, listener.address)]);
+  return [fd, accepted.fd];
+}
