@@ -33,14 +33,16 @@ export function ensureInstalled() {
   if (existsSync(STAMP) && readFileSync(STAMP, 'utf8') === wanted) return;
   if (lock === '' || !existsSync(join(root, 'node_modules')) || !matchesLock()) {
     process.stderr.write('sockscape: installing packages ...\n');
-    const args = [lock === '' ? 'install' : 'ci', '--no-fund', '--no-audit', '--loglevel=error'];
+    // Not `npm ci`: that empties node_modules first, under the feet of whatever else runs in this folder. The lock file
+    // decides the versions here too, and --no-save leaves it as it is.
+    const args = ['install', '--no-save', '--no-fund', '--no-audit', '--loglevel=error'];
     // npm tells its children which npm runs; without it, the one on the path serves.
     const npm = process.env.npm_execpath;
     const run = npm?.endsWith('.js')
       ? spawnSync(process.execPath, [npm, ...args], { cwd: root, encoding: 'utf8' })
       : spawnSync('npm', args, { cwd: root, encoding: 'utf8', shell: process.platform === 'win32' });
     if (run.status !== 0) {
-      throw new Error(`npm ${args[0]} failed: ${(run.stderr || run.error?.message || '').trim()}`);
+      throw new Error(`npm install failed: ${(run.stderr || run.error?.message || '').trim()}`);
     }
   }
   writeFileSync(STAMP, wanted);
