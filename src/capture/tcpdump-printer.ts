@@ -92,6 +92,8 @@ export class TcpdumpPrinter {
         quiet: options.quiet ?? false,
         linkHeader: options.linkHeader ?? false,
         absoluteSeq: options.absoluteSeq ?? false,
+        // A dump of the whole packet follows anyway, or the user wants less (-q); only -A does not count.
+        dumpUnknown: !(options.quiet ?? false) && !/^x/i.test(options.dump ?? 'none'),
         names: options.names ?? null,
         interfaceName: options.interfaceName ?? null,
       },

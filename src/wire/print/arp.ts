@@ -5,7 +5,7 @@
  */
 import { hex, macText } from './addresses.ts';
 import type { Dissection } from './dissection.ts';
-import { dumpUnknown } from './hex-dump.ts';
+import { dumpHexAndAscii } from './hex-dump.ts';
 import { EtherType, etherTypeName } from './protocol-names.ts';
 
 const HEADER_LEN = 8;
@@ -85,7 +85,7 @@ export function printArp(d: Dissection, at: number, length: number, captured: nu
       d.put(`${mac(senderMac)} at ${ip(senderIp)}`);
       break;
     default:
-      return dumpUnknown(d, at, captured);
+      return dumpHexAndAscii(d, '\n\t', at, captured);
   }
   d.put(`, length ${length}`);
 }

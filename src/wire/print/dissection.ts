@@ -30,6 +30,8 @@ export interface PrintOptions {
   readonly linkHeader: boolean;
   /** -S: absolute TCP sequence numbers. */
   readonly absoluteSeq: boolean;
+  /** Dump payload that is in no known format. */
+  readonly dumpUnknown: boolean;
   readonly names: Names | null;
   /** Name of an interface by its index, for captures of all interfaces. */
   readonly interfaceName: ((index: number) => string | null) | null;

@@ -64,9 +64,9 @@ export function dumpAscii(d: Dissection, at: number, length: number): void {
   if (shown < length) throw PAST_THE_END;
 }
 
-/** A payload in no known format, where its printer would otherwise say nothing. */
+/** A payload in no known format, where its printer would otherwise say nothing; unless -q or a dump was asked for. */
 export function dumpUnknown(d: Dissection, at: number, length: number): void {
-  dumpHexAndAscii(d, '\n\t', at, length);
+  if (d.options.dumpUnknown) dumpHexAndAscii(d, '\n\t', at, length);
 }
 
 /** The part of an unknown range that was captured, hex digits only. */

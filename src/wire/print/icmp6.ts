@@ -158,6 +158,8 @@ function printBody(d: Dissection, at: number, length: number, type: number, code
       return !verbose || printNdOptions(d, at + 8, length - 8) || cutOff(d);
     case Icmp6Type.RouterAdvertisement:
       if (!verbose) return true;
+      // All or nothing: a message cut off within these fields shows none of them.
+      d.need(at, 16);
       d.put(`\n\thop limit ${d.u8(at + 4)}, Flags [${bitNames(ROUTER_FLAGS, d.u8(at + 5), 'none', ', ')}]`);
       d.put(`, pref ${preferenceName(d.u8(at + 5))}, router lifetime ${d.u16(at + 6)}s`);
       d.put(`, reachable time ${d.u32(at + 8)}ms, retrans timer ${d.u32(at + 12)}ms`);

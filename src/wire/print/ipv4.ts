@@ -53,13 +53,9 @@ export function printIpv4(d: Dissection, at: number, length: number): void {
   if (length < HEADER_LEN) return d.put(`truncated-ip ${length}`);
   const headerLen = (d.u8(at) & 0x0f) * 4;
   if (headerLen < HEADER_LEN) return d.put(`bad-hlen ${headerLen}`);
-  let total = d.u16(at + 2);
+  const total = d.u16(at + 2);
   if (length < total) d.put(`truncated-ip - ${total - length} bytes missing! `);
-  if (total < headerLen) {
-    // A length of zero is taken for a segment that the network card has yet to cut up.
-    if (total !== 0) return d.put(`bad-len ${total}`);
-    total = length;
-  }
+  if (total < headerLen) return d.put(`bad-len ${total}`);
   const outerEnd = d.narrow(at, total);
   printWithin(d, at, headerLen, total - headerLen);
   d.snapEnd = outerEnd;

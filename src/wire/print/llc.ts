@@ -6,7 +6,7 @@
 import { hex, hex2 } from './addresses.ts';
 import type { Dissection } from './dissection.ts';
 import { printEtherPayload } from './ether-payload.ts';
-import { dumpUnknown } from './hex-dump.ts';
+import { dumpHexAndAscii } from './hex-dump.ts';
 import { printIpv4 } from './ipv4.ts';
 import { etherTypeName, vendorName } from './protocol-names.ts';
 
@@ -64,7 +64,7 @@ const BRIDGED_PROTOCOLS: ReadonlyMap<number, string> = new Map([
   [0x0009, 'Token Ring w/o FCS'],
   [0x0004, 'FDDI + FCS'],
   [0x000a, 'FDDI w/o FCS'],
-  [0x0006, '802.6 + FCS'],
+  [0x0005, '802.6 + FCS'],
   [0x000b, '802.6 w/o FCS'],
   [0x000e, 'BPDU'],
 ]);
@@ -128,7 +128,7 @@ export function printLlc(d: Dissection, llcAt: number, llcLength: number, llcCap
 
 function tooShort(d: Dissection, at: number, length: number, captured: number, wanted: number): number {
   d.truncated();
-  dumpUnknown(d, at, captured);
+  dumpHexAndAscii(d, '\n\t', at, captured);
   return captured < wanted ? captured : length;
 }
 
@@ -157,7 +157,7 @@ function exchangeIsAll(d: Dissection, at: number, length: number, captured: numb
   if (d.u8(at) !== 0x81) return false;
   if (captured < 3 || length < 3) {
     d.truncated();
-    if (captured > 0) dumpUnknown(d, at, captured);
+    if (captured > 0) dumpHexAndAscii(d, '\n\t', at, captured);
   } else {
     d.put(`: ${hex2(d.u8(at + 1))} ${hex2(d.u8(at + 2))}`);
   }
