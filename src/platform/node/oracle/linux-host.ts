@@ -1,0 +1,72 @@
+/**
+ * A machine of the Linux side: a network namespace with `lo` up, and the agent processes that live in it.
+ *
+ * Called by test/oracle. The namespace has no name: it belongs to a first agent, which runs no program, and goes away
+ * with the last of its processes, so nothing is left behind when a run is killed.
+ */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { AgentConnection } from './agent-connection.ts';
+import { LinuxProcess } from './linux-process.ts';
+
+/** Why the Linux side cannot run here; the message is one sentence for the user. */
+export class OracleUnavailable extends Error {}
+
+/** Compiles the agent with the machine's C compiler, once per version of its source; returns the program's path. */
+export function compileAgent(source: string, folder: string): string {
+  const digest = createHash('sha256').update(readFileSync(source)).digest('hex').slice(0, 16);
+  const program = join(folder, `agent-${digest}`);
+  if (existsSync(program)) return program;
+  mkdirSync(folder, { recursive: true });
+  const compiler = process.env['CC'] ?? 'cc';
+  // Two runs at once may compile at the same time: each writes its own file and the rename is atomic.
+  const temporary = `${program}.${process.pid}`;
+  const run = spawnSync(compiler, ['-O1', '-pthread', '-Wall', '-o', temporary, source], { encoding: 'utf8' });
+  if (run.error) {
+    throw new OracleUnavailable(`the Linux oracle needs a C compiler, and ${compiler} cannot be run: ${run.error.message}`);
+  }
+  if (run.status !== 0) throw new Error(`${compiler} ${source}: ${run.stderr}`);
+  renameSync(temporary, program);
+  return program;
+}
+
+export class LinuxHost {
+  private readonly program: string;
+  private readonly holder: LinuxProcess;
+  private readonly processes: LinuxProcess[] = [];
+
+  private constructor(program: string, holder: LinuxProcess) {
+    this.program = program;
+    this.holder = holder;
+  }
+
+  /** `settings`: sysctl names and the values that the namespace gets. */
+  static async open(program: string, settings: Readonly<Record<string, string>> = {}): Promise<LinuxHost> {
+    if (process.platform !== 'linux') throw new OracleUnavailable('the Linux oracle needs a Linux kernel');
+    if (process.getuid?.() !== 0) {
+      throw new OracleUnavailable('the Linux oracle needs root: it makes a network namespace for each program');
+    }
+    const holder = new LinuxProcess(await AgentConnection.open(program, ['--new-net']));
+    for (const [name, value] of Object.entries(settings)) await holder.writeSetting(name, value);
+    return new LinuxHost(program, holder);
+  }
+
+  /** A new process of this host with an empty descriptor table (0, 1 and 2 are there). */
+  async spawn(): Promise<LinuxProcess> {
+    const connection = await AgentConnection.open(this.program, ['--net-of', String(this.holder.pid)]);
+    const started = new LinuxProcess(connection);
+    this.processes.push(started);
+    return started;
+  }
+
+  readSetting(name: string): Promise<string | null> {
+    return this.holder.readSetting(name);
+  }
+
+  async close(): Promise<void> {
+    for (const each of this.processes) await each.exit();
+    await this.holder.exit();
+  }
+}

@@ -1,0 +1,463 @@
+/*
+ * The Linux side's hands: makes the system calls that it is told to make, and reports what the kernel answered.
+ *
+ *   agent [--new-net | --net-of PID]
+ *
+ * Started by src/platform/node/oracle/, one agent for each simulated process. Requests come on standard input and
+ * answers leave on standard output; both are moved out of the way, so that 0, 1 and 2 are /dev/null and the first
+ * socket of a program is descriptor 3, as in any process. Each request runs on a thread of its own, so that one call can
+ * block in the kernel while another task of the same process goes on. The agent takes the next request when the call
+ * before it has returned or has been running for BLOCKED_AFTER_MS, which keeps the order of calls that do not block.
+ *
+ * All numbers are little-endian 32-bit.
+ *   request: length of what follows, id, operation, a, b, c, d, number of buffers, then each buffer as length, bytes
+ *   answer:  length of what follows, id, result (or negative errno), extra, number of buffers, then the buffers
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MAX_BUFFERS 1024
+#define BLOCKED_AFTER_MS 10
+#define PROTOCOL_IN 900
+#define PROTOCOL_OUT 901
+
+/* The numbers of `Operation` in src/platform/node/oracle/linux-process.ts. */
+enum operation {
+  OP_SOCKET = 1, OP_BIND, OP_LISTEN, OP_CONNECT, OP_ACCEPT, OP_ACCEPT4, OP_READ, OP_WRITE, OP_READV, OP_WRITEV,
+  OP_RECV, OP_SEND, OP_RECVFROM, OP_SENDTO, OP_RECVMSG, OP_SENDMSG, OP_SHUTDOWN, OP_CLOSE, OP_DUP, OP_DUP2,
+  OP_GETSOCKNAME, OP_GETPEERNAME, OP_GETSOCKOPT, OP_SETSOCKOPT, OP_FCNTL, OP_POLL, OP_IOCTL,
+  OP_READ_FILE, OP_WRITE_FILE,
+};
+
+struct buffer {
+  uint32_t length;
+  unsigned char *bytes;
+};
+
+struct request {
+  uint32_t id, operation;
+  int32_t a, b, c, d;
+  uint32_t count;
+  struct buffer buffers[MAX_BUFFERS];
+  unsigned char *memory;
+  /* Guarded by `lock`. */
+  int done, holders;
+};
+
+struct answer {
+  int32_t result;
+  uint32_t extra;
+  uint32_t count;
+  struct buffer buffers[4];
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t output_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t finished;
+
+static void fail(const char *what) {
+  fprintf(stderr, "agent: %s: %s\n", what, strerror(errno));
+  _exit(1);
+}
+
+static int read_fully(void *to, size_t length) {
+  size_t have = 0;
+  while (have < length) {
+    ssize_t n = read(PROTOCOL_IN, (char *)to + have, length - have);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return 0;
+    have += (size_t)n;
+  }
+  return 1;
+}
+
+static void write_fully(const void *from, size_t length) {
+  size_t sent = 0;
+  while (sent < length) {
+    ssize_t n = write(PROTOCOL_OUT, (const char *)from + sent, length - sent);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) _exit(0);
+    sent += (size_t)n;
+  }
+}
+
+static unsigned char *room(uint32_t length) {
+  unsigned char *p = calloc(1, length + 1);
+  if (p == NULL) fail("calloc");
+  return p;
+}
+
+/* Appends a buffer to the answer; takes over `bytes`, which is freed once the answer is written. */
+static void give(struct answer *answer, unsigned char *bytes, uint32_t length) {
+  answer->buffers[answer->count].bytes = bytes;
+  answer->buffers[answer->count].length = length;
+  answer->count++;
+}
+
+static void send_answer(uint32_t id, struct answer *answer) {
+  uint32_t length = 16;
+  for (uint32_t i = 0; i < answer->count; i++) length += 4 + answer->buffers[i].length;
+  unsigned char *frame = room(4 + length);
+  uint32_t head[5] = {length, id, (uint32_t)answer->result, answer->extra, answer->count};
+  memcpy(frame, head, sizeof head);
+  size_t at = sizeof head;
+  for (uint32_t i = 0; i < answer->count; i++) {
+    memcpy(frame + at, &answer->buffers[i].length, 4);
+    memcpy(frame + at + 4, answer->buffers[i].bytes, answer->buffers[i].length);
+    at += 4 + answer->buffers[i].length;
+    free(answer->buffers[i].bytes);
+  }
+  pthread_mutex_lock(&output_lock);
+  write_fully(frame, at);
+  pthread_mutex_unlock(&output_lock);
+  free(frame);
+}
+
+/* An iovec over fresh memory for the lengths in the request's first buffer; the memory is one block. */
+static int scatter(struct request *q, struct iovec *iov, unsigned char **memory, uint32_t *total) {
+  int count = q->count > 0 ? (int)(q->buffers[0].length / 4) : 0;
+  uint32_t lengths[MAX_BUFFERS];
+  *total = 0;
+  if (count > MAX_BUFFERS) count = MAX_BUFFERS;
+  if (count > 0) memcpy(lengths, q->buffers[0].bytes, (size_t)count * 4);
+  for (int i = 0; i < count; i++) *total += lengths[i];
+  *memory = room(*total);
+  uint32_t at = 0;
+  for (int i = 0; i < count; i++) {
+    iov[i].iov_base = *memory + at;
+    iov[i].iov_len = lengths[i];
+    at += lengths[i];
+  }
+  return count;
+}
+
+static int gather(struct request *q, uint32_t from, struct iovec *iov) {
+  int count = 0;
+  for (uint32_t i = from; i < q->count; i++, count++) {
+    iov[count].iov_base = q->buffers[i].bytes;
+    iov[count].iov_len = q->buffers[i].length;
+  }
+  return count;
+}
+
+static uint32_t received(ssize_t n, uint32_t length) {
+  if (n < 0) return 0;
+  return n < (ssize_t)length ? (uint32_t)n : length;
+}
+
+static void perform(struct request *q, struct answer *answer) {
+  struct iovec iov[MAX_BUFFERS];
+  unsigned char *memory = NULL;
+  uint32_t total = 0;
+  ssize_t r = -1;
+  struct sockaddr_storage address;
+  socklen_t address_length = sizeof address;
+  struct buffer none = {0, NULL};
+  struct buffer first = q->count > 0 ? q->buffers[0] : none;
+
+  memset(&address, 0, sizeof address);
+  errno = 0;
+  switch (q->operation) {
+  case OP_SOCKET: r = socket(q->a, q->b, q->c); break;
+  case OP_BIND: r = bind(q->a, (struct sockaddr *)first.bytes, first.length); break;
+  case OP_LISTEN: r = listen(q->a, q->b); break;
+  case OP_CONNECT: r = connect(q->a, (struct sockaddr *)first.bytes, first.length); break;
+  case OP_ACCEPT: r = accept(q->a, (struct sockaddr *)&address, &address_length); break;
+  case OP_ACCEPT4: r = accept4(q->a, (struct sockaddr *)&address, &address_length, q->b); break;
+  case OP_READ:
+    memory = room((uint32_t)q->b);
+    r = read(q->a, memory, (size_t)q->b);
+    break;
+  case OP_RECV:
+    memory = room((uint32_t)q->b);
+    r = recv(q->a, memory, (size_t)q->b, q->c);
+    break;
+  case OP_RECVFROM:
+    memory = room((uint32_t)q->b);
+    r = recvfrom(q->a, memory, (size_t)q->b, q->c, (struct sockaddr *)&address, &address_length);
+    break;
+  case OP_WRITE: r = write(q->a, first.bytes, first.length); break;
+  case OP_SEND: r = send(q->a, first.bytes, first.length, q->b); break;
+  case OP_SENDTO:
+    if (q->c) {
+      r = sendto(q->a, first.bytes, first.length, q->b, (struct sockaddr *)q->buffers[1].bytes, q->buffers[1].length);
+    } else {
+      r = sendto(q->a, first.bytes, first.length, q->b, NULL, 0);
+    }
+    break;
+  case OP_READV: {
+    int count = scatter(q, iov, &memory, &total);
+    r = readv(q->a, iov, count);
+    break;
+  }
+  case OP_WRITEV: r = writev(q->a, iov, gather(q, 0, iov)); break;
+  case OP_RECVMSG: {
+    struct msghdr m;
+    unsigned char *control = room((uint32_t)q->d);
+    memset(&m, 0, sizeof m);
+    m.msg_iovlen = (size_t)scatter(q, iov, &memory, &total);
+    m.msg_iov = iov;
+    m.msg_name = q->c > 0 ? &address : NULL;
+    m.msg_namelen = (socklen_t)q->c;
+    m.msg_control = q->d > 0 ? control : NULL;
+    m.msg_controllen = (size_t)q->d;
+    r = recvmsg(q->a, &m, q->b);
+    if (r >= 0) {
+      answer->result = (int32_t)r;
+      answer->extra = (uint32_t)m.msg_flags;
+      give(answer, memory, received(r, total));
+      unsigned char *name = room((uint32_t)q->c);
+      uint32_t name_length = m.msg_name == NULL ? 0 : m.msg_namelen;
+      if (name_length > (uint32_t)q->c) name_length = (uint32_t)q->c;
+      memcpy(name, &address, name_length < sizeof address ? name_length : sizeof address);
+      give(answer, name, name_length);
+      give(answer, control, (uint32_t)m.msg_controllen);
+      return;
+    }
+    free(control);
+    break;
+  }
+  case OP_SENDMSG: {
+    struct msghdr m;
+    uint32_t at = 0;
+    memset(&m, 0, sizeof m);
+    if (q->c & 1) {
+      m.msg_name = q->buffers[at].bytes;
+      m.msg_namelen = q->buffers[at].length;
+      at++;
+    }
+    if (q->c & 2) {
+      m.msg_control = q->buffers[at].bytes;
+      m.msg_controllen = q->buffers[at].length;
+      at++;
+    }
+    m.msg_iovlen = (size_t)gather(q, at, iov);
+    m.msg_iov = iov;
+    r = sendmsg(q->a, &m, q->b);
+    break;
+  }
+  case OP_SHUTDOWN: r = shutdown(q->a, q->b); break;
+  case OP_CLOSE: r = close(q->a); break;
+  case OP_DUP: r = dup(q->a); break;
+  case OP_DUP2: r = dup2(q->a, q->b); break;
+  case OP_GETSOCKNAME: r = getsockname(q->a, (struct sockaddr *)&address, &address_length); break;
+  case OP_GETPEERNAME: r = getpeername(q->a, (struct sockaddr *)&address, &address_length); break;
+  case OP_GETSOCKOPT: {
+    socklen_t length = (socklen_t)q->d;
+    memory = room(q->d > 0 ? (uint32_t)q->d : 0);
+    r = getsockopt(q->a, q->b, q->c, memory, &length);
+    if (r == 0) {
+      answer->result = 0;
+      give(answer, memory, length);
+      return;
+    }
+    break;
+  }
+  case OP_SETSOCKOPT: r = setsockopt(q->a, q->b, q->c, first.bytes, first.length); break;
+  case OP_FCNTL: r = fcntl(q->a, q->b, (long)q->c); break;
+  case OP_POLL:
+    r = poll((struct pollfd *)first.bytes, first.length / sizeof(struct pollfd), q->a);
+    if (r >= 0) {
+      unsigned char *copy = room(first.length);
+      memcpy(copy, first.bytes, first.length);
+      give(answer, copy, first.length);
+    }
+    break;
+  case OP_IOCTL: {
+    int value = q->c;
+    r = ioctl(q->a, (unsigned long)(uint32_t)q->b, &value);
+    answer->extra = (uint32_t)value;
+    break;
+  }
+  case OP_READ_FILE: {
+    /* A setting under /proc/sys/net: what an agent sees there belongs to its own network namespace. */
+    int fd = open((char *)first.bytes, O_RDONLY | O_CLOEXEC);
+    r = fd;
+    if (fd >= 0) {
+      memory = room(4096);
+      r = read(fd, memory, 4096);
+      close(fd);
+    }
+    break;
+  }
+  case OP_WRITE_FILE: {
+    int fd = open((char *)first.bytes, O_WRONLY | O_CLOEXEC);
+    r = fd;
+    if (fd >= 0) {
+      r = write(fd, q->buffers[1].bytes, q->buffers[1].length);
+      close(fd);
+    }
+    break;
+  }
+  default:
+    errno = ENOSYS;
+  }
+
+  answer->result = r < 0 ? -errno : (int32_t)r;
+  switch (q->operation) {
+  case OP_READ: case OP_RECV: case OP_RECVFROM:
+    give(answer, memory, received(r, (uint32_t)q->b));
+    break;
+  case OP_READV:
+    give(answer, memory, received(r, total));
+    break;
+  case OP_READ_FILE:
+    if (memory != NULL) give(answer, memory, received(r, 4096));
+    break;
+  default:
+    free(memory);
+  }
+  switch (q->operation) {
+  case OP_ACCEPT: case OP_ACCEPT4: case OP_RECVFROM: case OP_GETSOCKNAME: case OP_GETPEERNAME:
+    if (r >= 0) {
+      if (address_length > sizeof address) address_length = sizeof address;
+      unsigned char *copy = room(address_length);
+      memcpy(copy, &address, address_length);
+      give(answer, copy, address_length);
+    }
+  }
+}
+
+static void release(struct request *q) {
+  if (--q->holders > 0) return;
+  free(q->memory);
+  free(q);
+}
+
+static void *worker(void *argument) {
+  struct request *q = argument;
+  struct answer answer;
+  memset(&answer, 0, sizeof answer);
+  perform(q, &answer);
+  send_answer(q->id, &answer);
+  pthread_mutex_lock(&lock);
+  q->done = 1;
+  pthread_cond_broadcast(&finished);
+  release(q);
+  pthread_mutex_unlock(&lock);
+  return NULL;
+}
+
+static void start(struct request *q) {
+  pthread_attr_t attributes;
+  pthread_t thread;
+  struct timespec until;
+  q->holders = 2;
+  pthread_attr_init(&attributes);
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  if (pthread_create(&thread, &attributes, worker, q) != 0) fail("pthread_create");
+  pthread_attr_destroy(&attributes);
+  clock_gettime(CLOCK_MONOTONIC, &until);
+  until.tv_nsec += BLOCKED_AFTER_MS * 1000000L;
+  if (until.tv_nsec >= 1000000000L) {
+    until.tv_sec++;
+    until.tv_nsec -= 1000000000L;
+  }
+  pthread_mutex_lock(&lock);
+  while (!q->done) {
+    if (pthread_cond_timedwait(&finished, &lock, &until) == ETIMEDOUT) break;
+  }
+  release(q);
+  pthread_mutex_unlock(&lock);
+}
+
+static struct request *next_request(void) {
+  uint32_t length;
+  if (!read_fully(&length, 4)) return NULL;
+  struct request *q = calloc(1, sizeof *q);
+  if (q == NULL) fail("calloc");
+  q->memory = room(length);
+  if (!read_fully(q->memory, length)) return NULL;
+  uint32_t head[7];
+  memcpy(head, q->memory, sizeof head);
+  q->id = head[0];
+  q->operation = head[1];
+  q->a = (int32_t)head[2];
+  q->b = (int32_t)head[3];
+  q->c = (int32_t)head[4];
+  q->d = (int32_t)head[5];
+  q->count = head[6] < MAX_BUFFERS ? head[6] : MAX_BUFFERS;
+  size_t at = sizeof head;
+  for (uint32_t i = 0; i < q->count; i++) {
+    memcpy(&q->buffers[i].length, q->memory + at, 4);
+    q->buffers[i].bytes = q->memory + at + 4;
+    at += 4 + q->buffers[i].length;
+  }
+  return q;
+}
+
+static void loopback_up(void) {
+  struct ifreq request;
+  int fd = socket(AF_INET, SOCK_DGRAM, 0);
+  memset(&request, 0, sizeof request);
+  strcpy(request.ifr_name, "lo");
+  if (fd < 0 || ioctl(fd, SIOCGIFFLAGS, &request) < 0) fail("lo");
+  request.ifr_flags |= IFF_UP;
+  if (ioctl(fd, SIOCSIFFLAGS, &request) < 0) fail("lo up");
+  close(fd);
+}
+
+static void enter_network(int argc, char **argv) {
+  if (argc == 2 && strcmp(argv[1], "--new-net") == 0) {
+    if (unshare(CLONE_NEWNET) < 0) fail("unshare");
+    loopback_up();
+  } else if (argc == 3 && strcmp(argv[1], "--net-of") == 0) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/ns/net", atoi(argv[2]));
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || setns(fd, CLONE_NEWNET) < 0) fail(path);
+    close(fd);
+  } else {
+    fprintf(stderr, "usage: agent --new-net | --net-of PID\n");
+    _exit(2);
+  }
+}
+
+/* Moves the protocol to high numbers and puts /dev/null on 0, 1 and 2. */
+static void clear_descriptors(void) {
+  int null = open("/dev/null", O_RDWR);
+  if (null < 0 || dup2(0, PROTOCOL_IN) < 0 || dup2(1, PROTOCOL_OUT) < 0) fail("descriptors");
+  fcntl(PROTOCOL_IN, F_SETFD, FD_CLOEXEC);
+  fcntl(PROTOCOL_OUT, F_SETFD, FD_CLOEXEC);
+  dup2(null, 0);
+  dup2(null, 1);
+  dup2(null, 2);
+  for (int fd = 3; fd < PROTOCOL_IN; fd++) close(fd);
+}
+
+int main(int argc, char **argv) {
+  pthread_condattr_t monotonic;
+  pthread_condattr_init(&monotonic);
+  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+  pthread_cond_init(&finished, &monotonic);
+  signal(SIGPIPE, SIG_IGN);
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  enter_network(argc, argv);
+  clear_descriptors();
+  /* Says that the network is there. */
+  struct answer ready;
+  memset(&ready, 0, sizeof ready);
+  send_answer(0, &ready);
+  for (;;) {
+    struct request *q = next_request();
+    if (q == NULL) _exit(0);
+    start(q);
+  }
+}

@@ -1,0 +1,86 @@
+/** Names of option, flag and event numbers for traces: the number's name in the project's constants. */
+import { AF, F, IOCTL, IP, IPPROTO, IPV6, O, SO, SOCK, SOL, TCP } from '../../src/socket/constants.ts';
+import { Msg } from '../../src/transport/endpoint.ts';
+
+type Names = Readonly<Record<string, number>>;
+
+export const POLL = {
+  IN: 1, PRI: 2, OUT: 4, ERR: 8, HUP: 0x10, NVAL: 0x20, RDNORM: 0x40, RDBAND: 0x80, WRNORM: 0x100, WRBAND: 0x200,
+  RDHUP: 0x2000,
+} as const;
+
+function nameIn(names: Names, value: number, prefix: string): string {
+  for (const [name, number] of Object.entries(names)) if (number === value) return `${prefix}${name}`;
+  return `${prefix}${value}`;
+}
+
+function flagsIn(names: Names, value: number): string {
+  if (value === 0) return '0';
+  const parts: string[] = [];
+  let left = value;
+  for (const [name, bit] of Object.entries(names)) {
+    if (bit !== 0 && (left & bit) === bit) {
+      parts.push(name);
+      left &= ~bit;
+    }
+  }
+  if (left !== 0) parts.push(`0x${(left >>> 0).toString(16)}`);
+  return parts.join('|');
+}
+
+export function familyName(domain: number): string {
+  return nameIn(AF, domain, 'AF_');
+}
+
+export function typeName(type: number): string {
+  const flags = type & (SOCK.NONBLOCK | SOCK.CLOEXEC);
+  const base = nameIn(SOCK, type & ~flags, 'SOCK_');
+  return flags === 0 ? base : `${base}|${flagsIn({ NONBLOCK: SOCK.NONBLOCK, CLOEXEC: SOCK.CLOEXEC }, flags)}`;
+}
+
+export function protocolName(protocol: number): string {
+  return protocol === 0 ? '0' : nameIn(IPPROTO, protocol, 'IPPROTO_');
+}
+
+export function optionName(level: number, option: number): string {
+  switch (level) {
+    case SOL.SOCKET: return nameIn(SO, option, 'SO_');
+    case IPPROTO.IP: return nameIn(IP, option, 'IP_');
+    case IPPROTO.IPV6: return nameIn(IPV6, option, 'IPV6_');
+    case IPPROTO.TCP: return nameIn(TCP, option, 'TCP_');
+    default: return `level ${level} option ${option}`;
+  }
+}
+
+export function messageFlags(flags: number): string {
+  return flagsIn(Msg, flags);
+}
+
+export function acceptFlags(flags: number): string {
+  return flagsIn({ NONBLOCK: SOCK.NONBLOCK, CLOEXEC: SOCK.CLOEXEC }, flags);
+}
+
+export function pollEvents(events: number): string {
+  return flagsIn(POLL, events);
+}
+
+export function fcntlName(command: number): string {
+  return nameIn(F, command, 'F_');
+}
+
+export function statusFlags(flags: number): string {
+  return flagsIn({ WRONLY: O.WRONLY, RDWR: O.RDWR, APPEND: O.APPEND, NONBLOCK: O.NONBLOCK, CLOEXEC: O.CLOEXEC }, flags);
+}
+
+export function ioctlName(request: number): string {
+  switch (request) {
+    case IOCTL.FIONREAD: return 'FIONREAD';
+    case IOCTL.SIOCOUTQ: return 'SIOCOUTQ';
+    case IOCTL.SIOCATMARK: return 'SIOCATMARK';
+    default: return nameIn(IOCTL, request, '');
+  }
+}
+
+export function shutdownName(how: number): string {
+  return ['SHUT_RD', 'SHUT_WR', 'SHUT_RDWR'][how] ?? `how ${how}`;
+}

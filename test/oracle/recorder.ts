@@ -1,0 +1,300 @@
+/**
+ * A process that writes down every call made through it: `Syscalls` in front of another `Syscalls`.
+ *
+ * One per process of a program; all processes of a run write into one trace.
+ */
+import type { MessageHeader, PollFd, ReceivedMessage, Syscalls, SystemError } from '../../src/api/posix/syscalls.ts';
+import { AF, F, SOCK } from '../../src/socket/constants.ts';
+import { addressText, hex } from './address.ts';
+import * as names from './names.ts';
+import type { Entry, Trace } from './trace.ts';
+
+/** Descriptor 5 means another socket in each process, so families are kept per process. */
+export class Recorder implements Syscalls {
+  private readonly inner: Syscalls;
+  private readonly trace: Trace;
+  private readonly name: string;
+  private readonly families = new Map<number, string>();
+
+  constructor(name: string, inner: Syscalls, trace: Trace) {
+    this.name = name;
+    this.inner = inner;
+    this.trace = trace;
+  }
+
+  async socket(domain: number, type: number, protocol: number): Promise<number> {
+    const family = familyText(domain, type);
+    const text = `${names.familyName(domain)}, ${names.typeName(type)}, ${names.protocolName(protocol)}`;
+    const entry = this.trace.add(`${this.name}.socket(${text})`, 'socket', family);
+    const fd = await this.run(entry, this.inner.socket(domain, type, protocol), fdText);
+    this.families.set(fd, family);
+    return fd;
+  }
+
+  bind(fd: number, address: Uint8Array): Promise<void> {
+    return this.run(this.add('bind', fd, addressText(address)), this.inner.bind(fd, address), okText);
+  }
+
+  listen(fd: number, backlog: number): Promise<void> {
+    return this.run(this.add('listen', fd, backlog), this.inner.listen(fd, backlog), okText);
+  }
+
+  connect(fd: number, address: Uint8Array): Promise<void> {
+    return this.run(this.add('connect', fd, addressText(address)), this.inner.connect(fd, address), okText);
+  }
+
+  async accept(fd: number): Promise<{ fd: number; address: Uint8Array }> {
+    return this.accepted(fd, this.add('accept', fd), this.inner.accept(fd));
+  }
+
+  async accept4(fd: number, flags: number): Promise<{ fd: number; address: Uint8Array }> {
+    const text = names.acceptFlags(flags);
+    return this.accepted(fd, this.add('accept4', fd, text, text), this.inner.accept4(fd, flags));
+  }
+
+  read(fd: number, buffer: Uint8Array): Promise<number> {
+    return this.run(this.add('read', fd, buffer.length), this.inner.read(fd, buffer), countAndBytes([buffer]));
+  }
+
+  write(fd: number, buffer: Uint8Array): Promise<number> {
+    return this.run(this.add('write', fd, bytesText(buffer)), this.inner.write(fd, buffer), countText);
+  }
+
+  readv(fd: number, iov: Uint8Array[]): Promise<number> {
+    return this.run(this.add('readv', fd, lengthsText(iov)), this.inner.readv(fd, iov), countAndBytes(iov));
+  }
+
+  writev(fd: number, iov: Uint8Array[]): Promise<number> {
+    return this.run(this.add('writev', fd, iov.map(bytesText).join(' ')), this.inner.writev(fd, iov), countText);
+  }
+
+  recv(fd: number, buffer: Uint8Array, flags: number): Promise<number> {
+    const text = names.messageFlags(flags);
+    const entry = this.add('recv', fd, `${buffer.length}, ${text}`, text);
+    return this.run(entry, this.inner.recv(fd, buffer, flags), countAndBytes([buffer]));
+  }
+
+  send(fd: number, buffer: Uint8Array, flags: number): Promise<number> {
+    const text = names.messageFlags(flags);
+    const entry = this.add('send', fd, `${bytesText(buffer)}, ${text}`, text);
+    return this.run(entry, this.inner.send(fd, buffer, flags), countText);
+  }
+
+  recvfrom(fd: number, buffer: Uint8Array, flags: number): Promise<{ count: number; address: Uint8Array }> {
+    const text = names.messageFlags(flags);
+    const entry = this.add('recvfrom', fd, `${buffer.length}, ${text}`, text);
+    return this.run(entry, this.inner.recvfrom(fd, buffer, flags), ({ count, address }) => {
+      const data = countAndBytes([buffer])(count);
+      return { text: `${data.text} from ${addressText(address)}`, kind: data.kind, delivers: true };
+    });
+  }
+
+  sendto(fd: number, buffer: Uint8Array, flags: number, address: Uint8Array | null): Promise<number> {
+    const text = names.messageFlags(flags);
+    const to = address === null ? 'null' : addressText(address);
+    const entry = this.add('sendto', fd, `${bytesText(buffer)}, ${text}, ${to}`, text);
+    return this.run(entry, this.inner.sendto(fd, buffer, flags, address), countText);
+  }
+
+  recvmsg(
+    fd: number, iov: Uint8Array[], flags: number, nameLength = 0, controlLength = 0,
+  ): Promise<ReceivedMessage> {
+    const text = names.messageFlags(flags);
+    const entry = this.add('recvmsg', fd, `${lengthsText(iov)}, ${text}, ${nameLength}, ${controlLength}`, text);
+    return this.run(entry, this.inner.recvmsg(fd, iov, flags, nameLength, controlLength), (message) => {
+      const data = countAndBytes(iov)(message.count);
+      const shown = names.messageFlags(message.flags);
+      const from = message.name.length === 0 ? 'no name' : addressText(message.name);
+      const control = message.control.length === 0 ? '' : ` control ${hex(message.control)}`;
+      return {
+        text: `${data.text} flags ${shown} ${from}${control}`, kind: `${data.kind} ${shown}`,
+        delivers: data.delivers || message.name.length > 0,
+      };
+    });
+  }
+
+  sendmsg(fd: number, message: MessageHeader, flags: number): Promise<number> {
+    const text = names.messageFlags(flags);
+    const to = message.name == null ? 'null' : addressText(message.name);
+    const entry = this.add('sendmsg', fd, `${to}, [${message.iov.map(bytesText).join(' ')}], ${text}`, text);
+    return this.run(entry, this.inner.sendmsg(fd, message, flags), countText);
+  }
+
+  shutdown(fd: number, how: number): Promise<void> {
+    const text = names.shutdownName(how);
+    return this.run(this.add('shutdown', fd, text, text), this.inner.shutdown(fd, how), okText);
+  }
+
+  async close(fd: number): Promise<void> {
+    const entry = this.add('close', fd);
+    // Like the table itself: whatever becomes of the close, the number is free.
+    this.families.delete(fd);
+    return this.run(entry, this.inner.close(fd), okText);
+  }
+
+  async dup(fd: number): Promise<number> {
+    return this.duplicated(fd, await this.run(this.add('dup', fd), this.inner.dup(fd), fdText));
+  }
+
+  async dup2(fd: number, to: number): Promise<number> {
+    return this.duplicated(fd, await this.run(this.add('dup2', fd, to), this.inner.dup2(fd, to), fdText));
+  }
+
+  getsockname(fd: number): Promise<Uint8Array> {
+    return this.run(this.add('getsockname', fd), this.inner.getsockname(fd), nameText);
+  }
+
+  getpeername(fd: number): Promise<Uint8Array> {
+    return this.run(this.add('getpeername', fd), this.inner.getpeername(fd), nameText);
+  }
+
+  getsockopt(fd: number, level: number, option: number, length: number): Promise<Uint8Array> {
+    const text = names.optionName(level, option);
+    const entry = this.add('getsockopt', fd, `${text}, ${length}`, text);
+    return this.run(entry, this.inner.getsockopt(fd, level, option, length), (value) => ({
+      text: `(${value.length}) ${hex(value)}`, kind: `(${value.length}) ${hex(value)}`, delivers: false,
+    }));
+  }
+
+  setsockopt(fd: number, level: number, option: number, value: Uint8Array): Promise<void> {
+    const text = names.optionName(level, option);
+    const entry = this.add('setsockopt', fd, `${text}, ${hex(value)}`, text);
+    return this.run(entry, this.inner.setsockopt(fd, level, option, value), okText);
+  }
+
+  async fcntl(fd: number, command: number, argument = 0): Promise<number> {
+    const text = names.fcntlName(command);
+    const shown = command === F.SETFL ? names.statusFlags(argument) : argument;
+    const entry = this.add('fcntl', fd, `${text}, ${shown}`, text);
+    const result = await this.run(entry, this.inner.fcntl(fd, command, argument), (value) => {
+      const value_ = command === F.GETFL ? names.statusFlags(value) : String(value);
+      return { text: value_, kind: value_, delivers: false };
+    });
+    return command === F.DUPFD || command === F.DUPFD_CLOEXEC ? this.duplicated(fd, result) : result;
+  }
+
+  poll(fds: PollFd[], timeoutMs: number): Promise<number> {
+    const asked = fds.map(({ fd, events }) => `${fd}:${names.pollEvents(events)}`).join(' ');
+    const entry = this.trace.add(
+      `${this.name}.poll([${asked}], ${timeoutMs})`, 'poll', fds.map(({ fd }) => this.familyOf(fd)).join(', ') || 'none',
+    );
+    return this.run(entry, this.inner.poll(fds, timeoutMs), (count) => {
+      const text = `${count} [${fds.map(({ revents }) => names.pollEvents(revents)).join(' ')}]`;
+      return { text, kind: text, delivers: false };
+    });
+  }
+
+  ioctl(fd: number, request: number): Promise<number> {
+    const text = names.ioctlName(request);
+    return this.run(this.add('ioctl', fd, text, text), this.inner.ioctl(fd, request), (value) => ({
+      text: String(value), kind: String(value), delivers: false,
+    }));
+  }
+
+  private add(call: string, fd: number, text: string | number = '', variant = ''): Entry {
+    const written = text === '' ? `${fd}` : `${fd}, ${text}`;
+    const detail = variant === '' || variant === '0' ? call : `${call} ${variant}`;
+    return this.trace.add(`${this.name}.${call}(${written})`, detail, this.familyOf(fd));
+  }
+
+  private familyOf(fd: number): string {
+    return this.families.get(fd) ?? 'none';
+  }
+
+  private duplicated(from: number, to: number): number {
+    this.families.set(to, this.familyOf(from));
+    return to;
+  }
+
+  private async accepted(
+    fd: number, entry: Entry, call: Promise<{ fd: number; address: Uint8Array }>,
+  ): Promise<{ fd: number; address: Uint8Array }> {
+    const family = this.familyOf(fd);
+    const result = await this.run(entry, call, (accepted) => ({
+      text: `fd ${accepted.fd} ${addressText(accepted.address)}`, kind: 'accepted', delivers: true,
+    }));
+    this.families.set(result.fd, family);
+    return result;
+  }
+
+  private async run<T>(entry: Entry, call: Promise<T>, describe: (value: T) => Described): Promise<T> {
+    let value: T;
+    try {
+      value = await call;
+    } catch (error) {
+      const code = (error as SystemError).code;
+      // An exception that is no errno is a bug of the side that threw it; it shows as a difference.
+      entry.outcome = code ?? `threw ${(error as Error).message}`;
+      entry.kind = entry.outcome;
+      entry.isError = true;
+      throw error;
+    }
+    const { text, kind, delivers } = describe(value);
+    entry.outcome = text;
+    entry.kind = kind;
+    entry.delivers = delivers;
+    return value;
+  }
+}
+
+interface Described {
+  text: string;
+  kind: string;
+  delivers: boolean;
+}
+
+function familyText(domain: number, type: number): string {
+  const kinds: Record<number, string> = { [SOCK.STREAM]: 'stream', [SOCK.DGRAM]: 'dgram', [SOCK.RAW]: 'raw' };
+  const base = type & ~(SOCK.NONBLOCK | SOCK.CLOEXEC);
+  const family = domain === AF.INET ? 'inet' : domain === AF.INET6 ? 'inet6' : names.familyName(domain);
+  return `${family} ${kinds[base] ?? `type ${base}`}`;
+}
+
+function fdText(fd: number): Described {
+  return { text: `fd ${fd}`, kind: 'fd', delivers: false };
+}
+
+function okText(): Described {
+  return { text: 'ok', kind: 'ok', delivers: false };
+}
+
+function countText(count: number): Described {
+  return { text: String(count), kind: count === 0 ? '0' : 'count', delivers: false };
+}
+
+function nameText(address: Uint8Array): Described {
+  return { text: addressText(address), kind: 'address', delivers: true };
+}
+
+/** A receive call's count and the bytes it left in the buffers (MSG_TRUNC counts more than there are). */
+function countAndBytes(iov: readonly Uint8Array[]): (count: number) => Described {
+  return (count) => {
+    const parts: string[] = [];
+    let left = count;
+    let room = 0;
+    for (const part of iov) {
+      parts.push(bytesText(part.subarray(0, left)));
+      left -= Math.min(left, part.length);
+      room += part.length;
+    }
+    const kind = count === 0 ? '0' : count > room ? 'bytes, cut off' : 'bytes';
+    return { text: `${count} ${parts.join(' ')}`, kind, delivers: count > 0 && room > 0 };
+  };
+}
+
+const SHOWN_BYTES = 64;
+
+/** Printable bytes in quotes, others in hex, many as their length and a digest (FNV-1a). */
+function bytesText(bytes: Uint8Array): string {
+  if (bytes.length > SHOWN_BYTES) {
+    let digest = 0x811c9dc5;
+    for (const byte of bytes) digest = Math.imul(digest ^ byte, 0x01000193);
+    return `${bytes.length} bytes #${(digest >>> 0).toString(16).padStart(8, '0')}`;
+  }
+  if (bytes.every((byte) => byte >= 0x20 && byte < 0x7f)) return JSON.stringify(String.fromCharCode(...bytes));
+  return `x${hex(bytes)}`;
+}
+
+function lengthsText(iov: readonly Uint8Array[]): string {
+  return `[${iov.map((part) => part.length).join(' ')}]`;
+}
