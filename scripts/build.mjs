@@ -72,7 +72,8 @@ async function bundle(entries) {
   };
   const points = (environment) =>
     Object.fromEntries(entries.filter((entry) => entry[environment]).map((entry) => [entry.name, entry[environment]]));
-  for (const name of ['node', 'browser', 'cli.js', 'cli.js.map'])
+  // The folders' declarations go with them, so these have to be made again.
+  for (const name of ['node', 'browser', 'cli.js', 'cli.js.map', '.declarations-stamp'])
     rmSync(join(dist, name), { recursive: true, force: true });
   const node = Object.fromEntries(Object.entries(points('node')).map(([name, file]) => [`node/${name}`, file]));
   if (existsSync(join(root, 'src/cli/main.ts'))) node.cli = 'src/cli/main.ts';
@@ -144,7 +145,6 @@ const entries = findEntries(root);
 const wanted = digest();
 try {
   await unlessDone('bundles', wanted, () => bundle(entries));
-  // The bundles' folders were emptied before them, declarations included: their stamp carries the bundles' digest.
   if (!process.argv.includes('--no-types')) await unlessDone('declarations', wanted, () => declarations(entries));
 } catch (error) {
   // esbuild has printed its own words.
