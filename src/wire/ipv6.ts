@@ -114,7 +114,6 @@ export function isIpv6Extension(nextHeader: number): boolean {
     case IpProto.Fragment:
     case IpProto.Ah:
     case IpProto.DestinationOptions:
-    case IpProto.Mobility:
       return true;
     default:
       return false;
