@@ -5,8 +5,10 @@
  * Used by tcpdump-words.test.ts. Ports and protocols that tcpdump decodes further are avoided (docs/tcpdump.md).
  */
 import { SeededRandom } from '../../src/base/random.ts';
+import { TcpdumpPrinter } from '../../src/capture/tcpdump-printer.ts';
 import { ENDS4, ENDS6, Draw, checksum, ethernet, icmp, ipv4, ipv6, tcp, u16, u32, udp } from './packet-bytes.ts';
 import type { Bytes, Ends, Ipv4Fields, TcpFields } from './packet-bytes.ts';
+import { leadsElsewhere } from './undecoded.ts';
 
 /** `length` beyond the bytes: the packet was longer than what was captured. */
 export interface MadePacket {
@@ -183,7 +185,7 @@ function tagged(draw: Draw, tags: number): Bytes {
   return ethernet(types[0], [...u16(draw.int(0, 65535)), ...frame]);
 }
 
-const SAPS = [0x00, 0x02, 0x04, 0x0e, 0x4e, 0x7e, 0x8e, 0x10, 0x11, 0x43, 0x7f];
+const SAPS = [0x00, 0x02, 0x04, 0x0e, 0x4e, 0x7e, 0x8e, 0x10, 0x11, 0x45, 0x7f];
 
 function llc(draw: Draw): Bytes {
   const same = draw.pick(SAPS);
@@ -743,13 +745,32 @@ function cutSometimes(draw: Draw, bytes: Bytes, least: number): MadePacket | Byt
   return draw.chance(0.25) ? cut(bytes, draw.int(1, Math.min(least, bytes.length))) : bytes;
 }
 
+/** A packet of any class with a few wrong bytes, drawn again while it wanders into a protocol that is left out. */
+function damaged(draw: Draw, makers: Record<string, Maker>): MadePacket {
+  const names = Object.keys(makers);
+  for (;;) {
+    const made = makers[draw.pick(names)](draw);
+    const packet = Array.isArray(made) ? { bytes: made, length: made.length } : made;
+    for (let i = draw.int(1, 4); i > 0; i--) packet.bytes[draw.int(0, packet.bytes.length - 1)] = draw.int(0, 255);
+    const text = new TcpdumpPrinter({ verbose: 1, linkHeader: true }).format(1, 0, Uint8Array.from(packet.bytes), packet.length);
+    if (!leadsElsewhere(text)) return packet;
+  }
+}
+
 function classesOf(linkType: number, makers: Record<string, Maker>): PacketClass[] {
   return Object.entries(makers).map(([name, make]) => ({ name, linkType, make }));
 }
 
+const DAMAGED_CLASSES: Record<string, Maker> = Object.fromEntries(
+  Object.entries({ ethernet: ETHERNET_CLASSES, arp: ARP_CLASSES, ipv4: IPV4_CLASSES, ipv6: IPV6_CLASSES, icmp: ICMP_CLASSES, icmp6: ICMP6_CLASSES, igmp: IGMP_CLASSES, udp: UDP_CLASSES, tcp: TCP_CLASSES }).map(
+    ([name, makers]): [string, Maker] => [`${name} with wrong bytes`, (draw) => damaged(draw, makers)],
+  ),
+);
+
 export const PACKET_CLASSES: readonly PacketClass[] = [
   ...classesOf(1, { ...ETHERNET_CLASSES, ...ARP_CLASSES, ...IPV4_CLASSES, ...IPV6_CLASSES }),
   ...classesOf(1, { ...ICMP_CLASSES, ...ICMP6_CLASSES, ...IGMP_CLASSES, ...UDP_CLASSES, ...TCP_CLASSES }),
+  ...classesOf(1, DAMAGED_CLASSES),
   ...classesOf(113, { cooked: (draw) => cutSometimes(draw, cooked(draw), 40) }),
   ...classesOf(276, { 'cooked 2': (draw) => cutSometimes(draw, cooked2(draw), 44) }),
   ...classesOf(101, { raw: (draw) => cutSometimes(draw, rawPacket(draw), 60) }),

@@ -186,6 +186,8 @@ function printQuotedPacket(d: Dissection, at: number): void {
   const outerEnd = d.snapEnd;
   const quotedLength = d.u16(at + 2);
   d.snapEnd = Math.min(at + quotedLength, outerEnd);
+  // A packet that claims to end before its own length field has none: the message counts as cut off.
+  d.need(at + 2, 2);
   printIpv4(d, at, quotedLength);
   d.snapEnd = outerEnd;
   d.protocol = 'icmp';
