@@ -29,7 +29,7 @@ export function makeTestbed(options: { offload: boolean }): Testbed {
   const random = environment.entropy;
   const clientHost = new Host({ name: 'client', loop, random });
   const serverHost = new Host({ name: 'server', loop, random });
-  const cable = new Cable({ loop, random, offload: options.offload });
+  const cable = new Cable(loop, random, { offload: options.offload });
   clientHost.attach(cable.a);
   serverHost.attach(cable.b);
   const serverAddress = Address.from('192.0.2.2');
