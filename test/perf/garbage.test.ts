@@ -1,0 +1,152 @@
+/**
+ * STYLE rule 14: heap growth per segment on the steady path, below the promise face, over 10^6 segments.
+ *
+ * The growth is measured while no collection runs (the test asserts that), so nothing that was allocated can hide. What
+ * may be allocated is in EXCEPTIONS, with reasons; the limits below say what each scenario may cost beyond them.
+ */
+import assert from 'node:assert/strict';
+import { PerformanceObserver, performance } from 'node:perf_hooks';
+import { test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { Process } from '../../src/api/posix/process.ts';
+import { IpAddress } from '../../src/base/inet-address.ts';
+import { Loop } from '../../src/base/loop.ts';
+import { SeededRandom } from '../../src/base/random.ts';
+import { Host } from '../../src/host.ts';
+import { Cable } from '../../src/link/cable.ts';
+import { AF, SOCK } from '../../src/socket/constants.ts';
+import { sockaddrIn } from '../../src/socket/sockaddr.ts';
+import { ReceiveResult } from '../../src/transport/endpoint.ts';
+import { SteppedEnvironment } from './stepped-environment.ts';
+
+/** What the path may allocate, with reasons. At most three. */
+const EXCEPTIONS = {
+  'one view per copy of more than 64 bytes that is not a whole array': 'V8 has no ranged TypedArray copy; subarray costs about 100 bytes',
+} as const;
+const VIEW_BYTES = 128;
+
+const SEGMENTS = Number(process.env['SOCKSCAPE_SEGMENTS'] ?? 1_000_000);
+
+interface Bed {
+  environment: SteppedEnvironment;
+  loop: Loop;
+  cable: Cable;
+  client: Process;
+  server: Process;
+  clientFd: number;
+  serverFd: number;
+}
+
+async function bed(offload: boolean): Promise<Bed> {
+  const environment = new SteppedEnvironment();
+  const loop = new Loop(environment);
+  const left = new Host({ name: 'left', loop, random: new SeededRandom(1) });
+  const right = new Host({ name: 'right', loop, random: new SeededRandom(2) });
+  const cable = new Cable(loop, new SeededRandom(3), { offload });
+  left.attach(cable.a);
+  right.attach(cable.b);
+  left.addAddress(cable.a, IpAddress.from('192.0.2.1'), 24);
+  right.addAddress(cable.b, IpAddress.from('192.0.2.2'), 24);
+  const client = new Process(left, 'client');
+  const server = new Process(right, 'server');
+  const listener = await server.socket(AF.INET, SOCK.STREAM, 0);
+  const address = sockaddrIn('192.0.2.2', 7);
+  await server.bind(listener, address);
+  await server.listen(listener, 8);
+  const clientFd = await client.socket(AF.INET, SOCK.STREAM, 0);
+  const accepting = server.accept(listener);
+  const connecting = client.connect(clientFd, address);
+  environment.runTurns(50);
+  await connecting;
+  const { fd: serverFd } = await accepting;
+  return { environment, loop, cable, client, server, clientFd, serverFd };
+}
+
+/** Heap growth in bytes while `work` runs; fails when a collection ran, since it would hide garbage. */
+async function growth(work: () => void): Promise<number> {
+  let collections = 0;
+  const observer = new PerformanceObserver((list) => {
+    collections += list.getEntries().filter((entry) => entry.startTime >= start).length;
+  });
+  observer.observe({ entryTypes: ['gc'] });
+  (globalThis as { gc?: () => void }).gc?.();
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  const start = performance.now();
+  const before = process.memoryUsage().heapUsed;
+  work();
+  const after = process.memoryUsage().heapUsed;
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  observer.disconnect();
+  assert.equal(collections, 0, 'a collection ran while the heap was measured');
+  return after - before;
+}
+
+setFlagsFromString('--semi-space-growth-factor=16');
+setFlagsFromString('--min-semi-space-size=256');
+setFlagsFromString('--max-semi-space-size=256');
+
+function pump(b: Bed, block: Uint8Array, into: Uint8Array, result: ReceiveResult, until: number): number {
+  const { client, server, environment } = b;
+  const wire = b.cable.a.statistics;
+  let views = 0;
+  while (wire.rxPackets < until) {
+    for (;;) {
+      const n = server.core.trySend(b.serverFd, block, 0, block.length, 0);
+      if (n < 0) break;
+      if (n !== block.length) views++;
+    }
+    for (;;) {
+      const n = client.core.tryReceive(b.clientFd, into, 0, into.length, 0, result);
+      if (n < 0) break;
+      if (n !== into.length) views += 2;
+    }
+    environment.step(20);
+  }
+  return views;
+}
+
+for (const [name, offload] of [['64 KiB segments', true], ['MTU 1500', false]] as const) {
+  test(`bulk, ${name}: below 1 byte of heap a segment beyond the listed exceptions`, async () => {
+    const b = await bed(offload);
+    const block = new Uint8Array(65536);
+    const into = new Uint8Array(65536);
+    const result = new ReceiveResult();
+    const wire = b.cable.a.statistics;
+    pump(b, block, into, result, wire.rxPackets + 100_000);
+    const from = wire.rxPackets;
+    let views = 0;
+    const bytes = await growth(() => {
+      views = pump(b, block, into, result, from + SEGMENTS);
+    });
+    const segments = wire.rxPackets - from;
+    const perSegment = (bytes - views * VIEW_BYTES) / segments;
+    console.log(`bulk ${name}: ${segments} segments, ${(bytes / segments).toFixed(3)} bytes each, ${views} views`);
+    assert.ok(perSegment < 1, `${perSegment.toFixed(3)} bytes a segment beyond ${Object.keys(EXCEPTIONS).join(', ')}`);
+    b.loop.stop();
+  });
+}
+
+test('ping-pong of 64 bytes: below 1 byte of heap a segment', async () => {
+  const b = await bed(true);
+  const { client, server, environment } = b;
+  const message = new Uint8Array(64);
+  const into = new Uint8Array(64);
+  const result = new ReceiveResult();
+  const wire = b.cable.a.statistics;
+  const run = (trips: number): void => {
+    for (let i = 0; i < trips; i++) {
+      if (client.core.trySend(b.clientFd, message, 0, 64, 0) !== 64) throw new Error('ping not sent');
+      if (server.core.tryReceive(b.serverFd, into, 0, 64, 0, result) !== 64) throw new Error('ping not there');
+      if (server.core.trySend(b.serverFd, message, 0, 64, 0) !== 64) throw new Error('pong not sent');
+      if (client.core.tryReceive(b.clientFd, into, 0, 64, 0, result) !== 64) throw new Error('pong not there');
+      if ((i & 15) === 0) environment.step(20);
+    }
+  };
+  run(50_000);
+  const from = wire.rxPackets + wire.txPackets;
+  const bytes = await growth(() => run(SEGMENTS / 2));
+  const segments = wire.rxPackets + wire.txPackets - from;
+  console.log(`ping-pong: ${segments} segments, ${(bytes / segments).toFixed(3)} bytes each`);
+  assert.ok(bytes / segments < 1, `${(bytes / segments).toFixed(3)} bytes a segment`);
+  b.loop.stop();
+});
