@@ -50,7 +50,7 @@ export class StreamBuffer {
     this.last = range;
   }
 
-  /** Takes over a list of ranges (with their references); contiguous neighbours merge. */
+  /** Takes over a list of ranges (with their references); contiguous neighbours merge, empty ones are let go. */
   takeRanges(first: Range | null): void {
     let range = first;
     while (range !== null) {
@@ -60,6 +60,9 @@ export class StreamBuffer {
       this.length += range.length;
       if (last !== null && last.chunk === range.chunk && last.offset + last.length === range.offset) {
         last.length += range.length;
+        releaseRange(range);
+      } else if (range.length === 0) {
+        // An empty range would look like the end of the data to whoever walks the list.
         releaseRange(range);
       } else {
         this.push(range);

@@ -142,6 +142,8 @@ export class Packet {
 
   /** Appends a range (takes a reference to its chunk). */
   addRange(chunk: Chunk, offset: number, length: number): void {
+    // An empty range would stop whoever walks the list.
+    if (length === 0) return;
     const last = this.lastRange;
     this.rangesLen += length;
     if (last !== null && last.chunk === chunk && last.offset + last.length === offset) {
@@ -157,6 +159,7 @@ export class Packet {
   /** Refers to `length` bytes of a stream buffer from `offset` on; nothing is copied. */
   refer(buffer: StreamBuffer, offset: number, length: number): void {
     let left = length;
+    if (left <= 0) return;
     let range: Range | null = buffer.seek(offset);
     let into = buffer.seekInto;
     while (left > 0 && range !== null) {
