@@ -58,7 +58,7 @@ export class Loop {
   eventCount = 0.5;
   /** Called (virtual time) when nothing is left to do and no user code was woken: the world is stuck. */
   onIdle: (() => void) | null = null;
-  /** Virtual time: `onLimit` is called once more events than this have run; it should stop the loop. */
+  /** Virtual time: `onLimit` is called when this many events have run; it should stop the loop. */
   eventLimit = Infinity;
   onLimit: (() => void) | null = null;
 

@@ -107,13 +107,13 @@ export class Settings {
 
   /** The value as sysctl prints it, or null when there is no such name. */
   get(name: string): string | null {
-    const fields = SYSCTL[name];
+    const fields = fieldsOf(name);
     return fields === undefined ? null : fields.map((field) => String(this[field])).join('\t');
   }
 
   /** Sets a value from text (numbers separated by blanks); false when the name or the text is wrong. */
   set(name: string, text: string | number): boolean {
-    const fields = SYSCTL[name];
+    const fields = fieldsOf(name);
     if (fields === undefined) return false;
     const words = String(text).trim().split(/\s+/);
     if (words.length !== fields.length) return false;
@@ -132,6 +132,10 @@ export class Settings {
 }
 
 type Field = { [K in keyof Settings]: Settings[K] extends number | string ? K : never }[keyof Settings];
+
+function fieldsOf(name: string): readonly Field[] | undefined {
+  return Object.hasOwn(SYSCTL, name) ? SYSCTL[name] : undefined;
+}
 
 const SYSCTL: Readonly<Record<string, readonly Field[]>> = {
   'kernel.hostname': ['hostname'],

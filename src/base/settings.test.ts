@@ -1,0 +1,46 @@
+import { equal, notEqual, ok } from 'node:assert/strict';
+import { test } from 'node:test';
+import { Settings } from './settings.ts';
+
+test('sysctl names read Linux defaults', () => {
+  const settings = new Settings();
+  equal(settings.get('net.ipv4.ip_default_ttl'), '64');
+  equal(settings.get('net.ipv4.tcp_rmem'), '4096\t131072\t33554432');
+  equal(settings.get('net.ipv4.ip_local_port_range'), '32768\t60999');
+  equal(settings.get('net.ipv4.tcp_congestion_control'), 'cubic');
+  for (const name of ['net.ipv4.no_such_thing', 'toString', '__proto__']) equal(settings.get(name), null);
+});
+
+test('a value set is a value read, and the field holds a number', () => {
+  const settings = new Settings();
+  ok(settings.set('net.ipv4.tcp_wmem', ' 1  2\t3 '));
+  equal(settings.get('net.ipv4.tcp_wmem'), '1\t2\t3');
+  equal(settings.tcpWmemDefault, 2);
+  ok(settings.set('net.ipv4.tcp_sack', 0));
+  equal(settings.tcpSack, 0);
+  ok(settings.set('kernel.hostname', 'anna'));
+  equal(settings.hostname, 'anna');
+});
+
+test('wrong names and texts are refused and change nothing', () => {
+  const settings = new Settings();
+  for (const [name, text] of [
+    ['net.ipv4.tcp_sack', ''], ['net.ipv4.tcp_sack', 'yes'], ['net.ipv4.tcp_sack', '1 2'], ['net.ipv4.tcp_sack', '1.5'],
+    ['net.ipv4.tcp_rmem', '1 2'], ['net.ipv4.tcp_rmem', '1 2 x'], ['tcpSack', '0'], ['__proto__', '0'], ['toString', '0'],
+  ] as const) {
+    equal(settings.set(name, text), false, `${name}=${text}`);
+  }
+  for (const name of settings.names()) equal(settings.get(name), new Settings().get(name));
+});
+
+test('every name reads and writes fields of its own', () => {
+  for (const name of new Settings().names()) {
+    const settings = new Settings();
+    const before = settings.get(name) as string;
+    const changed = before.split('\t').map((word) => (/^\d+$/.test(word) ? String(Number(word) + 1) : `${word}x`)).join('\t');
+    ok(settings.set(name, changed), name);
+    equal(settings.get(name), changed);
+    notEqual(changed, before);
+    for (const other of settings.names()) if (other !== name) equal(settings.get(other), new Settings().get(other), `${name} changed ${other}`);
+  }
+});
