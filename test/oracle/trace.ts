@@ -24,7 +24,7 @@ export interface Entry {
 export const BLOCKED = 'blocked';
 
 export class Trace {
-  readonly entries: Entry[] = [];
+  entries: Entry[] = [];
   /** Why the program ended before its time, if it did. */
   failure: string | null = null;
 
@@ -34,6 +34,11 @@ export class Trace {
     };
     this.entries.push(entry);
     return entry;
+  }
+
+  /** Ends the recording: calls that return later leave no mark. */
+  freeze(): void {
+    this.entries = this.entries.map((entry) => ({ ...entry }));
   }
 
   /** The entries with automatic ports replaced by the order in which they appear. */

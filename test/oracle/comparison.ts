@@ -1,0 +1,99 @@
+/**
+ * Compares the traces that one program left on both kernels, and counts what was compared.
+ *
+ * Called by main.ts and oracle.test.ts.
+ */
+import { readFileSync } from 'node:fs';
+import type { Entry, Trace } from './trace.ts';
+
+export interface Difference {
+  program: string;
+  /** Position in the program's trace. */
+  index: number;
+  request: string;
+  family: string;
+  ours: string;
+  linux: string;
+  /** What `docs/deviations.md` names it by: `PROGRAM/CALL`. */
+  id: string;
+}
+
+export class Comparison {
+  compared = 0;
+  equal = 0;
+  readonly differences: Difference[] = [];
+  /** Programs that did not run to their end on Linux: their own mistake. */
+  readonly broken: { program: string; failure: string }[] = [];
+  private readonly results = new Map<string, Entry>();
+  private deliveries = 0;
+
+  add(program: string, linux: Trace, ours: Trace): void {
+    if (linux.failure !== null) this.broken.push({ program, failure: linux.failure });
+    const theirs = linux.normalized();
+    const own = ours.normalized();
+    for (let i = 0; i < theirs.length; i++) {
+      const a = theirs[i] as Entry;
+      const b = own[i];
+      const id = `${program}/${a.call}`;
+      const place = { program, index: i, request: a.request, family: a.family, id };
+      if (b === undefined) {
+        this.differences.push({ ...place, ours: `not reached: ${ours.failure ?? 'the program ended'}`, linux: a.outcome });
+        return;
+      }
+      if (a.request !== b.request) {
+        this.differences.push({ ...place, ours: `went another way: ${b.request}`, linux: a.outcome });
+        return;
+      }
+      this.count(a);
+      if (a.outcome === b.outcome) this.equal++;
+      else this.differences.push({ ...place, ours: b.outcome, linux: a.outcome });
+    }
+    if (own.length > theirs.length || (ours.failure !== null && linux.failure === null)) {
+      const more = own[theirs.length];
+      this.differences.push({
+        program, index: theirs.length, request: more?.request ?? 'the end', family: 'none', id: `${program}/end`,
+        ours: ours.failure ?? more?.outcome ?? 'went on', linux: linux.failure ?? 'ended',
+      });
+    }
+  }
+
+  private count(entry: Entry): void {
+    this.compared++;
+    if (entry.call === 'note') return;
+    if (entry.delivers) this.deliveries++;
+    this.results.set(`${entry.call} | ${entry.family} | ${entry.kind}`, entry);
+  }
+
+  /** Distinct (call, family, outcome) results; bytes, addresses and descriptors count as one outcome each. */
+  distinct(): { all: number; successes: number; deliveries: number; comparedDeliveries: number } {
+    const entries = [...this.results.values()];
+    return {
+      all: entries.length,
+      successes: entries.filter((entry) => !entry.isError).length,
+      deliveries: entries.filter((entry) => entry.delivers).length,
+      comparedDeliveries: this.deliveries,
+    };
+  }
+
+  distinctResults(): string[] {
+    return [...this.results.keys()].sort();
+  }
+}
+
+/** The `oracle:NAME` marks of docs/deviations.md; NAME may end in `*`. */
+export function readDeviations(file: string): string[] {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch {
+    return [];
+  }
+  return [...text.matchAll(/`oracle:([^`]+)`/g)].map((match) => match[1] as string);
+}
+
+export function isListed(difference: Difference, deviations: readonly string[]): string | null {
+  for (const name of deviations) {
+    if (name.endsWith('*') ? difference.id.startsWith(name.slice(0, -1)) : difference.id === name) return name;
+  }
+  return null;
+}

@@ -1,0 +1,51 @@
+/** Runs programs on both sides and compares them. Called by main.ts and oracle.test.ts. */
+import { release } from 'node:os';
+import { join } from 'node:path';
+import { Comparison, isListed, readDeviations } from './comparison.ts';
+import type { Difference } from './comparison.ts';
+import { linuxSettings, linuxSide } from './linux-side.ts';
+import { ourSide } from './our-side.ts';
+import type { Program } from './program.ts';
+import { runProgram } from './run-program.ts';
+import type { Trace } from './trace.ts';
+
+export interface OracleReport {
+  kernel: string;
+  programs: number;
+  comparison: Comparison;
+  listed: { difference: Difference; name: string }[];
+  unexplained: Difference[];
+  /** Listed deviations of these programs that no longer occur. */
+  unseen: string[];
+}
+
+export async function compareAll(
+  root: string, programs: readonly Program[], watch: (program: Program, linux: Trace, ours: Trace) => void = () => {},
+): Promise<OracleReport> {
+  const agentSource = join(root, 'test/oracle/agent.c');
+  const buildFolder = join(root, 'build/oracle');
+  const linux = linuxSide(agentSource, buildFolder);
+  const ours = ourSide(await linuxSettings(agentSource, buildFolder));
+  const comparison = new Comparison();
+  for (const program of programs) {
+    const theirs = await runProgram(program, linux);
+    const own = await runProgram(program, ours);
+    watch(program, theirs, own);
+    comparison.add(program.name, theirs, own);
+  }
+  const deviations = readDeviations(join(root, 'docs/deviations.md'));
+  const listed: OracleReport['listed'] = [];
+  const unexplained: Difference[] = [];
+  const seen = new Set<string>();
+  for (const difference of comparison.differences) {
+    const name = isListed(difference, deviations);
+    if (name === null) unexplained.push(difference);
+    else {
+      listed.push({ difference, name });
+      seen.add(name);
+    }
+  }
+  const ran = new Set(programs.map(({ name }) => name));
+  const unseen = deviations.filter((name) => ran.has(name.split('/')[0] as string) && !seen.has(name));
+  return { kernel: release(), programs: programs.length, comparison, listed, unexplained, unseen };
+}

@@ -1,0 +1,54 @@
+/**
+ * What an oracle program is and what it is given. Programs see `Syscalls` and this environment, never a side.
+ */
+import type { Syscalls } from '../../src/api/posix/syscalls.ts';
+
+export interface ProgramEnvironment {
+  /** A new process of the program's host; they are named `p1`, `p2` ... in the trace. */
+  process(): Promise<Syscalls>;
+  /** Ends a process: its descriptors are closed as exit(2) does. */
+  exit(process: Syscalls): Promise<void>;
+  /** Lets `ms` milliseconds pass, so that what is under way comes to rest. */
+  settle(ms?: number): Promise<void>;
+  /** Milliseconds of the side's clock. */
+  now(): number;
+  /** Compares something that is no call's result (an order, an elapsed time). */
+  note(what: string, value: string | number | boolean): void;
+  /**
+   * Starts a call that is expected to block. The promise may be awaited later or never; a failure nobody waits for is
+   * still in the trace.
+   */
+  begin<T>(call: Promise<T>): Promise<T>;
+  /** Waits for a call whose failure is an ordinary outcome; resolves to its error's code, or null. */
+  attempt(call: Promise<unknown>): Promise<string | null>;
+}
+
+export interface Program {
+  name: string;
+  run(env: ProgramEnvironment): Promise<void>;
+}
+
+export function program(name: string, run: (env: ProgramEnvironment) => Promise<void>): Program {
+  return { name, run };
+}
+
+/** A process of one side. */
+export interface SideProcess {
+  calls: Syscalls;
+  exit(): Promise<void>;
+}
+
+/** One fresh host (loopback up, nothing open) of one side. */
+export interface SideHost {
+  spawn(): Promise<SideProcess>;
+  sleep(ms: number): Promise<void>;
+  now(): number;
+  /** Rejects when nothing can happen any more although the program waits; never resolves. */
+  stuck: Promise<never>;
+  close(): Promise<void>;
+}
+
+export interface Side {
+  name: string;
+  open(): Promise<SideHost>;
+}
