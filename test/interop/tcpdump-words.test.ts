@@ -1,0 +1,84 @@
+/**
+ * tcpdump's own words over generated packets: our lines equal Debian tcpdump's, character for character, for every
+ * class of packet the generator knows and for every option. SOCKSCAPE_SAMPLE sets how many packets (10,000 unless
+ * set), SOCKSCAPE_SEED which ones.
+ */
+import { equal, ok } from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { PcapWriter } from '../../src/capture/pcap.ts';
+import { PcapngWriter, joinBlocks } from '../../src/capture/pcapng-writer.ts';
+import { needs } from '../needs.ts';
+import { isFull, recordResult, root, seed } from '../results.ts';
+import { FLAG_SETS, compareWords } from './tcpdump-compare.ts';
+import { PACKET_CLASSES, generatePackets } from './packet-generator.ts';
+import type { GeneratedPacket } from './packet-generator.ts';
+import { APPLETALK_PORTS, UNDECODED_ETHER_TYPES, UNDECODED_IP_PROTOCOLS, UNDECODED_TCP_PORTS, UNDECODED_UDP_PORTS } from './undecoded.ts';
+
+const SAMPLE = Number(process.env.SOCKSCAPE_SAMPLE ?? 10_000);
+const LEAST_PER_CLASS = 50;
+
+/** Both of our writers take part, and both byte orders. */
+function captureFile(linkType: number, packets: readonly GeneratedPacket[]): Uint8Array {
+  const blocks: Uint8Array[] = [];
+  const sink = (bytes: Uint8Array): void => void blocks.push(bytes);
+  if (linkType === 1 || linkType === 276) {
+    const writer = new PcapngWriter(sink);
+    const id = writer.addInterface({ linkType });
+    for (const packet of packets) writer.packet(id, packet.timeUs, Uint8Array.from(packet.bytes), packet.length);
+  } else {
+    const writer = new PcapWriter(sink, { linkType, bigEndian: linkType === 113 });
+    for (const packet of packets) writer.packet(packet.timeUs, Uint8Array.from(packet.bytes), packet.length);
+  }
+  return joinBlocks(blocks);
+}
+
+test(`tcpdump's words for ${SAMPLE} generated packets, seed ${seed}`, { ...needs('tcpdump'), timeout: 300_000 }, (t) => {
+  const packets = generatePackets(`words ${seed}`, SAMPLE);
+  const counts = new Map<string, number>();
+  for (const packet of packets) counts.set(packet.className, (counts.get(packet.className) ?? 0) + 1);
+  t.diagnostic([...counts].map(([name, count]) => `${name} ${count}`).join(', '));
+  if (SAMPLE >= 10_000) {
+    for (const { name } of PACKET_CLASSES) ok((counts.get(name) ?? 0) >= LEAST_PER_CLASS, `${name}: ${counts.get(name)} packets`);
+  }
+  for (const linkType of new Set(packets.map((packet) => packet.linkType))) {
+    const mine = packets.filter((packet) => packet.linkType === linkType);
+    const file = captureFile(linkType, mine);
+    const describe = (index: number): string =>
+      `link type ${linkType}, ${mine[index]?.className}, ${Buffer.from(mine[index]?.bytes ?? []).toString('hex')}`;
+    for (const flags of FLAG_SETS) compareWords(file, flags, { describe });
+  }
+});
+
+test('the same over twenty more seeds (long tier)', { ...needs('tcpdump'), timeout: 1_200_000 }, (t) => {
+  const rounds = isFull ? 20 : 1;
+  const size = isFull ? 10_000 : 1_000;
+  for (let round = 1; round <= rounds; round++) {
+    const packets = generatePackets(`words ${seed}/${round}`, size).filter((packet) => packet.linkType === 1);
+    const describe = (index: number): string =>
+      `round ${round}, ${packets[index]?.className}, ${Buffer.from(packets[index]?.bytes ?? []).toString('hex')}`;
+    const file = captureFile(1, packets);
+    for (const flags of ['-n', '-nevX', '-nvv']) compareWords(file, flags, { describe });
+  }
+  t.diagnostic(`${rounds} rounds of ${size} packets`);
+  recordResult('tcpdump-words', { classes: PACKET_CLASSES.length, packets: rounds * size + SAMPLE, options: FLAG_SETS, differences: 0 });
+});
+
+test('docs/tcpdump.md lists every port, protocol and type that is left out', () => {
+  const text = readFileSync(join(root, 'docs/tcpdump.md'), 'utf8');
+  const cells = (title: string): string => {
+    const row = text.split('\n').find((line) => line.startsWith(`| ${title} |`));
+    ok(row !== undefined, `docs/tcpdump.md has no row "${title}"`);
+    return row;
+  };
+  const numbers = (row: string, pattern: RegExp): number[] =>
+    [...row.matchAll(pattern)].map(([, number]) => Number(number)).sort((a, b) => a - b);
+  const sorted = (list: readonly number[]): string => [...list].sort((a, b) => a - b).join();
+  // The rows name each port with what speaks there: `53 (DNS)`.
+  equal(numbers(cells('TCP ports'), /(?<![\w.])(\d+) \(/g).join(), sorted(UNDECODED_TCP_PORTS));
+  equal(numbers(cells('UDP ports'), /(?<![\w.])(\d+) \(/g).join(), sorted(UNDECODED_UDP_PORTS));
+  equal(numbers(cells('IP protocols'), /(?<![\w.])(\d+) \(/g).join(), sorted(UNDECODED_IP_PROTOCOLS));
+  equal(numbers(cells('Ethernet types'), /(0x[0-9a-f]{4}) \(/g).join(), sorted(UNDECODED_ETHER_TYPES));
+  for (const [first, last] of APPLETALK_PORTS) ok(text.includes(`${first} to ${last}`));
+});
