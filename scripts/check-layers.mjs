@@ -61,7 +61,7 @@ function mayUsePackages(room, file) {
   return room === 'platform/node' || room === 'cli' || room === 'api/node' || room === 'lab';
 }
 
-/** Files that only tests import: the tests themselves, and their helpers. */
+/** Files that only tests import: the tests themselves, and what several of them use. */
 export function isTestFile(file) {
   return /(\.test\.tsx?|\/test-[^/]+\.ts|\/testing\.ts)$/.test(file);
 }
@@ -160,7 +160,7 @@ export function checkFile(file, source) {
     if (form === 'url' && targetRoom === null) continue;
     if (!/\.(ts|tsx|json)$/.test(target) && form !== 'url') complain(line, `import '${name}' names no .ts file`);
     if (targetRoom === null) {
-      // Tests share helpers (needs, seeds) that stand in test/.
+      // What tests of all rooms use (needs, seeds) stands in test/.
       if (!(test && /^test\/[^/]+\.ts$/.test(target))) complain(line, `import '${name}' leads out of the rooms`);
       continue;
     }
