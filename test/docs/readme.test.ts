@@ -1,0 +1,66 @@
+/**
+ * The README in the hands of a stranger: a clean clone, an empty npm cache and a HOME of its own. Every `sh` block runs
+ * as it stands, every `js` block is a program that imports the package by its name.
+ */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+
+const root = process.env['SOCKSCAPE_ROOT'] ?? process.cwd();
+
+function blocks(file: string, language: string): string[] {
+  const text = readFileSync(join(root, file), 'utf8');
+  return [...text.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'))].map((match) => match[1] as string);
+}
+
+let folder = '';
+let clone = '';
+let environment: Record<string, string> = {};
+
+before(() => {
+  folder = mkdtempSync(join(tmpdir(), 'sockscape-readme-'));
+  clone = join(folder, 'clone');
+  const home = join(folder, 'home');
+  mkdirSync(home);
+  // What npm needs to reach its registry on this machine stays; everything else of the user's is left behind.
+  const userconfig = process.env['npm_config_userconfig'] ?? join(process.env['HOME'] ?? '', '.npmrc');
+  environment = { PATH: process.env['PATH'] ?? '', HOME: home, npm_config_cache: join(folder, 'cache'), npm_config_userconfig: userconfig };
+  for (const [name, value] of Object.entries(process.env)) {
+    if (/^(npm_config_registry|NODE_EXTRA_CA_CERTS|SSL_CERT_FILE|https?_proxy|no_proxy)$/i.test(name) && value !== undefined) environment[name] = value;
+  }
+  const cloned = spawnSync('git', ['clone', '-q', root, clone], { encoding: 'utf8' });
+  assert.equal(cloned.status, 0, cloned.stderr);
+});
+
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+for (const file of ['README.md', 'README.zh-CN.md']) {
+  test(`${file}: every sh block runs in a clean clone`, () => {
+    const found = blocks(file, 'sh');
+    assert.ok(found.length > 0, 'there is no sh block');
+    for (const block of found) {
+      const run = spawnSync('sh', ['-e', '-c', block], { cwd: clone, env: environment, encoding: 'utf8', timeout: 300_000 });
+      assert.equal(run.status, 0, `${block}\n${run.stdout}\n${run.stderr}`);
+      assert.match(run.stdout, /seq 1:8, ack 1/);
+      assert.match(run.stdout, /seq 1:19, ack 8/);
+    }
+  });
+}
+
+test('README.md: every js block runs against the built package', () => {
+  const found = blocks('README.md', 'js');
+  assert.ok(found.length > 0, 'there is no js block');
+  const project = join(folder, 'project');
+  mkdirSync(join(project, 'node_modules'), { recursive: true });
+  symlinkSync(clone, join(project, 'node_modules', 'sockscape'));
+  found.forEach((block, i) => {
+    const path = join(project, `block-${i}.mjs`);
+    writeFileSync(path, block);
+    const run = spawnSync(process.execPath, [path], { cwd: project, env: environment, encoding: 'utf8', timeout: 60_000 });
+    assert.equal(run.status, 0, `${block}\n${run.stdout}\n${run.stderr}`);
+    assert.match(run.stdout, /You wrote: hello/);
+  });
+});
