@@ -23,8 +23,18 @@ export class Destination {
   /** Path MTU in bytes, IP header included. */
   mtuBytes: number;
   readonly generation: number;
-  /** Link-layer next hop; null on loopback. */
+  /** Link-layer next hop; null on loopback and until the first packet. */
   neighbour: Neighbour | null = null;
+  /** When a learnt path MTU is forgotten; Infinity while `mtuBytes` is the device's. */
+  mtuExpiresAt = Infinity;
+  /** The path claims an MTU below `min_pmtu`: packets go without "don't fragment" (Linux's mtu_locked). */
+  mtuLocked = false;
+  /** Prefix length of the route that was taken (ICMPv6's rate limit is wider for wide prefixes). */
+  prefixLength = 0;
+  /** What was asked for: source and device. Keys of the cache. */
+  askedFrom: IpAddress | null = null;
+  askedDevice: Device | null = null;
+  nextCached: Destination | null = null;
 
   constructor(
     kind: DestinationKind, isV4: boolean, device: Device, to: IpAddress, nextHop: IpAddress, source: IpAddress,
