@@ -8,15 +8,15 @@
 import { Errno } from '../base/errno.ts';
 import { F, FD_CLOEXEC, IOCTL, O, SOCK } from '../socket/constants.ts';
 import { getOption, setOption } from '../socket/options.ts';
-import { resolveProtocol, Socket } from '../socket/socket.ts';
-import { type ReceiveResult } from '../transport/endpoint.ts';
+import { resolveProtocol, type Socket } from '../socket/socket.ts';
+import type { ReceiveResult } from '../transport/endpoint.ts';
 import { TcpState } from '../transport/tcp/tcp.ts';
 import type { Kernel } from './kernel.ts';
 import { OpenFile } from './open-file.ts';
 import type { Operation } from './operation.ts';
-import { type PollEntry, PollOperation, SleepOperation } from './poll.ts';
-import { Terminal } from './terminal.ts';
-import { AcceptOperation, ConnectOperation, LingerOperation, ReceiveOperation, SendOperation } from './transfer.ts';
+import type { PollEntry, PollOperation, SleepOperation } from './poll.ts';
+import type { Terminal } from './terminal.ts';
+import type { AcceptOperation, ConnectOperation, LingerOperation, ReceiveOperation, SendOperation } from './transfer.ts';
 
 /** RLIMIT_NOFILE's usual soft limit. */
 const MAX_DESCRIPTORS = 1048576;

@@ -5,7 +5,6 @@
  * that is not here answers -ENOPROTOOPT, as a kernel built without it would.
  */
 import { Errno } from '../base/errno.ts';
-import type { Device } from '../link/device.ts';
 import { TcpState } from '../transport/tcp/tcp.ts';
 import { AF, IP, IPPROTO, IPV6, SO, SOCK, SOL, TCP } from './constants.ts';
 import type { Socket } from './socket.ts';
@@ -231,7 +230,7 @@ function bindToDevice(socket: Socket, value: Uint8Array): number {
     socket.endpoint.options.boundDevice = null;
     return 0;
   }
-  const found = socket.stack.network.interfaces().find((entry: { device: Device }) => entry.device.name === name);
+  const found = socket.stack.network.interfaces().find((entry) => entry.device.name === name);
   if (found === undefined) return -Errno.ENODEV;
   socket.endpoint.options.boundDevice = found.device;
   return 0;

@@ -5,7 +5,7 @@
  */
 import type { HostContext } from '../../base/host-context.ts';
 import { Mib } from '../../base/counters.ts';
-import { IpAddress } from '../../base/inet-address.ts';
+import type { IpAddress } from '../../base/inet-address.ts';
 import { below } from '../../base/random.ts';
 import { transportChecksumOk } from '../../link/packet-checksum.ts';
 import type { Packet } from '../../link/packet.ts';
