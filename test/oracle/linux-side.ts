@@ -14,7 +14,6 @@ export const SHARED_SETTINGS = [
 
 /** Settings that a namespace inherits from the machine and that programs rely on. */
 const PINNED_SETTINGS = {
-  'net.ipv4.tcp_congestion_control': 'cubic',
   'net.ipv4.ip_local_port_range': '32768 60999',
 };
 
