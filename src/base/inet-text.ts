@@ -84,7 +84,7 @@ export function inet_network(text: string): number {
       digits = 1;
       at++;
     }
-    // The x is looked for without the 0, too: x10 is 16, if glibc says so.
+    // glibc takes the x without a 0 in front, too: x10 is 16.
     if ((text.charCodeAt(at) | 0x20) === 0x78) {
       base = 16;
       digits = 0;
