@@ -49,6 +49,8 @@ class Job extends Runnable {
   override attempt(): void {
     this.act();
   }
+
+  override deliver(): void {}
 }
 
 class Result extends Completion {

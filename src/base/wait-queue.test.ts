@@ -18,6 +18,9 @@ class TestWaiter extends Waiter {
   override wake(): void {
     this.woken.push(this.label);
   }
+
+  override attempt(): void {}
+  override deliver(): void {}
 }
 
 test('WaitQueue wakes in order, by events, up to and including the first exclusive waiter (model)', () => {

@@ -45,6 +45,11 @@ export class Cable {
     this.bToA = new Wire(loop, new SeededRandom(random.int32()), this.a, mtuBytes, offload);
     this.a.wire = this.aToB;
     this.b.wire = this.bToA;
+    // Locally administered addresses (02:00:...), so that two ends never share one; worlds choose nicer ones.
+    for (const end of [this.a, this.b]) {
+      end.macHi = 0x0200;
+      end.macLo = random.int32();
+    }
     this.set(options);
   }
 
