@@ -1,6 +1,8 @@
 /** Every program of the oracle. */
 import type { Program } from '../program.ts';
 import { programs as binding } from './binding.ts';
+import { programs as connecting } from './connecting.ts';
 import { programs as sockets } from './sockets.ts';
+import { programs as streams } from './streams.ts';
 
-export const PROGRAMS: readonly Program[] = [...sockets, ...binding];
+export const PROGRAMS: readonly Program[] = [...sockets, ...binding, ...connecting, ...streams];

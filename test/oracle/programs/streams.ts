@@ -1,0 +1,311 @@
+/** TCP data: read, write and their kin, flags, urgent data, counts in the queues. */
+import { F, IOCTL, MSG, O, SHUT, SO, SOCK, SOL } from '../numbers.ts';
+import { program } from '../program.ts';
+import type { Program } from '../program.ts';
+import {
+  ALL_FAMILIES, FAMILIES, INET, INET6, POLL, PORT, drain, ints, pair, pattern, room, state, stream, text, wait,
+} from '../toolkit.ts';
+
+const transfer = FAMILIES.map((family) => program(`stream-read-write-${family.name}`, async (env) => {
+  const p = await env.process();
+  const { client, server } = await pair(p, family);
+  await p.write(client, text('hello'));
+  await wait(p, server, POLL.IN);
+  await p.read(server, room(2));
+  await p.read(server, room(16));
+  // Writes run together, a read may cut anywhere.
+  await p.write(server, text('one'));
+  await p.write(server, text('two'));
+  await env.settle();
+  await p.ioctl(client, IOCTL.FIONREAD);
+  await p.read(client, room(4));
+  await p.ioctl(client, IOCTL.FIONREAD);
+  await p.read(client, room(4));
+  await p.write(client, room(0));
+  await p.send(client, room(0), 0);
+  await p.read(client, room(0));
+  await p.recv(client, room(0), MSG.DONTWAIT);
+  await p.writev(client, [text('a'), text('bc'), room(0), text('def')]);
+  await wait(p, server, POLL.IN);
+  await p.readv(server, [room(2), room(0), room(1), room(10)]);
+  await p.writev(client, []);
+  await p.readv(server, []);
+  await p.send(client, text('sent'), MSG.NOSIGNAL);
+  await p.send(client, text(' more'), MSG.MORE);
+  await p.send(client, text(' end'), 0);
+  await env.settle();
+  await p.recv(server, room(64), 0);
+  await p.sendto(client, text('addressed'), 0, null);
+  await wait(p, server, POLL.IN);
+  await p.recvfrom(server, room(64), 0);
+  // A destination on a connected stream is ignored or refused.
+  await env.attempt(p.sendto(client, text('x'), 0, family.loopback(PORT)));
+  await env.attempt(p.sendto(client, text('y'), 0, family.elsewhere(PORT)));
+  await env.settle();
+  await p.recv(server, room(64), 0);
+  await p.sendmsg(client, { iov: [text('mes'), text('sage')] }, 0);
+  await wait(p, server, POLL.IN);
+  await p.recvmsg(server, [room(3), room(8)], 0, 128, 64);
+  await p.sendmsg(client, { name: family.loopback(PORT), iov: [text('named')] }, 0);
+  await wait(p, server, POLL.IN);
+  await p.recvmsg(server, [room(8)], 0);
+}));
+
+const large = FAMILIES.map((family) => program(`stream-large-${family.name}`, async (env) => {
+  const p = await env.process();
+  const { client, server } = await pair(p, family);
+  for (const size of [1000, 20000, 65483, 65484, 100000]) {
+    await p.write(client, pattern(size, size));
+    await env.settle(40);
+    await p.ioctl(server, IOCTL.FIONREAD);
+    await p.recv(server, room(size), MSG.WAITALL);
+  }
+  // Bigger than both buffers: the write blocks until the reader made room.
+  const size = 8_000_000;
+  const writing = env.begin(p.write(client, pattern(size)));
+  const all = room(size);
+  await p.recv(server, all, MSG.WAITALL);
+  await writing;
+  await p.writev(client, [pattern(30000, 3), pattern(30000, 4)]);
+  await env.settle(40);
+  await p.readv(server, [room(10000), room(50000)]);
+}));
+
+const flags = FAMILIES.map((family) => program(`stream-flags-${family.name}`, async (env) => {
+  const p = await env.process();
+  const { client, server } = await pair(p, family);
+  await env.attempt(p.recv(server, room(4), MSG.DONTWAIT));
+  await env.attempt(p.recv(server, room(4), MSG.DONTWAIT | MSG.PEEK));
+  await env.attempt(p.recv(server, room(4), MSG.DONTWAIT | MSG.WAITALL));
+  await p.write(client, text('abcdef'));
+  await wait(p, server, POLL.IN);
+  await p.recv(server, room(3), MSG.PEEK);
+  await p.recv(server, room(16), MSG.PEEK);
+  await p.recv(server, room(16), MSG.PEEK | MSG.DONTWAIT);
+  await p.recvfrom(server, room(16), MSG.PEEK);
+  await p.recvmsg(server, [room(2), room(2)], MSG.PEEK, 128);
+  await p.recv(server, room(16), MSG.DONTWAIT | MSG.WAITALL);
+  await p.write(client, text('123456'));
+  await wait(p, server, POLL.IN);
+  // MSG_TRUNC throws stream data away.
+  await p.recv(server, room(2), MSG.TRUNC);
+  await p.recv(server, room(2), MSG.TRUNC | MSG.PEEK);
+  await p.recv(server, room(16), 0);
+  // MSG_WAITALL waits over several writes.
+  const waiting = env.begin(p.recv(server, room(6), MSG.WAITALL));
+  await env.settle();
+  await p.write(client, text('abc'));
+  await env.settle();
+  await p.write(client, text('defgh'));
+  await waiting;
+  await p.recv(server, room(8), 0);
+  // ... and is content with less at the end of the stream.
+  const ending = env.begin(p.recv(server, room(6), MSG.WAITALL));
+  await env.settle();
+  await p.write(client, text('xy'));
+  await env.settle();
+  await p.shutdown(client, SHUT.WR);
+  await ending;
+  await p.recv(server, room(6), MSG.WAITALL);
+  await p.recv(server, room(6), MSG.PEEK);
+  await env.attempt(p.recv(server, room(6), MSG.ERRQUEUE));
+}));
+
+const lowWater = program('stream-low-water', async (env) => {
+  const p = await env.process();
+  const { client, server } = await pair(p, INET);
+  await p.setsockopt(server, SOL.SOCKET, SO.RCVLOWAT, ints(4));
+  await p.getsockopt(server, SOL.SOCKET, SO.RCVLOWAT, 4);
+  await p.write(client, text('ab'));
+  await env.settle();
+  await state(p, server);
+  const reading = env.begin(p.read(server, room(16)));
+  await env.settle();
+  await p.write(client, text('cd'));
+  await reading;
+  await p.write(client, text('efgh'));
+  await env.settle();
+  await state(p, server);
+  // A buffer smaller than the mark, and a call that must not wait.
+  await p.read(server, room(2));
+  await p.recv(server, room(16), MSG.DONTWAIT);
+  await p.write(client, text('z'));
+  await env.settle();
+  await state(p, server);
+  await p.shutdown(client, SHUT.WR);
+  await env.settle();
+  await state(p, server);
+  await p.read(server, room(16));
+  for (const value of [0, -1, 1]) {
+    await env.attempt(p.setsockopt(server, SOL.SOCKET, SO.RCVLOWAT, ints(value)));
+    await p.getsockopt(server, SOL.SOCKET, SO.RCVLOWAT, 4);
+  }
+});
+
+const queues = FAMILIES.map((family) => program(`stream-queue-sizes-${family.name}`, async (env) => {
+  const p = await env.process();
+  const fd = await stream(p, family);
+  await env.attempt(p.ioctl(fd, IOCTL.FIONREAD));
+  await env.attempt(p.ioctl(fd, IOCTL.SIOCOUTQ));
+  await env.attempt(p.ioctl(fd, IOCTL.SIOCATMARK));
+  await env.attempt(p.ioctl(fd, 0x1234));
+  const { listening, client, server } = await pair(p, family);
+  await env.attempt(p.ioctl(listening, IOCTL.FIONREAD));
+  await env.attempt(p.ioctl(listening, IOCTL.SIOCOUTQ));
+  await env.attempt(p.ioctl(listening, IOCTL.SIOCATMARK));
+  await p.ioctl(client, IOCTL.SIOCOUTQ);
+  await p.write(client, text('12345'));
+  await env.settle(60);
+  await p.ioctl(client, IOCTL.SIOCOUTQ);
+  await p.ioctl(server, IOCTL.FIONREAD);
+  await p.shutdown(client, SHUT.WR);
+  await env.settle(60);
+  await p.ioctl(client, IOCTL.SIOCOUTQ);
+  await p.ioctl(server, IOCTL.FIONREAD);
+  await p.read(server, room(8));
+  await p.ioctl(server, IOCTL.FIONREAD);
+}));
+
+const urgent = FAMILIES.flatMap((family) => [false, true].map((inline) => (
+  program(`urgent-${inline ? 'inline' : 'apart'}-${family.name}`, async (env) => {
+    const p = await env.process();
+    const { client, server } = await pair(p, family);
+    if (inline) await p.setsockopt(server, SOL.SOCKET, SO.OOBINLINE, ints(1));
+    await env.attempt(p.recv(server, room(4), MSG.OOB | MSG.DONTWAIT));
+    await p.ioctl(server, IOCTL.SIOCATMARK);
+    await p.send(client, text('abc'), MSG.OOB);
+    await env.settle();
+    await state(p, server);
+    await p.ioctl(server, IOCTL.SIOCATMARK);
+    await p.ioctl(server, IOCTL.FIONREAD);
+    await env.attempt(p.recv(server, room(4), MSG.OOB | MSG.PEEK));
+    await env.attempt(p.recv(server, room(4), MSG.OOB));
+    await env.attempt(p.recv(server, room(4), MSG.OOB));
+    await state(p, server);
+    // A read stops at the mark.
+    await p.write(client, text('after'));
+    await env.settle();
+    await p.recv(server, room(16), 0);
+    await p.ioctl(server, IOCTL.SIOCATMARK);
+    await state(p, server);
+    await p.recv(server, room(16), 0);
+    await p.ioctl(server, IOCTL.SIOCATMARK);
+    await state(p, server);
+    // A second urgent byte replaces the first one.
+    await p.send(client, text('1'), MSG.OOB);
+    await env.settle();
+    await p.send(client, text('2'), MSG.OOB);
+    await env.settle();
+    await state(p, server);
+    await env.attempt(p.recv(server, room(4), MSG.OOB));
+    await p.ioctl(server, IOCTL.SIOCATMARK);
+    await env.attempt(p.recv(server, room(16), MSG.DONTWAIT));
+    await p.ioctl(server, IOCTL.SIOCATMARK);
+    await env.attempt(p.recv(server, room(16), MSG.DONTWAIT));
+    await env.attempt(p.recv(server, room(16), MSG.DONTWAIT));
+    // Urgent data and the end of the stream.
+    await p.send(client, text('x!'), MSG.OOB);
+    await p.shutdown(client, SHUT.WR);
+    await env.settle();
+    await state(p, server);
+    await p.recvmsg(server, [room(8)], inline ? 0 : MSG.OOB, 128);
+    await p.recv(server, room(8), 0);
+    await env.attempt(p.recv(server, room(8), 0));
+    await env.attempt(p.recv(server, room(8), MSG.OOB));
+    await state(p, server);
+  }))));
+
+const unconnected = ALL_FAMILIES.map((family) => program(`stream-not-connected-${family.name}`, async (env) => {
+  const p = await env.process();
+  const fd = await stream(p, family);
+  await env.attempt(p.read(fd, room(4)));
+  await env.attempt(p.write(fd, text('x')));
+  await env.attempt(p.recv(fd, room(4), MSG.PEEK));
+  await env.attempt(p.recv(fd, room(4), MSG.OOB));
+  await env.attempt(p.recv(fd, room(4), MSG.DONTWAIT));
+  await env.attempt(p.send(fd, text('x'), 0));
+  await env.attempt(p.send(fd, text('x'), MSG.OOB));
+  await env.attempt(p.send(fd, text('x'), MSG.DONTWAIT));
+  await env.attempt(p.recvfrom(fd, room(4), 0));
+  await env.attempt(p.recvmsg(fd, [room(4)], 0, 128));
+  await env.attempt(p.sendto(fd, text('x'), 0, family.loopback(PORT)));
+  await env.attempt(p.sendmsg(fd, { iov: [text('x')] }, 0));
+  await env.attempt(p.readv(fd, [room(4)]));
+  await env.attempt(p.writev(fd, [text('x')]));
+  await env.attempt(p.read(fd, room(0)));
+  await env.attempt(p.write(fd, room(0)));
+  for (const how of [SHUT.RD, SHUT.WR, SHUT.RDWR, 3, -1]) await env.attempt(p.shutdown(fd, how));
+  await env.attempt(p.accept(fd));
+  await env.attempt(p.getpeername(fd));
+  await state(p, fd);
+}));
+
+const full = FAMILIES.map((family) => program(`stream-full-${family.name}`, async (env) => {
+  const p = await env.process();
+  const { client, server } = await pair(p, family);
+  await p.fcntl(client, F.SETFL, O.NONBLOCK);
+  // How much goes in before EAGAIN is the buffers' business; what matters is that it ends, and comes out again.
+  let sent = 0;
+  const block = pattern(60000);
+  for (;;) {
+    const before = sent;
+    for (let i = 0; i < 4; i++) {
+      const fds = [{ fd: client, events: POLL.OUT, revents: 0 }];
+      if ((await silently(p).poll(fds, 0)) === 0) break;
+      sent += await silently(p).write(client, block);
+    }
+    if (sent === before) break;
+    await env.settle(1);
+  }
+  await wait(p, client, POLL.OUT, 0);
+  env.note('more than 100 kB were taken', sent > 100_000);
+  const all = await drain(silently(p), server, sent);
+  let wrong = 0;
+  for (let i = 0; i < all.length; i++) if (all[i] !== undefined && sent > 0 && all.length !== sent) wrong++;
+  env.note('all came out', all.length === sent && wrong === 0);
+  await env.settle();
+  await wait(p, client, POLL.OUT, 1000);
+  await p.write(client, text('and on'));
+  await wait(p, server, POLL.IN);
+  await p.read(server, room(16));
+}));
+
+/** The process behind the recorder, for loops whose steps depend on buffer sizes. */
+function silently(p: object): import('../../../src/api/posix/syscalls.ts').Syscalls {
+  return (p as { silent: import('../../../src/api/posix/syscalls.ts').Syscalls }).silent;
+}
+
+const smallBuffers = program('stream-small-buffers', async (env) => {
+  const p = await env.process();
+  const { client, server } = await pair(p, INET6);
+  await p.setsockopt(client, SOL.SOCKET, SO.SNDBUF, ints(5000));
+  await p.setsockopt(server, SOL.SOCKET, SO.RCVBUF, ints(5000));
+  const size = 300_000;
+  const writing = env.begin(p.write(client, pattern(size, 9)));
+  await env.settle();
+  await p.recv(server, room(size), MSG.WAITALL);
+  await writing;
+  const sending = env.begin(p.writev(client, [pattern(100_000, 1), pattern(100_000, 2)]));
+  await p.recv(server, room(200_000), MSG.WAITALL);
+  await sending;
+});
+
+const listeningFlags = program('stream-two-readers', async (env) => {
+  const p = await env.process();
+  const { client, server } = await pair(p, INET);
+  // First come, first served.
+  const first = env.begin(p.read(server, room(8)));
+  await env.settle();
+  const second = env.begin(p.read(server, room(8)));
+  await env.settle();
+  await p.write(client, text('one'));
+  await first;
+  await env.settle();
+  await p.write(client, text('two'));
+  await second;
+  await p.socket(INET.domain, SOCK.STREAM, 0);
+});
+
+export const programs: Program[] = [
+  ...transfer, ...large, ...flags, lowWater, ...queues, ...urgent, ...unconnected, ...full, smallBuffers, listeningFlags,
+];
