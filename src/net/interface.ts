@@ -1,0 +1,138 @@
+/**
+ * A host's interfaces: devices, their addresses, and the multicast groups they listen to.
+ *
+ * Kept by Network. `LocalAddresses` answers "is this ours?" for every packet that comes in.
+ */
+import type { IpAddress } from '../base/inet-address.ts';
+import { type Device, InterfaceFlag } from '../link/device.ts';
+
+/** How far an address reaches, as `ip addr` words it; smaller is wider (RTN scopes of Linux). */
+export const AddressScope = { Global: 0, Link: 253, Host: 254 } as const;
+export type AddressScope = (typeof AddressScope)[keyof typeof AddressScope];
+
+export class InterfaceAddress {
+  readonly interface: Interface;
+  readonly address: IpAddress;
+  /** In the address's own family: 0..32 or 0..128. */
+  readonly prefixLength: number;
+  readonly scope: AddressScope;
+  /** IPv4 broadcast address of the subnet as int32; 0 when it has none (/31, /32). */
+  readonly broadcast: number;
+  /** Duplicate address detection is not over: the address neither receives nor is a source. */
+  tentative = false;
+  dadFailed = false;
+  next: InterfaceAddress | null = null;
+
+  constructor(owner: Interface, address: IpAddress, prefixLength: number, scope: AddressScope) {
+    this.interface = owner;
+    this.address = address;
+    this.prefixLength = prefixLength;
+    this.scope = scope;
+    const hostBits = 32 - prefixLength;
+    this.broadcast = address.isV4 && hostBits >= 2 && hostBits < 32 ? address.d | ((1 << hostBits) - 1) : 0;
+  }
+
+  get usable(): boolean {
+    return !this.tentative && !this.dadFailed;
+  }
+}
+
+/** Membership of a group on one interface. `refs` counts who joined: addresses (solicited-node) and sockets. */
+export class GroupMembership {
+  readonly group: IpAddress;
+  refs = 1;
+  /** Unsolicited reports that are still to be sent. */
+  reportsLeft = 0;
+
+  constructor(group: IpAddress) {
+    this.group = group;
+  }
+}
+
+export class Interface {
+  readonly device: Device;
+  readonly addresses: InterfaceAddress[] = [];
+  readonly groups: GroupMembership[] = [];
+
+  constructor(device: Device) {
+    this.device = device;
+  }
+
+  get name(): string {
+    return this.device.name;
+  }
+
+  get index(): number {
+    return this.device.index;
+  }
+
+  /** IFF_ flags as SIOCGIFFLAGS and `ip link` show them. */
+  get flags(): number {
+    const device = this.device;
+    const kind = device.isLoopback ? InterfaceFlag.LOOPBACK : InterfaceFlag.BROADCAST | InterfaceFlag.MULTICAST;
+    const running = device.up && device.carrier ? InterfaceFlag.RUNNING : 0;
+    return kind | (device.up ? InterfaceFlag.UP : 0) | running;
+  }
+
+  find(address: IpAddress): InterfaceAddress | null {
+    for (const entry of this.addresses) if (entry.address.equals(address)) return entry;
+    return null;
+  }
+
+  findWords(a: number, b: number, c: number, d: number): InterfaceAddress | null {
+    const list = this.addresses;
+    for (let i = 0; i < list.length; i++) if (list[i].address.is(a, b, c, d)) return list[i];
+    return null;
+  }
+
+  isMember(a: number, b: number, c: number, d: number): boolean {
+    const list = this.groups;
+    for (let i = 0; i < list.length; i++) if (list[i].group.is(a, b, c, d)) return true;
+    return false;
+  }
+
+  /** The first usable link-local IPv6 address; null while there is none. */
+  linkLocal(): InterfaceAddress | null {
+    for (const entry of this.addresses) {
+      if (entry.usable && entry.scope === AddressScope.Link && !entry.address.isV4) return entry;
+    }
+    return null;
+  }
+}
+
+const BUCKETS = 64;
+
+/** All addresses of a host by their words. */
+export class LocalAddresses {
+  private readonly buckets: (InterfaceAddress | null)[] = new Array<InterfaceAddress | null>(BUCKETS).fill(null);
+
+  add(entry: InterfaceAddress): void {
+    const at = hash(entry.address.b, entry.address.d);
+    entry.next = this.buckets[at];
+    this.buckets[at] = entry;
+  }
+
+  remove(entry: InterfaceAddress): void {
+    const at = hash(entry.address.b, entry.address.d);
+    let before: InterfaceAddress | null = null;
+    for (let here = this.buckets[at]; here !== null; before = here, here = here.next) {
+      if (here !== entry) continue;
+      if (before === null) this.buckets[at] = here.next;
+      else before.next = here.next;
+      return;
+    }
+  }
+
+  /** The entry of an address; the first, when several interfaces have it (link-local addresses). */
+  find(a: number, b: number, c: number, d: number): InterfaceAddress | null {
+    for (let here = this.buckets[hash(b, d)]; here !== null; here = here.next) {
+      if (here.address.is(a, b, c, d)) return here;
+    }
+    return null;
+  }
+}
+
+function hash(b: number, d: number): number {
+  const mixed = d ^ b ^ (d >>> 16);
+  return (mixed ^ (mixed >>> 8)) & (BUCKETS - 1);
+}

@@ -1,0 +1,275 @@
+/**
+ * A host's network layer: devices below, transports above. Everything of net/ hangs on this object.
+ *
+ *   in:   device -> frameInput -> ipv4Input / ipv6Input -> transport.tcpInput / udpInput
+ *   out:  output -> ipv4Output / ipv6Output -> linkOutput (neighbour) -> device.transmit
+ *
+ * Configuration is in configuration.ts, route lookup in lookup.ts; this file is the joints.
+ */
+import type { Counters } from '../base/counters.ts';
+import { Mib } from '../base/counters.ts';
+import type { HostContext } from '../base/host-context.ts';
+import { type IpAddress, isLoopback, V4_MAPPED } from '../base/inet-address.ts';
+import type { Settings } from '../base/settings.ts';
+import type { Device, NetInput } from '../link/device.ts';
+import { LoopbackDevice } from '../link/loopback.ts';
+import type { Packet } from '../link/packet.ts';
+import { BROADCAST_MAC_HI, BROADCAST_MAC_LO, EtherType, EthernetHeader, isMulticastMac } from '../wire/ethernet.ts';
+import { ArpProtocol } from './arp.ts';
+import { Configuration, type RouteTarget } from './configuration.ts';
+import type { Destination } from './destination.ts';
+import { IcmpErrorKind } from './icmp-error.ts';
+import { Icmp } from './icmp.ts';
+import { Icmp6 } from './icmp6.ts';
+import type { Interface } from './interface.ts';
+import { Ipv4Input } from './ipv4-input.ts';
+import { Ipv4Output } from './ipv4-output.ts';
+import { Ipv6Input } from './ipv6-input.ts';
+import { Ipv6Output } from './ipv6-output.ts';
+import { LinkOutput } from './link-output.ts';
+import { RouteLookup } from './lookup.ts';
+import { NeighbourDiscovery } from './nd.ts';
+import { type Neighbour, NeighbourTable } from './neighbour.ts';
+import { PathMtuTable } from './path-mtu.ts';
+import { RateLimit } from './rate-limit.ts';
+import type { Route } from './routes.ts';
+import type { TransportInput } from './transport-input.ts';
+
+/** Where a frame was sent to, as in sockaddr_ll's sll_pkttype. */
+export const LinkType = { Host: 0, Broadcast: 1, Multicast: 2, OtherHost: 3 } as const;
+
+export class Network implements NetInput {
+  readonly context: HostContext;
+  readonly settings: Settings;
+  readonly counters: Counters;
+  /** Set once by stack/. */
+  transport: TransportInput | null = null;
+  /** Raised when addresses, routes or devices change: Destinations of an older generation are stale. */
+  generation = 1;
+  /** Positive errno of the last lookup that found nothing. */
+  lookupErrno = 0;
+  readonly loopback: LoopbackDevice;
+
+  // The parts of this room.
+  readonly configuration: Configuration;
+  readonly routing: RouteLookup;
+  readonly pathMtus: PathMtuTable;
+  readonly rateLimit: RateLimit;
+  readonly neighbours4: NeighbourTable;
+  readonly neighbours6: NeighbourTable;
+  readonly link: LinkOutput;
+  readonly arp: ArpProtocol;
+  readonly discovery: NeighbourDiscovery;
+  readonly icmp: Icmp;
+  readonly icmp6: Icmp6;
+  readonly ipv4In: Ipv4Input;
+  readonly ipv4Out: Ipv4Output;
+  readonly ipv6In: Ipv6Input;
+  readonly ipv6Out: Ipv6Output;
+  private readonly frame = new EthernetHeader();
+
+  constructor(context: HostContext) {
+    this.context = context;
+    this.settings = context.settings;
+    this.counters = context.counters;
+    this.loopback = new LoopbackDevice(context.loop, context.random);
+    this.pathMtus = new PathMtuTable(context.settings);
+    this.rateLimit = new RateLimit(context);
+    this.routing = new RouteLookup(this);
+    this.link = new LinkOutput(this);
+    this.arp = new ArpProtocol(this);
+    this.discovery = new NeighbourDiscovery(this);
+    this.neighbours4 = new NeighbourTable(context, this.arp);
+    this.neighbours6 = new NeighbourTable(context, this.discovery);
+    this.icmp = new Icmp(this);
+    this.icmp6 = new Icmp6(this);
+    this.ipv4In = new Ipv4Input(this);
+    this.ipv4Out = new Ipv4Output(this);
+    this.ipv6In = new Ipv6Input(this);
+    this.ipv6Out = new Ipv6Output(this);
+    this.configuration = new Configuration(this);
+    this.configuration.attachLoopback(this.loopback);
+  }
+
+  // Configuration.
+
+  /** `ip link add`, up: gives the device its index and an IPv6 link-local address. Returns the index. */
+  attach(device: Device): number {
+    return this.configuration.attach(device);
+  }
+
+  /** Takes the device away with its addresses, routes and neighbours. */
+  detach(device: Device): void {
+    this.configuration.detach(device);
+  }
+
+  interfaces(): readonly Interface[] {
+    return this.configuration.interfaces;
+  }
+
+  /** The interface of an attached device. */
+  interfaceOf(device: Device): Interface | null {
+    return this.configuration.interfaceOf(device);
+  }
+
+  /** The device with an interface index; null when there is none. */
+  deviceAt(index: number): Device | null {
+    return this.configuration.deviceAt(index);
+  }
+
+  /** `ip addr add`: 0, -EEXIST, -EINVAL or -ENODEV. The connected route comes with it; `nodad` skips IPv6's test. */
+  addAddress(device: Device, address: IpAddress, prefixLength: number, options?: { nodad?: boolean }): number {
+    return this.configuration.addAddress(device, address, prefixLength, options?.nodad === true);
+  }
+
+  /** `ip addr del`: 0 or -EADDRNOTAVAIL. */
+  removeAddress(device: Device, address: IpAddress): number {
+    return this.configuration.removeAddress(device, address);
+  }
+
+  /**
+   * `ip route add`: 0, -EEXIST, -ENETUNREACH (the gateway is on no link), -EINVAL. For a default route `to` is 0.0.0.0
+   * or :: with prefix length 0.
+   */
+  addRoute(
+    to: IpAddress, prefixLength: number, gateway: IpAddress | null, device: Device | null, source: IpAddress | null = null,
+    metric = -1,
+  ): number {
+    const target: RouteTarget = { gateway, device, source, metric };
+    return this.configuration.addRoute(to, prefixLength, target);
+  }
+
+  /** `ip route del`: 0 or -ESRCH. */
+  removeRoute(to: IpAddress, prefixLength: number, gateway: IpAddress | null = null, device: Device | null = null): number {
+    return this.configuration.removeRoute(to, prefixLength, gateway, device);
+  }
+
+  routes(): readonly Route[] {
+    return this.routing.table.routes;
+  }
+
+  /** Every neighbour entry, as `ip neigh` lists them. */
+  *neighbours(): IterableIterator<Neighbour> {
+    yield* this.neighbours4;
+    yield* this.neighbours6;
+  }
+
+  /** Joins a multicast group on a device; counted, so every join needs its leave. 0, -EINVAL or -ENODEV. */
+  joinGroup(device: Device, group: IpAddress): number {
+    return this.configuration.joinGroup(device, group);
+  }
+
+  /** 0 or -EADDRNOTAVAIL. */
+  leaveGroup(device: Device, group: IpAddress): number {
+    return this.configuration.leaveGroup(device, group);
+  }
+
+  /** Addresses, routes or devices have changed. */
+  changed(): void {
+    this.generation++;
+  }
+
+  // Routing.
+
+  /**
+   * The way to `to`; null sets `lookupErrno`. `from` is the source that is bound (null: choose one), `bound` the device
+   * (null: any). Results are shared: do not change them.
+   */
+  lookup(to: IpAddress, from: IpAddress | null, bound: Device | null): Destination | null {
+    return this.routing.lookup(to, from, bound);
+  }
+
+  /** Is this an address that a socket of ours may bind? Addresses under duplicate detection are not. */
+  isLocalAddress(address: IpAddress): boolean {
+    return this.localWords(address.a, address.b, address.c, address.d);
+  }
+
+  localWords(a: number, b: number, c: number, d: number): boolean {
+    const entry = this.configuration.local.find(a, b, c, d);
+    if (entry !== null) return entry.usable;
+    return c === V4_MAPPED && isLoopback(a, b, c, d);
+  }
+
+  /** A path's MTU was learnt from an ICMP error that the transport has checked. */
+  setPathMtu(to: IpAddress, mtuBytes: number): void {
+    this.routing.setPathMtu(to, mtuBytes);
+  }
+
+  /** A transport made progress with this peer: its neighbour entry is confirmed (RFC 4861 7.3.1). */
+  confirmNeighbour(d: Destination): void {
+    const neighbour = d.neighbour;
+    if (neighbour !== null) neighbour.confirmedAt = this.context.loop.now;
+  }
+
+  // Output.
+
+  /**
+   * Sends a packet whose `head` is at its transport header; takes over `p`. `ttl` -1 is the default. Returns 0 or a
+   * negative errno: -EMSGSIZE (longer than the path MTU and not to be fragmented, or than IP allows), -ENOBUFS.
+   */
+  output(
+    p: Packet, d: Destination, from: IpAddress, to: IpAddress, protocol: number, ttl: number, tos: number,
+    dontFragment: boolean,
+  ): number {
+    if (d.mtuExpiresAt <= this.context.loop.now) this.routing.expirePathMtu(d);
+    return d.isV4
+      ? this.ipv4Out.output(p, d, from.d, to.d, protocol, ttl, tos, dontFragment)
+      : this.ipv6Out.output(p, d, from, to, protocol, ttl, tos, dontFragment);
+  }
+
+  /**
+   * Sends an ICMP error about a packet that arrived, if the rules and the rate limits allow. Borrows `inReplyTo`, whose
+   * `l3` must be known. `info` is the MTU or the parameter problem's pointer.
+   */
+  sendIcmpError(inReplyTo: Packet, kind: IcmpErrorKind, info = 0): void {
+    if (inReplyTo.isV4) this.icmp.sendError(inReplyTo, kind, info);
+    else this.icmp6.sendError(inReplyTo, kind, info);
+  }
+
+  /** Nobody listens on the UDP port. Borrows `p`. */
+  sendPortUnreachable(p: Packet): void {
+    this.sendIcmpError(p, IcmpErrorKind.PortUnreachable);
+  }
+
+  // Input.
+
+  frameInput(device: Device, p: Packet): void {
+    const { frame } = this;
+    const values = this.counters.values;
+    p.l2 = p.head;
+    if (!p.pull(14) || !frame.parse(p.view, p.head, p.headEnd, p.length)) {
+      values[Mib.LinkInTruncated]++;
+      p.release();
+      return;
+    }
+    if (!device.isLoopback && (frame.dstLo !== device.macLo || frame.dstHi !== device.macHi)) {
+      if (!isMulticastMac(frame.dstHi)) {
+        values[Mib.LinkInOtherHost]++;
+        p.release();
+        return;
+      }
+      const isBroadcast = frame.dstLo === BROADCAST_MAC_LO && frame.dstHi === BROADCAST_MAC_HI;
+      p.linkType = isBroadcast ? LinkType.Broadcast : LinkType.Multicast;
+    } else {
+      p.linkType = LinkType.Host;
+    }
+    // A priority tag (VLAN 0) means nothing to a host; other VLANs have no interface here.
+    const etherType = frame.vlan > 0 ? 0 : frame.etherType;
+    p.head += frame.headerLen;
+    switch (etherType) {
+      case EtherType.Ipv4:
+        return this.ipv4In.input(p);
+      case EtherType.Ipv6:
+        return this.ipv6In.input(p);
+      case EtherType.Arp:
+        return this.arp.input(p, device, frame.srcHi, frame.srcLo);
+      default:
+        values[Mib.LinkInUnknownProtocol]++;
+        p.release();
+    }
+  }
+
+  deviceChanged(device: Device): void {
+    this.configuration.deviceChanged(device);
+  }
+}
