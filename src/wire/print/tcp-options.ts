@@ -128,7 +128,7 @@ function printBody(
   dataLen: number,
   sackBase: number,
 ): number {
-  let bodyLen = length - 2;
+  const bodyLen = length - 2;
   let fault = 0;
   switch (kind) {
     case EOL:
