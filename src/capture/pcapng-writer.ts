@@ -29,9 +29,6 @@ export const INTERFACE_RESOLUTION = 9;
 export const INTERFACE_OFFSET = 14;
 export const PACKET_FLAGS = 2;
 
-/** Block type, length, interface, time, two lengths; then data, options, length. */
-const ENHANCED_HEADER_LEN = 28;
-
 export interface SectionOptions {
   readonly hardware?: string;
   readonly os?: string;
@@ -233,9 +230,6 @@ export class PcapngWriter {
     this.sink(block.end());
   }
 }
-
-/** The least length of an enhanced packet block: what a reader may insist on. */
-export const ENHANCED_BLOCK_MIN = ENHANCED_HEADER_LEN + 4;
 
 /** Joins the blocks that a sink collected. */
 export function joinBlocks(blocks: readonly Uint8Array[]): Uint8Array {

@@ -10,7 +10,7 @@ import { PAST_THE_END } from './dissection.ts';
 import { IpProtocol } from './protocol-names.ts';
 import { printTcpOptions } from './tcp-options.ts';
 
-export const TCP_HEADER_LEN = 20;
+const TCP_HEADER_LEN = 20;
 const FIN = 0x01;
 const SYN = 0x02;
 const RST = 0x04;
