@@ -2,7 +2,11 @@
 import type { Program } from '../program.ts';
 import { programs as binding } from './binding.ts';
 import { programs as connecting } from './connecting.ts';
+import { programs as datagrams } from './datagrams.ts';
+import { programs as endings } from './endings.ts';
 import { programs as sockets } from './sockets.ts';
 import { programs as streams } from './streams.ts';
 
-export const PROGRAMS: readonly Program[] = [...sockets, ...binding, ...connecting, ...streams];
+export const PROGRAMS: readonly Program[] = [
+  ...sockets, ...binding, ...connecting, ...streams, ...datagrams, ...endings,
+];

@@ -1,7 +1,9 @@
 /** TCP data: read, write and their kin, flags, urgent data, counts in the queues. */
+import type { Syscalls } from '../../../src/api/posix/syscalls.ts';
 import { F, IOCTL, MSG, O, SHUT, SO, SOCK, SOL } from '../numbers.ts';
 import { program } from '../program.ts';
 import type { Program } from '../program.ts';
+import type { Recorder } from '../recorder.ts';
 import {
   ALL_FAMILIES, FAMILIES, INET, INET6, POLL, PORT, drain, ints, pair, pattern, room, state, stream, text, wait,
 } from '../toolkit.ts';
@@ -24,7 +26,7 @@ const transfer = FAMILIES.map((family) => program(`stream-read-write-${family.na
   await p.write(client, room(0));
   await p.send(client, room(0), 0);
   await p.read(client, room(0));
-  await p.recv(client, room(0), MSG.DONTWAIT);
+  await env.attempt(p.recv(client, room(0), MSG.DONTWAIT));
   await p.writev(client, [text('a'), text('bc'), room(0), text('def')]);
   await wait(p, server, POLL.IN);
   await p.readv(server, [room(2), room(0), room(1), room(10)]);
@@ -121,7 +123,8 @@ const lowWater = program('stream-low-water', async (env) => {
   await state(p, server);
   const reading = env.begin(p.read(server, room(16)));
   await env.settle();
-  await p.write(client, text('cd'));
+  // Linux wakes the reader only once the queue alone has as much as the mark, whatever the read has taken already.
+  await p.write(client, text('cdxy'));
   await reading;
   await p.write(client, text('efgh'));
   await env.settle();
@@ -260,9 +263,9 @@ const full = FAMILIES.map((family) => program(`stream-full-${family.name}`, asyn
   await wait(p, client, POLL.OUT, 0);
   env.note('more than 100 kB were taken', sent > 100_000);
   const all = await drain(silently(p), server, sent);
-  let wrong = 0;
-  for (let i = 0; i < all.length; i++) if (all[i] !== undefined && sent > 0 && all.length !== sent) wrong++;
-  env.note('all came out', all.length === sent && wrong === 0);
+  env.note('all came out', all.length === sent);
+  // The blocks were cut where the buffer was full, so only the first one is known byte for byte.
+  env.note('the first block is whole', block.every((byte, i) => all[i] === byte));
   await env.settle();
   await wait(p, client, POLL.OUT, 1000);
   await p.write(client, text('and on'));
@@ -271,8 +274,8 @@ const full = FAMILIES.map((family) => program(`stream-full-${family.name}`, asyn
 }));
 
 /** The process behind the recorder, for loops whose steps depend on buffer sizes. */
-function silently(p: object): import('../../../src/api/posix/syscalls.ts').Syscalls {
-  return (p as { silent: import('../../../src/api/posix/syscalls.ts').Syscalls }).silent;
+function silently(p: Syscalls): Syscalls {
+  return (p as Recorder).silent;
 }
 
 const smallBuffers = program('stream-small-buffers', async (env) => {

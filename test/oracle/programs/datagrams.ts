@@ -1,0 +1,321 @@
+/** UDP: addresses, boundaries, flags, errors that ICMP brings back. */
+import { F, IOCTL, IPPROTO, IPV6, MSG, O, SHUT, SO, SOL } from '../numbers.ts';
+import { familyOnly, in4, in6 } from '../address.ts';
+import { program } from '../program.ts';
+import type { Program } from '../program.ts';
+import {
+  ALL_FAMILIES, FAMILIES, INET, INET6, MAPPED, POLL, PORT, dgram, dgramPair, ints, pattern, room, state, text, wait,
+} from '../toolkit.ts';
+
+const addressed = ALL_FAMILIES.map((family) => program(`datagram-addresses-${family.name}`, async (env) => {
+  const p = await env.process();
+  const server = await dgram(p, family);
+  await p.bind(server, family.loopback(PORT));
+  const client = await dgram(p, family);
+  await p.getsockname(client);
+  await p.sendto(client, text('hello'), 0, family.loopback(PORT));
+  await p.getsockname(client);
+  await wait(p, server, POLL.IN);
+  await p.ioctl(server, IOCTL.FIONREAD);
+  const first = await p.recvfrom(server, room(16), 0);
+  await p.sendto(server, text('answer'), 0, first.address);
+  await wait(p, client, POLL.IN);
+  await p.recvfrom(client, room(16), 0);
+  // Several datagrams keep their boundaries and their order.
+  for (const word of ['one', 'three', '', 'fifteen letters']) {
+    await p.sendto(client, text(word), 0, family.loopback(PORT));
+  }
+  await env.settle();
+  await p.ioctl(server, IOCTL.FIONREAD);
+  await p.read(server, room(16));
+  await p.recv(server, room(16), 0);
+  await p.ioctl(server, IOCTL.FIONREAD);
+  await p.recvfrom(server, room(16), 0);
+  await p.recvfrom(server, room(16), 0);
+  await p.ioctl(server, IOCTL.FIONREAD);
+  await env.attempt(p.recvfrom(server, room(16), MSG.DONTWAIT));
+  await p.sendmsg(client, { name: family.loopback(PORT), iov: [text('in '), text('parts')] }, 0);
+  await wait(p, server, POLL.IN);
+  await p.recvmsg(server, [room(4), room(2), room(16)], 0, 128, 64);
+  await p.sendmsg(client, { name: family.loopback(PORT), iov: [] }, 0);
+  await wait(p, server, POLL.IN);
+  await p.recvmsg(server, [room(4)], 0, 128);
+  await p.sendto(client, text('nameless'), 0, family.loopback(PORT));
+  await wait(p, server, POLL.IN);
+  await p.recvmsg(server, [room(16)], 0, 0);
+  await p.sendto(client, text('short name'), 0, family.loopback(PORT));
+  await wait(p, server, POLL.IN);
+  await p.recvmsg(server, [room(16)], 0, 6);
+}));
+
+const truncation = FAMILIES.map((family) => program(`datagram-truncation-${family.name}`, async (env) => {
+  const p = await env.process();
+  const { a, b } = await dgramPair(p, family);
+  const send = async (): Promise<void> => {
+    await p.send(a, text('0123456789'), 0);
+    await wait(p, b, POLL.IN);
+  };
+  await send();
+  await p.recv(b, room(4), MSG.PEEK);
+  await p.recv(b, room(4), MSG.PEEK | MSG.TRUNC);
+  await p.recv(b, room(4), MSG.TRUNC);
+  await send();
+  await p.read(b, room(4));
+  await send();
+  await p.recvmsg(b, [room(2), room(2)], MSG.PEEK, 128);
+  await p.recvmsg(b, [room(2), room(2)], MSG.TRUNC, 128);
+  await send();
+  await p.recvmsg(b, [room(4), room(20)], MSG.TRUNC, 128);
+  await send();
+  await p.recvfrom(b, room(3), MSG.TRUNC);
+  await send();
+  await p.readv(b, [room(3), room(3)]);
+  await send();
+  await p.recv(b, room(0), MSG.PEEK);
+  await p.read(b, room(0));
+  await p.recv(b, room(0), 0);
+  await send();
+  await p.recv(b, room(16), MSG.WAITALL);
+  await env.attempt(p.recv(b, room(16), MSG.DONTWAIT));
+  await env.attempt(p.recv(b, room(16), MSG.DONTWAIT | MSG.PEEK));
+  await env.attempt(p.recv(b, room(16), MSG.OOB));
+  await env.attempt(p.recv(b, room(16), MSG.ERRQUEUE));
+  await env.attempt(p.send(a, text('x'), MSG.OOB));
+}));
+
+const sizes = FAMILIES.map((family) => program(`datagram-sizes-${family.name}`, async (env) => {
+  const p = await env.process();
+  const { a, b } = await dgramPair(p, family);
+  for (const size of [0, 1, 1472, 1473, 9000, 65507, 65508, 65527, 65528, 65535, 65536, 100_000]) {
+    if ((await env.attempt(p.send(a, pattern(size, size), 0))) !== null) continue;
+    await wait(p, b, POLL.IN);
+    await p.recv(b, room(70_000), 0);
+  }
+  const free = await dgram(p, family);
+  await env.attempt(p.sendto(free, pattern(65_508), 0, family.loopback(PORT)));
+  await env.attempt(p.sendto(free, pattern(65_536), 0, family.loopback(PORT)));
+  await env.attempt(p.writev(a, [pattern(40_000), pattern(40_000)]));
+  await env.attempt(p.sendmsg(a, { iov: [pattern(30_000, 5), pattern(30_000, 6)] }, 0));
+  await wait(p, b, POLL.IN);
+  await p.recvmsg(b, [room(10_000), room(60_000)], 0, 128);
+}));
+
+const more = FAMILIES.map((family) => program(`datagram-more-${family.name}`, async (env) => {
+  const p = await env.process();
+  const { a, b } = await dgramPair(p, family);
+  // MSG_MORE collects one datagram.
+  await p.send(a, text('first '), MSG.MORE);
+  await env.settle();
+  await state(p, b);
+  await p.send(a, text('second '), MSG.MORE);
+  await p.send(a, text('last'), 0);
+  await wait(p, b, POLL.IN);
+  await p.recvfrom(b, room(64), 0);
+}));
+
+const unaddressed = FAMILIES.map((family) => program(`datagram-without-destination-${family.name}`, async (env) => {
+  const p = await env.process();
+  const fd = await dgram(p, family);
+  await env.attempt(p.send(fd, text('x'), 0));
+  await env.attempt(p.write(fd, text('x')));
+  await env.attempt(p.writev(fd, [text('x')]));
+  await env.attempt(p.sendto(fd, text('x'), 0, null));
+  await env.attempt(p.sendmsg(fd, { iov: [text('x')] }, 0));
+  await env.attempt(p.write(fd, room(0)));
+  await env.attempt(p.getpeername(fd));
+  await env.attempt(p.sendto(fd, text('x'), 0, new Uint8Array(1)));
+  await env.attempt(p.sendto(fd, text('x'), 0, family.loopback(PORT).subarray(0, 8)));
+  await env.attempt(p.sendto(fd, text('x'), 0, new Uint8Array(200)));
+  await env.attempt(p.sendto(fd, text('x'), 0, (family === INET ? INET6 : INET).loopback(PORT)));
+  await env.attempt(p.sendto(fd, text('x'), 0, familyOnly(1, 28)));
+  await env.attempt(p.sendto(fd, text('x'), 0, family.loopback(0)));
+  await env.attempt(p.sendto(fd, text('x'), 0, family.elsewhere(PORT)));
+  await env.attempt(p.recv(fd, room(4), MSG.DONTWAIT));
+  await state(p, fd);
+  if (family === INET) {
+    // Broadcast needs permission; AF_UNSPEC counts as AF_INET here.
+    await env.attempt(p.sendto(fd, text('x'), 0, in4('255.255.255.255', PORT)));
+    await env.attempt(p.sendto(fd, text('x'), 0, in4('127.255.255.255', PORT)));
+    await env.attempt(p.connect(fd, in4('127.255.255.255', PORT)));
+    await p.setsockopt(fd, SOL.SOCKET, SO.BROADCAST, ints(1));
+    await env.attempt(p.sendto(fd, text('x'), 0, in4('255.255.255.255', PORT)));
+    await env.attempt(p.sendto(fd, text('x'), 0, in4('127.255.255.255', PORT)));
+    await env.attempt(p.sendto(fd, text('x'), 0, in4('127.0.0.1', PORT, 0)));
+  } else {
+    await env.attempt(p.sendto(fd, text('x'), 0, in6('fe80::1', PORT)));
+    await env.attempt(p.sendto(fd, text('x'), 0, in6('ff02::1', PORT)));
+    await env.attempt(p.sendto(fd, text('x'), 0, in4('127.0.0.1', PORT, 0)));
+  }
+}));
+
+const refused = ALL_FAMILIES.map((family) => program(`datagram-refused-${family.name}`, async (env) => {
+  const p = await env.process();
+  const fd = await dgram(p, family);
+  await p.connect(fd, family.loopback(PORT));
+  await p.send(fd, text('anyone?'), 0);
+  await env.settle();
+  await state(p, fd);
+  await p.getsockopt(fd, SOL.SOCKET, SO.ERROR, 4);
+  await state(p, fd);
+  await p.send(fd, text('again'), 0);
+  await env.settle();
+  await env.attempt(p.recv(fd, room(4), 0));
+  await p.send(fd, text('once more'), 0);
+  await env.settle();
+  await env.attempt(p.send(fd, text('fails'), 0));
+  await env.attempt(p.send(fd, text('goes'), 0));
+  await env.settle();
+  await env.attempt(p.getpeername(fd));
+  await env.attempt(p.read(fd, room(4)));
+  // A blocked reader is woken by the error.
+  const reading = env.begin(p.recvfrom(fd, room(4), 0));
+  await env.settle();
+  await p.send(fd, text('x'), 0);
+  await env.attempt(reading);
+  // An unconnected socket does not hear of it.
+  const free = await dgram(p, family);
+  await p.sendto(free, text('x'), 0, family.loopback(PORT));
+  await env.settle();
+  await state(p, free);
+  await p.getsockopt(free, SOL.SOCKET, SO.ERROR, 4);
+  await env.attempt(p.recv(free, room(4), MSG.DONTWAIT));
+}));
+
+const connected = ALL_FAMILIES.map((family) => program(`datagram-connected-${family.name}`, async (env) => {
+  const p = await env.process();
+  const { a, b } = await dgramPair(p, family);
+  await p.getsockname(a);
+  await p.getpeername(a);
+  await p.write(a, text('written'));
+  await wait(p, b, POLL.IN);
+  await p.read(b, room(16));
+  // A stranger's datagrams do not come in.
+  const stranger = await dgram(p, family);
+  await p.sendto(stranger, text('psst'), 0, family.loopback(PORT + 1));
+  await env.settle();
+  await state(p, b);
+  // sendto goes elsewhere without a new association.
+  const other = await dgram(p, family);
+  await p.bind(other, family.loopback(PORT + 2));
+  await env.attempt(p.sendto(a, text('aside'), 0, family.loopback(PORT + 2)));
+  await wait(p, other, POLL.IN, 100);
+  await env.attempt(p.recvfrom(other, room(16), MSG.DONTWAIT));
+  await p.getpeername(a);
+  await p.sendto(a, text('peer'), 0, null);
+  await wait(p, b, POLL.IN);
+  await p.recvfrom(b, room(16), 0);
+  // What was queued before connect stays.
+  await p.sendto(stranger, text('early'), 0, family.loopback(PORT + 2));
+  await env.settle();
+  await p.connect(other, family.loopback(PORT));
+  await p.recvfrom(other, room(16), 0);
+}));
+
+const shutdowns = FAMILIES.map((family) => program(`datagram-shutdown-${family.name}`, async (env) => {
+  const p = await env.process();
+  const loose = await dgram(p, family);
+  for (const how of [SHUT.RD, SHUT.WR, SHUT.RDWR, 5]) await env.attempt(p.shutdown(loose, how));
+  await state(p, loose);
+  const { a, b } = await dgramPair(p, family);
+  await p.shutdown(a, SHUT.WR);
+  await state(p, a);
+  await env.attempt(p.send(a, text('x'), 0));
+  await env.attempt(p.sendto(a, text('x'), 0, family.loopback(PORT + 1)));
+  await p.send(b, text('still'), 0);
+  await wait(p, a, POLL.IN);
+  await p.recv(a, room(16), 0);
+  await p.shutdown(a, SHUT.RD);
+  await state(p, a);
+  await p.recv(a, room(16), 0);
+  await p.send(b, text('late'), 0);
+  await env.settle();
+  await state(p, a);
+  await env.attempt(p.recv(a, room(16), 0));
+  await env.attempt(p.recv(a, room(16), MSG.DONTWAIT));
+  // A blocked reader sees the end.
+  const reading = env.begin(p.recv(b, room(16), 0));
+  await env.settle();
+  await p.shutdown(b, SHUT.RDWR);
+  await reading;
+  await state(p, b);
+}));
+
+const wildcard = program('datagram-dual-stack', async (env) => {
+  const p = await env.process();
+  const server = await dgram(p, INET6);
+  await p.bind(server, INET6.any(PORT));
+  for (const family of [INET, INET6, MAPPED]) {
+    const client = await dgram(p, family);
+    await p.sendto(client, text(family.name), 0, family.loopback(PORT));
+    await wait(p, server, POLL.IN);
+    const { address } = await p.recvfrom(server, room(16), 0);
+    await p.sendto(server, text(`to ${family.name}`), 0, address);
+    await wait(p, client, POLL.IN);
+    await p.recvfrom(client, room(16), 0);
+  }
+  const only = await dgram(p, INET6);
+  await p.setsockopt(only, IPPROTO.IPV6, IPV6.V6ONLY, ints(1));
+  await env.attempt(p.sendto(only, text('x'), 0, MAPPED.loopback(PORT)));
+  await env.attempt(p.connect(only, MAPPED.loopback(PORT)));
+  // To the wildcard address.
+  const client = await dgram(p, INET);
+  await p.sendto(client, text('to any'), 0, INET.any(PORT));
+  await wait(p, server, POLL.IN);
+  await p.recvfrom(server, room(16), 0);
+  const six = await dgram(p, INET6);
+  await p.sendto(six, text('to any'), 0, INET6.any(PORT));
+  await wait(p, server, POLL.IN);
+  await p.recvfrom(server, room(16), 0);
+  // From a chosen address, and to another one of 127/8.
+  const bound = await dgram(p, INET);
+  await p.bind(bound, in4('127.0.0.9', PORT + 1));
+  await p.sendto(bound, text('nine'), 0, in4('127.5.5.5', PORT));
+  await wait(p, server, POLL.IN);
+  await p.recvfrom(server, room(16), 0);
+});
+
+const best = FAMILIES.map((family) => program(`datagram-best-match-${family.name}`, async (env) => {
+  const p = await env.process();
+  // The most specific socket wins: connected, bound to the address, bound to the wildcard.
+  const any = await dgram(p, family);
+  const specific = await dgram(p, family);
+  const joined = await dgram(p, family);
+  for (const fd of [any, specific, joined]) {
+    await p.setsockopt(fd, SOL.SOCKET, SO.REUSEADDR, ints(1));
+    await p.fcntl(fd, F.SETFL, O.NONBLOCK);
+  }
+  await p.bind(any, family.any(PORT));
+  await p.bind(specific, family.loopback(PORT));
+  await p.bind(joined, family.loopback(PORT));
+  await p.connect(joined, family.loopback(PORT + 1));
+  const friend = await dgram(p, family);
+  await p.bind(friend, family.loopback(PORT + 1));
+  const stranger = await dgram(p, family);
+  await p.sendto(friend, text('friend'), 0, family.loopback(PORT));
+  await p.sendto(stranger, text('stranger'), 0, family.loopback(PORT));
+  await env.settle();
+  for (const fd of [any, specific, joined]) await env.attempt(p.recvfrom(fd, room(16), 0));
+  await p.close(specific);
+  await p.close(joined);
+  await p.sendto(friend, text('left over'), 0, family.loopback(PORT));
+  await env.settle();
+  await env.attempt(p.recvfrom(any, room(16), 0));
+}));
+
+const overflow = program('datagram-receive-buffer', async (env) => {
+  const p = await env.process();
+  const { a, b } = await dgramPair(p, INET);
+  await p.setsockopt(b, SOL.SOCKET, SO.RCVBUF, ints(2000));
+  await p.getsockopt(b, SOL.SOCKET, SO.RCVBUF, 4);
+  for (let i = 0; i < 8; i++) await p.send(a, pattern(1000, i), 0);
+  await env.settle();
+  // A full buffer drops what comes, silently.
+  for (let i = 0; i < 4; i++) {
+    if ((await env.attempt(p.recv(b, room(2000), MSG.DONTWAIT))) !== null) break;
+  }
+});
+
+export const programs: Program[] = [
+  ...addressed, ...truncation, ...sizes, ...more, ...unaddressed, ...refused, ...connected, ...shutdowns, wildcard,
+  ...best, overflow,
+];
