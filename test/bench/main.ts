@@ -6,7 +6,7 @@
  */
 import { fairness, tcpPingPong } from './cases/tcp-pingpong.ts';
 import { idle10k } from './cases/idle.ts';
-import { tapCase } from './cases/tap.ts';
+import { tapCase, tapHost } from './cases/tap.ts';
 import { tcpBulk } from './cases/tcp-bulk.ts';
 import { tcpConnect } from './cases/tcp-connect.ts';
 import { udp512 } from './cases/udp-512.ts';
@@ -81,4 +81,5 @@ async function main(argv: string[]): Promise<number> {
   return 0;
 }
 
-process.exit(await main(process.argv.slice(2)));
+if (process.argv[2] === '--tap-host') await tapHost();
+else process.exit(await main(process.argv.slice(2)));
