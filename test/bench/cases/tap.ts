@@ -70,7 +70,7 @@ export async function tapHost(): Promise<void> {
   const environment = new NodeEnvironment();
   const loop = new Loop(environment);
   const host = new Host({ name: 'tap', loop, random: environment.entropy });
-  const device = await TapDevice.open({ name: 'sst0', loop, offload: true });
+  const device = await TapDevice.open({ name: 'sst0', loop, random: environment.entropy, offload: true });
   host.attach(device);
   execFileSync('ip', ['addr', 'add', '10.77.1.1/24', 'dev', 'sst0']);
   execFileSync('ip', ['link', 'set', 'sst0', 'up']);
