@@ -68,6 +68,14 @@ test('time stamps of every style', () => {
   deepEqual(stamps('since-first'), [' 00:00:00.000000 ', ' 00:01:01.499999 ', ' 00:01:00.999999 ']);
 });
 
+test('a capture that begins at time zero counts from the first time after', () => {
+  const packets = CONVERSATION.slice(0, 4);
+  for (const time of ['since-previous', 'since-first'] as const) {
+    const stamps = lines({ time }, packets, [0, 0, 5, 7]).map((line) => line.slice(1, 16));
+    deepEqual(stamps, ['00:00:00.000000', '00:00:00.000000', '00:00:00.000000', '00:00:00.000002']);
+  }
+});
+
 test('nanoseconds show where they are asked for', () => {
   const printer = new TcpdumpPrinter({ nanoseconds: true, time: 'since-first' });
   const stamp = (timeUs: number, nanoseconds: number): string =>

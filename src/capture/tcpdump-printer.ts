@@ -83,7 +83,6 @@ export class TcpdumpPrinter {
   /** Time of the packet that differences count from: the first or the previous one, in nanoseconds split in two. */
   private referenceUs = 0;
   private referenceNs = 0;
-  private hasReference = false;
 
   constructor(options: TcpdumpOptions = {}) {
     this.dissection = new Dissection(
@@ -172,8 +171,8 @@ export class TcpdumpPrinter {
       case 'seconds':
         return d.put(isPastSignedSeconds(seconds) ? '[Error converting time] ' : `${seconds >>> 0}${this.fraction(us, ns)} `);
       default: {
-        if (!this.hasReference) {
-          this.hasReference = true;
+        // Zero stands for "none yet", as in tcpdump: a capture that begins at zero counts from the first time after.
+        if (this.referenceUs === 0 && this.referenceNs === 0) {
           this.referenceUs = timeUs;
           this.referenceNs = ns;
         }

@@ -250,6 +250,7 @@ function addresses4(draw: Draw, count: number): Bytes {
 const IPV4_CLASSES: Record<string, Maker> = {
   'ipv4 unknown protocol': (draw) => framed(draw, 0x0800, overIpv4(draw, draw.pick(UNKNOWN_PROTOCOLS), draw.letters(draw.int(0, 40)), ends4(draw))),
   'ipv4 rare protocols': (draw) => framed(draw, 0x0800, overIpv4(draw, draw.pick([50, 51, 59, 77, 108, 143, 58]), rarePayload(draw))),
+  'ipv4 rare protocols cut': (draw) => cut(ethernet(0x0800, overIpv4(draw, draw.pick([50, 50, 51, 51, 108]), rarePayload(draw))), draw.int(34, 64)),
   'ipv4 tunnel': (draw) =>
     framed(draw, 0x0800, draw.chance(0.5) ? overIpv4(draw, 4, overIpv4(draw, 6, segment(draw, ENDS4))) : overIpv4(draw, 41, overIpv6(draw, 17, datagram(draw, ENDS6)))),
   'ipv4 first fragment': (draw) => {
@@ -368,6 +369,7 @@ function after6(draw: Draw): { protocol: number; payload: Bytes } {
 const IPV6_CLASSES: Record<string, Maker> = {
   'ipv6 unknown protocol': (draw) => framed(draw, 0x86dd, overIpv6(draw, draw.pick(UNKNOWN_PROTOCOLS), draw.letters(draw.int(0, 40)), ends6(draw))),
   'ipv6 rare protocols': (draw) => framed(draw, 0x86dd, overIpv6(draw, draw.pick([50, 51, 59, 77, 108, 1, 2]), rarePayload(draw))),
+  'ipv6 rare protocols cut': (draw) => cut(ethernet(0x86dd, overIpv6(draw, draw.pick([50, 51, 108, 143]), rarePayload(draw))), draw.int(54, 84)),
   'ipv6 ethernet inside': (draw) => framed(draw, 0x86dd, overIpv6(draw, 143, ethernet(0x0806, arp(draw)))),
   'ipv6 tunnel': (draw) =>
     framed(draw, 0x86dd, draw.chance(0.5) ? overIpv6(draw, 4, overIpv4(draw, 17, datagram(draw, ENDS4))) : overIpv6(draw, 41, overIpv6(draw, 6, segment(draw, ENDS6)))),

@@ -61,6 +61,8 @@ export function printIpPayload(
       return;
     case IpProtocol.Esp:
       d.protocol = 'esp';
+      // A header with nothing after it counts as cut off.
+      if (!d.has(at, 9)) return d.truncated();
       d.put(`ESP(spi=0x${hex(d.u32(at), 8)}`);
       return d.put(`,seq=0x${d.u32(at + 4).toString(16)}), length ${length}`);
     case IpProtocol.IpComp:
