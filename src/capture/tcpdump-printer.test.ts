@@ -2,7 +2,7 @@ import { deepEqual, equal } from 'node:assert/strict';
 import { test } from 'node:test';
 import { LinkType } from './capture-record.ts';
 import { TcpdumpPrinter, tcpdumpOptionsFromFlags } from './tcpdump-printer.ts';
-import type { TcpdumpOptions } from './tcpdump-printer.ts';
+import type { TcpdumpOptions, TimeStyle } from './tcpdump-printer.ts';
 
 /** A segment between 127.0.0.1:39870 and 127.0.0.1:9502; checksums as given. */
 function segment(fromClient: boolean, seq: number, ack: number, flags: number, data = ''): Uint8Array {
@@ -58,7 +58,7 @@ test('names stand in for hosts and ports where the caller knows some', () => {
 test('time stamps of every style', () => {
   const packets = CONVERSATION.slice(0, 3);
   const times = [NOON + 1, NOON + 61_500_000, NOON + 61_000_000];
-  const stamps = (time: TcpdumpOptions['time']): string[] =>
+  const stamps = (time: TimeStyle): string[] =>
     lines({ time }, packets, times).map((line) => line.slice(0, line.indexOf('IP ')));
   deepEqual(stamps('clock'), ['22:13:20.000001 ', '22:14:21.500000 ', '22:14:21.000000 ']);
   deepEqual(stamps('none'), ['', '', '']);
