@@ -78,7 +78,7 @@ const truncation = FAMILIES.map((family) => program(`datagram-truncation-${famil
   await p.recv(b, room(16), MSG.WAITALL);
   await env.attempt(p.recv(b, room(16), MSG.DONTWAIT));
   await env.attempt(p.recv(b, room(16), MSG.DONTWAIT | MSG.PEEK));
-  await env.attempt(p.recv(b, room(16), MSG.OOB));
+  await env.attempt(p.recv(b, room(16), MSG.OOB | MSG.DONTWAIT));
   await env.attempt(p.recv(b, room(16), MSG.ERRQUEUE));
   await env.attempt(p.send(a, text('x'), MSG.OOB));
 }));
