@@ -131,6 +131,13 @@ export class PortTable {
     return this.heads.get(port) ?? null;
   }
 
+  /** Every holder, in no order: for ss and leak tests. */
+  *[Symbol.iterator](): IterableIterator<PortHolder> {
+    for (const head of this.heads.values()) {
+      for (let holder: PortHolder | null = head; holder !== null; holder = holder.nextHolder) yield holder;
+    }
+  }
+
   /**
    * connect(2) of an unbound stream: chooses a port towards `remote` and enters the holder, whose `localAddress` is
    * set. 0 or -EADDRNOTAVAIL.

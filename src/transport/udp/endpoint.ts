@@ -10,12 +10,14 @@ import { Errno } from '../../base/errno.ts';
 import { ANY4, ANY6, LOOPBACK4, LOOPBACK6, IpAddress } from '../../base/inet-address.ts';
 import { Poll } from '../../base/wait-queue.ts';
 import { packetSum } from '../../link/packet-checksum.ts';
+import type { Device } from '../../link/device.ts';
 import { ChecksumState, type Packet, type PacketOwner, takePacket } from '../../link/packet.ts';
 import { type Destination, DestinationKind } from '../../net/destination.ts';
 import type { IcmpErrorReport } from '../../net/transport-input.ts';
 import { IpProto } from '../../wire/ipv4.ts';
 import { UDP_HEADER_LEN, writeUdpHeader } from '../../wire/udp.ts';
 import { type Endpoint, EndpointOptions, type EndpointUpcalls, Msg, type ReceiveResult, Shut } from '../endpoint.ts';
+import { PortFlag, type PortHolder } from '../ports.ts';
 import type { Udp } from './udp.ts';
 
 /** What a datagram costs a buffer besides its bytes: Linux's sk_buff, shared info and headers, rounded. */
@@ -24,7 +26,7 @@ const MAX_PAYLOAD_V4 = 65507;
 const MAX_PAYLOAD_V6 = 65527;
 const CHECKSUM_OFFSET = 6;
 
-export class UdpEndpoint implements Endpoint, PacketOwner {
+export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
   readonly isV4: boolean;
   readonly options: EndpointOptions;
   upcalls: EndpointUpcalls | null = null;
@@ -33,7 +35,8 @@ export class UdpEndpoint implements Endpoint, PacketOwner {
   remoteAddress: IpAddress | null = null;
   remotePort = 0;
   scopeId = 0;
-  nextOnPort: UdpEndpoint | null = null;
+  nextHolder: PortHolder | null = null;
+  previousHolder: PortHolder | null = null;
   /** Bytes (true size) waiting in the receive queue, and on their way out. */
   receiveQueued = 0;
   sendQueued = 0;
@@ -76,12 +79,21 @@ export class UdpEndpoint implements Endpoint, PacketOwner {
   }
 
   private takePort(address: IpAddress, wanted: number): number {
-    const port = wanted !== 0 ? wanted : this.udp.pickPort(this, address);
-    if (port === 0) return wanted !== 0 ? -Errno.EADDRINUSE : -Errno.EAGAIN;
-    if (wanted !== 0 && !this.udp.portFree(this, address, port)) return -Errno.EADDRINUSE;
-    this.localPort = port;
-    this.udp.add(this);
-    return 0;
+    const before = this.localAddress;
+    this.localAddress = address;
+    const result = this.udp.ports.bind(this, wanted);
+    if (result < 0) this.localAddress = before;
+    return result;
+  }
+
+  /** What others on the port ask of this holder (transport/ports.ts). */
+  get portFlags(): number {
+    const { reuseAddress, reusePort, v6Only } = this.options;
+    return (reuseAddress ? PortFlag.ReuseAddress : 0) | (reusePort ? PortFlag.ReusePort : 0) | (v6Only ? PortFlag.V6Only : 0);
+  }
+
+  get boundDevice(): Device | null {
+    return this.options.boundDevice;
   }
 
   connect(address: IpAddress, port: number, scopeId: number): number {
@@ -116,7 +128,7 @@ export class UdpEndpoint implements Endpoint, PacketOwner {
       this.addressFromConnect = false;
     }
     if (!this.portFromBind && this.localPort !== 0) {
-      this.udp.remove(this);
+      this.udp.ports.release(this);
       this.localPort = 0;
     }
     return 0;
@@ -331,7 +343,7 @@ export class UdpEndpoint implements Endpoint, PacketOwner {
   }
 
   close(): void {
-    if (this.localPort !== 0) this.udp.remove(this);
+    if (this.localPort !== 0) this.udp.ports.release(this);
     let p = this.first;
     while (p !== null) {
       const next: Packet | null = p.next;

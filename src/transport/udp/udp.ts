@@ -5,13 +5,12 @@
  */
 import type { HostContext } from '../../base/host-context.ts';
 import { Mib } from '../../base/counters.ts';
-import type { IpAddress } from '../../base/inet-address.ts';
-import { below } from '../../base/random.ts';
 import { transportChecksumOk } from '../../link/packet-checksum.ts';
 import type { Packet } from '../../link/packet.ts';
 import type { Network } from '../../net/network.ts';
 import type { IcmpErrorReport } from '../../net/transport-input.ts';
 import { UDP_HEADER_LEN, UdpHeader } from '../../wire/udp.ts';
+import { PortTable } from '../ports.ts';
 import { UdpEndpoint } from './endpoint.ts';
 
 export { UdpEndpoint } from './endpoint.ts';
@@ -22,13 +21,13 @@ const PACKET_HOST = 0;
 export class Udp {
   readonly context: HostContext;
   readonly network: Network;
-  /** Endpoints by local port, chained through `nextOnPort`. */
-  private readonly ports: Map<number, UdpEndpoint> = new Map();
+  readonly ports: PortTable;
   private readonly header = new UdpHeader();
 
   constructor(context: HostContext, network: Network) {
     this.context = context;
     this.network = network;
+    this.ports = new PortTable(context, true);
   }
 
   create(isV4: boolean): UdpEndpoint {
@@ -37,9 +36,12 @@ export class Udp {
 
   /** Bound endpoints, for ss and leak tests. */
   *endpoints(): IterableIterator<UdpEndpoint> {
-    for (const first of this.ports.values()) {
-      for (let endpoint: UdpEndpoint | null = first; endpoint !== null; endpoint = endpoint.nextOnPort) yield endpoint;
-    }
+    for (const holder of this.ports) yield holder as UdpEndpoint;
+  }
+
+  /** The first endpoint on a port; `nextHolder` leads to the others. Only UDP's endpoints are in this table. */
+  private onPort(port: number): UdpEndpoint | null {
+    return this.ports.holders(port) as UdpEndpoint | null;
   }
 
   /** A datagram for this host. Takes over `p`. */
@@ -75,14 +77,14 @@ export class Udp {
   /** Broadcasts and multicasts go to every endpoint that matches (RFC 1122 4.1.3.5). */
   private groupInput(p: Packet): void {
     const srcPort = this.header.srcPort;
-    let endpoint = this.ports.get(this.header.dstPort) ?? null;
+    let endpoint = this.onPort(this.header.dstPort);
     let delivered = false;
     while (endpoint !== null) {
       if (endpoint.score(p, srcPort) >= 0 && endpoint.deliver(copyForInput(p), srcPort)) {
         delivered = true;
         this.count(p.isV4, Mib.UdpInDatagrams, Mib.Udp6InDatagrams);
       }
-      endpoint = endpoint.nextOnPort;
+      endpoint = endpoint.nextHolder as UdpEndpoint | null;
     }
     if (!delivered) this.count(p.isV4, Mib.UdpIgnoredMulti, Mib.Udp6IgnoredMulti);
     p.release();
@@ -92,14 +94,14 @@ export class Udp {
   private find(p: Packet): UdpEndpoint | null {
     let best: UdpEndpoint | null = null;
     let bestScore = -1;
-    let endpoint = this.ports.get(this.header.dstPort) ?? null;
+    let endpoint = this.onPort(this.header.dstPort);
     while (endpoint !== null) {
       const score = endpoint.score(p, this.header.srcPort);
       if (score > bestScore) {
         best = endpoint;
         bestScore = score;
       }
-      endpoint = endpoint.nextOnPort;
+      endpoint = endpoint.nextHolder as UdpEndpoint | null;
     }
     return best;
   }
@@ -107,10 +109,10 @@ export class Udp {
   icmpError(report: IcmpErrorReport): void {
     const localPort = report.view.getUint16(report.at);
     const remotePort = report.view.getUint16(report.at + 2);
-    let endpoint = this.ports.get(localPort) ?? null;
+    let endpoint = this.onPort(localPort);
     while (endpoint !== null) {
       endpoint.icmpError(report, remotePort);
-      endpoint = endpoint.nextOnPort;
+      endpoint = endpoint.nextHolder as UdpEndpoint | null;
     }
   }
 
@@ -118,71 +120,6 @@ export class Udp {
   count(isV4: boolean, v4: number, v6: number): void {
     (this.context.counters.values[isV4 ? v4 : v6] as number)++;
   }
-
-  // Ports.
-
-  /** May `endpoint` have this address and port? Linux: udp_lib_lport_inuse. */
-  portFree(endpoint: UdpEndpoint, address: IpAddress, port: number): boolean {
-    let other = this.ports.get(port) ?? null;
-    while (other !== null) {
-      if (other !== endpoint && overlap(other, other.localAddress, endpoint, address)) {
-        const mine = endpoint.options;
-        const theirs = other.options;
-        const shared = (mine.reuseAddress && theirs.reuseAddress) || (mine.reusePort && theirs.reusePort);
-        if (!shared) return false;
-      }
-      other = other.nextOnPort;
-    }
-    return true;
-  }
-
-  /** A free port from ip_local_port_range, from a random place on (RFC 6056 section 3.3.1); 0 when all are taken. */
-  pickPort(endpoint: UdpEndpoint, address: IpAddress): number {
-    const { ipLocalPortRangeLow: low, ipLocalPortRangeHigh: high } = this.context.settings;
-    const count = high - low + 1;
-    const start = below(this.context.random, count);
-    for (let i = 0; i < count; i++) {
-      const port = low + ((start + i) % count);
-      if (this.portFree(endpoint, address, port)) return port;
-    }
-    return 0;
-  }
-
-  add(endpoint: UdpEndpoint): void {
-    endpoint.nextOnPort = this.ports.get(endpoint.localPort) ?? null;
-    this.ports.set(endpoint.localPort, endpoint);
-  }
-
-  remove(endpoint: UdpEndpoint): void {
-    const first = this.ports.get(endpoint.localPort) ?? null;
-    if (first === endpoint) {
-      if (endpoint.nextOnPort === null) this.ports.delete(endpoint.localPort);
-      else this.ports.set(endpoint.localPort, endpoint.nextOnPort);
-    } else {
-      let before = first;
-      while (before !== null && before.nextOnPort !== endpoint) before = before.nextOnPort;
-      if (before !== null) before.nextOnPort = endpoint.nextOnPort;
-    }
-    endpoint.nextOnPort = null;
-  }
-}
-
-/** Do two bindings meet on some address? A wildcard meets all; "::" meets IPv4 too unless it is V6ONLY. */
-function overlap(a: UdpEndpoint, addressA: IpAddress, b: UdpEndpoint, addressB: IpAddress): boolean {
-  const deviceA = a.options.boundDevice;
-  const deviceB = b.options.boundDevice;
-  if (deviceA !== null && deviceB !== null && deviceA !== deviceB) return false;
-  if (addressA.isV4 !== addressB.isV4) {
-    const six = addressA.isV4 ? b : a;
-    const sixAddress = addressA.isV4 ? addressB : addressA;
-    // An IPv6 address proper never meets IPv4; the wildcard does, unless it is for IPv6 alone.
-    return isAny6(sixAddress) && !six.options.v6Only;
-  }
-  return addressA.isUnspecified || addressB.isUnspecified || addressA.equals(addressB);
-}
-
-function isAny6(address: IpAddress): boolean {
-  return (address.a | address.b | address.c | address.d) === 0;
 }
 
 function isGroup(p: Packet): boolean {
