@@ -33,7 +33,7 @@ import { type Neighbour, NeighbourTable } from './neighbour.ts';
 import { PathMtuTable } from './path-mtu.ts';
 import { RateLimit } from './rate-limit.ts';
 import type { Route } from './routes.ts';
-import type { TransportInput } from './transport-input.ts';
+import { IcmpErrorReport, type TransportInput } from './transport-input.ts';
 
 /** Where a frame was sent to, as in sockaddr_ll's sll_pkttype. */
 export const LinkType = { Host: 0, Broadcast: 1, Multicast: 2, OtherHost: 3 } as const;
@@ -66,6 +66,8 @@ export class Network implements NetInput {
   readonly ipv4Out: Ipv4Output;
   readonly ipv6In: Ipv6Input;
   readonly ipv6Out: Ipv6Output;
+  /** Re-filled for every ICMP error that goes up. */
+  readonly errorReport = new IcmpErrorReport();
   private readonly frame = new EthernetHeader();
 
   constructor(context: HostContext) {

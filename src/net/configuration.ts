@@ -1,0 +1,226 @@
+/**
+ * Interfaces, addresses and routes as they are configured: `ip link`, `ip addr`, `ip route`, group memberships.
+ *
+ * Called through Network. Every change raises the network's generation, so that cached Destinations are looked up anew.
+ */
+import { Errno } from '../base/errno.ts';
+import { ALL_HOSTS4, ALL_NODES, IpAddress, solicitedNode } from '../base/inet-address.ts';
+import type { Device } from '../link/device.ts';
+import type { LoopbackDevice } from '../link/loopback.ts';
+import { interfaceIdHigh, interfaceIdLow } from '../wire/ethernet.ts';
+import { AddressScope, GroupMembership, Interface, InterfaceAddress, LocalAddresses } from './interface.ts';
+import type { Network } from './network.ts';
+import { Route, RouteOrigin } from './routes.ts';
+
+/** Linux's metrics: IPv6 user routes 1024, the kernel's own 256; IPv4 0. */
+const METRIC6_USER = 1024;
+const METRIC6_KERNEL = 256;
+const FE80 = 0xfe800000 | 0;
+
+export interface RouteTarget {
+  readonly gateway: IpAddress | null;
+  readonly device: Device | null;
+  readonly source: IpAddress | null;
+  /** -1 for the family's default. */
+  readonly metric: number;
+}
+
+export class Configuration {
+  readonly interfaces: Interface[] = [];
+  readonly local = new LocalAddresses();
+  private readonly network: Network;
+  private nextIndex = 1;
+
+  constructor(network: Network) {
+    this.network = network;
+  }
+
+  // Devices.
+
+  attachLoopback(device: LoopbackDevice): void {
+    this.plugIn(device);
+    this.addAddress(device, IpAddress.fromV4(0x7f000001), 8, true);
+    this.addAddress(device, new IpAddress(0, 0, 0, 1), 128, true);
+  }
+
+  attach(device: Device): number {
+    const known = this.interfaceOf(device);
+    if (known !== null) return known.index;
+    const added = this.plugIn(device);
+    this.joinGroup(device, ALL_HOSTS4);
+    this.joinGroup(device, ALL_NODES);
+    const linkLocal = new IpAddress(FE80, 0, interfaceIdHigh(device.macHi, device.macLo), interfaceIdLow(device.macLo));
+    this.addAddress(device, linkLocal, 64, false);
+    return added.index;
+  }
+
+  detach(device: Device): void {
+    const gone = this.interfaceOf(device);
+    if (gone === null) return;
+    const { network } = this;
+    for (const entry of [...gone.addresses]) this.removeEntry(entry);
+    network.routing.table.removeWhere((route) => route.device === device);
+    network.neighbours4.flush(device);
+    network.neighbours6.flush(device);
+    network.discovery.forget(gone);
+    this.interfaces.splice(this.interfaces.indexOf(gone), 1);
+    device.input = null;
+    device.index = 0;
+    network.changed();
+  }
+
+  deviceChanged(device: Device): void {
+    const { network } = this;
+    if (!device.up || !device.carrier) {
+      network.neighbours4.flush(device);
+      network.neighbours6.flush(device);
+    }
+    network.changed();
+  }
+
+  interfaceOf(device: Device): Interface | null {
+    const list = this.interfaces;
+    for (let i = 0; i < list.length; i++) if (list[i].device === device) return list[i];
+    return null;
+  }
+
+  deviceAt(index: number): Device | null {
+    for (const entry of this.interfaces) if (entry.index === index) return entry.device;
+    return null;
+  }
+
+  private plugIn(device: Device): Interface {
+    const added = new Interface(device);
+    device.index = this.nextIndex++;
+    device.input = this.network;
+    this.interfaces.push(added);
+    this.network.changed();
+    return added;
+  }
+
+  // Addresses.
+
+  addAddress(device: Device, address: IpAddress, prefixLength: number, nodad: boolean): number {
+    const owner = this.interfaceOf(device);
+    if (owner === null) return -Errno.ENODEV;
+    const longest = address.isV4 ? 32 : 128;
+    if (prefixLength < 0 || prefixLength > longest || address.isMulticast || address.isUnspecified) return -Errno.EINVAL;
+    if (owner.find(address) !== null) return -Errno.EEXIST;
+    const scope = address.isLoopback ? AddressScope.Host
+      : address.isLinkLocal && !address.isV4 ? AddressScope.Link
+      : AddressScope.Global;
+    const entry = new InterfaceAddress(owner, address, prefixLength, scope);
+    owner.addresses.push(entry);
+    this.local.add(entry);
+    if (!device.isLoopback) this.addConnectedRoute(entry);
+    this.network.changed();
+    if (!address.isV4 && !device.isLoopback) {
+      this.joinGroup(device, solicitedNode(address));
+      this.network.discovery.addressAdded(entry, nodad);
+    }
+    return 0;
+  }
+
+  removeAddress(device: Device, address: IpAddress): number {
+    const owner = this.interfaceOf(device);
+    const entry = owner === null ? null : owner.find(address);
+    if (entry === null) return -Errno.EADDRNOTAVAIL;
+    this.removeEntry(entry);
+    return 0;
+  }
+
+  private removeEntry(entry: InterfaceAddress): void {
+    const { network } = this;
+    const owner = entry.interface;
+    const { address, prefixLength } = entry;
+    owner.addresses.splice(owner.addresses.indexOf(entry), 1);
+    this.local.remove(entry);
+    network.routing.table.removeWhere((route) => route.source !== null && route.source.equals(address));
+    if (!address.isV4 && !owner.device.isLoopback) {
+      network.discovery.addressRemoved(entry);
+      this.leaveGroup(owner.device, solicitedNode(address));
+      const isShared = owner.addresses.some((other) => !other.address.isV4 && other.prefixLength === prefixLength &&
+        other.address.isIn(address, prefixLength));
+      if (!isShared) {
+        network.routing.table.removeWhere((route) => route.device === owner.device && route.origin === RouteOrigin.Kernel &&
+          route.prefixLength === prefixLength && address.isIn(route.prefix, prefixLength));
+      }
+    }
+    network.changed();
+  }
+
+  private addConnectedRoute(entry: InterfaceAddress): void {
+    const { address, prefixLength } = entry;
+    const { device } = entry.interface;
+    if (address.isV4 && prefixLength === 32) return;
+    const source = address.isV4 ? address : null;
+    const metric = address.isV4 ? 0 : METRIC6_KERNEL;
+    this.network.routing.table.add(new Route(address, prefixLength, null, device, source, metric, RouteOrigin.Kernel));
+  }
+
+  // Routes.
+
+  addRoute(to: IpAddress, prefixLength: number, target: RouteTarget): number {
+    const { network } = this;
+    const longest = to.isV4 ? 32 : 128;
+    const { gateway, source } = target;
+    if (prefixLength < 0 || prefixLength > longest) return -Errno.EINVAL;
+    if (gateway !== null && gateway.isV4 !== to.isV4) return -Errno.EINVAL;
+    let { device } = target;
+    if (device === null) {
+      if (gateway === null) return -Errno.ENODEV;
+      const way = network.lookup(gateway, null, null);
+      if (way === null) return -Errno.ENETUNREACH;
+      device = way.device;
+      // A gateway behind another gateway (or our own address) is none.
+      if (way.kind !== 0 || !way.nextHop.equals(gateway)) return -Errno.ENETUNREACH;
+    }
+    if (this.interfaceOf(device) === null) return -Errno.ENODEV;
+    if (!device.up) return -Errno.ENETDOWN;
+    if (source !== null && !network.isLocalAddress(source)) return -Errno.EINVAL;
+    const metric = target.metric >= 0 ? target.metric : to.isV4 ? 0 : METRIC6_USER;
+    const route = new Route(to, prefixLength, gateway, device, source, metric, RouteOrigin.Boot);
+    if (!network.routing.table.add(route)) return -Errno.EEXIST;
+    network.changed();
+    return 0;
+  }
+
+  removeRoute(to: IpAddress, prefixLength: number, gateway: IpAddress | null, device: Device | null): number {
+    const { table } = this.network.routing;
+    const route = table.find(to, prefixLength, gateway, device);
+    if (route === null) return -Errno.ESRCH;
+    table.remove(route);
+    this.network.changed();
+    return 0;
+  }
+
+  // Groups.
+
+  joinGroup(device: Device, group: IpAddress): number {
+    const owner = this.interfaceOf(device);
+    if (owner === null) return -Errno.ENODEV;
+    if (!group.isMulticast) return -Errno.EINVAL;
+    for (const member of owner.groups) {
+      if (!member.group.equals(group)) continue;
+      member.refs++;
+      return 0;
+    }
+    const member = new GroupMembership(group);
+    owner.groups.push(member);
+    if (!group.isV4) this.network.discovery.mld.joined(owner, member);
+    return 0;
+  }
+
+  leaveGroup(device: Device, group: IpAddress): number {
+    const owner = this.interfaceOf(device);
+    if (owner === null) return -Errno.EADDRNOTAVAIL;
+    for (const member of owner.groups) {
+      if (!member.group.equals(group)) continue;
+      if (--member.refs > 0) return 0;
+      owner.groups.splice(owner.groups.indexOf(member), 1);
+      if (!group.isV4) this.network.discovery.mld.left(owner, member);
+      return 0;
+    }
+    return -Errno.EADDRNOTAVAIL;
+  }
+}

@@ -1,0 +1,43 @@
+/**
+ * A packet of ours that went nowhere: tells the transport that sent it, as an ICMP error would.
+ */
+import { V4_MAPPED } from '../base/inet-address.ts';
+import type { Packet } from '../link/packet.ts';
+import type { Network } from './network.ts';
+
+/** `p` has its head at the IP header, `l4` and `protocol` set; a later fragment has no `l4`. Borrows `p`. */
+export function reportUnreachable(
+  network: Network, p: Packet, isV4: boolean, type: number, code: number, errno: number,
+): void {
+  const transport = network.transport;
+  if (transport === null || p.l4 < 0 || p.headEnd - p.l4 < 8) return;
+  const report = network.errorReport;
+  const { view, l3 } = p;
+  report.protocol = p.protocol;
+  report.isV4 = isV4;
+  if (isV4) {
+    report.localA = report.localB = report.remoteA = report.remoteB = 0;
+    report.localC = report.remoteC = V4_MAPPED;
+    report.localD = view.getInt32(l3 + 12);
+    report.remoteD = view.getInt32(l3 + 16);
+  } else {
+    report.localA = view.getInt32(l3 + 8);
+    report.localB = view.getInt32(l3 + 12);
+    report.localC = view.getInt32(l3 + 16);
+    report.localD = view.getInt32(l3 + 20);
+    report.remoteA = view.getInt32(l3 + 24);
+    report.remoteB = view.getInt32(l3 + 28);
+    report.remoteC = view.getInt32(l3 + 32);
+    report.remoteD = view.getInt32(l3 + 36);
+  }
+  report.bytes = p.bytes;
+  report.view = view;
+  report.at = p.l4;
+  report.available = p.headEnd - p.l4;
+  report.icmpType = type;
+  report.icmpCode = code;
+  report.errno = errno;
+  report.fatal = false;
+  report.mtuBytes = 0;
+  transport.icmpError(report);
+}

@@ -1,0 +1,112 @@
+/**
+ * The last step out: the Ethernet header, from loopback's zeros, a group's mapped address, or the neighbour's.
+ *
+ * Called by ipv4-output.ts and ipv6-output.ts with packets whose head is at the IP header. Multicasts that this host
+ * listens to itself, and broadcasts, also come back to it as packets of their own.
+ */
+import { Errno } from '../base/errno.ts';
+import { EventSource, type Loop } from '../base/loop.ts';
+import type { Packet } from '../link/packet.ts';
+import {
+  BROADCAST_MAC_HI, BROADCAST_MAC_LO, ETHERNET_HEADER_LEN, EtherType, MULTICAST4_MAC_HI, MULTICAST6_MAC_HI, multicast4MacLo,
+  multicast6MacLo, writeEthernetHeader,
+} from '../wire/ethernet.ts';
+import { type Destination, DestinationKind } from './destination.ts';
+import { LinkType, type Network } from './network.ts';
+
+export class LinkOutput {
+  private readonly network: Network;
+  private readonly looped: LoopedPackets;
+
+  constructor(network: Network) {
+    this.network = network;
+    this.looped = new LoopedPackets(network);
+  }
+
+  /** Takes over `p`. Returns 0 or -ENOBUFS (no room for another neighbour). */
+  output(p: Packet, d: Destination): number {
+    if (d.kind === DestinationKind.Unicast && !d.device.isLoopback) {
+      let neighbour = d.neighbour;
+      if (neighbour === null || neighbour.dead) {
+        const table = d.isV4 ? this.network.neighbours4 : this.network.neighbours6;
+        neighbour = table.get(d.device, d.nextHop);
+        d.neighbour = neighbour;
+        if (neighbour === null) {
+          table.countDrop();
+          p.release();
+          return -Errno.ENOBUFS;
+        }
+      }
+      neighbour.output(p);
+      return 0;
+    }
+    const etherType = d.isV4 ? EtherType.Ipv4 : EtherType.Ipv6;
+    if (d.device.isLoopback) this.frame(p, d, 0, 0, etherType);
+    else if (d.kind === DestinationKind.Broadcast) this.frame(p, d, BROADCAST_MAC_HI, BROADCAST_MAC_LO, etherType);
+    else if (d.isV4) this.frame(p, d, MULTICAST4_MAC_HI, multicast4MacLo(d.to.d), etherType);
+    else this.frame(p, d, MULTICAST6_MAC_HI, multicast6MacLo(d.to.d), etherType);
+    return 0;
+  }
+
+  /** A broadcast or multicast packet before it goes out: this host may be among the receivers. Borrows `p`. */
+  loopBack(p: Packet, d: Destination): void {
+    if (d.device.isLoopback) return;
+    const { to } = d;
+    if (d.kind === DestinationKind.Multicast) {
+      const owner = this.network.interfaceOf(d.device);
+      if (owner === null || !owner.isMember(to.a, to.b, to.c, to.d)) return;
+    }
+    const copy = p.clone();
+    copy.device = d.device;
+    copy.linkType = d.kind === DestinationKind.Broadcast ? LinkType.Broadcast : LinkType.Multicast;
+    this.looped.add(copy, d.isV4);
+  }
+
+  private frame(p: Packet, d: Destination, macHi: number, macLo: number, etherType: number): void {
+    const { device } = d;
+    const at = p.push(ETHERNET_HEADER_LEN);
+    p.l2 = at;
+    writeEthernetHeader(p.view, at, macHi, macLo, device.macHi, device.macLo, etherType);
+    device.transmit(p);
+  }
+}
+
+/** Copies on their way back up: an event of their own, since nothing of a receiver runs inside the sender's call. */
+class LoopedPackets extends EventSource {
+  private readonly loop: Loop;
+  private readonly network: Network;
+  private first: Packet | null = null;
+  private last: Packet | null = null;
+
+  constructor(network: Network) {
+    super();
+    this.network = network;
+    this.loop = network.context.loop;
+  }
+
+  /** Takes over `p`, whose head is at its IP header. */
+  add(p: Packet, isV4: boolean): void {
+    p.isV4 = isV4;
+    p.next = null;
+    if (this.last === null) this.first = p;
+    else this.last.next = p;
+    this.last = p;
+    if (this.at === Infinity) this.show();
+  }
+
+  override run(): void {
+    const p = this.first as Packet;
+    this.first = p.next;
+    if (this.first === null) this.last = null;
+    p.next = null;
+    this.show();
+    if (p.isV4) this.network.ipv4In.inputLooped(p);
+    else this.network.ipv6In.inputLooped(p);
+  }
+
+  private show(): void {
+    this.at = this.first === null ? Infinity : this.loop.now;
+    this.order = this.loop.nextSeq;
+    this.loop.update(this);
+  }
+}

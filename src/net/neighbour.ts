@@ -1,0 +1,351 @@
+/**
+ * Neighbour entries and their states, as Linux's NUD machine (RFC 4861 7.3.3; ARP uses the same).
+ *
+ *   none --packet--> incomplete --answer--> reachable --30 s--> stale --packet--> delay --5 s--> probe --answer--> reachable
+ *                        `--3 probes--> failed <--3 probes---------------------------------------'
+ *
+ * Called by LinkOutput with packets to send, and by arp.ts and nd.ts with what they hear. Reachable and stale entries
+ * have no timer: whether an entry is still reachable is computed when it is used.
+ */
+import { Mib } from '../base/counters.ts';
+import type { HostContext } from '../base/host-context.ts';
+import type { IpAddress } from '../base/inet-address.ts';
+import { below } from '../base/random.ts';
+import { Timer } from '../base/timer-queue.ts';
+import type { Device } from '../link/device.ts';
+import type { Packet } from '../link/packet.ts';
+import { ETHERNET_HEADER_LEN, writeEthernetHeader } from '../wire/ethernet.ts';
+
+/** Linux's NUD_ bits. */
+export const NeighbourState = {
+  None: 0x00, Incomplete: 0x01, Reachable: 0x02, Stale: 0x04, Delay: 0x08, Probe: 0x10, Failed: 0x20, Permanent: 0x80,
+} as const;
+export type NeighbourState = (typeof NeighbourState)[keyof typeof NeighbourState];
+
+const VALID = NeighbourState.Permanent | NeighbourState.Reachable | NeighbourState.Probe | NeighbourState.Stale | NeighbourState.Delay;
+const CONNECTED = NeighbourState.Permanent | NeighbourState.Reachable;
+const IN_TIMER = NeighbourState.Incomplete | NeighbourState.Delay | NeighbourState.Probe;
+/** What a waiting packet counts beside its bytes. */
+const PACKET_OVERHEAD = 512;
+/** Forced collection spares entries that changed within this time (Linux's neigh_forced_gc). */
+const COLLECT_AFTER_US = 5e6;
+/** A full table is searched for something to drop at most this often. */
+const COLLECT_EVERY_US = 1e5;
+
+/** How a family asks for a neighbour's hardware address. Implemented by arp.ts and nd.ts. */
+export interface NeighbourProtocol {
+  readonly etherType: number;
+  /** Sends a probe: to the known hardware address, or to all who may be meant. */
+  solicit(neighbour: Neighbour, unicast: boolean): void;
+  /** The neighbour does not answer: tells the sender of a packet that waited. Borrows `p`. */
+  unreachable(neighbour: Neighbour, p: Packet): void;
+}
+
+/** What an advertisement may change (RFC 4861 7.2.5; Linux's NEIGH_UPDATE_F_ flags). */
+export const Override = { None: 0, Weak: 1, Yes: 2 } as const;
+export type Override = (typeof Override)[keyof typeof Override];
+
+export class Neighbour extends Timer {
+  readonly table: NeighbourTable;
+  readonly device: Device;
+  readonly address: IpAddress;
+  /** Times as doubles from birth. When it was last confirmed that packets arrive; when the entry changed. */
+  confirmedAt = -1e15 - 0.5;
+  updatedAt = 0.5;
+  /** As stored: see `stateNow`. */
+  state: number = NeighbourState.None;
+  macHi = 0;
+  macLo = 0;
+  isRouter = false;
+  /** The table has dropped this entry: look it up again. */
+  dead = false;
+  next: Neighbour | null = null;
+  private probes = 0;
+  private first: Packet | null = null;
+  private last: Packet | null = null;
+  private waitingBytes = 0;
+
+  constructor(table: NeighbourTable, device: Device, address: IpAddress) {
+    super();
+    this.table = table;
+    this.device = device;
+    this.address = address;
+  }
+
+  /** The state that `ip neigh` would show. */
+  get stateNow(): number {
+    if (this.state !== NeighbourState.Reachable) return this.state;
+    return this.table.now <= this.confirmedAt + this.table.reachableUs ? this.state : NeighbourState.Stale;
+  }
+
+  get hasWaiting(): boolean {
+    return this.first !== null;
+  }
+
+  /** The packet that came last of those that wait; probes are sent from its source. */
+  get waiting(): Packet | null {
+    return this.last;
+  }
+
+  /** Sends a packet whose head is at its IP header, now or when the address is known. Takes over `p`. */
+  output(p: Packet): void {
+    const { table } = this;
+    if (this.state === NeighbourState.Reachable && table.now <= this.confirmedAt + table.reachableUs) return this.send(p);
+    switch (this.state) {
+      case NeighbourState.Reachable:
+      case NeighbourState.Stale:
+        // Linux's timer looks whether a reachable entry was in use when its time ran out; here its use is this packet.
+        this.setState(NeighbourState.Delay);
+        this.wait(table.settings.neighDelayFirstProbeTime * 1e6);
+        return this.send(p);
+      case NeighbourState.Delay:
+      case NeighbourState.Probe:
+      case NeighbourState.Permanent:
+        return this.send(p);
+      case NeighbourState.Incomplete:
+        return this.enqueue(p);
+      default:
+        // The first probes of an unknown neighbour are multicast: they count on from the unicast ones.
+        this.probes = table.settings.neighUcastSolicit;
+        this.setState(NeighbourState.Incomplete);
+        this.enqueue(p);
+        this.wait(table.settings.neighRetransTimeMs * 1000);
+        this.probe();
+    }
+  }
+
+  /**
+   * Takes notice of a hardware address that was heard (`hasMac`), or only of a sign of life (neigh_update).
+   * `state` is Reachable for an answer to our question and Stale for anything else.
+   */
+  update(hasMac: boolean, macHi: number, macLo: number, state: NeighbourState, override: Override): boolean {
+    const old = this.stateNow;
+    const wasValid = (old & VALID) !== 0;
+    if (old === NeighbourState.Permanent || (!hasMac && !wasValid)) return false;
+    let next: NeighbourState = state;
+    let changesMac = hasMac && !(wasValid && macHi === this.macHi && macLo === this.macLo);
+    if (next === NeighbourState.Reachable) this.confirmedAt = this.table.now;
+    if (wasValid) {
+      if (changesMac && override !== Override.Yes) {
+        // RFC 4861 7.2.5: another address without the override flag only makes a reachable entry doubtful.
+        if (override !== Override.Weak || (old & CONNECTED) === 0) return false;
+        changesMac = false;
+        next = NeighbourState.Stale;
+      } else if (!changesMac && next === NeighbourState.Stale) {
+        next = old as NeighbourState;
+      }
+    }
+    if (changesMac) {
+      this.macHi = macHi;
+      this.macLo = macLo;
+      if (next !== NeighbourState.Reachable) this.confirmedAt = this.table.now - 2 * this.table.reachableUs;
+    }
+    if (next !== old || changesMac) this.updatedAt = this.table.now;
+    if (next !== old) {
+      this.table.timers.disarm(this);
+      this.probes = 0;
+      this.state = next;
+    }
+    if (!wasValid) this.sendWaiting();
+    return true;
+  }
+
+  override expired(): void {
+    const { table } = this;
+    if (this.state === NeighbourState.Delay) {
+      if (table.now <= this.confirmedAt + table.settings.neighDelayFirstProbeTime * 1e6) {
+        return this.setState(NeighbourState.Reachable);
+      }
+      this.setState(NeighbourState.Probe);
+      this.probes = 0;
+    }
+    const { settings } = table;
+    const most = settings.neighUcastSolicit + (this.state === NeighbourState.Probe ? 0 : settings.neighMcastSolicit);
+    if (this.probes >= most) return this.fail();
+    this.wait(settings.neighRetransTimeMs * 1000);
+    this.probe();
+  }
+
+  /** The table drops the entry: what waits is lost. */
+  kill(): void {
+    this.dead = true;
+    this.table.timers.disarm(this);
+    this.state = NeighbourState.None;
+    while (this.first !== null) this.dropFirst();
+  }
+
+  private setState(state: NeighbourState): void {
+    this.state = state;
+    this.updatedAt = this.table.now;
+  }
+
+  private wait(us: number): void {
+    this.deadline = this.table.now + us;
+    this.table.timers.arm(this);
+  }
+
+  private probe(): void {
+    const unicast = this.probes < this.table.settings.neighUcastSolicit;
+    this.probes++;
+    this.table.protocol.solicit(this, unicast && (this.state & VALID) !== 0);
+  }
+
+  private fail(): void {
+    this.setState(NeighbourState.Failed);
+    for (;;) {
+      const p = this.takeFirst();
+      if (p === null) return;
+      this.table.protocol.unreachable(this, p);
+      p.release();
+    }
+  }
+
+  private send(p: Packet): void {
+    const { device } = this;
+    const at = p.push(ETHERNET_HEADER_LEN);
+    p.l2 = at;
+    writeEthernetHeader(p.view, at, this.macHi, this.macLo, device.macHi, device.macLo, this.table.protocol.etherType);
+    device.transmit(p);
+  }
+
+  private sendWaiting(): void {
+    for (;;) {
+      const p = this.takeFirst();
+      if (p === null) return;
+      this.output(p);
+    }
+  }
+
+  private enqueue(p: Packet): void {
+    const limit = this.table.settings.neighUnresQlenBytes;
+    const weight = weightOf(p);
+    while (this.first !== null && this.waitingBytes + weight > limit) this.dropFirst();
+    p.next = null;
+    if (this.last === null) this.first = p;
+    else this.last.next = p;
+    this.last = p;
+    this.waitingBytes += weight;
+  }
+
+  private dropFirst(): void {
+    const p = this.takeFirst() as Packet;
+    this.table.countDrop();
+    p.release();
+  }
+
+  private takeFirst(): Packet | null {
+    const p = this.first;
+    if (p === null) return null;
+    this.first = p.next;
+    if (this.first === null) this.last = null;
+    p.next = null;
+    this.waitingBytes -= weightOf(p);
+    return p;
+  }
+}
+
+function weightOf(p: Packet): number {
+  const bytes = p.length + PACKET_OVERHEAD;
+  return p.truesize > bytes ? p.truesize : bytes;
+}
+
+const BUCKETS = 64;
+
+/** All neighbours of one family. */
+export class NeighbourTable {
+  readonly protocol: NeighbourProtocol;
+  readonly settings: HostContext['settings'];
+  readonly timers: HostContext['timers'];
+  /** How long an answer counts, drawn once from [0.5, 1.5) of the base (RFC 4861 6.3.2). */
+  readonly reachableUs: number;
+  size = 0;
+  private readonly context: HostContext;
+  private readonly buckets: (Neighbour | null)[] = new Array<Neighbour | null>(BUCKETS).fill(null);
+  private collectedAt = -1e15 - 0.5;
+
+  constructor(context: HostContext, protocol: NeighbourProtocol) {
+    this.context = context;
+    this.settings = context.settings;
+    this.timers = context.timers;
+    this.protocol = protocol;
+    const base = context.settings.neighBaseReachableTimeMs;
+    this.reachableUs = (base / 2 + below(context.random, base)) * 1000 + 0.5;
+  }
+
+  get now(): number {
+    return this.context.loop.now;
+  }
+
+  countDrop(): void {
+    this.context.counters.values[Mib.NeighUnresolvedDrops]++;
+  }
+
+  find(device: Device, a: number, b: number, c: number, d: number): Neighbour | null {
+    for (let n = this.buckets[hash(b, d)]; n !== null; n = n.next) {
+      if (n.address.is(a, b, c, d) && n.device === device) return n;
+    }
+    return null;
+  }
+
+  /** The entry of an address, made when it is missing; null when the table is full (Linux's "table overflow"). */
+  get(device: Device, address: IpAddress): Neighbour | null {
+    const known = this.find(device, address.a, address.b, address.c, address.d);
+    if (known !== null) return known;
+    if (this.size >= this.settings.neighGcThresh3 && !this.collect()) return null;
+    const neighbour = new Neighbour(this, device, address);
+    neighbour.updatedAt = this.now;
+    const at = hash(address.b, address.d);
+    neighbour.next = this.buckets[at];
+    this.buckets[at] = neighbour;
+    this.size++;
+    return neighbour;
+  }
+
+  /** Forgets all entries of a device. */
+  flush(device: Device): void {
+    this.removeWhere((neighbour) => neighbour.device === device);
+  }
+
+  *[Symbol.iterator](): IterableIterator<Neighbour> {
+    for (const first of this.buckets) {
+      for (let neighbour = first; neighbour !== null; neighbour = neighbour.next) yield neighbour;
+    }
+  }
+
+  /** Makes room by dropping entries that nobody uses now; true when there is some. */
+  private collect(): boolean {
+    const { now } = this;
+    if (now - this.collectedAt < COLLECT_EVERY_US) return false;
+    this.collectedAt = now;
+    this.removeWhere((neighbour) => {
+      const state = neighbour.stateNow;
+      if (state === NeighbourState.Failed || state === NeighbourState.None) return true;
+      return (state & (IN_TIMER | CONNECTED)) === 0 && now - neighbour.updatedAt > COLLECT_AFTER_US;
+    });
+    return this.size < this.settings.neighGcThresh3;
+  }
+
+  private removeWhere(gone: (neighbour: Neighbour) => boolean): void {
+    for (let at = 0; at < BUCKETS; at++) {
+      let before: Neighbour | null = null;
+      let here = this.buckets[at];
+      while (here !== null) {
+        const following: Neighbour | null = here.next;
+        if (gone(here)) {
+          if (before === null) this.buckets[at] = following;
+          else before.next = following;
+          this.size--;
+          here.kill();
+        } else {
+          before = here;
+        }
+        here = following;
+      }
+    }
+  }
+}
+
+function hash(b: number, d: number): number {
+  const mixed = d ^ b ^ (d >>> 16);
+  return (mixed ^ (mixed >>> 8)) & (BUCKETS - 1);
+}
