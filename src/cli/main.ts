@@ -1,0 +1,84 @@
+/**
+ * The `sockscape` command. Reads which command is meant, runs it, and turns what it throws into one sentence and an exit
+ * status: 2 when it was called wrongly, 1 when the machine says no, 0 otherwise.
+ */
+import { CaptureError } from '../capture/capture-error.ts';
+import { PlatformError } from '../platform/node/libc.ts';
+import { demo, DEMO_HELP } from './demo.ts';
+import { UsageError } from './options.ts';
+import { tap, TAP_HELP } from './tap.ts';
+import { tcpdump, TCPDUMP_HELP } from './tcpdump.ts';
+import { endWithReader } from './terminal.ts';
+import { version } from './version.ts';
+
+interface Command {
+  readonly run: (args: readonly string[]) => Promise<number>;
+  readonly help: string;
+}
+
+const COMMANDS: Readonly<Record<string, Command>> = {
+  demo: { run: demo, help: DEMO_HELP },
+  tap: { run: tap, help: TAP_HELP },
+  tcpdump: { run: tcpdump, help: TCPDUMP_HELP },
+};
+
+const HELP = `sockscape: Berkeley sockets and a TCP/IP stack of its own, down to Ethernet frames
+
+usage: sockscape COMMAND [OPTION ...]
+
+  demo       two hosts on a cable, a server, and a port of this machine that leads to it
+  tap        a host on a TAP device, which this machine's kernel can talk to (root)
+  tcpdump    prints a capture file as tcpdump does
+
+  sockscape COMMAND --help   options and examples of a command
+  sockscape --version
+
+examples:
+  sockscape demo                 then, in another terminal: telnet 127.0.0.1 9502
+  sockscape demo --once          plays the client itself and shows the session
+  sockscape tcpdump -n -r FILE.pcapng
+`;
+
+async function run(args: readonly string[]): Promise<number> {
+  const [name, ...rest] = args;
+  if (name === undefined) {
+    process.stderr.write(HELP);
+    return 2;
+  }
+  if (name === '--help' || name === '-h' || name === 'help') {
+    const topic = rest[0] === undefined ? undefined : COMMANDS[rest[0]];
+    process.stdout.write(topic?.help ?? HELP);
+    return 0;
+  }
+  if (name === '--version' || name === '-V') {
+    process.stdout.write(`sockscape ${version()}\n`);
+    return 0;
+  }
+  const command = Object.hasOwn(COMMANDS, name) ? (COMMANDS[name] as Command) : null;
+  if (command === null) {
+    const kind = name.startsWith('-') ? 'option' : 'command';
+    process.stderr.write(`sockscape: unknown ${kind} '${name}'; see sockscape --help\n`);
+    return 2;
+  }
+  if (rest.includes('--help')) {
+    process.stdout.write(command.help);
+    return 0;
+  }
+  try {
+    return await command.run(rest);
+  } catch (error) {
+    if (error instanceof UsageError) {
+      process.stderr.write(`sockscape ${name}: ${error.message}; see sockscape ${name} --help\n`);
+      return 2;
+    }
+    if (error instanceof PlatformError || error instanceof CaptureError) {
+      process.stderr.write(`sockscape ${name}: ${error.message}\n`);
+      return 1;
+    }
+    throw error;
+  }
+}
+
+endWithReader();
+// Pending deadlines of connections that nobody waits for any more must not hold the process: it ends here.
+process.exit(await run(process.argv.slice(2)));

@@ -1,0 +1,144 @@
+/**
+ * `sockscape tap`: a host of ours on a TAP device, with services that this machine's kernel and its programs can use.
+ */
+import { Process } from '../api/posix/process.ts';
+import { Loop } from '../base/loop.ts';
+import { Host } from '../host.ts';
+import { CaptureTee } from '../link/capture-tee.ts';
+import { NodeEnvironment } from '../platform/node/environment.ts';
+import { configureKernelSide } from '../platform/node/kernel-side.ts';
+import { PlatformError } from '../platform/node/libc.ts';
+import { TapDevice } from '../platform/node/tap.ts';
+import { chargen } from '../programs/chargen.ts';
+import { discard } from '../programs/discard.ts';
+import { echo } from '../programs/echo.ts';
+import { http } from '../programs/http.ts';
+import type { Program } from '../programs/service.ts';
+import { wrote } from '../programs/wrote.ts';
+import { CaptureOutput } from './capture-output.ts';
+import { type Cidr, parseCidr } from './cidr.ts';
+import { parseOptions, UsageError } from './options.ts';
+import { untilAsked } from './terminal.ts';
+
+export const TAP_HELP = `usage: sockscape tap --address CIDR ... [--name NAME] [--host-address CIDR ...] [--no-offload]
+                     [--serve SERVICE:PORT,...] [-w FILE]
+
+A host of ours on a TAP device, made in the network namespace that the command runs in (needs root and the package
+koffi). Prints 'ready' on a line of its own when the host answers. Ctrl-C ends it and removes the device.
+
+  --address CIDR ...        addresses of our host, such as 192.0.2.2/24 or 2001:db8::2/64
+  --name NAME               name of the device; tap0
+  --host-address CIDR ...   addresses for the kernel's side, which is then brought up; without, both are up to you
+  --no-offload              plain frames: no partial checksums, no 64 KiB segments
+  --serve SERVICE:PORT,...  echo and discard (TCP and UDP), chargen (TCP and UDP), http (/ and /bytes/N), wrote
+  -w FILE                   writes what passes to FILE (pcapng)
+
+examples:
+  sockscape tap --address 192.0.2.2/24 --host-address 192.0.2.1/24 --serve echo:9502,http:80
+  sockscape tap --address 192.0.2.2/24 2001:db8::2/64 --host-address 192.0.2.1/24 2001:db8::1/64 --serve discard:9
+`;
+
+const SERVICES: Readonly<Record<string, Program>> = { echo, discard, chargen, http, wrote };
+/** How often the host is asked whether duplicate address detection is over. */
+const LOOK_MS = 20;
+
+interface Service {
+  readonly name: string;
+  readonly program: Program;
+  readonly port: number;
+}
+
+/** The command; returns its exit status. */
+export async function tap(args: readonly string[]): Promise<number> {
+  const options = parseOptions(args, {
+    '--address': 'list', '--name': 'value', '--host-address': 'list', '--no-offload': 'flag', '--serve': 'list', '-w': 'value',
+  });
+  if (options.operands.length > 0) throw new UsageError(`'${options.operands.join(' ')}' belongs to no option`);
+  const addresses = options.list('--address').flatMap(splitList).map((text) => parseCidr('--address', text));
+  if (addresses.length === 0) throw new UsageError('--address CIDR is missing');
+  const theirs = options.list('--host-address').flatMap(splitList).map((text) => parseCidr('--host-address', text));
+  for (const [i, { address }] of [...addresses, ...theirs].entries()) {
+    const first = [...addresses, ...theirs].findIndex((other) => other.address.equals(address));
+    if (first !== i) throw new UsageError(`the address ${address} is given twice`);
+  }
+  const services = parseServices(options.list('--serve').flatMap(splitList));
+
+  const asked = untilAsked();
+  const environment = new NodeEnvironment();
+  const loop = new Loop(environment);
+  const file = options.values.get('-w') ?? null;
+  const offload = !options.flags.has('--no-offload');
+  const device = await TapDevice.open({
+    loop, random: environment.entropy, offload, name: options.values.get('--name') ?? 'tap0',
+  });
+  const capture = file === null ? null : new CaptureOutput(file, null, () => {});
+  if (capture !== null) new CaptureTee(device, loop, capture);
+  const lost = new Promise<string>((resolve) => (device.onLost = resolve));
+  try {
+    if (theirs.length > 0) configureKernelSide(device.name, theirs.map(String));
+    const host = new Host({ name: 'sockscape', loop, random: environment.entropy });
+    host.attach(device);
+    for (const { address, prefixLength } of addresses) host.addAddress(device, address, prefixLength);
+    const started = start(host, services);
+    await Promise.race([started, asked]);
+    await Promise.race([settled(host, device, addresses), asked, lost]);
+    process.stdout.write('ready\n');
+    const reason = await Promise.race([asked, lost]);
+    if (reason !== undefined) throw new PlatformError(reason);
+    return 0;
+  } finally {
+    loop.stop();
+    device.close();
+    capture?.close();
+  }
+}
+
+function splitList(word: string): string[] {
+  return word.split(',').filter((part) => part !== '');
+}
+
+function parseServices(words: readonly string[]): Service[] {
+  const services: Service[] = [];
+  for (const word of words) {
+    const [name = '', portText = '', ...rest] = word.split(':');
+    const program = Object.hasOwn(SERVICES, name) ? SERVICES[name] : undefined;
+    if (program === undefined) {
+      throw new UsageError(`--serve knows ${Object.keys(SERVICES).join(', ')}, not '${name}'`);
+    }
+    const port = /^\d{1,5}$/.test(portText) ? Number(portText) : 0;
+    if (port < 1 || port > 65535 || rest.length > 0) {
+      throw new UsageError(`--serve takes SERVICE:PORT, such as echo:9502, not '${word}'`);
+    }
+    const other = services.find((service) => service.port === port);
+    if (other !== undefined) throw new UsageError(`${other.name} and ${name} cannot both have port ${port}`);
+    services.push({ name, program, port });
+  }
+  return services;
+}
+
+/** Starts each service in a process of its own; resolves when all of them listen. */
+async function start(host: Host, services: readonly Service[]): Promise<void> {
+  await Promise.all(
+    services.map(
+      ({ name, program, port }) =>
+        new Promise<void>((resolve, reject) => {
+          const own = new Process(host, name, { output: (bytes) => void process.stderr.write(bytes) });
+          const ended = (): void => reject(new PlatformError(`the service ${name} has ended`));
+          program(own, [String(port)], resolve).then(ended, reject);
+        }),
+    ),
+  );
+}
+
+/** Resolves when every address of ours may be used (IPv6 asks first whether somebody else has it). */
+async function settled(host: Host, device: TapDevice, addresses: readonly Cidr[]): Promise<void> {
+  const entries = host.network.interfaceOf(device)?.addresses ?? [];
+  for (;;) {
+    for (const { address } of addresses) {
+      const entry = entries.find((candidate) => candidate.address.equals(address));
+      if (entry?.dadFailed) throw new PlatformError(`somebody else on ${device.name} has the address ${address}`);
+    }
+    if (!entries.some((entry) => entry.tentative)) return;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+}
