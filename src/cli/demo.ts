@@ -17,6 +17,7 @@ import { Cable } from '../link/cable.ts';
 import { CaptureTee } from '../link/capture-tee.ts';
 import { NodeEnvironment } from '../platform/node/environment.ts';
 import { PortForward } from '../platform/node/forward.ts';
+import { PlatformError } from '../platform/node/libc.ts';
 import { wrote, WROTE_PORT } from '../programs/wrote.ts';
 import { CaptureOutput } from './capture-output.ts';
 import { numberOption, parseOptions, UsageError } from './options.ts';
@@ -114,7 +115,7 @@ async function live(port: number, file: string | null): Promise<number> {
   const world = new DemoWorld(environment, () => environment.entropy, file);
   try {
     await world.startServer();
-    const forward = await PortForward.open({ from: world.client, to: sockaddrIn(SERVER, WROTE_PORT), port });
+    const forward = await openForward(world.client, port);
     const { stderr } = process;
     stderr.write(
       `${paint(stderr, 'bold', 'sockscape demo')}: ${CLIENT} and ${SERVER} on a cable, a server on port ${WROTE_PORT}\n` +
@@ -128,6 +129,15 @@ async function live(port: number, file: string | null): Promise<number> {
     world.stop();
   }
   return 0;
+}
+
+async function openForward(from: Host, port: number): Promise<PortForward> {
+  try {
+    return await PortForward.open({ from, to: sockaddrIn(SERVER, WROTE_PORT), port });
+  } catch (error) {
+    if (!(error instanceof PlatformError)) throw error;
+    throw new PlatformError(`${error.message}; choose another one with --port`);
+  }
 }
 
 /** The client is played here. Virtual time and a fixed seed: the same lines every time. */

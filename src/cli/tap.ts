@@ -8,7 +8,7 @@ import { CaptureTee } from '../link/capture-tee.ts';
 import { NodeEnvironment } from '../platform/node/environment.ts';
 import { configureKernelSide } from '../platform/node/kernel-side.ts';
 import { PlatformError } from '../platform/node/libc.ts';
-import { TapDevice } from '../platform/node/tap.ts';
+import { isInterfaceName, TapDevice } from '../platform/node/tap.ts';
 import { chargen } from '../programs/chargen.ts';
 import { discard } from '../programs/discard.ts';
 import { echo } from '../programs/echo.ts';
@@ -61,6 +61,8 @@ export async function tap(args: readonly string[]): Promise<number> {
     const first = [...addresses, ...theirs].findIndex((other) => other.address.equals(address));
     if (first !== i) throw new UsageError(`the address ${address} is given twice`);
   }
+  const name = options.values.get('--name') ?? 'tap0';
+  if (!isInterfaceName(name)) throw new UsageError(`'${name}' cannot be the name of a device`);
   const services = parseServices(options.list('--serve').flatMap(splitList));
 
   const asked = untilAsked();
@@ -68,10 +70,8 @@ export async function tap(args: readonly string[]): Promise<number> {
   const loop = new Loop(environment);
   const file = options.values.get('-w') ?? null;
   const offload = !options.flags.has('--no-offload');
-  const device = await TapDevice.open({
-    loop, random: environment.entropy, offload, name: options.values.get('--name') ?? 'tap0',
-  });
   const capture = file === null ? null : new CaptureOutput(file, null, () => {});
+  const device = await TapDevice.open({ loop, random: environment.entropy, offload, name });
   if (capture !== null) new CaptureTee(device, loop, capture);
   const lost = new Promise<string>((resolve) => (device.onLost = resolve));
   try {

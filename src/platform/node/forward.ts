@@ -58,7 +58,7 @@ export class PortForward {
     });
     return new Promise((resolve, reject) => {
       server.once('error', (error: NodeJS.ErrnoException) => {
-        const reason = { EADDRINUSE: 'is in use', EACCES: 'needs more rights', EADDRNOTAVAIL: 'is not an address of this machine' };
+        const reason = { EADDRINUSE: 'is in use', EACCES: 'needs more rights', EADDRNOTAVAIL: 'is not on this machine' };
         const known = reason[error.code as keyof typeof reason];
         reject(known === undefined ? error : new PlatformError(`port ${port} of ${address} ${known}`));
       });

@@ -109,7 +109,7 @@ export class TapDevice extends Device {
   static async open(options: TapOptions): Promise<TapDevice> {
     const libc = await loadLibc('a TAP device');
     const wanted = options.name ?? 'tap0';
-    if (wanted.length === 0 || wanted.length >= IFNAMSIZ || /[\s/:]/.test(wanted)) {
+    if (!isInterfaceName(wanted)) {
       throw new PlatformError(`'${wanted}' cannot be the name of an interface`);
     }
     const fd = openTun();
@@ -380,7 +380,8 @@ export class TapDevice extends Device {
     const { input } = this;
     this.close();
     if (input !== null) input.deviceChanged(this);
-    if (this.onLost !== null) this.onLost(`${this.name} is gone: ${strerror(errno)}`);
+    if (this.onLost === null) return;
+    this.onLost(errno === EBADFD ? `the device ${this.name} was removed` : `the device ${this.name} failed: ${strerror(errno)}`);
   }
 }
 
@@ -406,6 +407,11 @@ class TapWriter extends EventSource {
     (this.loop as Loop).update(this);
     this.device.flush();
   }
+}
+
+/** Whether Linux takes this as the name of an interface. */
+export function isInterfaceName(name: string): boolean {
+  return name.length > 0 && name.length < IFNAMSIZ && name !== '.' && name !== '..' && /^[!-.0-9;-~]+$/.test(name);
 }
 
 function openTun(): number {

@@ -1,0 +1,256 @@
+/**
+ * A real Linux kernel and its programs against a host of ours, over TAP: once with offload, once without.
+ */
+import { deepEqual, equal, match, ok } from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { fillPseudoRandom } from '../../src/programs/pseudo-random-bytes.ts';
+import { needs } from '../needs.ts';
+import { commandLine, type Running, run } from './command.ts';
+import { Namespace, OURS4, OURS6, startTap } from './namespace.ts';
+
+const NEEDS = needs('root', 'namespaces', 'tap', 'ip');
+const SERVE = ['--serve', 'echo:9502,discard:9,chargen:19,http:80'];
+const SERVED_TCP = [9, 19, 80, 9502];
+const LARGE = 100_000_000;
+const SMALL = 200_000;
+
+/** The hash of the first `length` bytes of what `/bytes/N` serves, worked out here. */
+function hashOf(length: number): string {
+  const hash = createHash('sha256');
+  const words = new Int32Array(16384);
+  const bytes = new Uint8Array(words.buffer);
+  for (let at = 0; at < length; at += bytes.length) {
+    fillPseudoRandom(words, at / 4);
+    hash.update(bytes.subarray(0, Math.min(bytes.length, length - at)));
+  }
+  return hash.digest('hex');
+}
+
+/** Echoes one datagram of `size` bytes: prints what came back, compared. */
+const UDP_ECHO = `
+import os, socket, sys
+family, host, size = (socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET), sys.argv[1], int(sys.argv[2])
+s = socket.socket(family, socket.SOCK_DGRAM)
+s.settimeout(5)
+data = os.urandom(size)
+for _ in range(5):
+    s.sendto(data, (host, 9502))
+    back, _ = s.recvfrom(65535)
+    print('same' if back == data else 'differs', len(back))
+`;
+
+/** Ports that nmap's greppable output lists in a state. */
+function ports(output: string, state: string): number[] {
+  return [...output.matchAll(/(\d+)\/([a-z|]+)\//g)].filter((found) => found[2] === state).map((found) => Number(found[1]));
+}
+
+for (const offload of [true, false]) {
+  describe(`TAP ${offload ? 'with offload' : 'without offload'}`, { skip: NEEDS.skip, timeout: 240_000 }, () => {
+    let namespace: Namespace;
+    let tap: Running;
+    const folder = mkdtempSync(join(tmpdir(), 'sockscape-tap-'));
+
+    before(async () => {
+      namespace = new Namespace();
+      tap = await startTap(namespace, ...SERVE, ...(offload ? [] : ['--no-offload']));
+    });
+
+    after(async () => {
+      await tap?.stop();
+      namespace?.remove();
+      rmSync(folder, { recursive: true, force: true });
+    });
+
+    test('ping and ping -6', needs('ping'), async () => {
+      for (const [address, size] of [[OURS4, '56'], [OURS6, '56'], [OURS4, '8000'], [OURS6, '8000']] as const) {
+        const { status, stdout } = await namespace.runBeside(['ping', '-c', '4', '-i', '0.2', '-s', size, address]);
+        equal(status, 0, stdout);
+        match(stdout, /4 packets transmitted, 4 received, 0% packet loss/);
+      }
+    });
+
+    test('nc on TCP and UDP, both families', needs('nc'), async () => {
+      for (const address of [OURS4, OURS6]) {
+        const tcp = await namespace.runBeside(['nc', '-N', '-w', '5', address, '9502'], 'over TCP\n');
+        deepEqual([tcp.status, tcp.stdout], [0, 'over TCP\n'], tcp.stderr);
+        const udp = await namespace.runBeside(['nc', '-u', '-w', '1', address, '9502'], 'over UDP\n');
+        equal(udp.stdout, 'over UDP\n', udp.stderr);
+        const refused = await namespace.runBeside(['nc', '-v', '-w', '5', address, '9503']);
+        equal(refused.status, 1);
+        match(refused.stderr, /Connection refused/);
+      }
+    });
+
+    test('curl fetches 100 MB on both families', needs('curl', 'sha256sum'), async () => {
+      const expected = hashOf(LARGE);
+      for (const address of [OURS4, `[${OURS6}]`]) {
+        const script = `curl -sS --max-time 50 http://${address}/bytes/${LARGE} | sha256sum`;
+        const { stdout, stderr } = await namespace.runBeside(['sh', '-c', script]);
+        equal(stdout.split(' ')[0], expected, `${address}: ${stderr}`);
+      }
+    });
+
+    test('50 curls at once, and a connection that is kept', needs('curl', 'sha256sum'), async () => {
+      const one = `curl -sS --max-time 50 http://${OURS4}/bytes/${SMALL} | sha256sum`;
+      const { stdout, stderr } = await namespace.runBeside(['sh', '-c', `for i in $(seq 50); do ${one} & done; wait`]);
+      const hashes = stdout.trim().split('\n').map((line) => line.split(' ')[0]);
+      deepEqual(hashes, new Array(50).fill(hashOf(SMALL)), stderr);
+      const address = `http://${OURS4}`;
+      const kept = await namespace.runBeside([
+        'curl', '-sS', '-w', '%{http_code} %{num_connects}\n', '-o', '/dev/null', '-o', '/dev/null', '-o', '/dev/null',
+        `${address}/bytes/1000`, `${address}/`, `${address}/nothing`,
+      ]);
+      equal(kept.stdout, '200 1\n200 0\n404 0\n');
+      const head = await namespace.runBeside(['curl', '-sS', '-I', `${address}/bytes/12345`]);
+      match(head.stdout, /^HTTP\/1\.1 200 OK\r\n[^]*Content-Length: 12345\r\n/);
+    });
+
+    test('nmap finds exactly the served ports', { ...needs('nmap'), timeout: 120_000 }, async () => {
+      for (const scan of ['-sS', '-sT']) {
+        for (const [family, address] of [[[], OURS4], [['-6'], OURS6]] as const) {
+          const { stdout } = await namespace.runBeside(['nmap', '-n', scan, ...family, '-p', '1-10000', '-oG', '-', address]);
+          deepEqual(ports(stdout, 'open'), SERVED_TCP, `${scan} ${address}\n${stdout}`);
+          match(stdout, /Ignored State: closed \(9996\)/, `${scan} ${address}`);
+        }
+      }
+    });
+
+    test('nmap -sU: open, open|filtered, closed; an unpaced scan stays within icmp_ratelimit', { ...needs('nmap'), timeout: 120_000 }, async () => {
+      const paced = await namespace.runBeside([
+        'nmap', '-n', '-sU', '-p', '9,80,9500-9503', '--scan-delay', '1100ms', '--max-retries', '3', '-oG', '-', OURS4,
+      ]);
+      deepEqual(ports(paced.stdout, 'open'), [9502], paced.stdout);
+      deepEqual(ports(paced.stdout, 'open|filtered'), [9], paced.stdout);
+      deepEqual(ports(paced.stdout, 'closed'), [80, 9500, 9501, 9503], paced.stdout);
+
+      const from = namespace.counter('Icmp InDestUnreachs');
+      const start = Date.now();
+      await namespace.runBeside(['nmap', '-n', '-sU', '-p', '10000-10200', '--min-rate', '200', '--max-retries', '0', OURS4]);
+      const seconds = (Date.now() - start) / 1000;
+      const answers = namespace.counter('Icmp InDestUnreachs') - from;
+      // One a second for one destination, and a burst of six (icmp_ratelimit as Linux applies it).
+      ok(answers >= 1 && answers <= 6 + Math.ceil(seconds), `${answers} answers in ${seconds} s`);
+    });
+
+    test('UDP datagrams of 8,000 bytes both ways', needs('python3'), async () => {
+      for (const address of [OURS4, OURS6]) {
+        for (const size of ['8000', '0', '1472', '1473', '65000']) {
+          const { stdout, stderr } = await namespace.runBeside(['python3', '-c', UDP_ECHO, address, size]);
+          equal(stdout, `same ${size}\n`.repeat(5), `${address} ${size}: ${stderr}`);
+        }
+      }
+    });
+
+    if (!offload) {
+      test('no bad checksum on the kernel\'s side', { ...needs('tcpdump', 'tshark', 'curl', 'nc', 'ping', 'python3'), timeout: 120_000 }, async () => {
+        const file = join(folder, 'kernel-side.pcap');
+        const capture = namespace.start('tcpdump', '-i', 'tap0', '-U', '-w', file);
+        await capture.says(/listening on/, 'stderr');
+        for (const address of [OURS4, OURS6]) {
+          const host = address.includes(':') ? `[${address}]` : address;
+          await namespace.runBeside(['ping', '-c', '2', '-i', '0.2', '-s', '2001', address]);
+          await namespace.runBeside(['nc', '-N', '-w', '5', address, '9502'], 'x'.repeat(12_345));
+          await namespace.runBeside(['nc', '-w', '5', address, '9503']);
+          await namespace.runBeside(['nc', '-u', '-w', '1', address, '9503'], 'nobody there');
+          await namespace.runBeside(['curl', '-sS', '-o', '/dev/null', `http://${host}/bytes/3000001`]);
+          await namespace.runBeside(['python3', '-c', UDP_ECHO, address, '8000']);
+        }
+        await capture.stop();
+        const checks = ['tcp', 'udp', 'ip'].flatMap((name) => ['-o', `${name}.check_checksum:TRUE`]);
+        const only = ['eth', 'ethertype', 'arp', 'ip', 'ipv6', 'ipv6.fraghdr', 'icmp', 'icmpv6', 'tcp', 'udp'].flatMap((name) => ['--enable-protocol', name]);
+        const tshark = ['tshark', '-r', file, '-n', ...checks, '--disable-all-protocols', ...only, '-T', 'fields'];
+        const bad = ['ip', 'tcp', 'udp', 'icmp', 'icmpv6'].map((name) => `${name}.checksum.status == 0`).join(' || ');
+        const complaints = run([...tshark, '-e', 'frame.number', '-e', '_ws.col.Info', '-Y', `${bad} || _ws.malformed`]);
+        deepEqual([complaints.status, complaints.stdout], [0, ''], complaints.stderr);
+        // That it looked: good checksums of ours, of each kind.
+        for (const [name, from] of [['tcp', OURS4], ['tcp', OURS6], ['udp', OURS4], ['udp', OURS6], ['icmp', OURS4], ['icmpv6', OURS6]]) {
+          const address = from === OURS4 ? `ip.src == ${from}` : `ipv6.src == ${from}`;
+          const good = run([...tshark, '-e', 'frame.number', '-Y', `${name}.checksum.status == 1 && ${address}`]);
+          ok(good.stdout.split('\n').length > 2, `${name} from ${from}: ${good.stdout}${good.stderr}`);
+        }
+      });
+    }
+
+    test('the kernel counted no checksum error', () => {
+      const counters = ['Tcp InCsumErrors', 'Udp InCsumErrors', 'Icmp InCsumErrors', 'Udp6InCsumErrors', 'Icmp6InCsumErrors'];
+      deepEqual(counters.map((name) => [name, namespace.counter(name)]), counters.map((name) => [name, 0]));
+      ok(namespace.counter('Tcp InSegs') > 1000);
+    });
+
+    test('Ctrl-C leaves no device', async () => {
+      const { status, stderr } = await tap.stop();
+      deepEqual([status, stderr], [0, '']);
+      equal(namespace.run('ip', '-brief', 'link').stdout.includes('tap0'), false);
+    });
+  });
+}
+
+describe('the tap command', { skip: NEEDS.skip, timeout: 60_000 }, () => {
+  let namespace: Namespace;
+  before(() => {
+    namespace = new Namespace();
+  });
+  after(() => namespace?.remove());
+
+  test('what cannot be is said in one sentence: exit status 2 for options, 1 for the machine', async () => {
+    const good = ['--address', `${OURS4}/24`];
+    for (const [args, status, sentence] of [
+      [[], 2, /--address CIDR is missing/],
+      [['--address', '192.0.2.2'], 2, /takes an address with its prefix length/],
+      [['--address', '192.0.2.300/24'], 2, /takes an address/],
+      [['--address', '224.0.0.1/24'], 2, /cannot be the address of a host/],
+      [[...good, '--host-address', `${OURS4}/24`], 2, /given twice/],
+      [[...good, '--serve', 'gopher:70'], 2, /knows echo, discard/],
+      [[...good, '--serve', 'echo:0'], 2, /takes SERVICE:PORT/],
+      [[...good, '--serve', 'echo:7,discard:7'], 2, /cannot both have port 7/],
+      [[...good, '--bogus'], 2, /unknown option --bogus/],
+      [[...good, '--name'], 2, /--name needs a value/],
+      [[...good, '--name', 'a-name-that-is-too-long'], 2, /cannot be the name of a device/],
+      [[...good, '-w', join(tmpdir(), 'no-such-folder', 'x.pcapng')], 1, /cannot write/],
+    ] as const) {
+      const ended = await namespace.runBeside(commandLine('tap', ...args));
+      equal(ended.status, status, `${args.join(' ')}: ${ended.stderr}`);
+      match(ended.stderr, sentence);
+      equal(ended.stderr.trimEnd().split('\n').length, 1, ended.stderr);
+      equal(ended.stdout, '');
+    }
+  });
+
+  test('a name that is in use', async () => {
+    const first = namespace.start(...commandLine('tap', '--address', `${OURS4}/24`, '--name', 'one'));
+    await first.says(/^ready$/m);
+    const second = await namespace.runBeside(commandLine('tap', '--address', '198.51.100.2/24', '--name', 'one'));
+    deepEqual([second.status, second.stderr], [1, 'sockscape tap: the device one is in use by another process\n']);
+    await first.stop('SIGTERM');
+    const free = await namespace.runBeside(['ip', 'link', 'show', 'dev', 'one']);
+    equal(free.status, 1);
+  });
+
+  test('a device that is deleted under our feet ends the command with a sentence', async () => {
+    const running = namespace.start(...commandLine('tap', '--address', `${OURS4}/24`, '--name', 'gone'));
+    await running.says(/^ready$/m);
+    namespace.run('ip', 'link', 'delete', 'gone');
+    const { status, stderr } = await running.ended();
+    deepEqual([status, stderr], [1, 'sockscape tap: the device gone was removed\n']);
+  });
+
+  test('-w: what passes is in the file, also after kill -9', needs('ping', 'tcpdump'), async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sockscape-tap-'));
+    try {
+      const file = join(folder, 'x.pcapng');
+      const running = await startTap(namespace, '-w', file);
+      await namespace.runBeside(['ping', '-c', '1', OURS4]);
+      await running.stop('SIGKILL');
+      equal(namespace.run('ip', '-brief', 'link').stdout.includes('tap0'), false);
+      ok(existsSync(file));
+      const { stdout } = run(['tcpdump', '-n', '-r', file, 'icmp']);
+      match(stdout, /192\.0\.2\.1 > 192\.0\.2\.2: ICMP echo request.*\n.*192\.0\.2\.2 > 192\.0\.2\.1: ICMP echo reply/);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});
