@@ -4,7 +4,7 @@
  */
 import { IPPROTO_TCP, MSG_MORE, SHUT_WR, SO_RCVTIMEO, SOL_SOCKET, TCP_NODELAY } from '../api/posix/constants.ts';
 import { isErrno } from '../api/posix/errors.ts';
-import { formatSockaddr } from '../api/posix/sockaddr.ts';
+import { readSockaddr } from '../api/posix/sockaddr.ts';
 import type { Syscalls } from '../api/posix/syscalls.ts';
 import { type HttpRequest, parseRequest } from './http-request.ts';
 import { fillPseudoRandom } from './pseudo-random-bytes.ts';
@@ -139,7 +139,7 @@ class HttpConnection {
   private statusPage(): string {
     const { connections, open, requests, bytes } = this.statistics;
     return (
-      `sockscape http\n\nyou are        ${formatSockaddr(this.peer)}\nconnections    ${connections}\nopen now       ${open}\n` +
+      `sockscape http\n\nyou are        ${peerText(this.peer)}\nconnections    ${connections}\nopen now       ${open}\n` +
       `requests       ${requests}\nbytes sent     ${bytes}\n\n/bytes/N gives N bytes of a fixed pseudo-random sequence\n`
     );
   }
@@ -194,6 +194,12 @@ class HttpConnection {
       left -= n;
     }
   }
+}
+
+/** An IPv4 peer of a socket for both families is shown as what it is. */
+function peerText(peer: Uint8Array): string {
+  const { address, port } = readSockaddr(peer) ?? { address: '?', port: 0 };
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
 function headOf(status: number, type: string, length: number, keepAlive: boolean, more: string): string {

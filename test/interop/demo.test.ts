@@ -115,11 +115,11 @@ test('a Node that is too old: one sentence, exit status 1', () => {
 test('help and version', () => {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
   deepEqual(run(commandLine('--version')), { status: 0, stdout: `sockscape ${version}\n`, stderr: '' });
-  match(run(commandLine('--help')).stdout, /^sockscape: [^]*demo {7}[^]*examples:/);
+  match(run(commandLine('--help')).stdout, /^sockscape: [\s\S]*demo {7}[\s\S]*examples:/);
   for (const command of ['demo', 'tap', 'tcpdump']) {
     const help = run(commandLine(command, '--help'));
     equal(help.status, 0);
-    match(help.stdout, new RegExp(`^usage: sockscape ${command} [^]*examples:\n  sockscape ${command}`));
+    match(help.stdout, new RegExp(`^usage: sockscape ${command} [\\s\\S]*examples:\n  sockscape ${command}`));
     equal(run(commandLine('help', command)).stdout, help.stdout);
   }
   equal(run(commandLine()).status, 2);

@@ -56,7 +56,7 @@ const QUEUE_PACKETS = 1000;
 const RETRY_US = 500;
 /**
  * Frames up to this length are copied into one piece and written with write(); longer ones go by writev(), uncopied.
- * A second iovec costs more than copying an MTU's worth of bytes (measured: 2.75 against 2.45 µs a frame in all).
+ * A second iovec costs more than copying does: 913 against 864 ns a frame of 1,460 B, 1,238 against 1,115 of 4,000 B.
  */
 const COPY_LIMIT = 4096;
 const IOVECS = 64;
