@@ -249,7 +249,7 @@ export class KernelProcess {
     this.kernel.loop.enter();
     this.remove(fd);
     const socket = file.socket;
-    const seconds = socket === null ? -1 : socket.endpoint.options.lingerSeconds;
+    const seconds = socket === null ? -1 : socket.endpoint.settledOptions.lingerSeconds;
     if (socket !== null && socket.tcp !== null && file.refs === 1 && seconds > 0 && !file.nonBlocking) {
       file.letGo();
       linger.prepare(socket, seconds);

@@ -29,7 +29,7 @@ export class ReceiveOperation extends Operation {
     this.target = 1;
     if (socket !== null && socket.tcp !== null && (flags & Msg.OOB) === 0) {
       if ((flags & Msg.WAITALL) !== 0) this.target = buffer.length;
-      else this.target = Math.min(socket.endpoint.options.receiveLowWater, buffer.length);
+      else this.target = Math.min(socket.endpoint.settledOptions.receiveLowWater, buffer.length);
     }
     // MSG_OOB never waits (tcp_recv_urg).
     if ((flags & Msg.OOB) !== 0) this.mayBlock = false;

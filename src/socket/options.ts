@@ -55,7 +55,7 @@ export function getOption(socket: Socket, level: number, option: number, length:
 }
 
 function getSocketOption(socket: Socket, option: number, length: number): Uint8Array | number {
-  const options = socket.endpoint.options;
+  const options = socket.endpoint.settledOptions;
   const flag = (value: boolean): Uint8Array => intBytes(value ? 1 : 0, length);
   switch (option) {
     case SO.TYPE: return intBytes(socket.type, length);
@@ -99,7 +99,7 @@ function getSocketOption(socket: Socket, option: number, length: number): Uint8A
 }
 
 function getIpOption(socket: Socket, option: number, length: number): Uint8Array | number {
-  const options = socket.endpoint.options;
+  const options = socket.endpoint.settledOptions;
   switch (option) {
     case IP.TOS: return intOrByteBytes(options.tos, length);
     case IP.TTL: return intOrByteBytes(options.ttl < 0 ? socket.stack.settings.ipDefaultTtl : options.ttl, length);
@@ -118,7 +118,7 @@ function getIpOption(socket: Socket, option: number, length: number): Uint8Array
 }
 
 function getIpv6Option(socket: Socket, option: number, length: number): Uint8Array | number {
-  const options = socket.endpoint.options;
+  const options = socket.endpoint.settledOptions;
   switch (option) {
     case IPV6.V6ONLY: return intBytes(options.v6Only ? 1 : 0, length);
     case IPV6.UNICAST_HOPS: return intBytes(options.ttl < 0 ? socket.stack.settings.ipv6HopLimit : options.ttl, length);

@@ -104,7 +104,7 @@ export class Socket implements FileOperations, EndpointUpcalls {
       if (address.length < 24) return -Errno.EINVAL;
       if (parsed.family !== AF.INET6) return -Errno.EAFNOSUPPORT;
       if (result < 0) return result;
-      if (parsed.address.isV4 && this.endpoint.options.v6Only) return -Errno.EINVAL;
+      if (parsed.address.isV4 && this.endpoint.settledOptions.v6Only) return -Errno.EINVAL;
     }
     return this.endpoint.bind(parsed.address, parsed.port, parsed.scopeId);
   }
@@ -166,7 +166,7 @@ export class Socket implements FileOperations, EndpointUpcalls {
     } else {
       if (this.tcp === null && parsed.family === AF.INET && result === 0) {
         // A datagram socket of AF_INET6 takes an AF_INET address too (udpv6_sendmsg, __ip6_datagram_connect).
-        if (this.endpoint.options.v6Only) return -Errno.EAFNOSUPPORT;
+        if (this.endpoint.settledOptions.v6Only) return -Errno.EAFNOSUPPORT;
         return 0;
       }
       if (address.length < 24) return -Errno.EINVAL;
@@ -175,7 +175,7 @@ export class Socket implements FileOperations, EndpointUpcalls {
     if (result < 0) return result;
     // RFC 1122 and Linux: connecting to "any" means this host.
     if (parsed.address.isUnspecified) parsed.address = parsed.address.isV4 ? LOOPBACK4 : LOOPBACK6;
-    if (!this.isV4 && parsed.address.isV4 && this.endpoint.options.v6Only) return -Errno.ENETUNREACH;
+    if (!this.isV4 && parsed.address.isV4 && this.endpoint.settledOptions.v6Only) return -Errno.ENETUNREACH;
     return 0;
   }
 

@@ -90,7 +90,10 @@ export class EndpointOptions {
 /** Operations that stream and datagram endpoints share. `isV4` is the socket's family, AF_INET. */
 export interface Endpoint {
   readonly isV4: boolean;
+  /** For writing: this endpoint's own, made from the shared ones when it is first asked for. */
   readonly options: EndpointOptions;
+  /** For reading: may be shared with others (accepted connections have their listener's). */
+  readonly settledOptions: EndpointOptions;
   upcalls: EndpointUpcalls | null;
   localAddress: IpAddress;
   localPort: number;

@@ -63,6 +63,10 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     this.options.receiveBufferBytes = settings.rmemDefault;
   }
 
+  get settledOptions(): EndpointOptions {
+    return this.options;
+  }
+
   // Naming.
 
   bind(address: IpAddress, port: number, scopeId: number): number {
