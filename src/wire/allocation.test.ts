@@ -10,8 +10,8 @@ import { Ipv6Header, writeIpv6Header } from './ipv6.ts';
 import { TcpFlag, TcpHeader, TcpOptions, writeTcpHeader } from './tcp.ts';
 import { UdpHeader, writeUdpHeader } from './udp.ts';
 
-const ROUNDS = 20_000;
-const SECTIONS = 15;
+const ROUNDS = 2_000;
+const SECTIONS = 151;
 const WARM_UP = 100_000;
 
 /** Heap bytes per round, after warming up. The median of short sections, since a collection hides what it took. */
