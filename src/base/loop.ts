@@ -60,6 +60,8 @@ export class Loop {
   onIdle: (() => void) | null = null;
   /** Virtual time: `onLimit` is called when this many events have run; it should stop the loop. */
   eventLimit = Infinity;
+  /** Virtual time: `onLimit` is called instead of moving the clock past this. */
+  timeLimit = Infinity;
   onLimit: (() => void) | null = null;
 
   private readonly sources: EventSource[] = [];
@@ -267,6 +269,11 @@ export class Loop {
           if (heap.length === 0) break;
           const source = heap[0] as EventSource;
           if (source.at > this.now) {
+            if (source.at > this.timeLimit) {
+              this.timeLimit = Infinity;
+              if (this.onLimit !== null) this.onLimit();
+              if (this.stopped) return;
+            }
             this.environment.advanceTo(source.at);
             this.now = source.at;
           }

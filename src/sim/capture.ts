@@ -1,0 +1,41 @@
+/**
+ * A world's capture: frames of chosen devices as one pcapng file, the same bytes for the same seed.
+ */
+import { LinkType } from '../capture/capture-record.ts';
+import { joinBlocks, PcapngWriter } from '../capture/pcapng-writer.ts';
+import type { Loop } from '../base/loop.ts';
+import { CaptureTee, type FrameSink } from '../link/capture-tee.ts';
+import type { Device } from '../link/device.ts';
+
+export class WorldCapture implements FrameSink {
+  /** Frames recorded. */
+  frames = 0;
+  private readonly blocks: Uint8Array[] = [];
+  private readonly writer: PcapngWriter;
+  private readonly interfaces: Map<Device, number> = new Map();
+  private readonly tees: CaptureTee[];
+
+  constructor(loop: Loop, devices: readonly Device[]) {
+    this.writer = new PcapngWriter((block) => this.blocks.push(block), { application: 'sockscape' });
+    for (const device of devices) {
+      this.interfaces.set(device, this.writer.addInterface({ linkType: LinkType.Ethernet, name: device.name }));
+    }
+    this.tees = devices.map((device) => new CaptureTee(device, loop, this));
+  }
+
+  captured(device: Device, timeUs: number, bytes: Uint8Array, outgoing: boolean): void {
+    this.frames++;
+    const id = this.interfaces.get(device) as number;
+    this.writer.packet(id, timeUs, bytes, bytes.length, { direction: outgoing ? 'out' : 'in' });
+  }
+
+  /** The file so far. */
+  bytes(): Uint8Array {
+    return joinBlocks(this.blocks);
+  }
+
+  /** Stops recording. */
+  stop(): void {
+    for (const tee of this.tees) tee.detach();
+  }
+}

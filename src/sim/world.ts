@@ -1,0 +1,212 @@
+/**
+ * Worlds: hosts, cables and switches in virtual time, from one seed. One seed is one run, byte for byte.
+ *
+ *   await simulate({ seed: 7, turn }, async (world) => {
+ *     const a = world.host('a'), b = world.host('b');
+ *     world.cable(a, b, { delayUs: 10_000, loss: 0.01 });
+ *     ...
+ *   });
+ *
+ * Every host, cable and switch draws from a generator that is forked from the seed under its own name, so adding one
+ * leaves the others' choices alone. Time moves when user code has nothing left to do (base/loop.ts).
+ */
+import { Process } from '../api/posix/process.ts';
+import { type IpAddress, parseCidr } from '../base/inet-address.ts';
+import { Loop } from '../base/loop.ts';
+import { SeededRandom } from '../base/random.ts';
+import { slabStatistics } from '../base/slab.ts';
+import { VirtualClock } from '../base/virtual-clock.ts';
+import { Host } from '../host.ts';
+import { Cable, type CableOptions } from '../link/cable.ts';
+import type { Device } from '../link/device.ts';
+import { packetStatistics } from '../link/packet.ts';
+import { Switch, type SwitchOptions } from '../link/switch.ts';
+import { WorldCapture } from './capture.ts';
+
+/** Virtual time after which a world is taken for one that spins: ten years. */
+const TIME_LIMIT_US = 10 * 365 * 86400 * 1e6;
+/** Events between two turns of user code after which a world is taken for one that spins. */
+const EVENT_LIMIT = 50_000_000;
+
+export interface SimulateOptions {
+  /** Any text or number; the same one gives the same run. */
+  readonly seed: string | number;
+  /** A macrotask of the platform (setImmediate, MessageChannel). Bound by the entry. */
+  readonly turn: (fn: () => void) => void;
+  /** The world fails when its clock passes this; ten years. */
+  readonly timeLimitUs?: number;
+  /** The world fails after this many events; fifty million. */
+  readonly eventLimit?: number;
+}
+
+export interface WorldCableOptions extends CableOptions {
+  /** Addresses of the two ends, `192.0.2.1/24`; chosen from 10.N.0.0/24 and fd00:N::/64 when left out. */
+  readonly addressA?: string | readonly string[];
+  readonly addressB?: string | readonly string[];
+}
+
+/** What a world ends with when it cannot go on: nothing will ever happen, or too much does. */
+export class WorldError extends Error {
+  override readonly name = 'WorldError';
+}
+
+export class World {
+  readonly seed: string;
+  readonly loop: Loop;
+  readonly random: SeededRandom;
+  readonly hosts: Host[] = [];
+  private readonly clock: VirtualClock;
+  private readonly captures: WorldCapture[] = [];
+  private cables = 0;
+  private nextMac = 1;
+  private readonly keeper: Host;
+  private readonly timekeeper: Process;
+  private readonly chunksBefore = slabStatistics.chunksInUse;
+  private readonly packetsBefore = packetStatistics.packetsInUse;
+
+  constructor(options: SimulateOptions, fail: (error: Error) => void) {
+    this.seed = String(options.seed);
+    this.random = new SeededRandom(options.seed);
+    this.clock = new VirtualClock(this.random, options.turn);
+    this.loop = new Loop(this.clock);
+    this.loop.eventLimit = options.eventLimit ?? EVENT_LIMIT;
+    this.loop.timeLimit = options.timeLimitUs ?? TIME_LIMIT_US;
+    this.loop.onLimit = () => {
+      this.loop.stop();
+      const { eventCount, now } = this.loop;
+      const spent = `${Math.floor(eventCount)} events and ${now / 1e6} s of its time`;
+      fail(new WorldError(`the world ran ${spent} without an end (seed ${this.seed}): ${this.whoWaits()}`));
+    };
+    this.loop.onIdle = () => {
+      this.loop.stop();
+      fail(new WorldError(`the world is stuck (seed ${this.seed}): ${this.whoWaits()}`));
+    };
+    // `world.sleep` is a process of a host that no cable reaches.
+    this.keeper = new Host({ name: 'world', loop: this.loop, random: new SeededRandom(`${this.seed}/world`) });
+    this.timekeeper = new Process(this.keeper, 'world');
+  }
+
+  /** Virtual time in microseconds. */
+  get now(): number {
+    return this.loop.now;
+  }
+
+  /** A machine with loopback; cables give it more. */
+  host(name: string): Host {
+    const host = new Host({ name, loop: this.loop, random: new SeededRandom(`${this.seed}/host/${name}`) });
+    this.hosts.push(host);
+    return host;
+  }
+
+  /** Joins two hosts (or a host and a switch) and gives the ends their addresses. */
+  cable(a: Host | Switch, b: Host | Switch, options: WorldCableOptions = {}): Cable {
+    const n = ++this.cables;
+    const cable = new Cable(this.loop, new SeededRandom(`${this.seed}/cable/${n}`), {
+      nameA: deviceName(a, n), nameB: deviceName(b, n), ...options,
+    });
+    this.plug(a, cable.a, options.addressA ?? [`10.${n >> 8}.${n & 255}.1/24`, `fd00:${n.toString(16)}::1/64`]);
+    this.plug(b, cable.b, options.addressB ?? [`10.${n >> 8}.${n & 255}.2/24`, `fd00:${n.toString(16)}::2/64`]);
+    return cable;
+  }
+
+  switch(options: SwitchOptions = {}): Switch {
+    return new Switch(this.loop, options);
+  }
+
+  private plug(end: Host | Switch, device: Device, addresses: string | readonly string[]): void {
+    device.macHi = 0x0200;
+    device.macLo = this.nextMac++;
+    if (end instanceof Switch) {
+      end.attach(device);
+      return;
+    }
+    end.attach(device);
+    for (const text of typeof addresses === 'string' ? [addresses] : addresses) {
+      const parsed = parseCidr(text);
+      if (parsed === null) throw new TypeError(`not an address with prefix length: ${text}`);
+      end.addAddress(device, parsed.address as IpAddress, parsed.prefixLength);
+    }
+  }
+
+  /** Records what the devices send (before any fault of a wire) and receive, as pcapng. */
+  capture(devices: readonly Device[]): WorldCapture {
+    const capture = new WorldCapture(this.loop, devices);
+    this.captures.push(capture);
+    return capture;
+  }
+
+  /** Resolves after so many microseconds of virtual time. */
+  sleep(us: number): Promise<void> {
+    return this.timekeeper.sleep(us);
+  }
+
+  /** What still exists besides neighbour entries: nothing may, some time after the last close. */
+  leftovers(): string[] {
+    const left: string[] = [];
+    for (const host of this.hosts) {
+      const { stack, kernel, name } = host;
+      for (const timer of stack.context.timers.queue) {
+        const kind = timer.constructor.name;
+        if (kind !== 'Neighbour') left.push(`${name}: timer of ${kind} at ${timer.deadline}`);
+      }
+      for (const endpoint of stack.tcp.endpoints()) left.push(`${name}: TCP endpoint on port ${endpoint.localPort}`);
+      for (const endpoint of stack.udp.endpoints()) left.push(`${name}: UDP endpoint on port ${endpoint.localPort}`);
+      for (const process of kernel.processes()) {
+        for (const [fd] of process.descriptors()) if (fd > 2) left.push(`${name}: descriptor ${fd} of process ${process.pid}`);
+      }
+      stack.context.writer.release();
+    }
+    const chunks = slabStatistics.chunksInUse - this.chunksBefore;
+    const packets = packetStatistics.packetsInUse - this.packetsBefore;
+    if (chunks !== 0) left.push(`${chunks} chunks`);
+    if (packets !== 0) left.push(`${packets} packets`);
+    return left;
+  }
+
+  /** Who waits for what, for a world that does not go on. */
+  private whoWaits(): string {
+    const waits: string[] = [];
+    for (const host of this.hosts) {
+      for (const process of host.kernel.processes()) {
+        const what = process.waitingFor();
+        if (what.length > 0) waits.push(`${process.name} on ${host.name} waits in ${what.join(', ')}`);
+      }
+    }
+    return waits.length > 0 ? waits.join('; ') : 'no process waits for anything; does the body await something outside the world?';
+  }
+
+  /** Ends the world: no event runs any more. Called by `simulate`. */
+  end(): void {
+    this.loop.stop();
+  }
+}
+
+function deviceName(end: Host | Switch, n: number): string {
+  if (end instanceof Switch) return `port${end.ports.length}`;
+  const taken = end.network.interfaces().filter((entry) => entry.device.name.startsWith('eth')).length;
+  return taken < n ? `eth${taken}` : `eth${n}`;
+}
+
+/**
+ * Runs `body` in a fresh world and resolves to what it returns. Rejects with what it throws, the seed in the message,
+ * or with a WorldError when nothing can happen any more or the limits are passed.
+ */
+export async function simulate<T>(options: SimulateOptions, body: (world: World) => Promise<T>): Promise<T> {
+  let fail: (error: Error) => void = () => {};
+  const failed = new Promise<never>((_resolve, reject) => {
+    fail = reject;
+  });
+  failed.catch(() => {});
+  const world = new World(options, fail);
+  world.loop.userStarted();
+  try {
+    return await Promise.race([body(world), failed]);
+  } catch (error) {
+    if (error instanceof Error && !(error instanceof WorldError) && !error.message.includes(world.seed)) {
+      error.message += ` (seed ${world.seed})`;
+    }
+    throw error;
+  } finally {
+    world.end();
+  }
+}
