@@ -1,0 +1,250 @@
+/**
+ * IPv6 on its way in: checks the header, decides whether the packet is for us, walks the extension headers, reassembles,
+ * hands it to its protocol.
+ *
+ * Called by Network.frameInput. Read RFC 8200 section 4 first.
+ */
+import { Mib } from '../base/counters.ts';
+import { isMulticast } from '../base/inet-address.ts';
+import type { Packet } from '../link/packet.ts';
+import {
+  IPV6_FRAGMENT_HEADER_LEN, IPV6_HEADER_LEN, IPV6_MIN_MTU, IpProto, Ipv6ExtensionWalker, Ipv6FragmentHeader, Ipv6Header,
+  Ipv6OptionKind, Ipv6OptionWalker, Ipv6UnknownOption, isIpv6Extension, setIpv6PayloadLen, unknownOptionAction,
+} from '../wire/ipv6.ts';
+import { IcmpErrorKind } from './icmp-error.ts';
+import { LinkType, type Network } from './network.ts';
+import { FragmentResult, type ReassemblyOwner, ReassemblyTable } from './reassembly.ts';
+
+export class Ipv6Input implements ReassemblyOwner {
+  private readonly network: Network;
+  private readonly header = new Ipv6Header();
+  private readonly walker = new Ipv6ExtensionWalker();
+  private readonly options = new Ipv6OptionWalker();
+  private readonly fragmentHeader = new Ipv6FragmentHeader();
+  private readonly reassembly: ReassemblyTable;
+
+  constructor(network: Network) {
+    this.network = network;
+    this.reassembly = new ReassemblyTable(network.context, this);
+  }
+
+  get timeoutUs(): number {
+    return this.network.settings.ip6fragTime * 1e6;
+  }
+
+  get memoryLimit(): number {
+    return this.network.settings.ip6fragHighThresh;
+  }
+
+  /** `head` is at the IP header. Takes over `p`. */
+  input(p: Packet): void {
+    const { header, network } = this;
+    const values = network.counters.values;
+    values[Mib.Ip6InReceives]++;
+    if (!p.pull(IPV6_HEADER_LEN) || !header.parseQuoted(p.view, p.head, p.headEnd)) return this.drop(p, Mib.Ip6InHdrErrors);
+    if (IPV6_HEADER_LEN + header.payloadLen > p.length) return this.drop(p, Mib.Ip6InTruncatedPkts);
+    p.trimTo(IPV6_HEADER_LEN + header.payloadLen);
+    p.l3 = p.head;
+    p.isV4 = false;
+    p.protocol = header.nextHeader;
+    p.ttl = header.hopLimit;
+    p.tos = header.trafficClass;
+    p.srcA = header.srcA;
+    p.srcB = header.srcB;
+    p.srcC = header.srcC;
+    p.srcD = header.srcD;
+    p.dstA = header.dstA;
+    p.dstB = header.dstB;
+    p.dstC = header.dstC;
+    p.dstD = header.dstD;
+    if (!this.sourceOk(p) || !this.isForUs(p)) return this.drop(p, Mib.Ip6InAddrErrors);
+    if (header.dstA >>> 24 === 0xff) values[Mib.Ip6InMcastPkts]++;
+    if (isIpv6Extension(header.nextHeader)) return this.extensions(p);
+    this.deliver(p, p.l3 + IPV6_HEADER_LEN);
+  }
+
+  /** A multicast of our own, come back. Takes over `p`. */
+  inputLooped(p: Packet): void {
+    this.input(p);
+  }
+
+  private drop(p: Packet, counter: number): void {
+    (this.network.counters.values[counter] as number)++;
+    p.release();
+  }
+
+  /** RFC 4291 2.5.2, 2.5.3, 2.7: the loopback address stays on loopback, a source is never multicast (ip6_rcv_core). */
+  private sourceOk(p: Packet): boolean {
+    if (p.srcA >>> 24 === 0xff) return false;
+    if (p.device?.isLoopback === true) return true;
+    const fromLoopback = (p.srcA | p.srcB | p.srcC) === 0 && p.srcD === 1;
+    const toLoopback = (p.dstA | p.dstB | p.dstC) === 0 && p.dstD === 1;
+    // ff01::/16 never leaves its interface.
+    return !fromLoopback && !toLoopback && p.dstA >>> 16 !== 0xff01;
+  }
+
+  private isForUs(p: Packet): boolean {
+    const { network } = this;
+    const { dstA, dstB, dstC, dstD, device } = p;
+    if (!isMulticast(dstA, dstB, dstC, dstD)) {
+      if (network.localWords(dstA, dstB, dstC, dstD)) return p.linkType === LinkType.Host;
+      return false;
+    }
+    const owner = device === null ? null : network.interfaceOf(device);
+    return owner?.isMember(dstA, dstB, dstC, dstD) === true;
+  }
+
+  /** RFC 8200 section 4: each extension header in turn, in the order in which they stand. */
+  private extensions(p: Packet): void {
+    const { walker } = this;
+    p.pull(Math.min(p.length, IPV6_MIN_MTU));
+    walker.begin(p.view, p.l3, p.headEnd);
+    let previousAt = walker.nextHeaderAt;
+    let isFirst = true;
+    while (walker.next(p.view)) {
+      switch (walker.kind) {
+        case IpProto.HopByHop:
+          // 4.1: only directly behind the fixed header.
+          if (!isFirst) return this.unknownHeader(p, previousAt);
+          if (!this.optionsOk(p)) return;
+          break;
+        case IpProto.DestinationOptions:
+          if (!this.optionsOk(p)) return;
+          break;
+        case IpProto.Routing:
+          // RFC 5095 and 8200 4.4: type 0 is gone and others are not for hosts; one that is used up is skipped.
+          if (walker.segmentsLeft > 0) {
+            this.network.sendIcmpError(p, IcmpErrorKind.ParameterProblem, walker.at + 2 - p.l3);
+            return this.drop(p, Mib.Ip6InHdrErrors);
+          }
+          break;
+        case IpProto.Fragment:
+          return this.fragment(p, previousAt);
+        default:
+          return this.unknownHeader(p, previousAt);
+      }
+      previousAt = walker.nextHeaderAt;
+      isFirst = false;
+    }
+    if (walker.malformed) return this.drop(p, Mib.Ip6InHdrErrors);
+    p.protocol = walker.protocol;
+    if (p.protocol === IpProto.NoNext) return p.release();
+    this.deliver(p, walker.payloadAt, previousAt);
+  }
+
+  /** Options of the header that the walker stands at; false when the packet has been dropped for one. */
+  private optionsOk(p: Packet): boolean {
+    const { options, walker, network } = this;
+    options.begin(walker.at, walker.length);
+    while (options.next(p.view)) {
+      const { kind, at } = options;
+      if (kind === Ipv6OptionKind.RouterAlert) continue;
+      const action = unknownOptionAction(kind);
+      if (action === Ipv6UnknownOption.Skip) continue;
+      const report = action === Ipv6UnknownOption.DiscardAndReport ||
+        (action === Ipv6UnknownOption.DiscardAndReportUnicast && p.dstA >>> 24 !== 0xff);
+      if (report) network.sendIcmpError(p, IcmpErrorKind.UnknownOption, at - p.l3);
+      this.drop(p, Mib.Ip6InHdrErrors);
+      return false;
+    }
+    if (!options.malformed) return true;
+    this.drop(p, Mib.Ip6InHdrErrors);
+    return false;
+  }
+
+  private unknownHeader(p: Packet, at: number): void {
+    this.network.sendIcmpError(p, IcmpErrorKind.ProtocolUnreachable, at - p.l3);
+    this.drop(p, Mib.Ip6InUnknownProtos);
+  }
+
+  /** `previousAt`: where the next header field stands that named the fragment header. */
+  private fragment(p: Packet, previousAt: number): void {
+    const { walker, fragmentHeader, network } = this;
+    const values = network.counters.values;
+    values[Mib.Ip6ReasmReqds]++;
+    fragmentHeader.parse(p.view, walker.at, p.headEnd, walker.length);
+    const { offset, moreFragments, id, nextHeader } = fragmentHeader;
+    const payloadAt = walker.at + IPV6_FRAGMENT_HEADER_LEN;
+    const payloadLen = p.length - (payloadAt - p.head);
+    if (moreFragments && (payloadLen & 7) !== 0) {
+      // RFC 8200 4.5: the length of all but the last is a multiple of eight.
+      network.sendIcmpError(p, IcmpErrorKind.ParameterProblem, 4);
+      return this.drop(p, Mib.Ip6InHdrErrors);
+    }
+    // RFC 6946: an "atomic" fragment is whole by itself.
+    const isAtomic = offset === 0 && !moreFragments;
+    p.head = payloadAt;
+    if (isAtomic) return this.reassembled(p, payloadAt, previousAt, nextHeader);
+    if (offset === 0) p.l4 = payloadAt;
+    // The reassembled packet is rebuilt from its first fragment: that one keeps what is needed for it.
+    p.checksumOffset = previousAt;
+    const key = `${p.srcA} ${p.srcB} ${p.srcC} ${p.srcD} ${p.dstA} ${p.dstB} ${p.dstC} ${p.dstD} ${id}`;
+    const result = this.reassembly.add(p, key, offset, moreFragments);
+    if (result === FragmentResult.Kept) return;
+    if (result === FragmentResult.Dropped) {
+      values[Mib.Ip6ReasmFails]++;
+      return;
+    }
+    const whole = this.reassembly.completed as Packet;
+    this.reassembly.completed = null;
+    const firstPayload = whole.head;
+    this.reassembled(whole, firstPayload, whole.checksumOffset, whole.view.getUint8(firstPayload - IPV6_FRAGMENT_HEADER_LEN));
+  }
+
+  /** Takes the fragment header out: what stands before it moves up by its eight bytes. */
+  private reassembled(p: Packet, payloadAt: number, previousAt: number, nextHeader: number): void {
+    const values = this.network.counters.values;
+    p.checksumOffset = 0;
+    const from = p.l3;
+    const unfragmentable = payloadAt - IPV6_FRAGMENT_HEADER_LEN - from;
+    p.view.setUint8(previousAt, nextHeader);
+    p.bytes.copyWithin(from + IPV6_FRAGMENT_HEADER_LEN, from, from + unfragmentable);
+    p.l3 = from + IPV6_FRAGMENT_HEADER_LEN;
+    p.head = p.l3;
+    const payloadLen = p.length - IPV6_HEADER_LEN;
+    if (payloadLen > 65535) {
+      values[Mib.Ip6ReasmFails]++;
+      return p.release();
+    }
+    setIpv6PayloadLen(p.view, p.l3, payloadLen);
+    values[Mib.Ip6ReasmOKs]++;
+    p.protocol = p.view.getUint8(p.l3 + 6);
+    if (isIpv6Extension(p.protocol)) return this.extensions(p);
+    this.deliver(p, p.l3 + IPV6_HEADER_LEN);
+  }
+
+  reassemblyTimedOut(first: Packet | null): void {
+    const values = this.network.counters.values;
+    values[Mib.Ip6ReasmTimeout]++;
+    values[Mib.Ip6ReasmFails]++;
+    if (first !== null) this.network.sendIcmpError(first, IcmpErrorKind.ReassemblyTimeExceeded);
+  }
+
+  private deliver(p: Packet, payloadAt: number, namedAt = p.l3 + 6): void {
+    const { network } = this;
+    const { transport } = network;
+    const values = network.counters.values;
+    p.l4 = payloadAt;
+    p.head = payloadAt;
+    p.l4Len = p.length;
+    switch (p.protocol) {
+      case IpProto.Tcp:
+        values[Mib.Ip6InDelivers]++;
+        if (transport === null) return p.release();
+        return transport.tcpInput(p);
+      case IpProto.Udp:
+        values[Mib.Ip6InDelivers]++;
+        if (transport === null) return p.release();
+        return transport.udpInput(p);
+      case IpProto.Icmp6:
+        values[Mib.Ip6InDelivers]++;
+        return network.icmp6.input(p);
+      default:
+        if (transport?.rawInput(p) !== true) {
+          network.sendIcmpError(p, IcmpErrorKind.ProtocolUnreachable, namedAt - p.l3);
+          values[Mib.Ip6InUnknownProtos]++;
+        }
+        p.release();
+    }
+  }
+}
