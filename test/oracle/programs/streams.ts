@@ -1,6 +1,6 @@
 /** TCP data: read, write and their kin, flags, urgent data, counts in the queues. */
 import type { Syscalls } from '../../../src/api/posix/syscalls.ts';
-import { F, IOCTL, MSG, O, SHUT, SO, SOCK, SOL } from '../numbers.ts';
+import { F, IOCTL, MSG, O, SHUT, SO, SOL } from '../numbers.ts';
 import { program } from '../program.ts';
 import type { Program } from '../program.ts';
 import type { Recorder } from '../recorder.ts';
@@ -59,7 +59,8 @@ const large = FAMILIES.map((family) => program(`stream-large-${family.name}`, as
   for (const size of [1000, 20000, 65483, 65484, 100000]) {
     await p.write(client, pattern(size, size));
     await env.settle(40);
-    await p.ioctl(server, IOCTL.FIONREAD);
+    // Beyond the first window it is a matter of timing how much has arrived.
+    if (size <= 20000) await p.ioctl(server, IOCTL.FIONREAD);
     await p.recv(server, room(size), MSG.WAITALL);
   }
   // Bigger than both buffers: the write blocks until the reader made room.
@@ -293,22 +294,26 @@ const smallBuffers = program('stream-small-buffers', async (env) => {
   await sending;
 });
 
-const listeningFlags = program('stream-two-readers', async (env) => {
+const twoReaders = program('stream-two-readers', async (env) => {
   const p = await env.process();
   const { client, server } = await pair(p, INET);
-  // First come, first served.
-  const first = env.begin(p.read(server, room(8)));
-  await env.settle();
-  const second = env.begin(p.read(server, room(8)));
+  // Each writing serves one of them; which one is the scheduler's choice on Linux.
+  const got: string[] = [];
+  const read = async (): Promise<void> => {
+    const buffer = room(8);
+    const count = await silently(p).read(server, buffer);
+    got.push(String.fromCharCode(...buffer.subarray(0, count)));
+  };
+  const both = env.begin(Promise.all([read(), read()]));
   await env.settle();
   await p.write(client, text('one'));
-  await first;
   await env.settle();
+  env.note('after the first', got.join());
   await p.write(client, text('two'));
-  await second;
-  await p.socket(INET.domain, SOCK.STREAM, 0);
+  await both;
+  env.note('after the second', got.join());
 });
 
 export const programs: Program[] = [
-  ...transfer, ...large, ...flags, lowWater, ...queues, ...urgent, ...unconnected, ...full, smallBuffers, listeningFlags,
+  ...transfer, ...large, ...flags, lowWater, ...queues, ...urgent, ...unconnected, ...full, smallBuffers, twoReaders,
 ];

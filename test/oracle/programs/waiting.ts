@@ -290,9 +290,12 @@ const blockingConnect = FAMILIES.map((family) => program(`connect-blocks-${famil
   const late = await stream(q, family);
   const connecting = env.begin(q.connect(late, family.loopback(PORT)));
   await env.settle(50);
-  await env.attempt(q.connect(late, family.loopback(PORT)));
+  // A second blocking connect on the same socket waits for the same handshake.
+  const second = env.begin(q.connect(late, family.loopback(PORT)));
+  await env.settle(50);
   await p.accept(listening);
   await connecting;
+  await env.attempt(second);
   await p.accept(listening);
   await q.getpeername(late);
 }));

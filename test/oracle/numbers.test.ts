@@ -1,0 +1,65 @@
+/**
+ * The project's constants against the C headers of this machine: a small C program prints what each name means there.
+ * Otherwise a wrong number would be asked of both kernels, and no comparison of answers could show it.
+ */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { Errno } from '../../src/base/errno.ts';
+import { AF, F, IOCTL, IP, IPPROTO, IPV6, O, SO, SOCK, SOL, TCP } from '../../src/socket/constants.ts';
+import { Msg, Shut } from '../../src/transport/endpoint.ts';
+import { POLL } from './names.ts';
+
+const HEADERS = [
+  'errno.h', 'fcntl.h', 'poll.h', 'sys/ioctl.h', 'sys/socket.h', 'netinet/in.h', 'netinet/tcp.h', 'linux/sockios.h',
+  'asm/socket.h',
+];
+
+const GROUPS: readonly [string, Readonly<Record<string, number>>][] = [
+  ['', Errno], ['AF_', AF], ['SOCK_', SOCK], ['IPPROTO_', IPPROTO], ['SOL_', SOL], ['SO_', SO], ['IP_', IP],
+  ['IPV6_', IPV6], ['TCP_', TCP], ['O_', O], ['F_', F], ['', IOCTL], ['MSG_', Msg], ['SHUT_', Shut], ['POLL', POLL],
+];
+
+test('constants have the values of the C headers', { skip: process.platform !== 'linux' && 'not on Linux' }, () => {
+  const expected = new Map<string, number>();
+  for (const [prefix, group] of GROUPS) {
+    for (const [name, value] of Object.entries(group)) expected.set(prefix + name, value);
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'sockscape-numbers-'));
+  try {
+    const lines = [...expected.keys()].map((name) => (
+      // What the headers here do not define (another libc, an older kernel) is not judged.
+      `#ifdef ${name}\n  SHOW(${name});\n#elif defined SHOW_ENUM_${name}\n  SHOW(${name});\n#endif`
+    ));
+    // These are enumerators, not macros.
+    const enumerators = [...expected.keys()].filter((name) => /^(SHUT_|MSG_(OOB|PEEK)$|SOCK_(STREAM|DGRAM|RAW)$)/.test(name));
+    const source = [
+      '#define _GNU_SOURCE', '#include <stdio.h>',
+
+      ...HEADERS.map((header) => `#include <${header}>`),
+      ...enumerators.map((name) => `#define SHOW_ENUM_${name}`),
+      '#define SHOW(name) printf(#name " %ld\\n", (long)(name))',
+      'int main(void) {', ...lines, '  return 0;', '}', '',
+    ].join('\n');
+    const file = join(folder, 'numbers.c');
+    const binary = join(folder, 'numbers');
+    writeFileSync(file, source);
+    const compiler = process.env['CC'] ?? 'cc';
+    const compiled = spawnSync(compiler, ['-o', binary, file], { encoding: 'utf8' });
+    assert.equal(compiled.status, 0, `${compiler}: ${compiled.error?.message ?? compiled.stderr}`);
+    const printed = spawnSync(binary, { encoding: 'utf8' }).stdout.trim().split('\n');
+    const wrong: string[] = [];
+    for (const line of printed) {
+      const [name, value] = line.split(' ') as [string, string];
+      const ours = expected.get(name);
+      if (ours !== Number(value)) wrong.push(`${name} is ${value}, not ${ours}`);
+    }
+    assert.deepEqual(wrong, []);
+    assert.ok(printed.length > 200, `only ${printed.length} names are known to the headers`);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
