@@ -19,8 +19,11 @@ function sweep(folder) {
   }
 }
 
-/** Compiles `files` (absolute paths) and returns the scripts to run, in the same order. */
-export async function bundleForNode(files) {
+/**
+ * Compiles `files` (absolute paths) and returns the scripts to run, in the same order. Each of them imports the files of
+ * `inject` first.
+ */
+export async function bundleForNode(files, inject = []) {
   const folder = join(root, 'build');
   mkdirSync(folder, { recursive: true });
   sweep(folder);
@@ -36,6 +39,9 @@ export async function bundleForNode(files) {
     platform: 'node',
     target: 'node20.19',
     packages: 'external',
+    inject,
+    // What package.json says about side effects is about dist/; an injected file is nothing but one.
+    ignoreAnnotations: inject.length > 0,
     sourcemap: 'inline',
     outExtension: { '.js': '.mjs' },
     logLevel: 'warning',

@@ -34,7 +34,8 @@ const onNode = (version) => () => {
 
 /**
  * The steps: what node is given (null: nothing there yet), after how many seconds a step counts as stuck (in the long
- * tier twenty times that), and whether it belongs to `npm run check` or to the long tier alone.
+ * tier twenty times that), and whether it belongs to `npm run check` or to the long tier alone. What the hosts of a step
+ * with `frames` send is recorded, and judged by the step of that name; the steps that measure time or memory are not.
  */
 const STEPS = [
   { name: 'layers', quick: true, seconds: 30, command: () => script('check-layers.mjs') },
@@ -59,14 +60,20 @@ const STEPS = [
         .map((name) => `scripts/${name}`),
     ],
   },
-  { name: 'unit', seconds: 300, command: () => tests(UNIT) },
-  { name: 'fuzz', seconds: 240, command: () => tests(['test/fuzz']) },
-  { name: 'sim', seconds: 240, command: () => tests(['test/sim']) },
-  { name: 'interop', seconds: 420, command: () => tests(['test/interop'], '--test-concurrency=1') },
-  { name: 'oracle', seconds: 180, command: () => tests(['test/oracle'], '--test-concurrency=1') },
+  { name: 'unit', frames: true, seconds: 300, command: () => tests([...UNIT, 'test/tools']) },
+  { name: 'fuzz', frames: true, seconds: 240, command: () => tests(['test/fuzz']) },
+  { name: 'sim', frames: true, seconds: 240, command: () => tests(['test/sim']) },
+  { name: 'interop', frames: true, seconds: 420, command: () => tests(['test/interop'], '--test-concurrency=1') },
+  { name: 'oracle', frames: true, seconds: 180, command: () => tests(['test/oracle'], '--test-concurrency=1') },
   { name: 'perf', seconds: 180, command: () => tests(['test/perf'], '--test-concurrency=1') },
   { name: 'browser', seconds: 180, command: () => tests(['test/browser'], '--test-concurrency=1') },
-  { name: 'docs', seconds: 240, command: () => tests(['test/docs'], '--test-concurrency=1') },
+  { name: 'docs', frames: true, seconds: 240, command: () => tests(['test/docs'], '--test-concurrency=1') },
+  {
+    name: 'frames',
+    seconds: 300,
+    // Of a run without hosts there is nothing to judge.
+    command: () => (chosenSteps().some((step) => step.frames) ? script('frames.mjs', framesFolder) : null),
+  },
   { name: 'node-20.19', full: true, seconds: 300, command: onNode('20.19') },
   { name: 'node-22', full: true, seconds: 300, command: onNode('22') },
   { name: 'node-24', full: true, seconds: 300, command: onNode('24') },
@@ -86,6 +93,8 @@ function seedOfCommit() {
 /** The whole short tier's time, in seconds: a step gets at most what is left of it. */
 const WHOLE = 20 * 60;
 const startedAt = Date.now();
+/** Where this run's frames are kept until they are judged. */
+const framesFolder = join(root, 'build', `run-frames-${process.pid}`);
 function clock() {
   const seconds = Math.floor((Date.now() - startedAt) / 1000);
   return `[${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}]`;
@@ -168,6 +177,7 @@ async function main() {
       const { status, late } = await run(command, limit, {
         ...env,
         SOCKSCAPE_TOTALS: totalsFile,
+        ...(step.frames ? { SOCKSCAPE_FRAMES_DIR: framesFolder } : {}),
       });
       const totals = existsSync(totalsFile) ? JSON.parse(readFileSync(totalsFile, 'utf8')) : null;
       // A check without tests of its own counts as one; so does a run of tests that ended before its totals.
@@ -179,6 +189,8 @@ async function main() {
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });
+    // What failed stays for a look.
+    if (!broken.some((name) => name.startsWith('frames'))) rmSync(framesFolder, { recursive: true, force: true });
   }
   for (const { step, name, reason } of leftOut) console.log(`left out: ${step}: ${name}: ${reason}`);
   if (broken.length > 0) console.log(`failed: ${broken.join(', ')}`);

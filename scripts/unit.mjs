@@ -6,6 +6,9 @@
  *
  * Options after `--` go to node, for example `-- --test-name-pattern=SYN` or `-- --test-reporter=spec`.
  * Tests find the repository in SOCKSCAPE_ROOT and their seed in SOCKSCAPE_SEED (test.mjs derives it from the commit).
+ *
+ * With SOCKSCAPE_FRAMES_DIR, what the hosts of the tests send is recorded there (test/tools/frame-recorder.ts); so is
+ * what a `sockscape` command sends that a test starts: it runs from a bundle made here instead of dist/cli.js.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
@@ -22,6 +25,13 @@ function testFilesUnder(path) {
     .sort();
 }
 
+/** Lets every Node below here load `script` where it would load dist/cli.js. */
+function recordingEnv(script) {
+  const hook = pathToFileURL(join(root, 'test/tools/recorded-command.mjs')).href;
+  const options = [process.env.NODE_OPTIONS, `--import=${hook}`].filter(Boolean).join(' ');
+  return { NODE_OPTIONS: options, SOCKSCAPE_RECORDED_COMMAND: script };
+}
+
 const args = process.argv.slice(2);
 const split = args.indexOf('--');
 const nodeArgs = split < 0 ? [] : args.slice(split + 1);
@@ -33,9 +43,16 @@ if (files.length === 0) {
   process.exit(2);
 }
 
+const recording = Boolean(process.env.SOCKSCAPE_FRAMES_DIR);
+const command = join(root, 'src/cli/main.ts');
+const bundled = recording && existsSync(command) ? [...files, command] : files;
+const inject = recording ? [join(root, 'test/tools/frame-recorder.ts')] : [];
+
 let outputs;
+let recordedCommand;
 try {
-  outputs = await bundleForNode(files);
+  outputs = await bundleForNode(bundled, inject);
+  if (bundled !== files) recordedCommand = outputs.pop();
 } catch (error) {
   // esbuild has printed its own words.
   if (!error.errors) console.error(error);
@@ -60,7 +77,14 @@ const run = spawn(
   {
     stdio: 'inherit',
     cwd: root,
-    env: { TZ: 'UTC', SOCKSCAPE_SEED: '1', ...process.env, SOCKSCAPE_ROOT: root, SOCKSCAPE_TOTALS: totalsFile },
+    env: {
+      TZ: 'UTC',
+      SOCKSCAPE_SEED: '1',
+      ...process.env,
+      SOCKSCAPE_ROOT: root,
+      SOCKSCAPE_TOTALS: totalsFile,
+      ...(recordedCommand ? recordingEnv(recordedCommand) : {}),
+    },
   },
 );
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => run.kill(signal));
