@@ -69,9 +69,14 @@ export class Cable {
 
   /** Cuts the cable: both ends lose their carrier, and what is on the way is gone. (`loss: 1` is the silent kind.) */
   cut(): void {
+    this.sever();
+    this.setCarrier(false);
+  }
+
+  /** Everything on the way is gone. */
+  sever(): void {
     this.aToB.sever();
     this.bToA.sever();
-    this.setCarrier(false);
   }
 
   /** Joins the ends again. */

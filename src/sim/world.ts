@@ -19,8 +19,10 @@ import { VirtualClock } from '../base/virtual-clock.ts';
 import { Host } from '../host.ts';
 import { Cable, type CableOptions } from '../link/cable.ts';
 import type { Device } from '../link/device.ts';
+import { LoopbackDevice } from '../link/loopback.ts';
 import { packetStatistics } from '../link/packet.ts';
 import { Switch, type SwitchOptions } from '../link/switch.ts';
+import { Neighbour } from '../net/neighbour.ts';
 import { WorldCapture } from './capture.ts';
 
 /** Virtual time after which a world is taken for one that spins: ten years. */
@@ -33,6 +35,11 @@ export interface SimulateOptions {
   readonly seed: string | number;
   /** A macrotask of the platform (setImmediate, MessageChannel). Bound by the entry. */
   readonly turn: (fn: () => void) => void;
+  /**
+   * Hears of promises that were rejected and that nobody looks at, so that a task which the body does not await cannot
+   * fail unseen. Returns how to stop listening. Bound by the entry.
+   */
+  readonly watchRejections?: (listener: (reason: unknown) => void) => () => void;
   /** The world fails when its clock passes this; ten years. */
   readonly timeLimitUs?: number;
   /** The world fails after this many events; fifty million. */
@@ -57,7 +64,10 @@ export class World {
   readonly hosts: Host[] = [];
   private readonly clock: VirtualClock;
   private readonly captures: WorldCapture[] = [];
-  private cables = 0;
+  private readonly cables: Cable[] = [];
+  /** Which of the automatic networks a switch's ports are in, and how many hosts are there. */
+  private readonly segments: Map<Switch, { network: number; hosts: number }> = new Map();
+  private networks = 0;
   private nextMac = 1;
   private readonly keeper: Host;
   private readonly timekeeper: Process;
@@ -67,7 +77,17 @@ export class World {
   constructor(options: SimulateOptions, fail: (error: Error) => void) {
     this.seed = String(options.seed);
     this.random = new SeededRandom(options.seed);
-    this.clock = new VirtualClock(this.random, options.turn);
+    this.clock = new VirtualClock(this.random, (fn) => {
+      options.turn(() => {
+        try {
+          fn();
+        } catch (error) {
+          // Thrown by the stack itself, or by a callback that it calls: there is no promise to carry it.
+          this.loop.stop();
+          fail(error instanceof Error ? error : new WorldError(`something that is no Error was thrown: ${error}`));
+        }
+      });
+    });
     this.loop = new Loop(this.clock);
     this.loop.eventLimit = options.eventLimit ?? EVENT_LIMIT;
     this.loop.timeLimit = options.timeLimitUs ?? TIME_LIMIT_US;
@@ -91,21 +111,33 @@ export class World {
     return this.loop.now;
   }
 
-  /** A machine with loopback; cables give it more. */
+  /** A machine with loopback; cables give it more. Its name is its own: its random choices follow from it. */
   host(name: string): Host {
+    if (this.hosts.some((host) => host.name === name)) throw new TypeError(`there is a host named ${name} already`);
     const host = new Host({ name, loop: this.loop, random: new SeededRandom(`${this.seed}/host/${name}`) });
     this.hosts.push(host);
     return host;
   }
 
-  /** Joins two hosts (or a host and a switch) and gives the ends their addresses. */
+  /** Joins two hosts (or a host and a switch, or two switches) and gives the ends their addresses. */
   cable(a: Host | Switch, b: Host | Switch, options: WorldCableOptions = {}): Cable {
-    const n = ++this.cables;
+    const n = this.cables.length + 1;
     const cable = new Cable(this.loop, new SeededRandom(`${this.seed}/cable/${n}`), {
       nameA: deviceName(a, n), nameB: deviceName(b, n), ...options,
     });
-    this.plug(a, cable.a, options.addressA ?? [`10.${n >> 8}.${n & 255}.1/24`, `fd00:${n.toString(16)}::1/64`]);
-    this.plug(b, cable.b, options.addressB ?? [`10.${n >> 8}.${n & 255}.2/24`, `fd00:${n.toString(16)}::2/64`]);
+    this.cables.push(cable);
+    const bridge = a instanceof Switch ? a : b instanceof Switch ? b : null;
+    const segment = bridge === null ? null : this.segments.get(bridge);
+    const network = segment?.network ?? ++this.networks;
+    let hosts = segment?.hosts ?? 0;
+    const addresses = (end: Host | Switch): string[] => {
+      if (end instanceof Switch) return [];
+      hosts++;
+      return [`10.${network >> 8}.${network & 255}.${hosts}/24`, `fd00:${network.toString(16)}::${hosts.toString(16)}/64`];
+    };
+    this.plug(a, cable.a, options.addressA ?? addresses(a));
+    this.plug(b, cable.b, options.addressB ?? addresses(b));
+    for (const end of [a, b]) if (end instanceof Switch) this.segments.set(end, { network, hosts });
     return cable;
   }
 
@@ -124,7 +156,8 @@ export class World {
     for (const text of typeof addresses === 'string' ? [addresses] : addresses) {
       const parsed = parseCidr(text);
       if (parsed === null) throw new TypeError(`not an address with prefix length: ${text}`);
-      end.addAddress(device, parsed.address as IpAddress, parsed.prefixLength);
+      // `nodad`: a world's addresses can be used at once. Hosts that shall test theirs get them by `host.addAddress`.
+      end.network.addAddress(device, parsed.address as IpAddress, parsed.prefixLength, { nodad: true });
     }
   }
 
@@ -140,14 +173,22 @@ export class World {
     return this.timekeeper.sleep(us);
   }
 
+  /** Resolves once `condition` holds, looked at every millisecond; fails when it does not within `limitUs`. */
+  async until(condition: () => boolean, limitUs = 60e6): Promise<void> {
+    const end = this.now + limitUs;
+    while (!condition()) {
+      if (this.now >= end) throw new WorldError(`the condition did not hold within ${limitUs / 1e6} s`);
+      await this.sleep(1000);
+    }
+  }
+
   /** What still exists besides neighbour entries: nothing may, some time after the last close. */
   leftovers(): string[] {
     const left: string[] = [];
     for (const host of this.hosts) {
       const { stack, kernel, name } = host;
       for (const timer of stack.context.timers.queue) {
-        const kind = timer.constructor.name;
-        if (kind !== 'Neighbour') left.push(`${name}: timer of ${kind} at ${timer.deadline}`);
+        if (!(timer instanceof Neighbour)) left.push(`${name}: timer of ${timer.constructor.name} at ${timer.deadline}`);
       }
       for (const endpoint of stack.tcp.endpoints()) left.push(`${name}: TCP endpoint on port ${endpoint.localPort}`);
       for (const endpoint of stack.udp.endpoints()) left.push(`${name}: UDP endpoint on port ${endpoint.localPort}`);
@@ -175,9 +216,17 @@ export class World {
     return waits.length > 0 ? waits.join('; ') : 'no process waits for anything; does the body await something outside the world?';
   }
 
-  /** Ends the world: no event runs any more. Called by `simulate`. */
+  /** Ends the world: no event runs any more, and what is on its way is let go. Called by `simulate`. */
   end(): void {
     this.loop.stop();
+    for (const capture of this.captures) capture.stop();
+    for (const cable of this.cables) cable.sever();
+    for (const host of [this.keeper, ...this.hosts]) {
+      for (const { device } of host.network.interfaces()) {
+        if (device instanceof LoopbackDevice) device.wire.sever();
+      }
+      host.stack.context.writer.release();
+    }
   }
 }
 
@@ -198,15 +247,19 @@ export async function simulate<T>(options: SimulateOptions, body: (world: World)
   });
   failed.catch(() => {});
   const world = new World(options, fail);
+  const unwatch = options.watchRejections?.((reason) => {
+    world.loop.stop();
+    fail(reason instanceof Error ? reason : new WorldError(`a promise was rejected with ${String(reason)}`));
+  });
   world.loop.userStarted();
   try {
     return await Promise.race([body(world), failed]);
   } catch (error) {
-    if (error instanceof Error && !(error instanceof WorldError) && !error.message.includes(world.seed)) {
-      error.message += ` (seed ${world.seed})`;
-    }
+    const mark = `(seed ${world.seed})`;
+    if (error instanceof Error && !error.message.includes(mark)) error.message += ` ${mark}`;
     throw error;
   } finally {
+    unwatch?.();
     world.end();
   }
 }

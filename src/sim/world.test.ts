@@ -1,0 +1,271 @@
+import { deepEqual, equal, match, notEqual, ok, rejects, throws } from 'node:assert/strict';
+import { test } from 'node:test';
+import { Process } from '../api/posix/process.ts';
+import { readCapture } from '../capture/capture-file.ts';
+import type { Host } from '../host.ts';
+import type { CableOptions } from '../link/cable.ts';
+import { AF, SOCK } from '../socket/constants.ts';
+import { formatSockaddr, sockaddrIn, sockaddrIn6 } from '../socket/sockaddr.ts';
+import { simulate, type SimulateOptions, type World, WorldError } from './world.ts';
+
+const turn = (fn: () => void): void => void setImmediate(fn);
+
+function run<T>(body: (world: World) => Promise<T>, options: Partial<SimulateOptions> = {}): Promise<T> {
+  return simulate({ seed: 1, turn, ...options }, body);
+}
+
+/** A UDP socket bound to `port`; `answer` of it is what `talk` needs. */
+async function boundSocket(host: Host, port: number): Promise<{ process: Process; fd: number }> {
+  const process = new Process(host, `on ${port}`);
+  const fd = await process.socket(AF.INET, SOCK.DGRAM, 0);
+  await process.bind(fd, sockaddrIn('0.0.0.0', port));
+  return { process, fd };
+}
+
+/** Sends datagrams to and fro; returns the capture's bytes. */
+async function talk(world: World, options: CableOptions): Promise<Uint8Array> {
+  const a = world.host('a');
+  const b = world.host('b');
+  const cable = world.cable(a, b, options);
+  const capture = world.capture([cable.a, cable.b]);
+  const left = await boundSocket(a, 1000);
+  const right = await boundSocket(b, 2000);
+  void (async () => {
+    const buffer = new Uint8Array(2000);
+    for (;;) {
+      const { count, address } = await right.process.recvfrom(right.fd, buffer, 0);
+      await right.process.sendto(right.fd, buffer.subarray(0, count), 0, address);
+    }
+  })();
+  for (let i = 0; i < 20; i++) {
+    await left.process.sendto(left.fd, new Uint8Array(100 + i).fill(i), 0, sockaddrIn('10.0.1.2', 2000));
+    await world.sleep(10_000);
+  }
+  return capture.bytes();
+}
+
+test('time is virtual: a day passes in no time, and sleeps end in their order', async () => {
+  const began = Date.now();
+  await run(async (world) => {
+    const log: string[] = [];
+    await Promise.all([
+      world.sleep(86400e6).then(() => log.push(`day ${world.now}`)),
+      world.sleep(1).then(() => log.push(`us ${world.now}`)),
+      world.sleep(1000).then(async () => {
+        log.push(`ms ${world.now}`);
+        await world.sleep(500);
+        log.push(`ms and a half ${world.now}`);
+      }),
+    ]);
+    deepEqual(log, ['us 1', 'ms 1000', 'ms and a half 1500', 'day 86400000000']);
+  });
+  ok(Date.now() - began < 5000);
+});
+
+test('two hosts on a cable: a datagram takes the delay, and its answer too', async () => {
+  await run(async (world) => {
+    const a = world.host('a');
+    const b = world.host('b');
+    world.cable(a, b, { delayUs: 30_000 });
+    const left = await boundSocket(a, 1000);
+    const right = await boundSocket(b, 2000);
+    const buffer = new Uint8Array(100);
+    const ask = async (): Promise<number> => {
+      const began = world.now;
+      await left.process.sendto(left.fd, Uint8Array.of(1, 2, 3), 0, sockaddrIn('10.0.1.2', 2000));
+      const { count, address } = await right.process.recvfrom(right.fd, buffer, 0);
+      equal(formatSockaddr(address), '10.0.1.1:1000');
+      await right.process.sendto(right.fd, buffer.subarray(0, count), 0, address);
+      equal((await left.process.recvfrom(left.fd, buffer, 0)).count, 3);
+      return world.now - began;
+    };
+    equal(await ask(), 120_000, 'address resolution first');
+    equal(await ask(), 60_000);
+  });
+});
+
+test('one seed is one run: the same capture byte for byte, another one for another seed', async () => {
+  const weather: CableOptions = { delayUs: 2000, jitterUs: 500, loss: 0.2, duplicate: 0.2, corrupt: 0.1, reorder: { probability: 0.2, extraUs: 9000 } };
+  const of = (seed: string): Promise<Uint8Array> => run((world) => talk(world, weather), { seed });
+  const first = await of('x');
+  deepEqual(await of('x'), first);
+  notEqual(Buffer.compare(await of('y'), first), 0);
+});
+
+test('a capture is a pcapng file of the chosen devices, in virtual time from 2026 on', async () => {
+  const bytes = await run((world) => talk(world, { delayUs: 700 }));
+  const packets = [...readCapture(bytes)];
+  deepEqual([...new Set(packets.map((packet) => packet.interface.name))], ['eth0']);
+  deepEqual([...new Set(packets.map((packet) => packet.interfaceId))].sort(), [0, 1]);
+  const datagrams = packets.filter(({ originalLength }) => originalLength === 142 + 5);
+  const start = 1767225600000000;
+  const sent = datagrams.map(({ timeUs, interfaceId, direction }) => [interfaceId, direction, timeUs - start]);
+  const first = sent[0]?.[2] as number;
+  deepEqual(sent, [[0, 'out', first], [1, 'in', first + 700], [1, 'out', first + 700], [0, 'in', first + 1400]]);
+});
+
+test('hosts on a switch share a network and hear each other', async () => {
+  await run(async (world) => {
+    const bridge = world.switch();
+    const hosts = ['a', 'b', 'c'].map((name) => world.host(name));
+    for (const host of hosts) world.cable(host, bridge, { delayUs: 10 });
+    world.cable(world.host('d'), world.host('e'));
+    const addresses = world.hosts.map((host) => host.network.interfaces().flatMap(({ device }) => (device.isLoopback ? [] : [`${device.macHi} ${device.macLo}`])));
+    equal(new Set(addresses.flat()).size, 5, 'no two MAC addresses are alike');
+    const sockets = await Promise.all(hosts.map((host) => boundSocket(host, 7)));
+    const buffer = new Uint8Array(10);
+    for (const from of [0, 1, 2]) {
+      for (const to of [0, 1, 2]) {
+        if (from === to) continue;
+        const [source, target] = [sockets[from], sockets[to]] as [(typeof sockets)[number], (typeof sockets)[number]];
+        await source.process.sendto(source.fd, Uint8Array.of(from), 0, sockaddrIn(`10.0.1.${to + 1}`, 7));
+        const { address } = await target.process.recvfrom(target.fd, buffer, 0);
+        equal(formatSockaddr(address), `10.0.1.${from + 1}:7`);
+      }
+    }
+  });
+});
+
+test('IPv6 addresses of a cable can be used at once', async () => {
+  await run(async (world) => {
+    const [a, b] = [world.host('a'), world.host('b')];
+    world.cable(a, b);
+    const process = new Process(b, 'server');
+    const fd = await process.socket(AF.INET6, SOCK.DGRAM, 0);
+    await process.bind(fd, sockaddrIn6('fd00:1::2', 5));
+    const client = new Process(a, 'client');
+    const socket = await client.socket(AF.INET6, SOCK.DGRAM, 0);
+    await client.sendto(socket, Uint8Array.of(1), 0, sockaddrIn6('fd00:1::2', 5));
+    const { address } = await process.recvfrom(fd, new Uint8Array(9), 0);
+    match(formatSockaddr(address), /^\[fd00:1::1\]:/);
+  });
+});
+
+test('addresses can be chosen; one that is none is refused', async () => {
+  await run(async (world) => {
+    const [a, b] = [world.host('a'), world.host('b')];
+    const cable = world.cable(a, b, { addressA: '192.0.2.1/24', addressB: ['192.0.2.2/24', '2001:db8::2/64'] });
+    equal(cable.a.name, 'eth0');
+    const { process, fd } = await boundSocket(b, 9);
+    const client = new Process(a, 'client');
+    const socket = await client.socket(AF.INET, SOCK.DGRAM, 0);
+    await client.sendto(socket, Uint8Array.of(1), 0, sockaddrIn('192.0.2.2', 9));
+    equal((await process.recvfrom(fd, new Uint8Array(9), 0)).count, 1);
+    throws(() => world.cable(a, b, { addressA: '192.0.2/24' }), /prefix length: 192.0.2\/24/);
+  });
+});
+
+test('a world in which nothing can happen any more says so, and who waits for what', async () => {
+  await rejects(
+    run(async (world) => {
+      const { process, fd } = await boundSocket(world.host('lonely'), 5);
+      await process.recv(fd, new Uint8Array(1), 0);
+    }, { seed: 'quiet' }),
+    (error: Error) => error instanceof WorldError && /stuck \(seed quiet\): on 5 on lonely waits in receive/.test(error.message),
+  );
+  await rejects(run(() => new Promise(() => {})), /stuck \(seed 1\): no process waits/);
+});
+
+test('limits of time and of events end a world that would go on for ever', async () => {
+  const tick = async (world: World): Promise<void> => {
+    for (;;) await world.sleep(1e6);
+  };
+  await rejects(run(tick, { timeLimitUs: 3600e6 }), (error: Error) => error instanceof WorldError && / 3600 s .*\(seed 1\)/.test(error.message));
+  await rejects(run(tick, { eventLimit: 5000 }), (error: Error) => error instanceof WorldError && /\b5000 events/.test(error.message));
+});
+
+test('what the body throws comes back with the seed', async () => {
+  const wrong = new TypeError('7 is no answer');
+  await rejects(run(() => Promise.reject(wrong), { seed: 7 }), (error) => error === wrong && wrong.message === '7 is no answer (seed 7)');
+  await rejects(run(async (world) => {
+    await world.sleep(10);
+    throw new Error('later');
+  }), /later \(seed 1\)/);
+});
+
+test('what a callback of the stack throws ends the world, not the program', async () => {
+  await rejects(
+    run(async (world) => {
+      const a = world.host('a');
+      const cable = world.cable(a, world.host('b'), { delayUs: 5 });
+      cable.b.input = {
+        frameInput() {
+          throw new Error('our own bug');
+        },
+        deviceChanged() {},
+      };
+      const { process, fd } = await boundSocket(a, 1);
+      await process.sendto(fd, Uint8Array.of(1), 0, sockaddrIn('10.0.1.2', 1));
+      await world.sleep(1e6);
+    }),
+    /our own bug \(seed 1\)/,
+  );
+});
+
+test('a rejected promise that nobody looks at ends the world', async () => {
+  let listener: ((reason: unknown) => void) | null = null;
+  const watchRejections = (fn: (reason: unknown) => void) => {
+    listener = fn;
+    return () => {
+      listener = null;
+    };
+  };
+  await rejects(
+    run(async (world) => {
+      await world.sleep(5);
+      listener?.(new Error('a task failed'));
+      await world.sleep(1e6);
+    }, { watchRejections }),
+    /a task failed \(seed 1\)/,
+  );
+  equal(listener, null, 'the world has stopped listening');
+});
+
+test('until: waits for a condition, and fails when it does not come', async () => {
+  await run(async (world) => {
+    let open = false;
+    void world.sleep(2500).then(() => {
+      open = true;
+    });
+    await world.until(() => open);
+    equal(world.now, 3000);
+    await rejects(world.until(() => false, 5000), /did not hold within 0.005 s/);
+  });
+});
+
+test('leftovers: names what is left, and nothing once all is closed', async () => {
+  await run(async (world) => {
+    const [a, b] = [world.host('a'), world.host('b')];
+    world.cable(a, b, { delayUs: 1000 });
+    const left = await boundSocket(a, 1000);
+    const right = await boundSocket(b, 2000);
+    await left.process.sendto(left.fd, new Uint8Array(1000), 0, sockaddrIn('10.0.1.2', 2000));
+    await world.sleep(50_000);
+    const found = world.leftovers().join('\n');
+    match(found, /a: UDP endpoint on port 1000/);
+    match(found, /b: descriptor 3 of process/);
+    match(found, /1 chunks/, 'the datagram that nobody has read');
+    await left.process.close(left.fd);
+    await right.process.close(right.fd);
+    await world.sleep(10e6);
+    deepEqual(world.leftovers(), []);
+  });
+});
+
+test('hosts of one world have names of their own', async () => {
+  await run(async (world) => {
+    world.host('a');
+    throws(() => world.host('a'), /host named a already/);
+  });
+});
+
+test('adding a host leaves the choices of the others alone', async () => {
+  const drawn = (more: boolean): Promise<number> =>
+    run(async (world) => {
+      if (more) world.host('zero');
+      const [a, b] = [world.host('a'), world.host('b')];
+      world.cable(a, b);
+      return a.stack.context.random.int32();
+    });
+  equal(await drawn(true), await drawn(false));
+});
