@@ -12,7 +12,7 @@ const NAMES = [
   'Ip6InReceives', 'Ip6InHdrErrors', 'Ip6InTooBigErrors', 'Ip6InNoRoutes', 'Ip6InAddrErrors', 'Ip6InUnknownProtos',
   'Ip6InTruncatedPkts', 'Ip6InDiscards', 'Ip6InDelivers', 'Ip6OutForwDatagrams', 'Ip6OutRequests', 'Ip6OutDiscards',
   'Ip6OutNoRoutes', 'Ip6ReasmTimeout', 'Ip6ReasmReqds', 'Ip6ReasmOKs', 'Ip6ReasmFails', 'Ip6FragOKs', 'Ip6FragFails',
-  'Ip6FragCreates', 'Ip6InMcastPkts', 'Ip6OutMcastPkts', 'Ip6OutTransmits',
+  'Ip6FragCreates', 'Ip6InOctets', 'Ip6OutOctets', 'Ip6InNoECTPkts', 'Ip6InECT1Pkts', 'Ip6InECT0Pkts', 'Ip6InCEPkts', 'Ip6InMcastPkts', 'Ip6OutMcastPkts', 'Ip6OutTransmits',
   'IcmpInMsgs', 'IcmpInErrors', 'IcmpInCsumErrors', 'IcmpInDestUnreachs', 'IcmpInTimeExcds', 'IcmpInParmProbs', 'IcmpInRedirects',
   'IcmpInEchos', 'IcmpInEchoReps', 'IcmpInTimestamps', 'IcmpOutMsgs', 'IcmpOutErrors', 'IcmpOutRateLimitGlobal',
   'IcmpOutRateLimitHost', 'IcmpOutDestUnreachs', 'IcmpOutTimeExcds', 'IcmpOutParmProbs', 'IcmpOutEchos', 'IcmpOutEchoReps',
@@ -53,8 +53,10 @@ const NAMES = [
   'TcpExtTCPReqQFull', 'TcpExtTCPSpuriousRtxHostQueues', 'TcpExtTcpDuplicateDataRehash', 'TcpExtTCPUrgentDropped',
   'IpExtInNoRoutes', 'IpExtInTruncatedPkts', 'IpExtInMcastPkts', 'IpExtOutMcastPkts', 'IpExtInBcastPkts',
   'IpExtOutBcastPkts', 'IpExtInOctets', 'IpExtOutOctets', 'IpExtInCsumErrors', 'IpExtReasmOverlaps', 'IpExtInNoECTPkts',
+  // In the order of the ECN field's values, behind InNoECTPkts.
+  'IpExtInECT1Pkts', 'IpExtInECT0Pkts', 'IpExtInCEPkts', 'IpExtInMcastOctets', 'IpExtInBcastOctets', 'IcmpOutTimestampReps',
   // Not in Linux's tables: what the link layers count (there: interface statistics and drop reasons).
-  'LinkInTruncated', 'LinkInOtherHost', 'LinkInUnknownProtocol', 'LinkOutTooBig', 'LinkOutQueueFull',
+  'LinkInTruncated', 'LinkInOtherHost', 'LinkInUnknownProtocol', 'LinkInUnwantedGroup', 'IpInMartians', 'LinkOutTooBig', 'LinkOutQueueFull',
   'ArpInMalformed', 'ArpInRequests', 'ArpInReplies', 'ArpOutRequests', 'ArpOutReplies', 'NeighUnresolvedDrops', 'NdInMalformed',
 ] as const;
 

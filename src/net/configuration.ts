@@ -194,6 +194,14 @@ export class Configuration {
     return 0;
   }
 
+  /** Is this the broadcast address of a network we are on (255.255.255.255 not counted)? */
+  isBroadcast4(word: number): boolean {
+    for (const entry of this.interfaces) {
+      for (const own of entry.addresses) if (own.broadcast !== 0 && own.broadcast === word) return true;
+    }
+    return false;
+  }
+
   // Groups.
 
   joinGroup(device: Device, group: IpAddress): number {

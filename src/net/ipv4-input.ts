@@ -6,17 +6,25 @@
  */
 import { Mib } from '../base/counters.ts';
 import { V4_MAPPED } from '../base/inet-address.ts';
+import type { Device } from '../link/device.ts';
 import type { Packet } from '../link/packet.ts';
-import { IPV4_HEADER_LEN, ipv4ChecksumOk, Ipv4Header, Ipv4OptionKind, Ipv4OptionWalker, IpProto, rewriteIpv4Lengths } from '../wire/ipv4.ts';
+import { DestinationKind } from './destination.ts';
+import {
+  IPV4_HEADER_LEN, ipv4ChecksumOk, Ipv4Header, Ipv4OptionKind, Ipv4OptionWalker, IpProto, rewriteIpv4Lengths, setIpv4Ecn,
+} from '../wire/ipv4.ts';
 import { IcmpErrorKind } from './icmp-error.ts';
 import { LinkType, type Network } from './network.ts';
 import { FragmentResult, type ReassemblyOwner, ReassemblyTable } from './reassembly.ts';
+
+/** What `classify` says of an address that this host does not listen to. */
+const NOT_OURS = -1;
 
 export class Ipv4Input implements ReassemblyOwner {
   private readonly network: Network;
   private readonly header = new Ipv4Header();
   private readonly options = new Ipv4OptionWalker();
-  private readonly reassembly: ReassemblyTable;
+  readonly reassembly: ReassemblyTable;
+  readonly cutsOddLengths = true;
 
   constructor(network: Network) {
     this.network = network;
@@ -31,19 +39,37 @@ export class Ipv4Input implements ReassemblyOwner {
     return this.network.settings.ipfragHighThresh;
   }
 
+  get maxDistance(): number {
+    return this.network.settings.ipfragMaxDist;
+  }
+
   /** `head` is at the IP header. Takes over `p`. */
   input(p: Packet): void {
+    this.accept(p, false);
+  }
+
+  /** A broadcast or multicast of our own, come back. Takes over `p`. */
+  inputLooped(p: Packet): void {
+    this.accept(p, true);
+  }
+
+  private accept(p: Packet, looped: boolean): void {
     const { header, network } = this;
     const values = network.counters.values;
+    const length = p.length;
     values[Mib.IpInReceives]++;
-    if (!p.pull(IPV4_HEADER_LEN) || !p.pull(((p.bytes[p.head] as number) & 0xf) << 2) || !header.parse(p.view, p.head, p.headEnd, p.length)) {
-      return this.drop(p, Mib.IpInHdrErrors);
+    values[Mib.IpExtInOctets] += length;
+    if (!p.pull(IPV4_HEADER_LEN) || !p.pull(((p.bytes[p.head] as number) & 0xf) << 2)) return this.drop(p, Mib.IpInHdrErrors);
+    if (!header.parse(p.view, p.head, p.headEnd, length)) {
+      return this.drop(p, isCutOff(p, length) ? Mib.IpExtInTruncatedPkts : Mib.IpInHdrErrors);
     }
     if (!ipv4ChecksumOk(p.view, p.head, header.headerLen)) {
       values[Mib.IpExtInCsumErrors]++;
       return this.drop(p, Mib.IpInHdrErrors);
     }
-    p.trimTo(header.totalLen);
+    // Ethernet pads short frames.
+    if (length > header.totalLen) p.trimTo(header.totalLen);
+    values[Mib.IpExtInNoECTPkts + (header.tos & 3)]++;
     p.l3 = p.head;
     p.isV4 = true;
     p.protocol = header.protocol;
@@ -57,15 +83,22 @@ export class Ipv4Input implements ReassemblyOwner {
     p.dstB = 0;
     p.dstC = V4_MAPPED;
     p.dstD = header.dst;
+    const device = p.device as Device;
+    const kind = this.classify(header.dst, device);
+    if (!looped && !device.isLoopback && this.isMartian(header.src, header.dst, kind)) return this.drop(p, Mib.IpInMartians);
+    if (kind === NOT_OURS) return this.notOurs(p);
+    if (kind === DestinationKind.Multicast) {
+      values[Mib.IpExtInMcastPkts]++;
+      values[Mib.IpExtInMcastOctets] += header.totalLen;
+    } else if (kind === DestinationKind.Broadcast) {
+      values[Mib.IpExtInBcastPkts]++;
+      values[Mib.IpExtInBcastOctets] += header.totalLen;
+      // UDP and ICMP look here: a broadcast address in a frame to us alone is still a broadcast.
+      p.linkType = LinkType.Broadcast;
+    }
     if (header.headerLen > IPV4_HEADER_LEN && !this.optionsOk(p)) return;
-    if (!this.sourceOk(p) || !this.isForUs(p)) return this.drop(p, Mib.IpInAddrErrors);
     if (header.isFragment) return this.fragment(p);
     this.deliver(p, header.headerLen);
-  }
-
-  /** A broadcast or multicast of our own, come back. Takes over `p`. */
-  inputLooped(p: Packet): void {
-    this.input(p);
   }
 
   private drop(p: Packet, counter: number): void {
@@ -73,50 +106,69 @@ export class Ipv4Input implements ReassemblyOwner {
     p.release();
   }
 
-  /** Source routes are refused and malformed options answered (RFC 1122 3.2.1.8, Linux's ip_options_compile). */
+  /** ip_options_compile: lengths and pointers are checked, source routes refused (accept_source_route 0). */
   private optionsOk(p: Packet): boolean {
     const { options, header, network } = this;
+    const { view } = p;
+    let badAt = 0;
+    let sourceRoutes = 0;
     options.begin(p.head, header.headerLen);
-    while (options.next(p.view)) {
-      if (options.kind === Ipv4OptionKind.LooseSourceRoute || options.kind === Ipv4OptionKind.StrictSourceRoute) {
-        this.drop(p, Mib.IpInHdrErrors);
-        return false;
+    while (badAt === 0 && options.next(view)) {
+      const { at, kind, length } = options;
+      const offset = at - p.head;
+      let least = 0;
+      let pointer = 0;
+      if (kind === Ipv4OptionKind.LooseSourceRoute || kind === Ipv4OptionKind.StrictSourceRoute) {
+        if (++sourceRoutes > 1) badAt = offset;
+        least = 3;
+        pointer = 4;
+      } else if (kind === Ipv4OptionKind.RecordRoute) {
+        least = 3;
+        pointer = 4;
+      } else if (kind === Ipv4OptionKind.Timestamp) {
+        least = 4;
+        pointer = 5;
+      } else if (kind === Ipv4OptionKind.RouterAlert) {
+        least = 4;
       }
+      if (length < least) badAt = offset + 1;
+      else if (pointer !== 0 && view.getUint8(at + 2) < pointer) badAt = offset + 2;
     }
-    if (options.malformedAt === 0) return true;
-    network.sendIcmpError(p, IcmpErrorKind.ParameterProblem, options.malformedAt);
+    if (badAt === 0) badAt = options.malformedAt;
+    if (badAt === 0 && sourceRoutes === 0) return true;
+    p.l4 = p.l3 + header.headerLen;
+    if (badAt !== 0) network.sendIcmpError(p, IcmpErrorKind.ParameterProblem, badAt);
     this.drop(p, Mib.IpInHdrErrors);
     return false;
   }
 
-  /** Martians: sources that no packet may have (RFC 1122 3.2.1.3, ip_route_input_slow). */
-  private sourceOk(p: Packet): boolean {
-    const { srcD } = p;
-    const top = srcD >>> 24;
-    if (srcD === -1 || top >>> 4 === 0xe) return false;
-    const device = p.device;
-    if (device === null || device.isLoopback) return true;
-    if (top === 127 || p.dstD >>> 24 === 127) return false;
-    // 0.0.0.0 is for hosts that have no address yet, towards everybody.
-    if (top === 0) return srcD === 0 && p.dstD === -1;
-    return true;
+  /** DestinationKind, or NOT_OURS. Linux is a "weak end system": any address of the host counts on any device. */
+  private classify(dst: number, device: Device): number {
+    const { configuration } = this.network;
+    if (configuration.local.find(0, 0, V4_MAPPED, dst) !== null) return DestinationKind.Local;
+    if (dst >>> 28 === 0xe) {
+      const owner = configuration.interfaceOf(device);
+      return owner !== null && owner.isMember(0, 0, V4_MAPPED, dst) ? DestinationKind.Multicast : NOT_OURS;
+    }
+    if (dst === -1) return DestinationKind.Broadcast;
+    if (dst >>> 24 === 127) return device.isLoopback ? DestinationKind.Local : NOT_OURS;
+    return configuration.isBroadcast4(dst) ? DestinationKind.Broadcast : NOT_OURS;
   }
 
-  private isForUs(p: Packet): boolean {
-    const { network } = this;
-    const { dstD, device } = p;
-    if (network.localWords(0, 0, V4_MAPPED, dstD)) return p.linkType === LinkType.Host;
-    if (device === null) return false;
-    if (dstD === -1) return true;
-    const owner = network.interfaceOf(device);
-    if (owner === null) return false;
-    if (dstD >>> 28 === 0xe) return owner.isMember(0, 0, V4_MAPPED, dstD);
-    const list = owner.addresses;
-    for (let i = 0; i < list.length; i++) {
-      const broadcast = (list[i] as (typeof list)[number]).broadcast;
-      if (broadcast !== 0 && broadcast === dstD) return true;
-    }
-    return false;
+  /** RFC 1122 3.2.1.3, ip_route_input_slow: sources that no packet from a wire can have, and such destinations. */
+  private isMartian(src: number, dst: number, kind: number): boolean {
+    const top = src >>> 24;
+    if (src >>> 28 === 0xe || src === -1 || top === 127) return true;
+    // DHCP's first packets come from nowhere, and go to everybody.
+    if (top === 0) return !(src === 0 && kind >= DestinationKind.Broadcast);
+    if (dst >>> 24 === 127 || dst >>> 24 === 0) return true;
+    // Our own address from outside is a forgery or a duplicate.
+    return this.network.configuration.local.find(0, 0, V4_MAPPED, src) !== null;
+  }
+
+  /** A packet for somebody else: a host drops it, a router will forward it from here. */
+  private notOurs(p: Packet): void {
+    this.drop(p, p.dstD >>> 28 === 0xe ? Mib.LinkInUnwantedGroup : Mib.IpInAddrErrors);
   }
 
   private fragment(p: Packet): void {
@@ -127,7 +179,7 @@ export class Ipv4Input implements ReassemblyOwner {
     p.head += headerLen;
     p.l4 = p.head;
     const key = `${src} ${dst} ${id} ${protocol}`;
-    const result = this.reassembly.add(p, key, fragmentOffset, moreFragments);
+    const result = this.reassembly.add(p, key, String(src), fragmentOffset, moreFragments);
     if (result === FragmentResult.Kept) return;
     if (result === FragmentResult.Dropped) {
       values[Mib.IpReasmFails]++;
@@ -144,6 +196,7 @@ export class Ipv4Input implements ReassemblyOwner {
     }
     values[Mib.IpReasmOKs]++;
     rewriteIpv4Lengths(whole.view, whole.l3, wholeHeader, whole.length, id, 0);
+    if ((whole.tos & 3) === 3) setIpv4Ecn(whole.view, whole.l3, 3);
     this.deliver(whole, wholeHeader);
   }
 
@@ -161,10 +214,12 @@ export class Ipv4Input implements ReassemblyOwner {
     p.head = p.l4;
     p.l4Len = p.length;
     const { transport } = network;
+    const tookRaw = transport !== null && transport.rawInput(p);
     switch (p.protocol) {
       case IpProto.Tcp:
         values[Mib.IpInDelivers]++;
-        if (transport === null) return p.release();
+        // Linux's tcp_v4_rcv: no connection speaks through broadcast frames.
+        if (transport === null || p.linkType !== LinkType.Host) return p.release();
         return transport.tcpInput(p);
       case IpProto.Udp:
         values[Mib.IpInDelivers]++;
@@ -174,15 +229,23 @@ export class Ipv4Input implements ReassemblyOwner {
         values[Mib.IpInDelivers]++;
         return network.icmp.input(p);
       case IpProto.Igmp:
-        // We join no routed IPv4 group yet, so there is nothing to report; the query is taken notice of.
+        // Memberships of IPv4 groups are not reported yet: a querier's question is taken notice of and no more.
         values[Mib.IpInDelivers]++;
         return p.release();
       default:
-        if (transport?.rawInput(p) !== true) {
-          network.sendIcmpError(p, IcmpErrorKind.ProtocolUnreachable);
+        if (tookRaw) {
+          values[Mib.IpInDelivers]++;
+        } else {
           values[Mib.IpInUnknownProtos]++;
+          network.sendIcmpError(p, IcmpErrorKind.ProtocolUnreachable);
         }
         p.release();
     }
   }
+}
+
+/** The header is sound but says more than came. */
+function isCutOff(p: Packet, length: number): boolean {
+  const first = p.bytes[p.head] as number;
+  return first >> 4 === 4 && (first & 0xf) >= 5 && p.view.getUint16(p.head + 2) > length;
 }

@@ -5,7 +5,7 @@
  */
 import { Mib } from '../base/counters.ts';
 import { Errno } from '../base/errno.ts';
-import { completeChecksum } from '../link/segment.ts';
+import { completeChecksum, cutSegments, segmentCount, segmentHeaderLen } from '../link/segment.ts';
 import { ChecksumState, type Packet } from '../link/packet.ts';
 import { IPV4_HEADER_LEN, IPV4_MAX_LEN, Ipv4Fragment, writeIpv4Header } from '../wire/ipv4.ts';
 import { type Destination, DestinationKind } from './destination.ts';
@@ -15,6 +15,8 @@ import { packetPart } from './packet-part.ts';
 export class Ipv4Output {
   private readonly network: Network;
   private nextId: number;
+  private cutFor: Destination | null = null;
+  private readonly piece = (p: Packet): void => this.sendPiece(p);
 
   constructor(network: Network) {
     this.network = network;
@@ -41,15 +43,59 @@ export class Ipv4Output {
       }
       return this.fragment(p, d, from, to, protocol, hops, tos);
     }
-    if (p.checksumState === ChecksumState.Partial && !d.device.checksumOffload) completeChecksum(p);
+    if (p.checksumState === ChecksumState.Partial && !d.device.checksumOffload && p.gsoSize === 0) completeChecksum(p);
     const id = this.nextId;
     // Each segment that a super-segment is cut into takes an identification.
-    this.nextId = (id + (p.gsoSize === 0 ? 1 : Math.ceil(p.length / p.gsoSize))) & 0xffff;
+    this.nextId = (id + segmentCount(p)) & 0xffff;
     const at = p.push(IPV4_HEADER_LEN);
     p.l3 = at;
     writeIpv4Header(p.view, at, total, tos, id, df ? Ipv4Fragment.DontFragment : 0, hops, protocol, from, to);
-    if (d.kind >= DestinationKind.Broadcast) network.link.loopBack(p, d);
+    if (d.kind >= DestinationKind.Broadcast && !this.toGroup(p, d, hops)) return 0;
+    if (p.gsoSize !== 0 && this.mustCut(p, d, total)) {
+      this.cutFor = d;
+      cutSegments(p, this.piece);
+      return 0;
+    }
+    this.count(total);
     return network.link.output(p, d);
+  }
+
+  /** Does the device take no segments of this length, or has the path's MTU become smaller than the pieces? */
+  private mustCut(p: Packet, d: Destination, total: number): boolean {
+    return total > d.device.gsoMaxBytes || IPV4_HEADER_LEN + segmentHeaderLen(p) + p.gsoSize > d.mtuBytes;
+  }
+
+  /** A piece of a super-segment that this host had to cut itself. Takes over `p`. */
+  private sendPiece(p: Packet): void {
+    const d = this.cutFor as Destination;
+    const values = this.network.counters.values;
+    if (!d.device.checksumOffload) completeChecksum(p);
+    if (p.length > d.mtuBytes) {
+      // The path's MTU shrank while this was queued: TCP learns of it and sends again, smaller.
+      values[Mib.IpFragFails]++;
+      p.release();
+      return;
+    }
+    this.count(p.length);
+    this.network.link.output(p, d);
+  }
+
+  /** Groups: this host may be among the receivers. False when the packet stays here (it is released). */
+  private toGroup(p: Packet, d: Destination, hops: number): boolean {
+    const { network } = this;
+    const isBroadcast = d.kind === DestinationKind.Broadcast;
+    network.counters.values[isBroadcast ? Mib.IpExtOutBcastPkts : Mib.IpExtOutMcastPkts]++;
+    network.link.loopBack(p, d);
+    // RFC 1112 section 4: TTL 0 keeps a multicast on its host.
+    if (hops !== 0 || isBroadcast) return true;
+    p.release();
+    return false;
+  }
+
+  private count(length: number): void {
+    const values = this.network.counters.values;
+    values[Mib.IpOutTransmits]++;
+    values[Mib.IpExtOutOctets] += length;
   }
 
   private fragment(p: Packet, d: Destination, from: number, to: number, protocol: number, ttl: number, tos: number): number {
@@ -58,6 +104,7 @@ export class Ipv4Output {
     completeChecksum(p);
     const payload = p.length;
     const most = (d.mtuBytes - IPV4_HEADER_LEN) & ~7;
+    let result = 0;
     const id = this.nextId;
     this.nextId = (id + 1) & 0xffff;
     for (let offset = 0; offset < payload; offset += most) {
@@ -77,11 +124,13 @@ export class Ipv4Output {
       const more = offset + n < payload ? Ipv4Fragment.MoreFragments : 0;
       writeIpv4Header(part.view, at, IPV4_HEADER_LEN + n, tos, id, more | (offset >> 3), ttl, protocol, from, to);
       values[Mib.IpFragCreates]++;
-      if (d.kind >= DestinationKind.Broadcast) network.link.loopBack(part, d);
-      network.link.output(part, d);
+      if (d.kind >= DestinationKind.Broadcast && !this.toGroup(part, d, ttl)) continue;
+      this.count(IPV4_HEADER_LEN + n);
+      const sent = network.link.output(part, d);
+      if (sent < 0) result = sent;
     }
-    values[Mib.IpFragOKs]++;
+    values[result < 0 ? Mib.IpFragFails : Mib.IpFragOKs]++;
     p.release();
-    return 0;
+    return result;
   }
 }

@@ -5,15 +5,18 @@
  * Called by Network.frameInput. Read RFC 8200 section 4 first.
  */
 import { Mib } from '../base/counters.ts';
-import { isMulticast } from '../base/inet-address.ts';
+import { isLinkLocal, multicastScope } from '../base/inet-address.ts';
 import type { Packet } from '../link/packet.ts';
 import {
-  IPV6_FRAGMENT_HEADER_LEN, IPV6_HEADER_LEN, IPV6_MIN_MTU, IpProto, Ipv6ExtensionWalker, Ipv6FragmentHeader, Ipv6Header,
-  Ipv6OptionKind, Ipv6OptionWalker, Ipv6UnknownOption, isIpv6Extension, setIpv6PayloadLen, unknownOptionAction,
+  IPV6_FRAGMENT_HEADER_LEN, IPV6_HEADER_LEN, IPV6_MAX_PAYLOAD, IPV6_MIN_MTU, IpProto, Ipv6ExtensionWalker, Ipv6FragmentHeader, Ipv6Header,
+  Ipv6OptionKind, Ipv6OptionWalker, Ipv6UnknownOption, isIpv6Extension, setIpv6Ecn, setIpv6PayloadLen, unknownOptionAction,
 } from '../wire/ipv6.ts';
 import { IcmpErrorKind } from './icmp-error.ts';
 import { LinkType, type Network } from './network.ts';
 import { FragmentResult, type ReassemblyOwner, ReassemblyTable } from './reassembly.ts';
+
+/** Bytes that hold the headers of nearly every packet with extension headers. */
+const USUAL_HEADERS = 128;
 
 export class Ipv6Input implements ReassemblyOwner {
   private readonly network: Network;
@@ -21,7 +24,9 @@ export class Ipv6Input implements ReassemblyOwner {
   private readonly walker = new Ipv6ExtensionWalker();
   private readonly options = new Ipv6OptionWalker();
   private readonly fragmentHeader = new Ipv6FragmentHeader();
-  private readonly reassembly: ReassemblyTable;
+  readonly reassembly: ReassemblyTable;
+  readonly maxDistance = 0;
+  readonly cutsOddLengths = false;
 
   constructor(network: Network) {
     this.network = network;
@@ -41,9 +46,11 @@ export class Ipv6Input implements ReassemblyOwner {
     const { header, network } = this;
     const values = network.counters.values;
     values[Mib.Ip6InReceives]++;
+    values[Mib.Ip6InOctets] += p.length;
     if (!p.pull(IPV6_HEADER_LEN) || !header.parseQuoted(p.view, p.head, p.headEnd)) return this.drop(p, Mib.Ip6InHdrErrors);
     if (IPV6_HEADER_LEN + header.payloadLen > p.length) return this.drop(p, Mib.Ip6InTruncatedPkts);
     p.trimTo(IPV6_HEADER_LEN + header.payloadLen);
+    values[Mib.Ip6InNoECTPkts + (header.trafficClass & 3)]++;
     p.l3 = p.head;
     p.isV4 = false;
     p.protocol = header.nextHeader;
@@ -57,7 +64,8 @@ export class Ipv6Input implements ReassemblyOwner {
     p.dstB = header.dstB;
     p.dstC = header.dstC;
     p.dstD = header.dstD;
-    if (!this.sourceOk(p) || !this.isForUs(p)) return this.drop(p, Mib.Ip6InAddrErrors);
+    if (!this.addressesOk(p)) return this.drop(p, Mib.Ip6InHdrErrors);
+    if (!this.isForUs(p)) return this.notOurs(p);
     if (header.dstA >>> 24 === 0xff) values[Mib.Ip6InMcastPkts]++;
     if (isIpv6Extension(header.nextHeader)) return this.extensions(p);
     this.deliver(p, p.l3 + IPV6_HEADER_LEN);
@@ -73,31 +81,46 @@ export class Ipv6Input implements ReassemblyOwner {
     p.release();
   }
 
-  /** RFC 4291 2.5.2, 2.5.3, 2.7: the loopback address stays on loopback, a source is never multicast (ip6_rcv_core). */
-  private sourceOk(p: Packet): boolean {
+  /** RFC 4291 2.5.3, 2.7: the loopback address stays on loopback, a source is never multicast (ip6_rcv_core). */
+  private addressesOk(p: Packet): boolean {
     if (p.srcA >>> 24 === 0xff) return false;
-    if (p.device?.isLoopback === true) return true;
+    // Multicast scope 0 is reserved; scope 1 never leaves its interface.
+    if (p.dstA >>> 24 === 0xff && multicastScope(p.dstA) === 0) return false;
+    if (p.device === null || p.device.isLoopback) return true;
     const fromLoopback = (p.srcA | p.srcB | p.srcC) === 0 && p.srcD === 1;
     const toLoopback = (p.dstA | p.dstB | p.dstC) === 0 && p.dstD === 1;
-    // ff01::/16 never leaves its interface.
-    return !fromLoopback && !toLoopback && p.dstA >>> 16 !== 0xff01;
+    return !fromLoopback && !toLoopback && !(p.dstA >>> 24 === 0xff && multicastScope(p.dstA) === 1);
   }
 
   private isForUs(p: Packet): boolean {
-    const { network } = this;
+    const { configuration } = this.network;
     const { dstA, dstB, dstC, dstD, device } = p;
-    if (!isMulticast(dstA, dstB, dstC, dstD)) {
-      if (network.localWords(dstA, dstB, dstC, dstD)) return p.linkType === LinkType.Host;
-      return false;
+    if (device === null) return false;
+    if (dstA >>> 24 === 0xff || (isLinkLocal(dstA, dstB, dstC, dstD) && !device.isLoopback)) {
+      // Groups and link-local addresses belong to the link on which the packet came.
+      const owner = configuration.interfaceOf(device);
+      if (owner === null) return false;
+      if (dstA >>> 24 === 0xff) return owner.isMember(dstA, dstB, dstC, dstD);
+      const entry = owner.findWords(dstA, dstB, dstC, dstD);
+      return entry !== null && entry.usable;
     }
-    const owner = device === null ? null : network.interfaceOf(device);
-    return owner?.isMember(dstA, dstB, dstC, dstD) === true;
+    const entry = configuration.local.find(dstA, dstB, dstC, dstD);
+    return entry !== null && entry.usable;
+  }
+
+  /** A packet for somebody else: a host drops it, a router will forward it from here. */
+  private notOurs(p: Packet): void {
+    this.drop(p, p.dstA >>> 24 === 0xff ? Mib.LinkInUnwantedGroup : Mib.Ip6InAddrErrors);
   }
 
   /** RFC 8200 section 4: each extension header in turn, in the order in which they stand. */
   private extensions(p: Packet): void {
     const { walker } = this;
-    p.pull(Math.min(p.length, IPV6_MIN_MTU));
+    p.pull(Math.min(p.length, USUAL_HEADERS));
+    walker.begin(p.view, p.l3, p.headEnd);
+    // A chain that does not end in those bytes is looked at once more with all that a chain may have.
+    while (walker.next(p.view) && walker.kind !== IpProto.Fragment);
+    if (walker.malformed) p.pull(Math.min(p.length, IPV6_MIN_MTU));
     walker.begin(p.view, p.l3, p.headEnd);
     let previousAt = walker.nextHeaderAt;
     let isFirst = true;
@@ -171,6 +194,10 @@ export class Ipv6Input implements ReassemblyOwner {
       network.sendIcmpError(p, IcmpErrorKind.ParameterProblem, 4);
       return this.drop(p, Mib.Ip6InHdrErrors);
     }
+    if (offset + payloadLen + (payloadAt - p.l3 - IPV6_HEADER_LEN - IPV6_FRAGMENT_HEADER_LEN) > IPV6_MAX_PAYLOAD) {
+      network.sendIcmpError(p, IcmpErrorKind.ParameterProblem, walker.at + 2 - p.l3);
+      return this.drop(p, Mib.Ip6InHdrErrors);
+    }
     // RFC 6946: an "atomic" fragment is whole by itself.
     const isAtomic = offset === 0 && !moreFragments;
     p.head = payloadAt;
@@ -178,8 +205,9 @@ export class Ipv6Input implements ReassemblyOwner {
     if (offset === 0) p.l4 = payloadAt;
     // The reassembled packet is rebuilt from its first fragment: that one keeps what is needed for it.
     p.checksumOffset = previousAt;
-    const key = `${p.srcA} ${p.srcB} ${p.srcC} ${p.srcD} ${p.dstA} ${p.dstB} ${p.dstC} ${p.dstD} ${id}`;
-    const result = this.reassembly.add(p, key, offset, moreFragments);
+    const link = p.device === null ? 0 : p.device.index;
+    const key = `${p.srcA} ${p.srcB} ${p.srcC} ${p.srcD} ${p.dstA} ${p.dstB} ${p.dstC} ${p.dstD} ${id} ${link}`;
+    const result = this.reassembly.add(p, key, '', offset, moreFragments);
     if (result === FragmentResult.Kept) return;
     if (result === FragmentResult.Dropped) {
       values[Mib.Ip6ReasmFails]++;
@@ -207,6 +235,7 @@ export class Ipv6Input implements ReassemblyOwner {
       return p.release();
     }
     setIpv6PayloadLen(p.view, p.l3, payloadLen);
+    if ((p.tos & 3) === 3) setIpv6Ecn(p.view, p.l3, 3);
     values[Mib.Ip6ReasmOKs]++;
     p.protocol = p.view.getUint8(p.l3 + 6);
     if (isIpv6Extension(p.protocol)) return this.extensions(p);
@@ -227,10 +256,12 @@ export class Ipv6Input implements ReassemblyOwner {
     p.l4 = payloadAt;
     p.head = payloadAt;
     p.l4Len = p.length;
+    const tookRaw = transport !== null && transport.rawInput(p);
     switch (p.protocol) {
       case IpProto.Tcp:
         values[Mib.Ip6InDelivers]++;
-        if (transport === null) return p.release();
+        // Linux's tcp_v6_rcv: no connection speaks to groups.
+        if (transport === null || p.linkType !== LinkType.Host || p.dstA >>> 24 === 0xff) return p.release();
         return transport.tcpInput(p);
       case IpProto.Udp:
         values[Mib.Ip6InDelivers]++;
@@ -240,9 +271,11 @@ export class Ipv6Input implements ReassemblyOwner {
         values[Mib.Ip6InDelivers]++;
         return network.icmp6.input(p);
       default:
-        if (transport?.rawInput(p) !== true) {
-          network.sendIcmpError(p, IcmpErrorKind.ProtocolUnreachable, namedAt - p.l3);
+        if (tookRaw) {
+          values[Mib.Ip6InDelivers]++;
+        } else {
           values[Mib.Ip6InUnknownProtos]++;
+          network.sendIcmpError(p, IcmpErrorKind.ProtocolUnreachable, namedAt - p.l3);
         }
         p.release();
     }

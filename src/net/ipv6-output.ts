@@ -7,7 +7,7 @@ import { Mib } from '../base/counters.ts';
 import { Errno } from '../base/errno.ts';
 import type { IpAddress } from '../base/inet-address.ts';
 import { ChecksumState, type Packet } from '../link/packet.ts';
-import { completeChecksum } from '../link/segment.ts';
+import { completeChecksum, cutSegments, segmentHeaderLen } from '../link/segment.ts';
 import {
   IPV6_FRAGMENT_HEADER_LEN, IPV6_HEADER_LEN, IPV6_MAX_PAYLOAD, IPV6_MIN_MTU, IpProto, writeIpv6FragmentHeader, writeIpv6Header,
 } from '../wire/ipv6.ts';
@@ -18,6 +18,8 @@ import { packetPart } from './packet-part.ts';
 export class Ipv6Output {
   private readonly network: Network;
   private nextId: number;
+  private cutFor: Destination | null = null;
+  private readonly piece = (p: Packet): void => this.sendPiece(p);
 
   constructor(network: Network) {
     this.network = network;
@@ -44,9 +46,30 @@ export class Ipv6Output {
       }
       return this.fragment(p, d, from, to, protocol, hops, trafficClass);
     }
-    if (p.checksumState === ChecksumState.Partial && !d.device.checksumOffload) completeChecksum(p);
+    if (p.checksumState === ChecksumState.Partial && !d.device.checksumOffload && p.gsoSize === 0) completeChecksum(p);
     this.header(p, payload, from, to, protocol, hops, trafficClass);
-    return this.send(p, d);
+    if (p.gsoSize !== 0) {
+      // The device takes no segments of this length, or the path's MTU has become smaller than the pieces.
+      const pieceLen = IPV6_HEADER_LEN + segmentHeaderLen(p) + p.gsoSize;
+      if (p.length > d.device.gsoMaxBytes + IPV6_HEADER_LEN || pieceLen > d.mtuBytes) {
+        this.cutFor = d;
+        cutSegments(p, this.piece);
+        return 0;
+      }
+    }
+    return this.send(p, d, hops);
+  }
+
+  /** A piece of a super-segment that this host had to cut itself. Takes over `p`. */
+  private sendPiece(p: Packet): void {
+    const d = this.cutFor as Destination;
+    if (!d.device.checksumOffload) completeChecksum(p);
+    if (p.length > d.mtuBytes) {
+      this.network.counters.values[Mib.Ip6FragFails]++;
+      p.release();
+      return;
+    }
+    this.send(p, d, -1);
   }
 
   private header(
@@ -59,12 +82,21 @@ export class Ipv6Output {
     );
   }
 
-  private send(p: Packet, d: Destination): number {
+  private send(p: Packet, d: Destination, hops: number): number {
+    const { network } = this;
+    const values = network.counters.values;
     if (d.kind === DestinationKind.Multicast) {
-      this.network.counters.values[Mib.Ip6OutMcastPkts]++;
-      this.network.link.loopBack(p, d);
+      values[Mib.Ip6OutMcastPkts]++;
+      network.link.loopBack(p, d);
+      // Hop limit 0 keeps a multicast on its host (ip6_finish_output2).
+      if (hops === 0) {
+        p.release();
+        return 0;
+      }
     }
-    return this.network.link.output(p, d);
+    values[Mib.Ip6OutTransmits]++;
+    values[Mib.Ip6OutOctets] += p.length;
+    return network.link.output(p, d);
   }
 
   private fragment(
@@ -75,6 +107,7 @@ export class Ipv6Output {
     const payload = p.length;
     const most = (d.mtuBytes - IPV6_HEADER_LEN - IPV6_FRAGMENT_HEADER_LEN) & ~7;
     this.nextId = (this.nextId + 1) | 0;
+    let result = 0;
     for (let offset = 0; offset < payload; offset += most) {
       const n = Math.min(most, payload - offset);
       const part = packetPart(p, offset, n);
@@ -91,10 +124,11 @@ export class Ipv6Output {
       writeIpv6FragmentHeader(part.view, at, protocol, offset, offset + n < payload, this.nextId);
       this.header(part, n + IPV6_FRAGMENT_HEADER_LEN, from, to, IpProto.Fragment, hops, trafficClass);
       values[Mib.Ip6FragCreates]++;
-      this.send(part, d);
+      const sent = this.send(part, d, hops);
+      if (sent < 0) result = sent;
     }
-    values[Mib.Ip6FragOKs]++;
+    values[result < 0 ? Mib.Ip6FragFails : Mib.Ip6FragOKs]++;
     p.release();
-    return 0;
+    return result;
   }
 }

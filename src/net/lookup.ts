@@ -16,6 +16,9 @@ import type { Network } from './network.ts';
 import { linkMtu } from './path-mtu.ts';
 import { type Route, RouteTable } from './routes.ts';
 
+/** 127.255.255.255, the broadcast address of 127.0.0.1/8. */
+const LOOPBACK_BROADCAST = 0x7fffffff;
+
 export class RouteLookup {
   readonly table = new RouteTable();
   private readonly cache = new DestinationCache();
@@ -83,6 +86,9 @@ export class RouteLookup {
       if (device === null && owner !== null && (to.isMulticast || to.isBroadcast)) device = owner.interface.device;
     }
     if (device !== null && (!device.up || network.interfaceOf(device) === null)) return this.fail(Errno.ENETUNREACH);
+    if (to.d === LOOPBACK_BROADCAST && (device === null || device.isLoopback)) {
+      return this.make(DestinationKind.Broadcast, network.loopback, to, to, from ?? LOOPBACK4, 32);
+    }
     if (this.isLocal4(to, device)) {
       const source = from ?? (to.isLoopback && configuration.local.find(to.a, to.b, to.c, to.d) === null ? LOOPBACK4 : to);
       return this.make(DestinationKind.Local, network.loopback, to, to, source, 32);
@@ -163,7 +169,8 @@ export class RouteLookup {
     }
     if (to.isMulticast) {
       const out = device ?? this.multicastDevice(to);
-      if (out === null) return this.fail(Errno.ENETUNREACH);
+      // Linux gives `lo` no multicast route.
+      if (out === null || out.isLoopback) return this.fail(Errno.ENETUNREACH);
       return this.finish6(DestinationKind.Multicast, out, to, to, from, null, 8);
     }
     const route = this.table.lookup(to, device);

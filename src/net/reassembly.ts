@@ -1,17 +1,22 @@
 /**
  * Reassembly of fragments (RFC 791, RFC 8200 section 4.5), one table for each family.
  *
- * Called by ipv4-input.ts and ipv6-input.ts. Limits are Linux's: memory (`ipfrag_high_thresh`), time (`ipfrag_time`).
- * Overlapping fragments end the whole packet (RFC 5722; Linux does so for IPv4 too); exact repetitions are ignored.
+ * Called by ipv4-input.ts and ipv6-input.ts. Limits are Linux's: memory (`ipfrag_high_thresh`), time (`ipfrag_time`) and
+ * distance (`ipfrag_max_dist`: a packet whose sender has sent that many other fragments since is given up).
+ * Overlapping fragments end the whole packet (RFC 5722; Linux does so for IPv4 too); what is there already is ignored.
  */
 import type { HostContext } from '../base/host-context.ts';
 import { Timer } from '../base/timer-queue.ts';
-import type { Packet } from '../link/packet.ts';
 import type { Chunk } from '../base/slab.ts';
+import { ChecksumState, type Packet } from '../link/packet.ts';
+import { orphan } from '../link/transmitter.ts';
 
 /** What a waiting fragment counts beside its bytes. */
 const FRAGMENT_OVERHEAD = 576;
 const MAX_PACKET = 65535;
+/** Bits of `ecnSeen`. */
+const NOT_ECT = 1;
+const CONGESTION_EXPERIENCED = 8;
 
 /** What became of a fragment. */
 export const FragmentResult = { Kept: 0, Complete: 1, Dropped: 2 } as const;
@@ -21,23 +26,46 @@ export type FragmentResult = (typeof FragmentResult)[keyof typeof FragmentResult
 export interface ReassemblyOwner {
   readonly timeoutUs: number;
   readonly memoryLimit: number;
+  /** 0: no limit. */
+  readonly maxDistance: number;
+  /** Whether a length that is no multiple of eight is cut to one (Linux for IPv4) or ends the packet. */
+  readonly cutsOddLengths: boolean;
   /** `first` is the fragment with offset 0, or null when it never came. Borrows it. */
   reassemblyTimedOut(first: Packet | null): void;
 }
 
+/** A sender of fragments: how many it has sent, and how many packets of it are waiting. */
+class FragmentSender {
+  readonly key: string;
+  count = 0;
+  assemblies = 0;
+
+  constructor(key: string) {
+    this.key = key;
+  }
+}
+
 class Assembly extends Timer {
   readonly table: ReassemblyTable;
+  readonly sender: FragmentSender;
+  /** The sender's count when the last fragment of this packet came. */
+  touchedAt = 0;
+  /** A bit for each ECN codepoint seen. */
+  ecnSeen = 0;
   readonly key: string;
   /** Fragments by offset; a packet's `truesize` is its offset, `l4Len` its length. */
   first: Packet | null = null;
   bytes = 0;
   memory = 0;
+  /** Where the fragment that reaches furthest ends. */
+  highest = 0;
   /** Length of the whole payload; -1 until the last fragment is here. */
   total = -1;
 
-  constructor(table: ReassemblyTable, key: string) {
+  constructor(table: ReassemblyTable, key: string, sender: FragmentSender) {
     super();
     this.table = table;
+    this.sender = sender;
     this.key = key;
   }
 
@@ -50,7 +78,9 @@ export class ReassemblyTable {
   private readonly context: HostContext;
   private readonly owner: ReassemblyOwner;
   private readonly assemblies = new Map<string, Assembly>();
-  private memory = 0;
+  private readonly senders = new Map<string, FragmentSender>();
+  /** Bytes held, as the limit counts them. */
+  memory = 0;
   /** The packet that `add` completed: the first fragment with everything behind it. */
   completed: Packet | null = null;
 
@@ -65,33 +95,38 @@ export class ReassemblyTable {
 
   /**
    * A fragment whose `head` is at its payload (behind the IP or fragment header). Takes over `p`. `key` names the
-   * packet it belongs to. When the result is Complete the packet is in `completed`.
+   * packet it belongs to, `senderKey` who sent it. When the result is Complete the packet is in `completed`.
    */
-  add(p: Packet, key: string, offset: number, more: boolean): FragmentResult {
+  add(p: Packet, key: string, senderKey: string, offset: number, more: boolean): FragmentResult {
+    orphan(p);
+    if (more && (p.length & 7) !== 0 && this.owner.cutsOddLengths) p.trimTo(p.length & ~7);
     const length = p.length;
-    const owner = p.owner;
-    if (owner !== null) {
-      p.owner = null;
-      owner.released(p.truesize);
-    }
-    if ((more && (length & 7) !== 0) || length === 0 || offset + length > MAX_PACKET) {
+    // Above the limit Linux refuses every fragment, those of waiting packets too: they time out.
+    if (this.memory > this.owner.memoryLimit) {
       p.release();
       return FragmentResult.Dropped;
     }
     let assembly = this.assemblies.get(key);
+    if (assembly !== undefined && this.wasOvertaken(assembly)) {
+      this.forget(assembly);
+      this.free(assembly);
+      assembly = undefined;
+    }
+    if ((more && (length & 7) !== 0) || length === 0 || offset + length > MAX_PACKET) {
+      if (assembly !== undefined) return this.spoiled(assembly, p);
+      p.release();
+      return FragmentResult.Dropped;
+    }
     if (assembly === undefined) {
-      // Linux refuses new fragments above the limit and lets old ones time out.
-      if (this.memory > this.owner.memoryLimit) {
-        p.release();
-        return FragmentResult.Dropped;
-      }
-      assembly = new Assembly(this, key);
+      assembly = new Assembly(this, key, this.senderOf(senderKey));
       assembly.deadline = this.context.loop.now + this.owner.timeoutUs;
       this.context.timers.arm(assembly);
       this.assemblies.set(key, assembly);
     }
+    assembly.touchedAt = ++assembly.sender.count;
     const end = offset + length;
     if (assembly.total >= 0 && (end > assembly.total || (!more && end !== assembly.total))) return this.spoiled(assembly, p);
+    if (!more && end < assembly.highest) return this.spoiled(assembly, p);
     p.truesize = offset;
     p.l4Len = length;
     let before: Packet | null = null;
@@ -100,23 +135,28 @@ export class ReassemblyTable {
       before = after;
       after = after.next;
     }
-    if (after !== null && after.truesize === offset && after.l4Len === length) {
+    if (isCovered(before, after, offset, end)) {
       p.release();
       return FragmentResult.Kept;
     }
     if (before !== null && before.truesize + before.l4Len > offset) return this.spoiled(assembly, p);
     if (after !== null && after.truesize < end) return this.spoiled(assembly, p);
-    if (!more) {
-      if (after !== null) return this.spoiled(assembly, p);
-      assembly.total = end;
-    }
+    if (!more) assembly.total = end;
+    if (end > assembly.highest) assembly.highest = end;
     p.next = after;
     if (before === null) assembly.first = p;
     else before.next = p;
     assembly.bytes += length;
+    assembly.ecnSeen |= 1 << (p.tos & 3);
     assembly.memory += length + FRAGMENT_OVERHEAD;
     this.memory += length + FRAGMENT_OVERHEAD;
     if (assembly.bytes !== assembly.total) return FragmentResult.Kept;
+    // RFC 3168 5.3: fragments of a sender with ECN and of one without do not make a packet.
+    if ((assembly.ecnSeen & NOT_ECT) !== 0 && assembly.ecnSeen !== NOT_ECT) {
+      this.forget(assembly);
+      this.free(assembly);
+      return FragmentResult.Dropped;
+    }
     this.completed = this.join(assembly);
     return FragmentResult.Complete;
   }
@@ -126,6 +166,7 @@ export class ReassemblyTable {
     const first = assembly.first as Packet;
     let p = first.next;
     first.next = null;
+    if ((assembly.ecnSeen & CONGESTION_EXPERIENCED) !== 0) first.tos |= 3;
     while (p !== null) {
       const next: Packet | null = p.next;
       p.headToRanges(this.context.writer);
@@ -137,7 +178,24 @@ export class ReassemblyTable {
       p = next;
     }
     first.truesize = 0;
+    // Fragments carry a whole checksum, whatever a device said of the first of them.
+    first.checksumState = ChecksumState.Full;
     return first;
+  }
+
+  private senderOf(key: string): FragmentSender {
+    let sender = this.senders.get(key);
+    if (sender === undefined) {
+      sender = new FragmentSender(key);
+      this.senders.set(key, sender);
+    }
+    sender.assemblies++;
+    return sender;
+  }
+
+  private wasOvertaken(assembly: Assembly): boolean {
+    const most = this.owner.maxDistance;
+    return most > 0 && assembly.first !== null && assembly.sender.count + 1 - assembly.touchedAt > most;
   }
 
   private spoiled(assembly: Assembly, p: Packet): FragmentResult {
@@ -157,6 +215,8 @@ export class ReassemblyTable {
   private forget(assembly: Assembly): void {
     this.context.timers.disarm(assembly);
     this.assemblies.delete(assembly.key);
+    const { sender } = assembly;
+    if (--sender.assemblies === 0) this.senders.delete(sender.key);
     this.memory -= assembly.memory;
   }
 
@@ -171,4 +231,14 @@ export class ReassemblyTable {
     }
     assembly.first = null;
   }
+}
+
+/** Are all bytes of [offset, end) there already? `before` ends the fragments that begin in front of `offset`. */
+function isCovered(before: Packet | null, after: Packet | null, offset: number, end: number): boolean {
+  const beforeEnd = before === null ? 0 : before.truesize + before.l4Len;
+  let covered = beforeEnd > offset ? beforeEnd : offset;
+  for (let here = after; covered < end && here !== null && here.truesize === covered; here = here.next) {
+    covered += here.l4Len;
+  }
+  return covered >= end;
 }
