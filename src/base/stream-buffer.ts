@@ -5,7 +5,7 @@
  * A cursor remembers where the last `seek` ended, so a sender that walks forward through a long buffer does not start
  * from its front each time.
  */
-import { type Chunk, type ChunkWriter, copyBytes, Range, releaseRange, releaseRanges, takeRange } from './slab.ts';
+import { type Chunk, type ChunkWriter, copyBytes, type Range, releaseRange, releaseRanges, takeRange } from './slab.ts';
 
 export class StreamBuffer {
   /** Bytes held. */

@@ -1,0 +1,155 @@
+/**
+ * The ends of a connection: errors, resets, orphans, and what is freed when (Linux's tcp_done, tcp_reset, tcp_close,
+ * inet_csk_destroy_sock).
+ */
+import { Mib } from '../../base/counters.ts';
+import { Errno } from '../../base/errno.ts';
+import { Shut } from '../endpoint.ts';
+import { TcpFlag } from '../../wire/tcp.ts';
+import { TIME_WAIT_US } from './constants.ts';
+import type { TcpEndpoint } from './endpoint.ts';
+import { stopListening } from './listener.ts';
+import { purgeOutOfOrder } from './out-of-order.ts';
+import { acceptableSeq, closeState, purgeSendQueue, sendFin } from './output.ts';
+import { sendSegment } from './segment-out.ts';
+import { setState, TcpState } from './state.ts';
+import { Bit } from './tcb.ts';
+import { armFinWait2, stopTimers } from './timers.ts';
+import { enterTimeWait } from './time-wait.ts';
+
+/** The connection is over (tcp_done): no timer, no segments; what was received stays readable. */
+export function connectionDone(t: TcpEndpoint): void {
+  const { state } = t;
+  if (state === TcpState.SynSent || state === TcpState.SynReceived) t.tcp.counters[Mib.TcpAttemptFails]++;
+  stopTimers(t);
+  purgeSendQueue(t);
+  purgeOutOfOrder(t);
+  t.leaveTable();
+  setState(t, TcpState.Closed);
+  t.bits |= Bit.ShutRead | Bit.ShutWrite;
+  if ((t.bits & Bit.Orphan) !== 0) freeEndpoint(t);
+  else if ((t.bits & Bit.PortBound) === 0) t.leavePort();
+}
+
+/** Everything goes: nobody refers to the endpoint any more. */
+export function freeEndpoint(t: TcpEndpoint): void {
+  stopTimers(t);
+  purgeSendQueue(t);
+  purgeOutOfOrder(t);
+  t.rcvBuf.clear();
+  t.leaveTable();
+  t.leavePort();
+  t.upcalls = null;
+}
+
+/** Ends with an errno that the user will see (tcp_write_err, hard ICMP errors). */
+export function endWithError(t: TcpEndpoint, errno: number): void {
+  t.errno = errno;
+  const { upcalls } = t;
+  connectionDone(t);
+  upcalls?.failed(errno);
+}
+
+/** The peer's RST was accepted (tcp_reset). */
+export function connectionReset(t: TcpEndpoint): void {
+  let errno: number = Errno.ECONNRESET;
+  if (t.state === TcpState.SynSent) errno = Errno.ECONNREFUSED;
+  else if (t.state === TcpState.CloseWait) errno = Errno.EPIPE;
+  else if (t.state === TcpState.Closed) return;
+  endWithError(t, errno);
+}
+
+/** Sends our own RST (tcp_send_active_reset). */
+export function sendActiveReset(t: TcpEndpoint): void {
+  t.tcp.counters[Mib.TcpOutRsts]++;
+  sendSegment(t, acceptableSeq(t), 0, TcpFlag.Rst | TcpFlag.Ack, 1);
+}
+
+/** The connection ends now, with a RST where one is due: SO_LINGER of zero, connect(2) with AF_UNSPEC. */
+export function abortConnection(t: TcpEndpoint): void {
+  const { state } = t;
+  if (state === TcpState.Listen) {
+    stopListening(t);
+    return;
+  }
+  const mustReset = state === TcpState.Established || state === TcpState.CloseWait || state === TcpState.FinWait1 ||
+    state === TcpState.FinWait2 || state === TcpState.SynReceived;
+  const leftUnsent = t.sndNxt !== t.writeSeq && (state === TcpState.Closing || state === TcpState.LastAck);
+  if (mustReset || leftUnsent) sendActiveReset(t);
+  if (state === TcpState.SynSent) t.errno = Errno.ECONNRESET;
+  connectionDone(t);
+}
+
+/** The last descriptor is gone (tcp_close). */
+export function closeEndpoint(t: TcpEndpoint): void {
+  const counters = t.tcp.counters;
+  if (t.state === TcpState.Listen) {
+    stopListening(t);
+    freeEndpoint(t);
+    return;
+  }
+  const unread = t.rcvBuf.length > 0;
+  t.bits |= Bit.Orphan | Bit.ShutRead;
+  t.rcvBuf.clear();
+  t.receivedBytes = 0;
+  if (t.state === TcpState.Closed) {
+    freeEndpoint(t);
+    return;
+  }
+  if (unread) {
+    // RFC 2525 2.17: data that nobody will read is answered with a reset.
+    counters[Mib.TcpExtTCPAbortOnClose]++;
+    sendActiveReset(t);
+    connectionDone(t);
+    return;
+  }
+  if (t.settledOptions.lingerSeconds === 0) {
+    counters[Mib.TcpExtTCPAbortOnData]++;
+    abortConnection(t);
+    return;
+  }
+  const { state } = t;
+  if (state === TcpState.Established || state === TcpState.CloseWait || state === TcpState.SynReceived || state === TcpState.SynSent) {
+    if (closeState(t)) sendFin(t);
+  }
+  if ((t.state as TcpState) === TcpState.Closed) {
+    connectionDone(t);
+    return;
+  }
+  orphanInFinWait2(t);
+}
+
+/** An orphan in FIN_WAIT2 waits tcp_fin_timeout for the peer's FIN, as a record when that is short enough. */
+export function orphanInFinWait2(t: TcpEndpoint): void {
+  if (t.state !== TcpState.FinWait2 || (t.bits & Bit.Orphan) === 0) return;
+  const user = t.user;
+  if (user !== null && user.linger2Us < 0) {
+    t.tcp.counters[Mib.TcpExtTCPAbortOnLinger]++;
+    sendActiveReset(t);
+    connectionDone(t);
+    return;
+  }
+  const stay = user !== null && user.linger2Us > 0 ? user.linger2Us : t.tcp.context.settings.tcpFinTimeout * 1e6;
+  if (stay > TIME_WAIT_US) armFinWait2(t, stay - TIME_WAIT_US);
+  else enterTimeWait(t, TcpState.FinWait2, stay);
+}
+
+/** shutdown(2) (inet_shutdown, tcp_shutdown). */
+export function shutdownEndpoint(t: TcpEndpoint, how: number): number {
+  const { state } = t;
+  if (state === TcpState.Closed) return -Errno.ENOTCONN;
+  if (state === TcpState.Listen) {
+    if (how !== Shut.WR) stopListening(t);
+    return 0;
+  }
+  if (state === TcpState.SynSent) {
+    abortConnection(t);
+    return 0;
+  }
+  if (how !== Shut.WR) t.bits |= Bit.ShutRead;
+  if (how !== Shut.RD && (t.bits & Bit.ShutWrite) === 0) {
+    t.bits |= Bit.ShutWrite;
+    if ((state === TcpState.Established || state === TcpState.CloseWait || state === TcpState.SynReceived) && closeState(t)) sendFin(t);
+  }
+  return 0;
+}

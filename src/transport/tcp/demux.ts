@@ -1,0 +1,187 @@
+/**
+ * Who is a segment for: connections by their 4-tuple, listeners by port.
+ *
+ * Bucket arrays with chains; connections, half-open requests and TIME_WAIT records share one table, as on Linux. Called
+ * by Tcp.input for every segment: addresses come as words, nothing is allocated.
+ */
+import type { IpAddress } from '../../base/inet-address.ts';
+import type { Packet } from '../../link/packet.ts';
+import type { TcpEndpoint } from './endpoint.ts';
+
+/** What is in the table of connections. */
+export interface DemuxNode {
+  readonly isTimeWait: boolean;
+  readonly isRequest: boolean;
+  localAddress: IpAddress;
+  localPort: number;
+  remoteAddress: IpAddress | null;
+  remotePort: number;
+  nextNode: DemuxNode | null;
+}
+
+const FIRST_SIZE = 64;
+
+export class ConnectionTable {
+  private buckets: (DemuxNode | null)[] = new Array<DemuxNode | null>(FIRST_SIZE).fill(null);
+  private mask = FIRST_SIZE - 1;
+  private readonly salt: number;
+  count = 0;
+
+  constructor(salt: number) {
+    this.salt = salt;
+  }
+
+  add(node: DemuxNode): void {
+    if (this.count > this.mask) this.grow();
+    const remote = node.remoteAddress as IpAddress;
+    const at = this.slot(node.localAddress.d, node.localPort, remote.b ^ remote.d, node.remotePort);
+    node.nextNode = this.buckets[at] as DemuxNode | null;
+    this.buckets[at] = node;
+    this.count++;
+  }
+
+  remove(node: DemuxNode): void {
+    const remote = node.remoteAddress as IpAddress;
+    const at = this.slot(node.localAddress.d, node.localPort, remote.b ^ remote.d, node.remotePort);
+    let previous: DemuxNode | null = null;
+    let other = this.buckets[at] as DemuxNode | null;
+    while (other !== node) {
+      if (other === null) return;
+      previous = other;
+      other = other.nextNode;
+    }
+    if (previous === null) this.buckets[at] = node.nextNode;
+    else previous.nextNode = node.nextNode;
+    node.nextNode = null;
+    this.count--;
+  }
+
+  /** The connection a received segment belongs to (its destination is our local side). */
+  find(p: Packet, localPort: number, remotePort: number): DemuxNode | null {
+    let node = this.buckets[this.slot(p.dstD, localPort, p.srcB ^ p.srcD, remotePort)] as DemuxNode | null;
+    for (; node !== null; node = node.nextNode) {
+      if (node.localPort !== localPort || node.remotePort !== remotePort) continue;
+      const remote = node.remoteAddress as IpAddress;
+      const local = node.localAddress;
+      if (
+        remote.d === p.srcD && local.d === p.dstD && remote.c === p.srcC && local.c === p.dstC &&
+        remote.b === p.srcB && local.b === p.dstB && remote.a === p.srcA && local.a === p.dstA
+      ) return node;
+    }
+    return null;
+  }
+
+  findTuple(local: IpAddress, localPort: number, remote: IpAddress, remotePort: number): DemuxNode | null {
+    let node = this.buckets[this.slot(local.d, localPort, remote.b ^ remote.d, remotePort)] as DemuxNode | null;
+    for (; node !== null; node = node.nextNode) {
+      if (node.localPort !== localPort || node.remotePort !== remotePort) continue;
+      if ((node.remoteAddress as IpAddress).equals(remote) && node.localAddress.equals(local)) return node;
+    }
+    return null;
+  }
+
+  /** Every node, in no order: for ss and leak tests. */
+  *[Symbol.iterator](): IterableIterator<DemuxNode> {
+    for (const head of this.buckets) {
+      for (let node = head; node !== null; node = node.nextNode) yield node;
+    }
+  }
+
+  private slot(localWord: number, localPort: number, remoteWord: number, remotePort: number): number {
+    let h = this.salt ^ localWord ^ Math.imul(remoteWord, 0x9e3779b1) ^ ((localPort << 16) | remotePort);
+    h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+    return (h ^ (h >>> 16)) & this.mask;
+  }
+
+  private grow(): void {
+    const old = this.buckets;
+    const size = old.length * 2;
+    this.buckets = new Array<DemuxNode | null>(size).fill(null);
+    this.mask = size - 1;
+    for (let i = 0; i < old.length; i++) {
+      let node = old[i] as DemuxNode | null;
+      while (node !== null) {
+        const next: DemuxNode | null = node.nextNode;
+        const remote = node.remoteAddress as IpAddress;
+        const at = this.slot(node.localAddress.d, node.localPort, remote.b ^ remote.d, node.remotePort);
+        node.nextNode = this.buckets[at] as DemuxNode | null;
+        this.buckets[at] = node;
+        node = next;
+      }
+    }
+  }
+}
+
+/** Listening endpoints by port; a port's few listeners are a chain through `Listener.nextListener`. */
+export class ListenerTable {
+  private readonly heads: Map<number, TcpEndpoint> = new Map();
+
+  add(t: TcpEndpoint): void {
+    const listener = t.listener;
+    if (listener === null) throw new Error('not listening');
+    listener.nextListener = this.heads.get(t.localPort) ?? null;
+    this.heads.set(t.localPort, t);
+  }
+
+  remove(t: TcpEndpoint): void {
+    const head = this.heads.get(t.localPort);
+    const next = t.listener === null ? null : t.listener.nextListener;
+    if (head === t) {
+      if (next === null) this.heads.delete(t.localPort);
+      else this.heads.set(t.localPort, next);
+      return;
+    }
+    for (let other = head ?? null; other !== null && other.listener !== null; other = other.listener.nextListener) {
+      if (other.listener.nextListener === t) {
+        other.listener.nextListener = next;
+        return;
+      }
+    }
+  }
+
+  /**
+   * The best listener for a received segment (Linux's inet_lhash2_lookup): a bound address before "any", a bound
+   * device before none, and for IPv4 an AF_INET socket before a dual-stack one.
+   */
+  find(p: Packet, localPort: number): TcpEndpoint | null {
+    let best: TcpEndpoint | null = null;
+    let bestScore = -1;
+    let t = this.heads.get(localPort) ?? null;
+    while (t !== null) {
+      const score = scoreOf(t, p);
+      if (score > bestScore) {
+        best = t;
+        bestScore = score;
+      }
+      t = t.listener === null ? null : t.listener.nextListener;
+    }
+    return best;
+  }
+
+  *[Symbol.iterator](): IterableIterator<TcpEndpoint> {
+    for (const head of this.heads.values()) {
+      for (let t: TcpEndpoint | null = head; t !== null; t = t.listener === null ? null : t.listener.nextListener) yield t;
+    }
+  }
+}
+
+function scoreOf(t: TcpEndpoint, p: Packet): number {
+  let score = 0;
+  const device = t.settledOptions.boundDevice;
+  if (device !== null) {
+    if (device !== p.device) return -1;
+    score += 2;
+  }
+  if (t.isV4) {
+    if (!p.isV4) return -1;
+    score += 1;
+  } else if (p.isV4 && t.settledOptions.v6Only) {
+    return -1;
+  }
+  const local = t.localAddress;
+  if (local.is(p.dstA, p.dstB, p.dstC, p.dstD)) return score + 4;
+  // The wildcard of an AF_INET6 socket is for both families, a v4-mapped one only for IPv4.
+  if (local.d !== 0 || local.a !== 0 || local.b !== 0) return -1;
+  return local.c === 0 || p.isV4 ? score : -1;
+}

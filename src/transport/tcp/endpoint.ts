@@ -1,0 +1,593 @@
+/**
+ * A TCP endpoint as sockets see it: the operations of transport/endpoint.ts over the control block.
+ *
+ * Sending is in output.ts, receiving in receive.ts, opening in syn.ts and listener.ts, ends in close.ts; this file is
+ * the face: bind, connect, send, receive, readiness, options.
+ */
+import { Errno } from '../../base/errno.ts';
+import type { IpAddress } from '../../base/inet-address.ts';
+import { seqGt } from '../../base/seq.ts';
+import { Poll } from '../../base/wait-queue.ts';
+import type { Device } from '../../link/device.ts';
+import { type Destination, DestinationKind } from '../../net/destination.ts';
+import { type Endpoint, EndpointOptions, Msg, type ReceiveResult } from '../endpoint.ts';
+import { PortFlag, type PortHolder, type TupleCheck } from '../ports.ts';
+import { abortConnection, closeEndpoint, freeEndpoint, shutdownEndpoint } from './close.ts';
+import { CONGESTION_NAMES } from './congestion/congestion.ts';
+import { DELACK_MIN_US, RECORD_OVERHEAD } from './constants.ts';
+import { initialSequence, timestampOffset } from './isn.ts';
+import { TcpInfo } from './info.ts';
+import { beginListening, takeAccepted } from './listener.ts';
+import { syncMss } from './mss.ts';
+import { belowNotSent, nagleOf, pushAfterWrite, pushPending, queueBytes, removeSent, sendAck } from './output.ts';
+import { RecordFlag, releaseRecord, type SendRecord } from './send-record.ts';
+import { TcpState } from './state.ts';
+import { beginHandshake } from './syn.ts';
+import { Bit, Tcb, URGENT_READ, URGENT_VALID, UserOptions } from './tcb.ts';
+import { TimeWaitRecord, removeTimeWait } from './time-wait.ts';
+import { armKeepalive, clearSlow, keepaliveTime, timerExpired } from './timers.ts';
+import { adjustReceiveSpace, bestWindow, expandSendBuffer, receiveWindow } from './window.ts';
+
+/** Options of IPPROTO_TCP (linux/tcp.h). */
+const Option = {
+  NoDelay: 1, MaxSegment: 2, Cork: 3, KeepIdle: 4, KeepInterval: 5, KeepCount: 6, SynCount: 7, Linger2: 8, DeferAccept: 9,
+  WindowClamp: 10, QuickAck: 12, UserTimeout: 18, NotSentLowWater: 25,
+} as const;
+const MAX_KEEP_SECONDS = 32767;
+
+export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck {
+  override expired(): void {
+    timerExpired(this);
+  }
+
+  // Options and buffers.
+
+  get options(): EndpointOptions {
+    if ((this.bits & Bit.OwnOptions) === 0) {
+      this.settledOptions = Object.assign(new EndpointOptions(), this.settledOptions);
+      this.bits |= Bit.OwnOptions;
+    }
+    return this.settledOptions;
+  }
+
+  /** SO_SNDBUF as it stands: the user's, or what auto-tuning made of it. */
+  get sendBufferBytes(): number {
+    const settled = this.settledOptions;
+    return settled.sendBufferLocked ? settled.sendBufferBytes : this.sndBufBytes;
+  }
+
+  get receiveBufferBytes(): number {
+    const settled = this.settledOptions;
+    return settled.receiveBufferLocked ? settled.receiveBufferBytes : this.rcvBufBytes;
+  }
+
+  /** TCP_SYNCNT, or the host's. */
+  get synRetries(): number {
+    const { user } = this;
+    return user !== null && user.synCount !== 0 ? user.synCount : this.tcp.context.settings.tcpSynRetries;
+  }
+
+  /** TCP_USER_TIMEOUT in milliseconds; 0 when it is not set. */
+  get userTimeoutMs(): number {
+    return this.user === null ? 0 : this.user.userTimeoutMs;
+  }
+
+  set userTimeoutMs(ms: number) {
+    if (ms !== 0 || this.user !== null) this.userOptions.userTimeoutMs = ms;
+  }
+
+  /** TCP_NOTSENT_LOWAT in bytes: the socket's, or the host's. */
+  get notSentLowWater(): number {
+    const { user } = this;
+    return user !== null && user.notSentLowWater !== 0 ? user.notSentLowWater : this.tcp.context.settings.tcpNotsentLowat;
+  }
+
+  // Routes and ports.
+
+  /** The way to the peer, looked up again when routes changed; null when there is none. */
+  route(): Destination | null {
+    const known = this.destination;
+    const { network } = this.tcp;
+    if (known !== null && known.generation === network.generation) {
+      if (known.mtuBytes !== this.pathMtu) {
+        this.pathMtu = known.mtuBytes;
+        syncMss(this);
+      }
+      return known;
+    }
+    if (this.remoteAddress === null) return null;
+    const bound = this.settledOptions.boundDevice ?? (this.scopeId !== 0 ? network.deviceAt(this.scopeId) : null);
+    this.destination = network.lookup(this.remoteAddress, this.localAddress.isUnspecified ? null : this.localAddress, bound);
+    if (this.destination !== null) {
+      this.pathMtu = this.destination.mtuBytes;
+      syncMss(this);
+    }
+    return this.destination;
+  }
+
+  private pathMtu = 0;
+  /** When our SYN went out (milliseconds): an echo of before is not ours. */
+  synStampMs = 0;
+
+  /** The peer answers: its neighbour entry needs no probe. */
+  confirmRoute(): void {
+    if (this.destination !== null) this.tcp.network.confirmNeighbour(this.destination);
+  }
+
+  get portFlags(): number {
+    const { reuseAddress, reusePort, v6Only } = this.settledOptions;
+    return (reuseAddress ? PortFlag.ReuseAddress : 0) | (reusePort ? PortFlag.ReusePort : 0) | (v6Only ? PortFlag.V6Only : 0) |
+      (this.state === TcpState.Listen ? PortFlag.Listening : 0) | ((this.bits & Bit.PortByConnect) !== 0 ? PortFlag.ByConnect : 0);
+  }
+
+  get boundDevice(): Device | null {
+    return this.settledOptions.boundDevice;
+  }
+
+  leaveTable(): void {
+    if ((this.bits & Bit.Hashed) === 0) return;
+    this.bits &= ~Bit.Hashed;
+    this.tcp.connections.remove(this);
+  }
+
+  leavePort(): void {
+    if ((this.bits & Bit.InPorts) === 0) return;
+    this.bits &= ~Bit.InPorts;
+    this.tcp.ports.release(this);
+  }
+
+  free(): void {
+    freeEndpoint(this);
+  }
+
+  bind(address: IpAddress, port: number, scopeId: number): number {
+    if (this.state !== TcpState.Closed || (this.bits & Bit.InPorts) !== 0) return -Errno.EINVAL;
+    const free = address.isUnspecified || this.settledOptions.freeBind || this.tcp.context.settings.ipNonlocalBind !== 0;
+    if (address.isMulticast && !address.isV4) return -Errno.EINVAL;
+    if (!free && !this.tcp.network.isLocalAddress(address)) return -Errno.EADDRNOTAVAIL;
+    if (address.isLinkLocal && !address.isV4 && scopeId === 0 && this.settledOptions.boundDevice === null) return -Errno.EINVAL;
+    const before = this.localAddress;
+    this.localAddress = address;
+    const result = this.tcp.ports.bind(this, port);
+    if (result < 0) {
+      this.localAddress = before;
+      return result;
+    }
+    this.bits |= Bit.InPorts | (address.isUnspecified ? 0 : Bit.AddressBound) | (port !== 0 ? Bit.PortBound : 0);
+    this.scopeId = scopeId;
+    return 0;
+  }
+
+  /** Is the 4-tuple with this port free? A TIME_WAIT record may give way (tcp_tw_reuse). */
+  tupleIsFree(_holder: PortHolder, port: number): boolean {
+    const remote = this.remoteAddress as IpAddress;
+    const node = this.tcp.connections.findTuple(this.localAddress, port, remote, this.remotePort);
+    if (node === null) return true;
+    if (!(node instanceof TimeWaitRecord) || !node.timestamps) return false;
+    const reuse = this.tcp.context.settings.tcpTwReuse;
+    if (reuse === 0 || (reuse === 2 && !remote.isLoopback)) return false;
+    if (Math.floor(this.tcp.context.loop.now / 1e6) - node.tsRecentSeconds < 1) return false;
+    removeTimeWait(node);
+    return true;
+  }
+
+  connect(address: IpAddress, port: number, scopeId: number): number {
+    const { tcp } = this;
+    if (this.state !== TcpState.Closed) return -Errno.EISCONN;
+    if (address.isMulticast) return -Errno.ENETUNREACH;
+    const scope = scopeId !== 0 ? scopeId : this.scopeId;
+    if (address.isLinkLocal && !address.isV4 && scope === 0 && this.settledOptions.boundDevice === null) return -Errno.EINVAL;
+    tcp.refreshClock();
+    this.remoteAddress = address;
+    this.remotePort = port;
+    this.scopeId = scope;
+    this.destination = null;
+    const way = this.route();
+    if (way === null || way.kind === DestinationKind.Broadcast) {
+      this.forgetPeer();
+      return way === null ? -tcp.network.lookupErrno : -Errno.ENETUNREACH;
+    }
+    const before = this.localAddress;
+    if (before.isUnspecified) this.localAddress = way.source;
+    let result = 0;
+    if ((this.bits & Bit.InPorts) === 0) {
+      result = tcp.ports.bindForConnect(this, address, port, this);
+      if (result === 0) this.bits |= Bit.InPorts | Bit.PortByConnect;
+    } else if (!this.tupleIsFree(this, this.localPort)) {
+      result = -Errno.EADDRNOTAVAIL;
+    }
+    if (result < 0) {
+      this.localAddress = before;
+      this.forgetPeer();
+      return result;
+    }
+    tcp.connections.add(this);
+    this.bits = (this.bits & ~(Bit.ShutRead | Bit.ShutWrite | Bit.Done | Bit.FinQueued)) | Bit.Hashed;
+    this.iss = initialSequence(tcp.isnHash, tcp.context.loop.now, this.localAddress, this.localPort, address, port);
+    this.tsOffset = timestampOffset(tcp.timestampHash, this.localAddress, address);
+    this.synStampMs = tcp.nowMs;
+    this.errno = 0;
+    this.softErrno = 0;
+    beginHandshake(this);
+    return -Errno.EINPROGRESS;
+  }
+
+  private forgetPeer(): void {
+    this.remoteAddress = null;
+    this.remotePort = 0;
+    this.destination = null;
+  }
+
+  /** connect(2) with AF_UNSPEC (tcp_disconnect). */
+  disconnect(): number {
+    if (this.state !== TcpState.Closed) abortConnection(this);
+    this.rcvBuf.clear();
+    this.receivedBytes = 0;
+    this.forgetPeer();
+    if ((this.bits & Bit.AddressBound) === 0) this.localAddress = this.tcp.anyFor(this.isV4);
+    if ((this.bits & Bit.PortBound) === 0) {
+      this.leavePort();
+      this.localPort = 0;
+    }
+    this.bits &= Bit.OwnOptions | Bit.NoDelay | Bit.Cork | Bit.Reno | Bit.AddressBound | Bit.PortBound | Bit.InPorts;
+    this.errno = 0;
+    return 0;
+  }
+
+  listen(backlog: number): number {
+    if (this.state !== TcpState.Closed && this.state !== TcpState.Listen) return -Errno.EINVAL;
+    if (this.state === TcpState.Closed) {
+      if ((this.bits & Bit.InPorts) === 0) {
+        const result = this.tcp.ports.bind(this, 0);
+        if (result < 0) return result;
+        this.bits |= Bit.InPorts;
+      } else if (this.tcp.ports.recheck(this) < 0) {
+        return -Errno.EADDRINUSE;
+      }
+      this.bits &= ~(Bit.ShutRead | Bit.ShutWrite);
+    }
+    beginListening(this, backlog);
+    return 0;
+  }
+
+  accept(): TcpEndpoint | null {
+    const { listener } = this;
+    if (listener === null) return null;
+    const child = takeAccepted(listener);
+    if (child !== null) child.parent = null;
+    return child;
+  }
+
+  // Sending.
+
+  send(from: Uint8Array, at: number, length: number, flags: number): number {
+    this.tcp.refreshClock();
+    const { state } = this;
+    if (state !== TcpState.Established && state !== TcpState.CloseWait) {
+      if (state === TcpState.SynSent || state === TcpState.SynReceived) return -Errno.EAGAIN;
+      if (this.errno !== 0) return -this.takeError();
+      return -Errno.EPIPE;
+    }
+    if (this.errno !== 0) return -this.takeError();
+    if ((this.bits & Bit.ShutWrite) !== 0) return -Errno.EPIPE;
+    if (length === 0) return 0;
+    const more = (flags & Msg.MORE) !== 0;
+    const n = queueBytes(this, from, at, length, (flags & Msg.EOR) !== 0);
+    if (n > 0) {
+      if ((flags & Msg.OOB) !== 0 && n === length) this.sndUp = this.writeSeq;
+      pushAfterWrite(this, more);
+    }
+    if (n < length) this.bits |= Bit.NoSpace;
+    return n === 0 ? -Errno.EAGAIN : n;
+  }
+
+  private get writeable(): boolean {
+    const free = this.sendBufferBytes - this.queuedBytes;
+    return free >= this.queuedBytes >> 1 && free > 0 && belowNotSent(this);
+  }
+
+  /** Acknowledgements freed memory: tell writers when it is worth their while (sk_stream_write_space). */
+  roomMade(): void {
+    expandSendBuffer(this);
+    if ((this.bits & Bit.NoSpace) === 0 || !this.writeable) return;
+    this.bits &= ~Bit.NoSpace;
+    this.upcalls?.writable();
+  }
+
+  /** `next` became part of the record before it, which has `more` bytes of it now. */
+  mergeRecord(next: SendRecord, _more: number): void {
+    const { previous } = next;
+    if (previous !== null) previous.next = next.next;
+    if (next.next === null) this.lastRecord = previous;
+    else next.next.previous = previous;
+    removeSent(this, next);
+    this.queuedBytes -= RECORD_OVERHEAD;
+    releaseRecord(next);
+  }
+
+  // Receiving.
+
+  receive(to: Uint8Array, at: number, length: number, flags: number, result: ReceiveResult): number {
+    result.flags = 0;
+    result.address = null;
+    if (this.state === TcpState.Listen) return -Errno.ENOTCONN;
+    if ((flags & Msg.ERRQUEUE) !== 0) return -Errno.EAGAIN;
+    if ((flags & Msg.OOB) !== 0) return this.receiveUrgent(to, at, length, flags, result);
+    const { rcvBuf, urgent } = this;
+    let available = rcvBuf.length;
+    if (urgent !== null && urgent.data !== 0 && available > 0) {
+      const offset = (urgent.seq - this.copiedSeq) | 0;
+      if (offset === 0 && !this.settledOptions.oobInline) {
+        // At the mark: the urgent byte is not part of the stream.
+        rcvBuf.drop(1);
+        this.receivedBytes--;
+        this.copiedSeq = (this.copiedSeq + 1) | 0;
+        if ((flags & Msg.PEEK) === 0) urgent.data = urgent.data === URGENT_READ ? 0 : urgent.data;
+        available = rcvBuf.length;
+      } else if (offset > 0 && offset < available) {
+        available = offset;
+      }
+    }
+    if (available === 0) {
+      if ((this.bits & Bit.Done) !== 0) return 0;
+      if (this.errno !== 0) return -this.takeError();
+      if ((this.bits & Bit.ShutRead) !== 0) return 0;
+      if (this.state === TcpState.Closed) return -Errno.ENOTCONN;
+      return length === 0 ? 0 : -Errno.EAGAIN;
+    }
+    const want = length < available ? length : available;
+    if ((flags & Msg.PEEK) !== 0) return (flags & Msg.TRUNC) !== 0 ? want : rcvBuf.peek(to, at, want, 0);
+    this.tcp.refreshClock();
+    let n = want;
+    if ((flags & Msg.TRUNC) !== 0) rcvBuf.drop(n);
+    else n = rcvBuf.read(to, at, want);
+    this.copiedSeq = (this.copiedSeq + n) | 0;
+    this.receivedBytes -= n;
+    if (urgent !== null && urgent.data !== 0 && seqGt(this.copiedSeq, urgent.seq)) urgent.data = 0;
+    adjustReceiveSpace(this);
+    this.acknowledgeRead(n);
+    return n;
+  }
+
+  /** recv(2) with MSG_OOB (tcp_recv_urg). */
+  private receiveUrgent(to: Uint8Array, at: number, length: number, flags: number, result: ReceiveResult): number {
+    const { urgent } = this;
+    if (this.settledOptions.oobInline || urgent === null || urgent.data === 0 || urgent.data === URGENT_READ) return -Errno.EINVAL;
+    if (this.state === TcpState.Closed && (this.bits & Bit.Done) === 0) return -Errno.ENOTCONN;
+    if ((urgent.data & URGENT_VALID) !== 0) {
+      const byte = urgent.data & 0xff;
+      if ((flags & Msg.PEEK) === 0) urgent.data = URGENT_READ;
+      result.flags |= Msg.OOB;
+      if (length > 0) {
+        if ((flags & Msg.TRUNC) === 0) to[at] = byte;
+        return 1;
+      }
+      result.flags |= Msg.TRUNC;
+      return 0;
+    }
+    if (this.state === TcpState.Closed || (this.bits & Bit.ShutRead) !== 0) return 0;
+    return -Errno.EAGAIN;
+  }
+
+  /** Reading may open the window, or answer for data that waits for its acknowledgement (__tcp_cleanup_rbuf). */
+  private acknowledgeRead(copied: number): void {
+    if (this.state === TcpState.Closed) return;
+    let now = false;
+    if ((this.bits & Bit.AckScheduled) !== 0) {
+      const { bits } = this;
+      const unacked = (this.rcvNxt - this.rcvWup) | 0;
+      if (
+        unacked > this.rcvMss ||
+        (copied > 0 && ((bits & Bit.AckPushed2) !== 0 || ((bits & Bit.AckPushed) !== 0 && this.pingPong < 1)) && this.rcvBuf.length === 0)
+      ) now = true;
+    }
+    if (!now && copied > 0 && (this.bits & Bit.ShutRead) === 0) {
+      const open = receiveWindow(this);
+      if (2 * open <= this.windowClamp) {
+        const next = bestWindow(this);
+        if (next !== 0 && next >= 2 * open) now = true;
+      }
+    }
+    if (now) sendAck(this);
+  }
+
+  /** FIONREAD: bytes that can be read, up to the urgent mark. */
+  get inqBytes(): number {
+    const { urgent } = this;
+    const available = this.rcvBuf.length;
+    if (urgent === null || urgent.data === 0 || this.settledOptions.oobInline) return available;
+    const offset = (urgent.seq - this.copiedSeq) | 0;
+    return offset >= 0 && offset < available ? offset : available;
+  }
+
+  /** SIOCOUTQ: bytes not acknowledged. */
+  get outqBytes(): number {
+    if (this.state === TcpState.SynSent || this.state === TcpState.SynReceived || this.state === TcpState.Closed) return 0;
+    const fin = (this.bits & Bit.FinQueued) !== 0 ? 1 : 0;
+    const bytes = (this.writeSeq - this.sndUna) | 0;
+    return bytes > 0 ? bytes - fin : 0;
+  }
+
+  atUrgentMark(): boolean {
+    const { urgent } = this;
+    return urgent !== null && urgent.data !== 0 && urgent.seq === this.copiedSeq;
+  }
+
+  // The end.
+
+  shutdown(how: number): number {
+    this.tcp.refreshClock();
+    return shutdownEndpoint(this, how);
+  }
+
+  close(): void {
+    this.tcp.refreshClock();
+    closeEndpoint(this);
+  }
+
+  /** After close: is there still something that the peer has not acknowledged? */
+  get isLingering(): boolean {
+    const { state } = this;
+    return state === TcpState.FinWait1 || state === TcpState.Closing || state === TcpState.LastAck;
+  }
+
+  readiness(): number {
+    const { state, bits } = this;
+    if (state === TcpState.Listen) return this.listener !== null && this.listener.first !== null ? Poll.IN | Poll.RDNORM : 0;
+    let events = 0;
+    const shut = bits & (Bit.ShutRead | Bit.ShutWrite);
+    if (shut === (Bit.ShutRead | Bit.ShutWrite) || state === TcpState.Closed) events |= Poll.HUP;
+    if ((bits & Bit.ShutRead) !== 0) events |= Poll.IN | Poll.RDNORM | Poll.RDHUP;
+    if (state !== TcpState.SynSent && state !== TcpState.SynReceived) {
+      const { urgent } = this;
+      const atMark = urgent !== null && urgent.data !== 0 && urgent.seq === this.copiedSeq && !this.settledOptions.oobInline;
+      const least = Math.min(this.settledOptions.receiveLowWater, this.receiveBufferBytes >> 1);
+      if (this.rcvBuf.length - (atMark ? 1 : 0) >= Math.max(least, 1)) events |= Poll.IN | Poll.RDNORM;
+      if ((bits & Bit.ShutWrite) !== 0 || this.writeable) events |= Poll.OUT | Poll.WRNORM;
+      else this.bits |= Bit.NoSpace;
+      if (urgent !== null && (urgent.data & URGENT_VALID) !== 0) events |= Poll.PRI;
+    }
+    if (this.errno !== 0) events |= Poll.ERR;
+    return events;
+  }
+
+  takeError(): number {
+    const { errno } = this;
+    this.errno = 0;
+    return errno;
+  }
+
+  // IPPROTO_TCP options.
+
+  private get userOptions(): UserOptions {
+    if (this.user === null) this.user = new UserOptions();
+    return this.user;
+  }
+
+  get congestionName(): string {
+    return (this.bits & Bit.Reno) !== 0 ? 'reno' : 'cubic';
+  }
+
+  setCongestion(name: string): number {
+    if (!CONGESTION_NAMES.includes(name)) return -Errno.ENOENT;
+    if (name === 'reno') this.bits |= Bit.Reno;
+    else this.bits &= ~Bit.Reno;
+    return 0;
+  }
+
+  /** SO_KEEPALIVE was set or cleared. */
+  keepAliveChanged(): void {
+    if (this.state < TcpState.Established) return;
+    if (this.settledOptions.keepAlive) armKeepalive(this, keepaliveTime(this));
+    else clearSlow(this);
+  }
+
+  getOption(option: number): number {
+    const { user, bits } = this;
+    const settings = this.tcp.context.settings;
+    switch (option) {
+      case Option.NoDelay: return (bits & Bit.NoDelay) !== 0 ? 1 : 0;
+      case Option.Cork: return (bits & Bit.Cork) !== 0 ? 1 : 0;
+      case Option.MaxSegment: {
+        const chosen = user === null ? 0 : user.maxSegment;
+        return this.state === TcpState.Closed || this.state === TcpState.Listen ? (chosen !== 0 ? chosen : 536) : this.mss;
+      }
+      case Option.KeepIdle: return Math.floor(keepaliveTime(this) / 1e6);
+      case Option.KeepInterval: return user !== null && user.keepIntervalUs !== 0 ? user.keepIntervalUs / 1e6 : settings.tcpKeepaliveIntvl;
+      case Option.KeepCount: return user !== null && user.keepCount !== 0 ? user.keepCount : settings.tcpKeepaliveProbes;
+      case Option.SynCount: return this.synRetries;
+      case Option.Linger2: return user !== null && user.linger2Us !== 0 ? (user.linger2Us < 0 ? -1 : user.linger2Us / 1e6) : settings.tcpFinTimeout;
+      case Option.DeferAccept: return user === null ? 0 : user.deferAcceptSeconds;
+      case Option.WindowClamp: return this.windowClamp;
+      case Option.QuickAck: return this.pingPong < 1 ? 1 : 0;
+      case Option.UserTimeout: return this.userTimeoutMs;
+      case Option.NotSentLowWater: return this.notSentLowWater;
+      default: return -Errno.ENOPROTOOPT;
+    }
+  }
+
+  setOption(option: number, value: number): number {
+    const on = value !== 0;
+    switch (option) {
+      case Option.NoDelay:
+        if (on) {
+          this.bits |= Bit.NoDelay;
+          this.flushQueue();
+        } else {
+          this.bits &= ~Bit.NoDelay;
+        }
+        return 0;
+      case Option.Cork:
+        if (on) {
+          this.bits |= Bit.Cork;
+        } else {
+          this.bits &= ~Bit.Cork;
+          this.flushQueue();
+        }
+        return 0;
+      case Option.MaxSegment:
+        if (value !== 0 && (value < 88 || value > 32767)) return -Errno.EINVAL;
+        this.userOptions.maxSegment = value;
+        return 0;
+      case Option.KeepIdle:
+        if (value < 1 || value > MAX_KEEP_SECONDS) return -Errno.EINVAL;
+        this.userOptions.keepIdleUs = value * 1e6;
+        this.keepAliveChanged();
+        return 0;
+      case Option.KeepInterval:
+        if (value < 1 || value > MAX_KEEP_SECONDS) return -Errno.EINVAL;
+        this.userOptions.keepIntervalUs = value * 1e6;
+        return 0;
+      case Option.KeepCount:
+        if (value < 1 || value > 127) return -Errno.EINVAL;
+        this.userOptions.keepCount = value;
+        return 0;
+      case Option.SynCount:
+        if (value < 1 || value > 127) return -Errno.EINVAL;
+        this.userOptions.synCount = value;
+        return 0;
+      case Option.Linger2:
+        this.userOptions.linger2Us = value < 0 ? -1 : value > 120 ? 120e6 : value * 1e6;
+        return 0;
+      case Option.DeferAccept:
+        this.userOptions.deferAcceptSeconds = value < 0 ? 0 : value;
+        return 0;
+      case Option.WindowClamp:
+        if (value === 0 && this.state !== TcpState.Closed) return -Errno.EINVAL;
+        this.userOptions.windowClamp = value;
+        if (value !== 0) this.windowClamp = Math.max(value, 1152);
+        return 0;
+      case Option.QuickAck:
+        if (on) {
+          this.pingPong = 0;
+          this.atoUs = DELACK_MIN_US;
+          if ((this.bits & Bit.AckScheduled) !== 0 && this.state >= TcpState.Established) sendAck(this);
+        } else {
+          this.pingPong = 1;
+        }
+        return 0;
+      case Option.UserTimeout:
+        if (value < 0) return -Errno.EINVAL;
+        this.userTimeoutMs = value;
+        return 0;
+      case Option.NotSentLowWater:
+        this.userOptions.notSentLowWater = value >>> 0;
+        if (this.state >= TcpState.Established) this.roomMade();
+        return 0;
+      default:
+        return -Errno.ENOPROTOOPT;
+    }
+  }
+
+  private flushQueue(): void {
+    if (this.state < TcpState.Established || this.sendHead === null) return;
+    this.tcp.refreshClock();
+    (this.lastRecord as SendRecord).flags |= RecordFlag.Push;
+    pushPending(this, nagleOf(this) | 1);
+  }
+
+  /** TCP_INFO's structure. */
+  infoBytes(): Uint8Array {
+    return new TcpInfo(this).bytes();
+  }
+}

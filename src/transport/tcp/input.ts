@@ -1,0 +1,190 @@
+/**
+ * Segments for connections, in the order of RFC 9293 section 3.10.7.4, with Linux's answers where the RFC leaves a
+ * choice (tcp_rcv_established, tcp_rcv_state_process, tcp_validate_incoming).
+ *
+ * Called by Tcp.input and, for the first segment of a new connection, by listener.ts. Before working on this file read
+ * RFC 9293 3.10.7, RFC 5961 and RFC 7323 section 5.
+ */
+import { Mib } from '../../base/counters.ts';
+import { type Seq, seqGeq, seqGt, seqLeq, seqLt } from '../../base/seq.ts';
+import type { Packet } from '../../link/packet.ts';
+import { TcpFlag, type TcpHeader } from '../../wire/tcp.ts';
+import { AckResult, handleAck, pushAfterAck } from './ack.ts';
+import { mayAnswer, sendChallengeAck } from './challenge.ts';
+import { connectionDone, connectionReset, orphanInFinWait2 } from './close.ts';
+import { PAWS_DAYS_24 } from './constants.ts';
+import type { TcpEndpoint } from './endpoint.ts';
+import { ackSendCheck, checkUrgent, duplicateAck, queueData } from './receive.ts';
+import { setState, TcpState } from './state.ts';
+import { established, synSentInput } from './syn.ts';
+import { Bit } from './tcb.ts';
+import { enterTimeWait } from './time-wait.ts';
+import { receiveWindow } from './window.ts';
+
+/** A segment for `t`, `p.head` at its TCP header. Takes over `p`. */
+export function segmentArrives(t: TcpEndpoint, segment: TcpHeader, p: Packet): void {
+  if (t.state === TcpState.SynSent) return synSentInput(t, segment, p);
+  if (t.state === TcpState.Closed) {
+    t.tcp.sendReset(segment, p);
+    return p.release();
+  }
+  const { flags, seq } = segment;
+  const end = (seq + segment.segLen) | 0;
+  // First: sequence number, and before it PAWS (RFC 7323 5.3).
+  if (!isAcceptable(t, segment, seq, end)) return p.release();
+  // Second: RST (RFC 5961 3.2: only one that hits RCV.NXT exactly).
+  if ((flags & TcpFlag.Rst) !== 0) {
+    if (seq === t.rcvNxt || isResetBySack(t, seq)) connectionReset(t);
+    else sendChallengeAck(t);
+    return p.release();
+  }
+  // Fourth: SYN (RFC 5961 4.2).
+  if ((flags & TcpFlag.Syn) !== 0 && !(t.state === TcpState.SynReceived && seq === t.irs)) {
+    t.tcp.counters[Mib.TcpExtTCPSYNChallenge]++;
+    sendChallengeAck(t);
+    return p.release();
+  }
+  // Fifth: ACK.
+  if ((flags & TcpFlag.Ack) === 0) return p.release();
+  if (t.state === TcpState.SynReceived && !completeHandshake(t, segment)) {
+    t.tcp.sendReset(segment, p);
+    return p.release();
+  }
+  updateTimestamp(t, segment, seq);
+  const before = t.state;
+  const result = handleAck(t, segment, end);
+  if (result === AckResult.Bad || result === AckResult.Challenged) {
+    if (result === AckResult.Bad && before !== TcpState.Established) sendChallengeAck(t);
+    return p.release();
+  }
+  if (!ourFinAcknowledged(t, segment, p)) return;
+  // Sixth, seventh, eighth: URG, data, FIN.
+  checkUrgent(t, p, segment);
+  if (t.state === TcpState.Established || t.state === TcpState.FinWait1 || t.state === TcpState.FinWait2) {
+    if ((t.bits & Bit.Orphan) !== 0 && segment.dataLen > 0 && seqGt((end - (flags & TcpFlag.Fin)) | 0, t.rcvNxt)) {
+      // RFC 1122 4.2.2.13: data for a socket that nobody holds.
+      t.tcp.counters[Mib.TcpExtTCPAbortOnData]++;
+      connectionReset(t);
+      t.tcp.sendReset(segment, p);
+      return p.release();
+    }
+    p.trimFront(segment.headerLen);
+    queueData(t, p, segment, seq, end);
+  } else {
+    // Their FIN has been: what is behind it means nothing, what is before it is old.
+    if (segment.segLen > 0 && seqLt(seq, t.rcvNxt)) t.bits |= Bit.AckScheduled;
+    p.release();
+  }
+  if ((t.state as TcpState) === TcpState.Closed) return;
+  pushAfterAck(t);
+  ackSendCheck(t);
+}
+
+function isAcceptable(t: TcpEndpoint, segment: TcpHeader, seq: Seq, end: Seq): boolean {
+  const { tcp } = t;
+  const { flags } = segment;
+  const isReset = (flags & TcpFlag.Rst) !== 0;
+  const data = segment.segLen > 0 && (flags & TcpFlag.Syn) === 0;
+  if (segment.hasTimestamps && (t.bits & Bit.TimestampsOk) !== 0 && pawsRejects(t, segment) && !isReset) {
+    tcp.counters[Mib.TcpExtPAWSEstab]++;
+    if (mayAnswer(t, data, Mib.TcpExtTCPACKSkippedPAWS)) duplicateAck(t, seq, end);
+    return false;
+  }
+  if (!seqLt(end, t.rcvWup) && !seqGt(seq, (t.rcvNxt + receiveWindow(t)) | 0)) return true;
+  if (isReset) return false;
+  if ((flags & TcpFlag.Syn) !== 0) {
+    tcp.counters[Mib.TcpExtTCPSYNChallenge]++;
+    sendChallengeAck(t);
+    return false;
+  }
+  if (seqGt(seq, t.rcvNxt)) tcp.counters[Mib.TcpExtBeyondWindow]++;
+  if (mayAnswer(t, data, Mib.TcpExtTCPACKSkippedSeq)) duplicateAck(t, seq, end);
+  return false;
+}
+
+/** RFC 7323 5.3 R1, with Linux's patience for acknowledgements that were only overtaken (tcp_disordered_ack). */
+function pawsRejects(t: TcpEndpoint, segment: TcpHeader): boolean {
+  const behind = (t.tsRecent - segment.tsVal) | 0;
+  if (behind <= 0) return false;
+  const seconds = Math.floor(t.tcp.context.loop.now / 1e6);
+  if (seconds - t.tsRecentSeconds >= PAWS_DAYS_24) return false;
+  const pureAck = segment.segLen === 0 && segment.seq === t.rcvNxt && (segment.flags & TcpFlag.Ack) !== 0;
+  const sameWindow = segment.ack === t.sndUna && segment.window * (1 << t.sndScale) === t.sndWnd;
+  return !(pureAck && sameWindow && behind <= Math.floor((t.rtoUs * 1024) / 1e6));
+}
+
+/** RFC 7323 4.3: remember the stamp of the segment that advances, or would advance, the window's left edge. */
+function updateTimestamp(t: TcpEndpoint, segment: TcpHeader, seq: Seq): void {
+  if (!segment.hasTimestamps || (t.bits & Bit.TimestampsOk) === 0 || seqGt(seq, t.rcvWup)) return;
+  if (((segment.tsVal - t.tsRecent) | 0) >= 0) {
+    t.tsRecent = segment.tsVal;
+    t.tsRecentSeconds = Math.floor(t.tcp.context.loop.now / 1e6);
+  }
+}
+
+/** Linux: a RST at the right edge of the last SACK block counts, since the peer's RCV.NXT may stand there. */
+function isResetBySack(t: TcpEndpoint, seq: Seq): boolean {
+  const queue = t.ofo;
+  if (queue === null || queue.blocks === 0) return false;
+  let right = queue.edges[1] as number;
+  for (let i = 1; i < queue.blocks; i++) {
+    const edge = queue.edges[2 * i + 1] as number;
+    if (seqGt(edge, right)) right = edge;
+  }
+  return seq === right;
+}
+
+/** SYN-RECEIVED after a simultaneous open: is our SYN acknowledged? */
+function completeHandshake(t: TcpEndpoint, segment: TcpHeader): boolean {
+  if (seqLeq(segment.ack, t.sndUna) || seqGt(segment.ack, t.sndNxt)) return false;
+  t.sndWnd = segment.window * (1 << t.sndScale);
+  t.maxWindow = t.sndWnd;
+  t.sndWl1 = segment.seq;
+  established(t);
+  t.upcalls?.connected();
+  return true;
+}
+
+/** FIN-WAIT-1, CLOSING, LAST-ACK: what the acknowledgement of our FIN changes. False when `p` has been released. */
+function ourFinAcknowledged(t: TcpEndpoint, segment: TcpHeader, p: Packet): boolean {
+  const { state } = t;
+  if (state < TcpState.FinWait1 || (t.bits & Bit.FinQueued) === 0 || t.sndUna !== t.writeSeq) return true;
+  if (state === TcpState.FinWait1) {
+    setState(t, TcpState.FinWait2);
+    t.bits |= Bit.ShutWrite;
+    t.confirmRoute();
+    if ((t.bits & Bit.Orphan) === 0) {
+      t.upcalls?.writable();
+      return true;
+    }
+    // Who lingered in close(2) may go on.
+    t.upcalls?.writable();
+    const end = (segment.seq + segment.segLen) | 0;
+    if (segment.dataLen > 0 && seqGt((end - (segment.flags & TcpFlag.Fin)) | 0, t.rcvNxt)) {
+      t.tcp.counters[Mib.TcpExtTCPAbortOnData]++;
+      t.tcp.sendReset(segment, p);
+      connectionDone(t);
+      p.release();
+      return false;
+    }
+    // The FIN may be in this very segment: then there is no waiting.
+    if ((segment.flags & TcpFlag.Fin) === 0) {
+      orphanInFinWait2(t);
+      p.release();
+      return false;
+    }
+    return true;
+  }
+  if (state === TcpState.Closing) {
+    enterTimeWait(t);
+    p.release();
+    return false;
+  }
+  if (state === TcpState.LastAck) {
+    t.upcalls?.writable();
+    connectionDone(t);
+    p.release();
+    return false;
+  }
+  return !seqGeq(t.sndUna, t.writeSeq) || state === TcpState.FinWait2;
+}

@@ -1,0 +1,417 @@
+/**
+ * Listening: half-open requests, the accept queue, and what Linux does when they are full (tcp_conn_request,
+ * tcp_check_req, inet_csk_reqsk_queue_*).
+ *
+ *   SYN -> Request (in the table of connections, answers with SYN-ACK) -> ACK -> endpoint -> accept queue -> accept()
+ */
+import { Mib } from '../../base/counters.ts';
+import { IpAddress } from '../../base/inet-address.ts';
+import { seqGt, seqLt, type Seq } from '../../base/seq.ts';
+import { Timer } from '../../base/timer-queue.ts';
+import type { Packet } from '../../link/packet.ts';
+import type { Destination } from '../../net/destination.ts';
+import { TcpFlag, type TcpHeader, TcpOptions } from '../../wire/tcp.ts';
+import { connectionDone, freeEndpoint, sendActiveReset } from './close.ts';
+import { MSS_DEFAULT, MSS_DEFAULT_V6 } from './constants.ts';
+import type { DemuxNode } from './demux.ts';
+import type { TcpEndpoint } from './endpoint.ts';
+import { segmentArrives } from './input.ts';
+import { initialSequence, timestampOffset } from './isn.ts';
+import { routeMss } from './mss.ts';
+import { bare, sendBare } from './segment-out.ts';
+import { setState, TcpState } from './state.ts';
+import { established } from './syn.ts';
+import { Bit } from './tcb.ts';
+import type { Tcp } from './tcp.ts';
+import { rttSample, setRto, updateMinRtt } from './rtt.ts';
+import { initialWindow, receiveWindow, selectInitialWindow } from './window.ts';
+
+const options = new TcpOptions();
+const FIRST_TIMEOUT_US = 1_000_000;
+
+/** What only a listening endpoint has. */
+export class Listener {
+  backlog = 0;
+  /** Connections that wait for accept(2). */
+  accepted = 0;
+  first: TcpEndpoint | null = null;
+  last: TcpEndpoint | null = null;
+  /** Half-open requests. */
+  requests = 0;
+  nextListener: TcpEndpoint | null = null;
+}
+
+/** A SYN that has been answered and not yet acknowledged (Linux's request_sock). */
+export class Request extends Timer implements DemuxNode {
+  readonly isTimeWait = false;
+  readonly isRequest = true;
+  readonly listener: TcpEndpoint;
+  localAddress: IpAddress;
+  localPort: number;
+  remoteAddress: IpAddress | null;
+  remotePort: number;
+  scopeId = 0;
+  nextNode: DemuxNode | null = null;
+  readonly irs: Seq;
+  readonly iss: Seq;
+  peerMss = 0;
+  /** -1 when the peer did not offer to scale. */
+  peerScale = -1;
+  sackOk = false;
+  timestamps = false;
+  tsRecent = 0;
+  tsOffset = 0;
+  advMss = 0;
+  rcvWnd = 0;
+  rcvScale = 0;
+  windowClamp = 0;
+  retries = 0;
+  sentUs = 0;
+  outOfWindowMs = 0;
+  destination: Destination;
+
+  constructor(listener: TcpEndpoint, segment: TcpHeader, iss: Seq, local: IpAddress, remote: IpAddress, d: Destination) {
+    super();
+    this.listener = listener;
+    this.localAddress = local;
+    this.localPort = listener.localPort;
+    this.remoteAddress = remote;
+    this.remotePort = segment.srcPort;
+    this.irs = segment.seq;
+    this.iss = iss;
+    this.destination = d;
+  }
+
+  override expired(): void {
+    requestTimeout(this);
+  }
+}
+
+/** listen(2): the endpoint is bound. */
+export function beginListening(t: TcpEndpoint, backlog: number): void {
+  const most = t.tcp.context.settings.somaxconn;
+  const limit = backlog < 0 || backlog > most ? most : backlog;
+  if (t.listener !== null && t.state === TcpState.Listen) {
+    t.listener.backlog = limit;
+    return;
+  }
+  t.listener = new Listener();
+  t.listener.backlog = limit;
+  setState(t, TcpState.Listen);
+  t.tcp.listeners.add(t);
+}
+
+/** Ends listening: requests are forgotten, connections that nobody accepted are reset. */
+export function stopListening(t: TcpEndpoint): void {
+  const listener = t.listener;
+  if (listener === null) return;
+  const { tcp } = t;
+  tcp.listeners.remove(t);
+  if (listener.requests > 0) {
+    for (const node of [...tcp.connections]) if (node instanceof Request && node.listener === t) dropRequest(node);
+  }
+  setState(t, TcpState.Closed);
+  for (;;) {
+    const child = takeAccepted(listener);
+    if (child === null) break;
+    child.parent = null;
+    child.bits |= Bit.Orphan;
+    if (child.state !== TcpState.Closed) {
+      sendActiveReset(child);
+      connectionDone(child);
+    } else {
+      freeEndpoint(child);
+    }
+  }
+  t.listener = null;
+  t.bits |= Bit.ShutRead | Bit.ShutWrite;
+}
+
+export function takeAccepted(listener: Listener): TcpEndpoint | null {
+  const child = listener.first;
+  if (child === null) return null;
+  listener.first = child.nextAccept;
+  if (listener.first === null) listener.last = null;
+  child.nextAccept = null;
+  listener.accepted--;
+  return child;
+}
+
+/** A segment for a listener (RFC 9293 3.10.7.2). Takes over `p`. */
+export function listenInput(t: TcpEndpoint, segment: TcpHeader, p: Packet): void {
+  const { tcp } = t;
+  const { flags } = segment;
+  if ((flags & TcpFlag.Rst) !== 0) return p.release();
+  if ((flags & TcpFlag.Ack) !== 0) {
+    tcp.sendReset(segment, p);
+    return p.release();
+  }
+  // A SYN with FIN is dropped as Linux does: nobody honest sends one.
+  if ((flags & TcpFlag.Syn) === 0 || (flags & TcpFlag.Fin) !== 0) return p.release();
+  synArrives(t, segment, p);
+  p.release();
+}
+
+function synArrives(t: TcpEndpoint, segment: TcpHeader, p: Packet): void {
+  const { tcp } = t;
+  const settings = tcp.context.settings;
+  const listener = t.listener as Listener;
+  const reusedIss = tcp.timeWaitIss;
+  tcp.timeWaitIss = 0;
+  // Broadcasts and multicasts open nothing.
+  if (p.linkType !== 0 || (p.isV4 ? p.dstD >>> 28 === 0xe : p.dstA >>> 24 === 0xff)) return;
+  // Linux answers a full SYN queue with cookies; those come later, so the SYN is dropped, as without tcp_syncookies.
+  if (listener.requests >= Math.max(listener.backlog, 1) && reusedIss === 0) {
+    tcp.counters[Mib.TcpExtTCPReqQFullDrop]++;
+    tcp.counters[Mib.TcpExtListenDrops]++;
+    return;
+  }
+  if (listener.accepted > listener.backlog) {
+    tcp.counters[Mib.TcpExtListenOverflows]++;
+    tcp.counters[Mib.TcpExtListenDrops]++;
+    return;
+  }
+  const local = new IpAddress(p.dstA, p.dstB, p.dstC, p.dstD);
+  const remote = new IpAddress(p.srcA, p.srcB, p.srcC, p.srcD);
+  const way = tcp.network.lookup(remote, local, remote.isLinkLocal && !remote.isV4 ? p.device : t.settledOptions.boundDevice);
+  if (way === null) {
+    tcp.counters[Mib.TcpExtListenDrops]++;
+    return;
+  }
+  const iss = reusedIss !== 0 ? reusedIss
+    : initialSequence(tcp.isnHash, tcp.context.loop.now, local, t.localPort, remote, segment.srcPort);
+  const request = new Request(t, segment, iss, local, remote, way);
+  if (remote.isLinkLocal && !remote.isV4 && p.device !== null) request.scopeId = p.device.index;
+  const isV4 = remote.isV4;
+  request.peerMss = segment.mss === 0 ? (isV4 ? MSS_DEFAULT : MSS_DEFAULT_V6) : segment.mss;
+  const user = t.user;
+  if (user !== null && user.maxSegment !== 0 && user.maxSegment < request.peerMss) request.peerMss = user.maxSegment;
+  if (settings.tcpWindowScaling !== 0) request.peerScale = segment.windowScale;
+  request.sackOk = settings.tcpSack !== 0 && segment.sackPermitted;
+  request.timestamps = settings.tcpTimestamps !== 0 && segment.hasTimestamps;
+  request.tsRecent = segment.tsVal;
+  request.tsOffset = request.timestamps ? timestampOffset(tcp.timestampHash, local, remote) : 0;
+  request.advMss = routeMss(way, settings.tcpMinSndMss);
+  if (user !== null && user.maxSegment !== 0 && user.maxSegment < request.advMss) request.advMss = user.maxSegment;
+  selectInitialWindow(
+    t.receiveBufferBytes >> 1, request.advMss - (request.timestamps ? 12 : 0), user === null ? 0 : user.windowClamp,
+    request.peerScale >= 0, settings.tcpRmemMax, settings.rmemMax,
+  );
+  request.rcvWnd = initialWindow.window;
+  request.rcvScale = initialWindow.scale;
+  request.windowClamp = initialWindow.clamp;
+  tcp.connections.add(request);
+  listener.requests++;
+  request.deadline = tcp.context.loop.now + FIRST_TIMEOUT_US;
+  tcp.context.timers.arm(request);
+  sendSynAck(request);
+}
+
+function sendSynAck(request: Request): void {
+  const { tcp } = request.listener;
+  const settled = request.listener.settledOptions;
+  options.clear();
+  options.mss = request.advMss;
+  options.sackPermitted = request.sackOk;
+  if (request.timestamps) {
+    options.timestamps = true;
+    options.tsVal = (tcp.nowMs + request.tsOffset) | 0;
+    options.tsEcr = request.tsRecent;
+  }
+  if (request.peerScale >= 0) options.windowScale = request.rcvScale;
+  bare.seq = request.iss;
+  bare.ack = (request.irs + 1) | 0;
+  bare.flags = TcpFlag.Syn | TcpFlag.Ack;
+  bare.window = Math.min(request.rcvWnd, 65535);
+  bare.tos = request.destination.isV4 ? settled.tos : settled.trafficClass;
+  bare.ttl = settled.ttl;
+  if (request.retries === 0) request.sentUs = tcp.nowUs;
+  sendBare(
+    tcp, request.destination, request.localAddress, request.localPort, request.remoteAddress as IpAddress, request.remotePort, options,
+  );
+}
+
+function requestTimeout(request: Request): void {
+  const { listener } = request;
+  const { tcp } = listener;
+  tcp.refreshClock();
+  const user = listener.user;
+  const most = user !== null && user.synCount !== 0 ? user.synCount : tcp.context.settings.tcpSynackRetries;
+  if (request.retries >= most) {
+    dropRequest(request);
+    return;
+  }
+  request.retries++;
+  tcp.counters[Mib.TcpExtTCPTimeouts]++;
+  tcp.counters[Mib.TcpRetransSegs]++;
+  tcp.counters[Mib.TcpExtTCPSynRetrans]++;
+  sendSynAck(request);
+  const wait = Math.min(FIRST_TIMEOUT_US * (1 << request.retries), tcp.context.settings.tcpRtoMaxMs * 1000);
+  request.deadline = tcp.context.loop.now + wait;
+  tcp.context.timers.arm(request);
+}
+
+export function dropRequest(request: Request): void {
+  const { tcp } = request.listener;
+  tcp.context.timers.disarm(request);
+  tcp.connections.remove(request);
+  if (request.listener.listener !== null) request.listener.listener.requests--;
+}
+
+/** A segment for a half-open request (tcp_check_req). Takes over `p`. */
+export function requestInput(request: Request, segment: TcpHeader, p: Packet): void {
+  const t = request.listener;
+  const { tcp } = t;
+  const { flags, seq } = segment;
+  const expected = (request.irs + 1) | 0;
+  let pawsReject = false;
+  if (segment.hasTimestamps && request.timestamps) pawsReject = ((segment.tsVal - request.tsRecent) | 0) < 0;
+  if (seq === request.irs && (flags & (TcpFlag.Syn | TcpFlag.Ack | TcpFlag.Rst)) === TcpFlag.Syn && !pawsReject) {
+    // The peer's SYN again: our answer was lost.
+    if (mayAnswerRequest(request, tcp)) sendSynAck(request);
+    return p.release();
+  }
+  // RFC 9293 3.10.7.4: an acknowledgement of something else than our SYN is reset.
+  if ((flags & TcpFlag.Ack) !== 0 && (flags & TcpFlag.Rst) === 0 && segment.ack !== ((request.iss + 1) | 0)) {
+    tcp.sendReset(segment, p);
+    return p.release();
+  }
+  const end = (seq + segment.segLen) | 0;
+  const windowEnd = (expected + request.rcvWnd) | 0;
+  if (pawsReject || seqLt(end, expected) || seqGt(seq, windowEnd)) {
+    if ((flags & TcpFlag.Rst) === 0 && mayAnswerRequest(request, tcp)) sendRequestAck(request);
+    if (pawsReject) tcp.counters[Mib.TcpExtPAWSEstab]++;
+    return p.release();
+  }
+  if ((flags & (TcpFlag.Rst | TcpFlag.Syn)) !== 0) {
+    tcp.counters[Mib.TcpAttemptFails]++;
+    tcp.counters[Mib.TcpExtEmbryonicRsts]++;
+    if ((flags & TcpFlag.Rst) === 0) tcp.sendReset(segment, p);
+    if (seq === expected || (flags & TcpFlag.Syn) !== 0) dropRequest(request);
+    return p.release();
+  }
+  if ((flags & TcpFlag.Ack) === 0) return p.release();
+  const listener = t.listener;
+  if (listener === null || t.state !== TcpState.Listen) {
+    dropRequest(request);
+    return p.release();
+  }
+  const user = t.user;
+  if (user !== null && user.deferAcceptSeconds > 0 && segment.dataLen === 0 && request.retries === 0) return p.release();
+  if (listener.accepted > listener.backlog) {
+    tcp.counters[Mib.TcpExtListenOverflows]++;
+    tcp.counters[Mib.TcpExtListenDrops]++;
+    if (tcp.context.settings.tcpAbortOnOverflow !== 0) {
+      tcp.sendReset(segment, p);
+      dropRequest(request);
+    }
+    // Otherwise the ACK is as if lost: the SYN-ACK goes again, and the peer's data with it.
+    return p.release();
+  }
+  if (segment.hasTimestamps && request.timestamps) request.tsRecent = segment.tsVal;
+  const child = childOf(request, segment);
+  dropRequest(request);
+  tcp.connections.add(child);
+  child.bits |= Bit.Hashed;
+  tcp.counters[Mib.TcpPassiveOpens]++;
+  child.parent = t;
+  if (listener.last === null) listener.first = child;
+  else listener.last.nextAccept = child;
+  listener.last = child;
+  listener.accepted++;
+  established(child);
+  child.sndWl1 = segment.seq;
+  if (request.retries === 0) {
+    const rtt = (tcp.nowUs - request.sentUs) | 0;
+    const sample = rtt > 0 ? rtt : 1;
+    updateMinRtt(child, sample);
+    rttSample(child, sample);
+    setRto(child);
+  }
+  if (t.upcalls !== null) t.upcalls.acceptable();
+  segmentArrives(child, segment, p);
+}
+
+function mayAnswerRequest(request: Request, tcp: Tcp): boolean {
+  const { nowMs } = tcp;
+  if (request.outOfWindowMs !== 0) {
+    const elapsed = (nowMs - request.outOfWindowMs) | 0;
+    if (elapsed >= 0 && elapsed < tcp.context.settings.tcpInvalidRatelimit) {
+      tcp.counters[Mib.TcpExtTCPACKSkippedSynRecv]++;
+      return false;
+    }
+  }
+  request.outOfWindowMs = nowMs === 0 ? 1 : nowMs;
+  return true;
+}
+
+function sendRequestAck(request: Request): void {
+  const { tcp } = request.listener;
+  options.clear();
+  if (request.timestamps) {
+    options.timestamps = true;
+    options.tsVal = (tcp.nowMs + request.tsOffset) | 0;
+    options.tsEcr = request.tsRecent;
+  }
+  bare.seq = (request.iss + 1) | 0;
+  bare.ack = (request.irs + 1) | 0;
+  bare.flags = TcpFlag.Ack;
+  bare.window = request.rcvWnd >> (request.peerScale >= 0 ? request.rcvScale : 0);
+  bare.tos = 0;
+  bare.ttl = -1;
+  sendBare(
+    tcp, request.destination, request.localAddress, request.localPort, request.remoteAddress as IpAddress, request.remotePort,
+    request.timestamps ? options : null,
+  );
+}
+
+/** The connection that a completed handshake makes: the listener's options, the request's numbers. */
+function childOf(request: Request, segment: TcpHeader): TcpEndpoint {
+  const t = request.listener;
+  const { tcp } = t;
+  const child = tcp.createChild(t);
+  child.localAddress = request.localAddress;
+  child.remoteAddress = request.remoteAddress;
+  child.remotePort = request.remotePort;
+  child.scopeId = request.scopeId !== 0 ? request.scopeId : t.scopeId;
+  child.destination = request.destination;
+  tcp.ports.join(child, t.localPort);
+  child.bits |= Bit.InPorts | (t.bits & (Bit.NoDelay | Bit.Cork | Bit.Reno)) | Bit.AddressBound | Bit.PortBound;
+  child.irs = request.irs;
+  child.rcvNxt = (request.irs + 1) | 0;
+  child.rcvWup = child.rcvNxt;
+  child.copiedSeq = child.rcvNxt;
+  child.iss = request.iss;
+  const first = (request.iss + 1) | 0;
+  child.sndUna = first;
+  child.sndNxt = first;
+  child.sndUp = first;
+  child.smallSeq = first;
+  child.writeSeq = first;
+  child.pushedSeq = first;
+  child.sndBufSeq = first;
+  child.rcvWnd = request.rcvWnd;
+  child.rcvSsthresh = request.rcvWnd;
+  child.windowClamp = request.windowClamp;
+  child.advMss = request.advMss;
+  child.mssClamp = request.peerMss;
+  if (request.timestamps) {
+    child.bits |= Bit.TimestampsOk;
+    child.headerLen = 32;
+    child.tsRecent = request.tsRecent;
+    child.tsRecentSeconds = Math.floor(tcp.context.loop.now / 1e6);
+    child.tsOffset = request.tsOffset;
+  }
+  if (request.sackOk) child.bits |= Bit.SackOk;
+  if (request.peerScale >= 0) {
+    child.bits |= Bit.WindowScaleOk;
+    child.sndScale = request.peerScale;
+    child.rcvScale = request.rcvScale;
+  } else if (child.windowClamp > 65535) {
+    child.windowClamp = 65535;
+  }
+  child.sndWnd = segment.window * (1 << child.sndScale);
+  child.maxWindow = child.sndWnd;
+  if (receiveWindow(child) < 0) child.rcvWnd = 0;
+  return child;
+}

@@ -1,0 +1,54 @@
+/**
+ * Segment sizes: from path MTU, the peer's MSS option, TCP_MAXSEG and the largest window the peer ever offered.
+ */
+import { MSS_DEFAULT } from './constants.ts';
+import type { Destination } from '../../net/destination.ts';
+import { TCP_HEADER_LEN } from '../../wire/tcp.ts';
+import type { TcpEndpoint } from './endpoint.ts';
+import { RecordFlag } from './send-record.ts';
+
+/** What we announce in a SYN: as much as the device takes (the path is not known yet). */
+export function advertisedMss(t: TcpEndpoint, d: Destination): number {
+  const mss = routeMss(d, t.tcp.context.settings.tcpMinSndMss);
+  const user = t.user === null ? 0 : t.user.maxSegment;
+  return user !== 0 && user < mss ? user : mss;
+}
+
+/** The MSS that a route's MTU leaves for TCP without options. */
+export function routeMss(d: Destination, least: number): number {
+  const mtu = d.mtuBytes > 65535 ? 65535 : d.mtuBytes;
+  const mss = mtu - TCP_HEADER_LEN - (d.isV4 ? 20 : 40);
+  return mss > least ? mss : least;
+}
+
+/** Recomputes `t.mss` (tcp_sync_mss): after handshakes, path MTU changes, and when the peer's window grows. */
+export function syncMss(t: TcpEndpoint): void {
+  const d = t.destination;
+  if (d === null) return;
+  const settings = t.tcp.context.settings;
+  let mss = routeMss(d, settings.tcpMinSndMss);
+  if (mss > t.mssClamp) mss = t.mssClamp;
+  if (mss < settings.tcpMinSndMss) mss = settings.tcpMinSndMss;
+  mss -= t.headerLen - TCP_HEADER_LEN;
+  // Never more than half of the peer's largest window, or it could not acknowledge before we must stop.
+  const most = t.maxWindow > MSS_DEFAULT ? t.maxWindow >> 1 : t.maxWindow;
+  if (most > 0 && mss > most) mss = most > 68 - t.headerLen ? most : 68 - t.headerLen;
+  t.mss = mss;
+}
+
+/** The path takes less than what is in flight: whatever is longer is lost and goes again in smaller pieces. */
+export function markTooLong(t: TcpEndpoint): boolean {
+  let marked = false;
+  for (let record = t.firstRecord; record !== null && record !== t.sendHead; record = record.next) {
+    if ((record.flags & (RecordFlag.Sacked | RecordFlag.Lost)) !== 0) continue;
+    if (((record.end - record.seq) | 0) <= t.mss * record.segs) continue;
+    if ((record.flags & RecordFlag.Retransmitted) !== 0) {
+      record.flags &= ~RecordFlag.Retransmitted;
+      t.retransOut -= record.segs;
+    }
+    record.flags |= RecordFlag.Lost;
+    t.lostOut += record.segs;
+    marked = true;
+  }
+  return marked;
+}

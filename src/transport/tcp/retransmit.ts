@@ -1,0 +1,111 @@
+/**
+ * Sending again what was lost: one record (timeouts), or as many as the congestion window admits (recovery).
+ */
+import { Mib } from '../../base/counters.ts';
+import { seqGeq, seqLt } from '../../base/seq.ts';
+import type { TcpEndpoint } from './endpoint.ts';
+import { appendSent, currentMss, largestSegment, packetsInFlight, splitRecord, transmitRecord } from './output.ts';
+import { RecordFlag, type SendRecord } from './send-record.ts';
+import { sendSyn } from './syn.ts';
+import { CaState, RexmtKind } from './tcb.ts';
+import { rearmRto } from './timers.ts';
+
+/** Retransmits up to `segs` segments of a record. False when it may not or cannot go. */
+export function retransmitRecord(t: TcpEndpoint, record: SendRecord, segs: number): boolean {
+  const counters = t.tcp.counters;
+  if ((record.flags & RecordFlag.Syn) !== 0) {
+    if (!sendSyn(t, record)) return false;
+    counters[Mib.TcpExtTCPSynRetrans]++;
+  } else {
+    const mss = currentMss(t);
+    let room = (t.sndUna + t.sndWnd - record.seq) | 0;
+    // A window that shrank to nothing leaves one segment, as a probe.
+    if (room <= 0) {
+      if (record.seq !== t.sndUna) return false;
+      room = mss;
+    }
+    let limit = mss * segs;
+    if (limit > room) limit = room >= mss ? room - (room % mss) : room;
+    const length = (record.end - record.seq - ((record.flags & RecordFlag.Fin) !== 0 ? 1 : 0)) | 0;
+    if (length > limit) {
+      splitRecord(t, record, limit, mss);
+    } else if (length > mss || record.segs > 1) {
+      // The MSS may have changed since it was cut.
+      const now = Math.ceil(length / mss) || 1;
+      const delta = record.segs - now;
+      if (delta !== 0) recount(t, record, now);
+    } else if (length < mss) {
+      collapseNext(t, record, length, mss);
+    }
+    if (!transmitRecord(t, record)) {
+      counters[Mib.TcpExtTCPRetransFail]++;
+      record.flags |= RecordFlag.EverRetransmitted;
+      return false;
+    }
+  }
+  counters[Mib.TcpRetransSegs] += record.segs;
+  t.totalRetrans += record.segs;
+  if ((record.flags & RecordFlag.Retransmitted) === 0) t.retransOut += record.segs;
+  record.flags |= RecordFlag.Retransmitted | RecordFlag.EverRetransmitted;
+  appendSent(t, record);
+  if (t.retransStampMs === 0) t.retransStampMs = t.tcp.nowMs === 0 ? 1 : t.tcp.nowMs;
+  if (t.undoRetrans < 0) t.undoRetrans = 0;
+  t.undoRetrans += record.segs;
+  return true;
+}
+
+function recount(t: TcpEndpoint, record: SendRecord, segs: number): void {
+  const delta = record.segs - segs;
+  record.segs = segs;
+  t.packetsOut -= delta;
+  if ((record.flags & RecordFlag.Sacked) !== 0) t.sackedOut -= delta;
+  if ((record.flags & RecordFlag.Retransmitted) !== 0) t.retransOut -= delta;
+  if ((record.flags & RecordFlag.Lost) !== 0) t.lostOut -= delta;
+}
+
+/** Small neighbours that were sent apart go again as one segment (tcp_retrans_try_collapse). */
+function collapseNext(t: TcpEndpoint, record: SendRecord, length: number, mss: number): void {
+  let have = length;
+  for (;;) {
+    const next = record.next;
+    if (next === null || next === t.sendHead || ((record.flags | next.flags) & (RecordFlag.Syn | RecordFlag.Fin)) !== 0) return;
+    if (((record.flags | next.flags) & RecordFlag.EndOfRecord) !== 0) return;
+    if ((next.flags & RecordFlag.Sacked) !== 0 || record.segs !== 1 || next.segs !== 1) return;
+    const more = (next.end - next.seq) | 0;
+    if (have + more > mss || !seqGeq((t.sndUna + t.sndWnd) | 0, next.end)) return;
+    have += more;
+    // The merged record counts as one segment; its neighbour's marks go with it.
+    t.packetsOut--;
+    if ((next.flags & RecordFlag.Lost) !== 0) t.lostOut--;
+    if ((next.flags & RecordFlag.Retransmitted) !== 0) t.retransOut--;
+    record.flags |= next.flags & (RecordFlag.Push | RecordFlag.EverRetransmitted);
+    record.end = next.end;
+    t.mergeRecord(next, more);
+  }
+}
+
+/** Retransmits what is marked lost, oldest first, as far as the congestion window allows (tcp_xmit_retransmit_queue). */
+export function xmitRetransmitQueue(t: TcpEndpoint): void {
+  if (t.packetsOut === 0 || t.lostOut === 0) return;
+  const head = t.firstRecord as SendRecord;
+  const counters = t.tcp.counters;
+  const mss = currentMss(t);
+  const most = Math.floor(largestSegment(t, mss) / mss);
+  let rearmTimer = false;
+  let record: SendRecord | null = head;
+  while (record !== null && record !== t.sendHead) {
+    let segs = t.cwnd - packetsInFlight(t);
+    if (segs <= 0 || t.retransOut >= t.lostOut) break;
+    if (segs > most) segs = most;
+    const flags = record.flags;
+    if ((flags & RecordFlag.Lost) !== 0 && (flags & (RecordFlag.Sacked | RecordFlag.Retransmitted)) === 0) {
+      counters[t.caState !== CaState.Loss ? Mib.TcpExtTCPFastRetrans : Mib.TcpExtTCPSlowStartRetrans]++;
+      if (!retransmitRecord(t, record, segs)) break;
+      if (t.caState === CaState.Recovery || t.caState === CaState.Cwr) t.prrOut += record.segs;
+      if (record === head && t.rexmtKind !== RexmtKind.Reorder) rearmTimer = true;
+    }
+    record = record.next;
+  }
+  if (rearmTimer) rearmRto(t);
+}
+

@@ -1,0 +1,222 @@
+/**
+ * TCP for one host: its tables, its clock, and the way of every segment to whom it is for.
+ *
+ * Called by stack/ (`input`, `icmpError`) and kernel/ (`create`).
+ *
+ *   input -> ConnectionTable -> segmentArrives | requestInput | timeWaitInput
+ *        `-> ListenerTable  -> listenInput
+ */
+import { Mib } from '../../base/counters.ts';
+import { ANY4, ANY6, IpAddress } from '../../base/inet-address.ts';
+import type { HostContext } from '../../base/host-context.ts';
+import { below } from '../../base/random.ts';
+import { seqGt, seqLt } from '../../base/seq.ts';
+import { transportChecksumOk } from '../../link/packet-checksum.ts';
+import type { Packet } from '../../link/packet.ts';
+import type { Network } from '../../net/network.ts';
+import type { IcmpErrorReport } from '../../net/transport-input.ts';
+import { TCP_HEADER_LEN, TcpFlag, TcpHeader } from '../../wire/tcp.ts';
+import { EndpointOptions } from '../endpoint.ts';
+import { KeyedHash } from '../keyed-hash.ts';
+import { PortTable } from '../ports.ts';
+import { ChallengeBudget } from './challenge.ts';
+import { endWithError } from './close.ts';
+import { ConnectionTable, ListenerTable } from './demux.ts';
+import { TcpEndpoint } from './endpoint.ts';
+import { segmentArrives } from './input.ts';
+import { dropRequest, listenInput, Request, requestInput } from './listener.ts';
+import { markTooLong, syncMss } from './mss.ts';
+import { bare, sendBare } from './segment-out.ts';
+import { TcpState } from './state.ts';
+import { Bit } from './tcb.ts';
+import { TimeWaitRecord, timeWaitInput } from './time-wait.ts';
+import { xmitRetransmitQueue } from './retransmit.ts';
+
+export { TcpEndpoint } from './endpoint.ts';
+export { stateName, TcpState } from './state.ts';
+
+/** Hears of every change of state: traces, the page. */
+export interface TcpTrace {
+  stateChanged(t: TcpEndpoint, from: TcpState, to: TcpState): void;
+}
+
+export class Tcp {
+  readonly context: HostContext;
+  readonly network: Network;
+  readonly counters: Float64Array;
+  readonly connections: ConnectionTable;
+  readonly listeners: ListenerTable = new ListenerTable();
+  readonly ports: PortTable;
+  readonly isnHash: KeyedHash;
+  readonly timestampHash: KeyedHash;
+  trace: TcpTrace | null = null;
+  timeWaitCount = 0;
+  /** Set by timeWaitInput for the SYN that takes a record's place; 0 when there is none. */
+  timeWaitIss = 0;
+  /** The time as int32: microseconds and milliseconds, both wrap. */
+  nowUs = 0;
+  nowMs = 0;
+  private readonly segment = new TcpHeader();
+  private readonly budget = new ChallengeBudget();
+  private readonly defaults4: EndpointOptions;
+  private readonly defaults6: EndpointOptions;
+
+  constructor(context: HostContext, network: Network) {
+    this.context = context;
+    this.network = network;
+    this.counters = context.counters.values;
+    this.connections = new ConnectionTable(context.random.int32());
+    this.ports = new PortTable(context, false);
+    this.isnHash = new KeyedHash(context.random);
+    this.timestampHash = new KeyedHash(context.random);
+    this.defaults4 = new EndpointOptions();
+    this.defaults6 = new EndpointOptions();
+    this.refreshClock();
+  }
+
+  /** Reads the loop's clock into the int32 fields; called when anything begins: a segment, a timer, a call. */
+  refreshClock(): void {
+    const { now } = this.context.loop;
+    this.nowUs = now % 4294967296 | 0;
+    this.nowMs = Math.floor(now / 1000) | 0;
+  }
+
+  anyFor(isV4: boolean): IpAddress {
+    return isV4 ? ANY4 : ANY6;
+  }
+
+  belowRandom(n: number): number {
+    return below(this.context.random, n);
+  }
+
+  takeChallenge(): boolean {
+    return this.budget.take(this);
+  }
+
+  create(isV4: boolean): TcpEndpoint {
+    const { settings } = this.context;
+    const options = isV4 ? this.defaults4 : this.defaults6;
+    options.v6Only = !isV4 && settings.ipv6Bindv6only !== 0;
+    const t = new TcpEndpoint(this, isV4, this.anyFor(isV4), options);
+    t.sndBufBytes = settings.tcpWmemDefault;
+    t.rcvBufBytes = settings.tcpRmemDefault;
+    t.reordering = settings.tcpReordering;
+    if (settings.tcpCongestionControl === 'reno') t.bits |= Bit.Reno;
+    return t;
+  }
+
+  /** The endpoint of a connection that `listener` accepted: shares its options until one of them changes. */
+  createChild(listener: TcpEndpoint): TcpEndpoint {
+    const t = new TcpEndpoint(this, listener.isV4, listener.localAddress, listener.settledOptions);
+    // From now on neither may write into what both read.
+    listener.bits &= ~Bit.OwnOptions;
+    t.sndBufBytes = listener.sndBufBytes;
+    t.rcvBufBytes = listener.rcvBufBytes;
+    t.reordering = listener.reordering;
+    if (listener.user !== null) t.user = Object.assign(Object.create(Object.getPrototypeOf(listener.user)), listener.user);
+    return t;
+  }
+
+  /** Endpoints that are bound, listening or connected, for ss and leak tests. */
+  *endpoints(): IterableIterator<TcpEndpoint> {
+    const seen = new Set<TcpEndpoint>();
+    for (const holder of this.ports) {
+      if (holder instanceof TcpEndpoint && !seen.has(holder)) {
+        seen.add(holder);
+        yield holder;
+      }
+    }
+  }
+
+  /** A segment for this host. Takes over `p`. */
+  input(p: Packet): void {
+    const { segment, counters } = this;
+    this.refreshClock();
+    counters[Mib.TcpInSegs]++;
+    if (!p.pull(TCP_HEADER_LEN) || !p.pull(((p.bytes[p.head + 12] as number) >> 4) << 2) || !segment.parse(p.view, p.head, p.headEnd, p.l4Len)) {
+      counters[Mib.TcpInErrs]++;
+      return p.release();
+    }
+    if (!transportChecksumOk(p)) {
+      counters[Mib.TcpInCsumErrors]++;
+      counters[Mib.TcpInErrs]++;
+      return p.release();
+    }
+    p.l4 = p.head;
+    const node = this.connections.find(p, segment.dstPort, segment.srcPort);
+    if (node instanceof TcpEndpoint) return segmentArrives(node, segment, p);
+    if (node instanceof Request) return requestInput(node, segment, p);
+    if (node instanceof TimeWaitRecord && !timeWaitInput(node, segment, p)) return p.release();
+    const listener = this.listeners.find(p, segment.dstPort);
+    if (listener !== null) return listenInput(listener, segment, p);
+    this.timeWaitIss = 0;
+    this.sendReset(segment, p);
+    p.release();
+  }
+
+  /** RFC 9293 3.10.7.1: a segment for nobody is answered with a reset. Borrows `p`. */
+  sendReset(segment: TcpHeader, p: Packet): void {
+    const { flags } = segment;
+    if ((flags & TcpFlag.Rst) !== 0 || p.linkType !== 0) return;
+    if (p.isV4 ? p.dstD >>> 28 === 0xe : p.dstA >>> 24 === 0xff) return;
+    const from = new IpAddress(p.dstA, p.dstB, p.dstC, p.dstD);
+    const to = new IpAddress(p.srcA, p.srcB, p.srcC, p.srcD);
+    const way = this.network.lookup(to, from, to.isLinkLocal && !to.isV4 ? p.device : null);
+    if (way === null) return;
+    if ((flags & TcpFlag.Ack) !== 0) {
+      bare.seq = segment.ack;
+      bare.ack = 0;
+      bare.flags = TcpFlag.Rst;
+    } else {
+      bare.seq = 0;
+      bare.ack = (segment.seq + segment.segLen) | 0;
+      bare.flags = TcpFlag.Rst | TcpFlag.Ack;
+    }
+    bare.window = 0;
+    bare.tos = 0;
+    bare.ttl = -1;
+    this.counters[Mib.TcpOutRsts]++;
+    sendBare(this, way, from, segment.dstPort, to, segment.srcPort, null);
+  }
+
+  /** An ICMP error about a segment of ours (tcp_v4_err, RFC 5927: its sequence number must be in flight). */
+  icmpError(report: IcmpErrorReport): void {
+    this.refreshClock();
+    const localPort = report.view.getUint16(report.at);
+    const remotePort = report.view.getUint16(report.at + 2);
+    const seq = report.view.getInt32(report.at + 4);
+    const local = new IpAddress(report.localA, report.localB, report.localC, report.localD);
+    const remote = new IpAddress(report.remoteA, report.remoteB, report.remoteC, report.remoteD);
+    const node = this.connections.findTuple(local, localPort, remote, remotePort);
+    if (node instanceof Request) {
+      if (seq === node.iss && report.mtuBytes === 0 && report.fatal) dropRequest(node);
+      return;
+    }
+    if (!(node instanceof TcpEndpoint)) return;
+    const t = node;
+    if (t.state !== TcpState.Listen && (seqLt(seq, t.sndUna) || seqGt(seq, t.sndNxt))) {
+      this.counters[Mib.TcpExtOutOfWindowIcmps]++;
+      return;
+    }
+    if (report.mtuBytes > 0) {
+      if (t.settledOptions.mtuDiscover === 0) return;
+      this.network.setPathMtu(remote, report.mtuBytes);
+      const before = t.mss;
+      t.route();
+      syncMss(t);
+      if (t.mss < before && markTooLong(t)) xmitRetransmitQueue(t);
+      return;
+    }
+    if (t.state === TcpState.SynSent || t.state === TcpState.SynReceived) {
+      endWithError(t, report.errno);
+      return;
+    }
+    // RFC 1122 4.2.3.9: soft; it becomes the reason when the retries are spent.
+    if (t.settledOptions.receiveErrors) {
+      t.errno = report.errno;
+      t.upcalls?.failed(report.errno);
+    } else {
+      t.softErrno = report.errno;
+    }
+  }
+}

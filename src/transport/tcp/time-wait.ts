@@ -1,0 +1,233 @@
+/**
+ * TIME_WAIT, and orphans in FIN_WAIT2, as compact records (RFC 9293 3.10.7.4, RFC 1337, RFC 6191; Linux's
+ * tcp_minisocks.c).
+ */
+import { Mib } from '../../base/counters.ts';
+import type { IpAddress } from '../../base/inet-address.ts';
+import { seqGt, seqLt, type Seq } from '../../base/seq.ts';
+import { Timer } from '../../base/timer-queue.ts';
+import type { Device } from '../../link/device.ts';
+import type { Packet } from '../../link/packet.ts';
+import { TcpFlag, type TcpHeader, TcpOptions } from '../../wire/tcp.ts';
+import type { PortHolder } from '../ports.ts';
+import { PAWS_DAYS_24, TIME_WAIT_US } from './constants.ts';
+import type { DemuxNode } from './demux.ts';
+import type { TcpEndpoint } from './endpoint.ts';
+import { bare, sendBare } from './segment-out.ts';
+import { setState, TcpState } from './state.ts';
+import { Bit } from './tcb.ts';
+import { stopTimers } from './timers.ts';
+import type { Tcp } from './tcp.ts';
+import { purgeOutOfOrder } from './out-of-order.ts';
+import { purgeSendQueue } from './output.ts';
+import { receiveWindow } from './window.ts';
+
+const options = new TcpOptions();
+
+export class TimeWaitRecord extends Timer implements DemuxNode, PortHolder {
+  readonly isTimeWait = true;
+  readonly isRequest = false;
+  readonly tcp: Tcp;
+  readonly isV4: boolean;
+  localAddress: IpAddress;
+  localPort: number;
+  remoteAddress: IpAddress | null;
+  remotePort: number;
+  nextNode: DemuxNode | null = null;
+  nextHolder: PortHolder | null = null;
+  previousHolder: PortHolder | null = null;
+  readonly portFlags: number;
+  readonly boundDevice: Device | null;
+  /** FinWait2 until the peer's FIN has come. */
+  state: TcpState;
+  sndNxt: Seq;
+  rcvNxt: Seq;
+  /** As it goes into a header. */
+  rcvWnd: number;
+  rcvWndBytes: number;
+  readonly timestamps: boolean;
+  tsRecent: number;
+  tsRecentSeconds: number;
+  tsOffset: number;
+  outOfWindowMs = 0;
+  private readonly stayUs: number;
+
+  constructor(t: TcpEndpoint, state: TcpState, stayUs: number) {
+    super();
+    this.tcp = t.tcp;
+    this.isV4 = t.isV4;
+    this.localAddress = t.localAddress;
+    this.localPort = t.localPort;
+    this.remoteAddress = t.remoteAddress;
+    this.remotePort = t.remotePort;
+    this.portFlags = t.portFlags;
+    this.boundDevice = t.boundDevice;
+    this.state = state;
+    this.sndNxt = t.sndNxt;
+    this.rcvNxt = t.rcvNxt;
+    this.rcvWndBytes = receiveWindow(t);
+    this.rcvWnd = Math.min(this.rcvWndBytes >> t.rcvScale, 65535);
+    this.timestamps = (t.bits & Bit.TimestampsOk) !== 0;
+    this.tsRecent = t.tsRecent;
+    this.tsRecentSeconds = t.tsRecentSeconds;
+    this.tsOffset = t.tsOffset;
+    this.stayUs = stayUs;
+  }
+
+  override expired(): void {
+    removeTimeWait(this);
+  }
+
+  /** Begins the stay anew: another FIN came, or the first. */
+  restart(): void {
+    this.deadline = this.tcp.context.loop.now + (this.state === TcpState.TimeWait ? TIME_WAIT_US : this.stayUs);
+    this.tcp.context.timers.arm(this);
+  }
+}
+
+/** The connection becomes a record; the endpoint is closed. Above tcp_max_tw_buckets it just ends. */
+export function enterTimeWait(t: TcpEndpoint, state: TcpState = TcpState.TimeWait, stayUs = TIME_WAIT_US): void {
+  const { tcp } = t;
+  const hashed = (t.bits & Bit.Hashed) !== 0;
+  if (hashed && tcp.timeWaitCount < tcp.context.settings.tcpMaxTwBuckets) {
+    const record = new TimeWaitRecord(t, state, stayUs);
+    t.leaveTable();
+    tcp.connections.add(record);
+    tcp.ports.join(record, t.localPort);
+    tcp.timeWaitCount++;
+    if (state === TcpState.TimeWait) tcp.counters[Mib.TcpExtTW]++;
+    record.deadline = tcp.context.loop.now + stayUs;
+    tcp.context.timers.arm(record);
+  } else {
+    tcp.counters[Mib.TcpExtTCPTimeWaitOverflow]++;
+    t.leaveTable();
+  }
+  stopTimers(t);
+  purgeSendQueue(t);
+  purgeOutOfOrder(t);
+  setState(t, TcpState.Closed);
+  t.bits |= Bit.ShutWrite;
+  if ((t.bits & Bit.Orphan) !== 0) t.free();
+  else t.upcalls?.writable();
+}
+
+/** An orphan that has waited in FIN_WAIT2 spends its last minute as a record. */
+export function enterFinWait2Record(t: TcpEndpoint): void {
+  enterTimeWait(t, TcpState.FinWait2, TIME_WAIT_US);
+}
+
+export function removeTimeWait(record: TimeWaitRecord): void {
+  const { tcp } = record;
+  tcp.context.timers.disarm(record);
+  tcp.connections.remove(record);
+  tcp.ports.release(record);
+  tcp.timeWaitCount--;
+}
+
+/**
+ * A segment for a record (tcp_timewait_state_process). True when it is a SYN that may open a new connection in its
+ * place: the record is gone then. Borrows `p`.
+ */
+export function timeWaitInput(record: TimeWaitRecord, segment: TcpHeader, p: Packet): boolean {
+  const { tcp } = record;
+  const { flags, seq } = segment;
+  const end = (seq + segment.segLen) | 0;
+  let pawsReject = false;
+  const hasStamp = segment.hasTimestamps && record.timestamps;
+  if (hasStamp) {
+    const seconds = Math.floor(tcp.context.loop.now / 1e6);
+    pawsReject = ((segment.tsVal - record.tsRecent) | 0) < 0 && seconds - record.tsRecentSeconds < PAWS_DAYS_24;
+  }
+  if (record.state === TcpState.FinWait2) {
+    if (pawsReject || seqLt(end, record.rcvNxt) || seqGt(seq, (record.rcvNxt + record.rcvWndBytes) | 0)) {
+      answer(record);
+      return false;
+    }
+    if ((flags & TcpFlag.Rst) !== 0) {
+      removeTimeWait(record);
+      return false;
+    }
+    if ((flags & TcpFlag.Syn) !== 0 && seqLt(seq, record.rcvNxt)) return reset(record, segment, p);
+    const data = segment.dataLen > 0;
+    if ((flags & TcpFlag.Ack) === 0 || !seqGt(end, record.rcvNxt) || end === seq) return false;
+    // New data for a socket that is gone: a reset. A FIN that is due: TIME_WAIT proper.
+    if ((flags & TcpFlag.Fin) === 0 || data || end !== ((record.rcvNxt + 1) | 0)) return reset(record, segment, p);
+    record.state = TcpState.TimeWait;
+    record.rcvNxt = end;
+    if (hasStamp) {
+      record.tsRecent = segment.tsVal;
+      record.tsRecentSeconds = Math.floor(tcp.context.loop.now / 1e6);
+    }
+    tcp.counters[Mib.TcpExtTW]++;
+    record.restart();
+    answer(record);
+    return false;
+  }
+  if (!pawsReject && seq === record.rcvNxt && (seq === end || (flags & TcpFlag.Rst) !== 0)) {
+    if ((flags & TcpFlag.Rst) !== 0) {
+      // RFC 1337: hazards are prevented only when asked for.
+      if (tcp.context.settings.tcpRfc1337 === 0) removeTimeWait(record);
+      return false;
+    }
+    if (hasStamp) {
+      record.tsRecent = segment.tsVal;
+      record.tsRecentSeconds = Math.floor(tcp.context.loop.now / 1e6);
+    }
+    record.restart();
+    return false;
+  }
+  // RFC 6191, RFC 1122 4.2.2.13: a SYN that is certainly newer may open the connection again.
+  const isSyn = (flags & (TcpFlag.Syn | TcpFlag.Rst | TcpFlag.Ack)) === TcpFlag.Syn;
+  if (isSyn && !pawsReject && (seqGt(seq, record.rcvNxt) || (hasStamp && ((record.tsRecent - segment.tsVal) | 0) < 0))) {
+    let iss = (record.sndNxt + 65535 + 2) | 0;
+    if (iss === 0) iss = 1;
+    tcp.timeWaitIss = iss;
+    removeTimeWait(record);
+    return true;
+  }
+  if (pawsReject) tcp.counters[Mib.TcpExtPAWSTimewait]++;
+  if ((flags & TcpFlag.Rst) === 0) {
+    // The peer did not hear our last ACK: it gets it again, and we stay for another minute.
+    if (pawsReject || (flags & TcpFlag.Ack) !== 0) record.restart();
+    answer(record);
+  }
+  return false;
+}
+
+function reset(record: TimeWaitRecord, segment: TcpHeader, p: Packet): boolean {
+  const { tcp } = record;
+  removeTimeWait(record);
+  tcp.sendReset(segment, p);
+  return false;
+}
+
+/** Our last ACK again, at most one per tcp_invalid_ratelimit. */
+function answer(record: TimeWaitRecord): void {
+  const { tcp } = record;
+  const remote = record.remoteAddress as IpAddress;
+  const { nowMs } = tcp;
+  if (record.outOfWindowMs !== 0) {
+    const elapsed = (nowMs - record.outOfWindowMs) | 0;
+    if (elapsed >= 0 && elapsed < tcp.context.settings.tcpInvalidRatelimit) {
+      const isFinWait2 = record.state === TcpState.FinWait2;
+      tcp.counters[isFinWait2 ? Mib.TcpExtTCPACKSkippedFinWait2 : Mib.TcpExtTCPACKSkippedTimeWait]++;
+      return;
+    }
+  }
+  record.outOfWindowMs = nowMs === 0 ? 1 : nowMs;
+  const way = tcp.network.lookup(remote, record.localAddress, record.boundDevice);
+  if (way === null) return;
+  options.clear();
+  if (record.timestamps) {
+    options.timestamps = true;
+    options.tsVal = (nowMs + record.tsOffset) | 0;
+    options.tsEcr = record.tsRecent;
+  }
+  bare.seq = record.sndNxt;
+  bare.ack = record.rcvNxt;
+  bare.flags = TcpFlag.Ack;
+  bare.window = record.rcvWnd;
+  bare.tos = 0;
+  bare.ttl = -1;
+  sendBare(tcp, way, record.localAddress, record.localPort, remote, record.remotePort, record.timestamps ? options : null);
+}
