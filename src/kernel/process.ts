@@ -20,6 +20,8 @@ import type { AcceptOperation, ConnectOperation, LingerOperation, ReceiveOperati
 
 /** RLIMIT_NOFILE's usual soft limit. */
 const MAX_DESCRIPTORS = 1048576;
+/** sizeof(struct sockaddr_storage): a longer address is refused before anybody looks at it. */
+const MAX_ADDRESS_LEN = 128;
 
 export class KernelProcess {
   readonly kernel: Kernel;
@@ -127,6 +129,7 @@ export class KernelProcess {
   bind(fd: number, address: Uint8Array): number {
     const socket = this.socketAt(fd);
     if (typeof socket === 'number') return socket;
+    if (address.length > MAX_ADDRESS_LEN) return -Errno.EINVAL;
     this.kernel.loop.enter();
     return this.end(socket.bind(address));
   }
@@ -142,6 +145,7 @@ export class KernelProcess {
   prepareConnect(operation: ConnectOperation, fd: number, address: Uint8Array): number {
     const socket = this.socketAt(fd);
     if (typeof socket === 'number') return socket;
+    if (address.length > MAX_ADDRESS_LEN) return -Errno.EINVAL;
     operation.prepare(this.files[fd] as OpenFile, address);
     return 0;
   }
@@ -168,6 +172,7 @@ export class KernelProcess {
     if (file === null) return -Errno.EBADF;
     if (needSocket && file.socket === null) return -Errno.ENOTSOCK;
     operation.prepare(file, buffer, flags);
+    operation.emptyReads = !needSocket;
     return 0;
   }
 
@@ -177,6 +182,7 @@ export class KernelProcess {
     const file = this.file(fd);
     if (file === null) return -Errno.EBADF;
     if (needSocket && file.socket === null) return -Errno.ENOTSOCK;
+    if (address !== null && address.length > MAX_ADDRESS_LEN) return -Errno.EINVAL;
     operation.prepare(file, buffer, flags, address);
     return 0;
   }

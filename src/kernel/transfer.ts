@@ -15,6 +15,8 @@ export class ReceiveOperation extends Operation {
   flags = 0;
   /** Message flags and source address of what was received. */
   readonly received: ReceiveResult = new ReceiveResult();
+  /** read(2) of nothing returns at once and takes nothing (sock_read_iter); recv(2) of nothing takes a datagram. */
+  emptyReads = false;
   private done = 0;
   /** Bytes to have before it stops waiting: MSG_WAITALL's whole, or SO_RCVLOWAT. */
   private target = 1;
@@ -27,22 +29,26 @@ export class ReceiveOperation extends Operation {
     this.mayBlock = !file.nonBlocking && (flags & Msg.DONTWAIT) === 0;
     const socket = file.socket;
     this.target = 1;
-    if (socket !== null && socket.tcp !== null && (flags & Msg.OOB) === 0) {
+    if (socket !== null && socket.tcp !== null) {
+      // Urgent data is there or not (tcp_recv_urg).
+      if ((flags & Msg.OOB) !== 0) this.mayBlock = false;
       if ((flags & Msg.WAITALL) !== 0) this.target = buffer.length;
       else this.target = Math.min(socket.endpoint.settledOptions.receiveLowWater, buffer.length);
     }
-    // MSG_OOB never waits (tcp_recv_urg).
-    if ((flags & Msg.OOB) !== 0) this.mayBlock = false;
+    // Nobody waits for the error queue.
+    if ((flags & Msg.ERRQUEUE) !== 0) this.mayBlock = false;
   }
 
   protected step(): number {
     const file = this.file as OpenFile;
     const socket = file.socket;
     if (socket === null) return file.operations.read(this.buffer, 0, this.buffer.length);
+    if (this.emptyReads && this.buffer.length === 0) return 0;
     // What is there is copied at once and kept while waiting for the rest; an error or end after that waits its turn.
     const peeking = (this.flags & Msg.PEEK) !== 0;
     const n = socket.receive(this.buffer, peeking ? 0 : this.done, this.buffer.length - (peeking ? 0 : this.done), this.flags, this.received);
     if (n < 0) {
+      if (n === -Errno.EAGAIN && this.mayBlock && socket.udp !== null && socket.udp.receiveIsShut) return 0;
       if (this.done === 0) return n;
       if (n !== -Errno.EAGAIN) return this.done;
       return this.mayBlock ? n : this.done;

@@ -16,6 +16,9 @@ import { IcmpErrorKind } from './icmp-error.ts';
 import { LinkType, type Network } from './network.ts';
 import { FragmentResult, type ReassemblyOwner, ReassemblyTable } from './reassembly.ts';
 
+/** 127.255.255.255, the broadcast address of 127.0.0.1/8. */
+const LOOPBACK_BROADCAST = 0x7fffffff;
+
 /** What `classify` says of an address that this host does not listen to. */
 const NOT_OURS = -1;
 
@@ -151,7 +154,10 @@ export class Ipv4Input implements ReassemblyOwner {
       return owner !== null && owner.isMember(0, 0, V4_MAPPED, dst) ? DestinationKind.Multicast : NOT_OURS;
     }
     if (dst === -1) return DestinationKind.Broadcast;
-    if (dst >>> 24 === 127) return device.isLoopback ? DestinationKind.Local : NOT_OURS;
+    if (dst >>> 24 === 127) {
+      if (!device.isLoopback) return NOT_OURS;
+      return dst === LOOPBACK_BROADCAST ? DestinationKind.Broadcast : DestinationKind.Local;
+    }
     return configuration.isBroadcast4(dst) ? DestinationKind.Broadcast : NOT_OURS;
   }
 

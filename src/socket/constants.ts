@@ -40,6 +40,8 @@ export const TCP = {
   TIMESTAMP: 24, NOTSENT_LOWAT: 25,
 } as const;
 
+export const UDP = { CORK: 1 } as const;
+
 export const O = { RDONLY: 0, WRONLY: 1, RDWR: 2, ACCMODE: 3, APPEND: 0x400, NONBLOCK: 0x800, CLOEXEC: 0x80000 } as const;
 
 export const F = {

@@ -6,7 +6,7 @@
  */
 import { Errno } from '../base/errno.ts';
 import { TcpState } from '../transport/tcp/tcp.ts';
-import { AF, IP, IPPROTO, IPV6, SO, SOCK, SOL, TCP } from './constants.ts';
+import { AF, IP, IPPROTO, IPV6, SO, SOCK, SOL, TCP, UDP } from './constants.ts';
 import type { Socket } from './socket.ts';
 
 /** SO_RCVBUF and SO_SNDBUF below this are raised to it (SOCK_MIN_RCVBUF, SOCK_MIN_SNDBUF on x86-64). */
@@ -45,13 +45,20 @@ function timevalBytes(us: number, length: number): Uint8Array {
 
 /** The option's bytes, or a negative errno. `length` is what the caller has room for. */
 export function getOption(socket: Socket, level: number, option: number, length: number): Uint8Array | number {
-  if (length < 0) return -Errno.EINVAL;
+  if (length < 0) {
+    // ipv6_getsockopt compares lengths as unsigned numbers, so that -1 is plenty of room.
+    if (level !== IPPROTO.IPV6 || socket.family !== AF.INET6) return -Errno.EINVAL;
+    return getIpv6Option(socket, option, 4);
+  }
   if (level === SOL.SOCKET) return getSocketOption(socket, option, length);
   if (level === IPPROTO.TCP && socket.tcp !== null) return getTcpOption(socket, option, length);
-  if (level === IPPROTO.UDP && socket.udp !== null) return -Errno.ENOPROTOOPT;
+  if (level === IPPROTO.UDP && socket.udp !== null) {
+    return option === UDP.CORK ? intBytes(socket.udp.corked ? 1 : 0, length) : -Errno.ENOPROTOOPT;
+  }
   if (level === IPPROTO.IP && socket.family === AF.INET) return getIpOption(socket, option, length);
   if (level === IPPROTO.IPV6 && socket.family === AF.INET6) return getIpv6Option(socket, option, length);
-  return level === IPPROTO.IP && socket.family === AF.INET6 ? getIpOption(socket, option, length) : -Errno.EOPNOTSUPP;
+  if (level === IPPROTO.IP) return getIpOption(socket, option, length);
+  return socket.family === AF.INET6 ? -Errno.ENOPROTOOPT : -Errno.EOPNOTSUPP;
 }
 
 function getSocketOption(socket: Socket, option: number, length: number): Uint8Array | number {
@@ -83,7 +90,7 @@ function getSocketOption(socket: Socket, option: number, length: number): Uint8A
       const bytes = new Uint8Array(8);
       const view = new DataView(bytes.buffer);
       view.setInt32(0, options.lingerSeconds >= 0 ? 1 : 0, true);
-      view.setInt32(4, options.lingerSeconds >= 0 ? options.lingerSeconds : 0, true);
+      view.setInt32(4, options.lingerSeconds >= 0 ? options.lingerSeconds : options.lastLingerSeconds, true);
       return bytes.subarray(0, Math.min(8, length));
     }
     case SO.BINDTODEVICE: {
@@ -158,7 +165,12 @@ function getTcpOption(socket: Socket, option: number, length: number): Uint8Arra
 export function setOption(socket: Socket, level: number, option: number, value: Uint8Array): number {
   if (level === SOL.SOCKET) return setSocketOption(socket, option, value);
   if (level === IPPROTO.TCP && socket.tcp !== null) return setTcpOption(socket, option, value);
-  if (level === IPPROTO.UDP && socket.udp !== null) return -Errno.ENOPROTOOPT;
+  if (level === IPPROTO.UDP && socket.udp !== null) {
+    if (value.length < 4) return -Errno.EINVAL;
+    if (option !== UDP.CORK) return -Errno.ENOPROTOOPT;
+    socket.udp.setCork(readInt(value) !== 0);
+    return 0;
+  }
   if (level === IPPROTO.IP && socket.family === AF.INET) return setIpOption(socket, option, value);
   if (level === IPPROTO.IPV6 && socket.family === AF.INET6) return setIpv6Option(socket, option, value);
   return level === IPPROTO.IP && socket.family === AF.INET6 ? setIpOption(socket, option, value) : -Errno.ENOPROTOOPT;
@@ -205,7 +217,9 @@ function setSocketOption(socket: Socket, option: number, value: Uint8Array): num
       return 0;
     case SO.LINGER:
       if (value.length < 8) return -Errno.EINVAL;
-      options.lingerSeconds = on ? readInt(value.subarray(4)) >>> 0 : -1;
+      // Turning it off keeps the time (sk_lingertime), and getsockopt shows it.
+      if (on) options.lastLingerSeconds = readInt(value.subarray(4)) >>> 0;
+      options.lingerSeconds = on ? options.lastLingerSeconds : -1;
       return 0;
     case SO.RCVTIMEO: case SO.SNDTIMEO: {
       if (value.length < 16) return -Errno.EINVAL;
@@ -238,8 +252,10 @@ function bindToDevice(socket: Socket, value: Uint8Array): number {
 
 function setIpOption(socket: Socket, option: number, value: Uint8Array): number {
   const options = socket.endpoint.options;
-  if (value.length < 1) return -Errno.EINVAL;
-  const n = readIntOrByte(value);
+  // No byte at all counts as zero for some of them (do_ip_setsockopt).
+  const lenient = option === IP.TOS || option === IP.MTU_DISCOVER || option === IP.RECVERR;
+  if (value.length < 1 && !lenient) return -Errno.EINVAL;
+  const n = value.length < 1 ? 0 : readIntOrByte(value);
   switch (option) {
     case IP.TOS:
       // Linux keeps the ECN bits of a stream for TCP itself (do_ip_setsockopt).

@@ -106,7 +106,10 @@ export class Socket implements FileOperations, EndpointUpcalls {
       if (result < 0) return result;
       if (parsed.address.isV4 && this.endpoint.settledOptions.v6Only) return -Errno.EINVAL;
     }
-    return this.endpoint.bind(parsed.address, parsed.port, parsed.scopeId);
+    const bound = this.endpoint.bind(parsed.address, parsed.port, parsed.scopeId);
+    // An IPv6 address of its own makes a socket IPv6 only, IPV6_V6ONLY included (__inet6_bind).
+    if (bound === 0 && !parsed.address.isV4 && !parsed.address.isUnspecified) this.endpoint.options.v6Only = true;
+    return bound;
   }
 
   /** getsockname(2). */
@@ -118,7 +121,7 @@ export class Socket implements FileOperations, EndpointUpcalls {
   /** getpeername(2): the bytes, or a negative errno. */
   peerName(): Uint8Array | number {
     const endpoint = this.endpoint;
-    if (endpoint.remoteAddress === null) return -Errno.ENOTCONN;
+    if (endpoint.remoteAddress === null || endpoint.remotePort === 0) return -Errno.ENOTCONN;
     if (this.tcp !== null && (this.tcp.state === TcpState.Closed || this.tcp.state === TcpState.SynSent)) return -Errno.ENOTCONN;
     return sockaddrBytes(this.isV4, endpoint.remoteAddress, endpoint.remotePort, linkScope(endpoint.remoteAddress, endpoint.scopeId));
   }
@@ -228,14 +231,15 @@ export class Socket implements FileOperations, EndpointUpcalls {
       return udp.sendTo(from, at, length, flags, IpAddress.fromV4(view.getInt32(4)), view.getUint16(2), 0);
     }
     const bad = this.parsePeer(address);
-    if (bad < 0) return bad;
+    // sendto(2) words a wrong family otherwise than connect(2) does (udpv6_sendmsg).
+    if (bad < 0) return bad === -Errno.EAFNOSUPPORT && !this.isV4 && parsed.family !== AF.INET ? -Errno.EINVAL : bad;
     return udp.sendTo(from, at, length, flags, parsed.address, parsed.port, parsed.scopeId);
   }
 
   shutdown(how: number): number {
     if (how < 0 || how > 2) return -Errno.EINVAL;
     const result = this.endpoint.shutdown(how);
-    if (result === 0) this.waiters.wake(Poll.IN | Poll.OUT | Poll.HUP | Poll.RDHUP);
+    if (result === 0 || result === -Errno.ENOTCONN) this.waiters.wake(Poll.IN | Poll.OUT | Poll.HUP | Poll.RDHUP);
     return result;
   }
 

@@ -63,6 +63,8 @@ export class EndpointOptions {
   noCheck = false;
   /** SO_LINGER: seconds, -1 when off. */
   lingerSeconds = -1;
+  /** The seconds that were given last; kept while SO_LINGER is off. */
+  lastLingerSeconds = 0;
   /** SO_SNDBUF/SO_RCVBUF as the kernel keeps them (doubled), and whether the user locked them. */
   sendBufferBytes = 0;
   receiveBufferBytes = 0;

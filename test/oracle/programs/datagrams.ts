@@ -7,6 +7,9 @@ import {
   ALL_FAMILIES, FAMILIES, INET, INET6, MAPPED, POLL, PORT, dgram, dgramPair, ints, pattern, room, state, text, wait,
 } from '../toolkit.ts';
 
+/** <linux/udp.h> */
+const UDP_CORK = 1;
+
 const addressed = ALL_FAMILIES.map((family) => program(`datagram-addresses-${family.name}`, async (env) => {
   const p = await env.process();
   const server = await dgram(p, family);
@@ -277,6 +280,61 @@ const wildcard = program('datagram-dual-stack', async (env) => {
   await p.recvfrom(server, room(16), 0);
 });
 
+const broadcast = program('datagram-broadcast', async (env) => {
+  const p = await env.process();
+  const sender = await dgram(p, INET);
+  await p.setsockopt(sender, SOL.SOCKET, SO.BROADCAST, ints(1));
+  const any = await dgram(p, INET);
+  await p.bind(any, INET.any(PORT));
+  const group = await dgram(p, INET);
+  await p.setsockopt(group, SOL.SOCKET, SO.REUSEADDR, ints(1));
+  await env.attempt(p.bind(group, in4('127.255.255.255', PORT)));
+  const loopback = await dgram(p, INET);
+  await p.bind(loopback, INET.loopback(PORT + 1));
+  await p.sendto(sender, text('to all'), 0, in4('127.255.255.255', PORT));
+  await p.sendto(sender, text('to all'), 0, in4('127.255.255.255', PORT + 1));
+  await env.settle();
+  for (const fd of [any, loopback]) await env.attempt(p.recvfrom(fd, room(16), MSG.DONTWAIT));
+  // Nobody answers "port unreachable" to a broadcast.
+  await p.connect(sender, in4('127.255.255.255', PORT + 2));
+  await p.getsockname(sender);
+  await p.send(sender, text('x'), 0);
+  await env.settle();
+  await p.getsockopt(sender, SOL.SOCKET, SO.ERROR, 4);
+});
+
+const cork = FAMILIES.map((family) => program(`datagram-cork-${family.name}`, async (env) => {
+  const p = await env.process();
+  const { a, b } = await dgramPair(p, family);
+  await p.setsockopt(a, IPPROTO.UDP, UDP_CORK, ints(1));
+  await p.getsockopt(a, IPPROTO.UDP, UDP_CORK, 4);
+  await p.send(a, text('one '), 0);
+  await p.write(a, text('two '));
+  await env.settle();
+  await state(p, b);
+  await p.setsockopt(a, IPPROTO.UDP, UDP_CORK, ints(0));
+  await wait(p, b, POLL.IN);
+  await p.recvfrom(b, room(64), 0);
+  await p.setsockopt(a, IPPROTO.UDP, UDP_CORK, ints(0));
+  // What does not fit together is thrown away.
+  await p.send(a, pattern(40_000), MSG.MORE);
+  await env.attempt(p.send(a, pattern(40_000), 0));
+  await env.settle();
+  await state(p, b);
+  await p.send(a, text('clean'), 0);
+  await wait(p, b, POLL.IN);
+  await p.recvfrom(b, room(64), 0);
+  // read(2) of nothing leaves the datagram, writev(2) of nothing sends none, write(2) of nothing does.
+  await p.writev(a, [room(0)]);
+  await p.write(a, room(0));
+  await env.settle();
+  await state(p, b);
+  await p.read(b, room(0));
+  await p.readv(b, [room(0)]);
+  await p.recv(b, room(0), 0);
+  await env.attempt(p.recv(b, room(0), MSG.DONTWAIT));
+}));
+
 const best = FAMILIES.map((family) => program(`datagram-best-match-${family.name}`, async (env) => {
   const p = await env.process();
   // The most specific socket wins: connected, bound to the address, bound to the wildcard.
@@ -320,5 +378,5 @@ const overflow = program('datagram-receive-buffer', async (env) => {
 
 export const programs: Program[] = [
   ...addressed, ...truncation, ...sizes, ...more, ...unaddressed, ...refused, ...connected, ...shutdowns, wildcard,
-  ...best, overflow,
+  ...best, overflow, broadcast, ...cork,
 ];
