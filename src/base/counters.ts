@@ -19,7 +19,7 @@ const NAMES = [
   'Icmp6InMsgs', 'Icmp6InErrors', 'Icmp6OutMsgs', 'Icmp6OutErrors', 'Icmp6InCsumErrors', 'Icmp6OutRateLimitHost',
   'Icmp6InDestUnreachs', 'Icmp6InPktTooBigs', 'Icmp6InTimeExcds', 'Icmp6InParmProblems', 'Icmp6InEchos',
   'Icmp6InEchoReplies', 'Icmp6InRouterSolicits', 'Icmp6InRouterAdvertisements', 'Icmp6InNeighborSolicits',
-  'Icmp6InNeighborAdvertisements', 'Icmp6InMLDv2Reports', 'Icmp6OutDestUnreachs', 'Icmp6OutPktTooBigs',
+  'Icmp6InNeighborAdvertisements', 'Icmp6InMLDv2Reports', 'Icmp6InGroupMembQueries', 'Icmp6OutDestUnreachs', 'Icmp6OutPktTooBigs',
   'Icmp6OutTimeExcds', 'Icmp6OutParmProblems', 'Icmp6OutEchos', 'Icmp6OutEchoReplies', 'Icmp6OutRouterSolicits',
   'Icmp6OutNeighborSolicits', 'Icmp6OutNeighborAdvertisements', 'Icmp6OutMLDv2Reports',
   'TcpActiveOpens', 'TcpPassiveOpens', 'TcpAttemptFails', 'TcpEstabResets', 'TcpCurrEstab', 'TcpInSegs', 'TcpOutSegs',

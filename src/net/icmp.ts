@@ -1,7 +1,7 @@
 /**
  * ICMPv4 (RFC 792, RFC 1122 section 3.2.2): answers echoes, tells transports of errors, sends errors.
  *
- * Called by ipv4-input.ts and by Network.sendIcmpError.
+ * Called by ipv4-input.ts and by Network.sendIcmpError. Read Linux's icmp.c beside it.
  */
 import { updateChecksum } from '../base/checksum.ts';
 import { Mib } from '../base/counters.ts';
@@ -10,6 +10,7 @@ import { IpAddress, V4_MAPPED } from '../base/inet-address.ts';
 import { packetSum } from '../link/packet-checksum.ts';
 import { ChecksumState, type Packet, takePacket } from '../link/packet.ts';
 import { completeChecksum } from '../link/segment.ts';
+import { orphan } from '../link/transmitter.ts';
 import { ICMP_HEADER_LEN, IcmpCode, IcmpHeader, IcmpQuote, IcmpType, isIcmpError, writeIcmpHeader } from '../wire/icmp.ts';
 import { IpProto } from '../wire/ipv4.ts';
 import { IcmpErrorKind } from './icmp-error.ts';
@@ -18,6 +19,12 @@ import { LinkType, type Network } from './network.ts';
 /** RFC 1812 4.3.2.3 and Linux: an error is at most 576 bytes long. */
 const MAX_ERROR_LEN = 576;
 const IPV4_HEADER = 20;
+/** What the parser of an error needs: its header, an IP header with options, the beginning of a transport header. */
+const QUOTE_PULL = ICMP_HEADER_LEN + 60 + 20;
+/** RFC 791: every link carries this much. */
+const LEAST_MTU = 68;
+const MS_PER_DAY = 86_400_000;
+const TIMESTAMP_LEN = 20;
 /** Errno and "fatal" of the unreachable codes 0 to 15 (Linux's icmp_err_convert). */
 const UNREACHABLE: readonly (readonly [number, boolean])[] = [
   [Errno.ENETUNREACH, false], [Errno.EHOSTUNREACH, false], [Errno.ENOPROTOOPT, true], [Errno.ECONNREFUSED, true],
@@ -30,6 +37,7 @@ export class Icmp {
   private readonly network: Network;
   private readonly header = new IcmpHeader();
   private readonly quote = new IcmpQuote();
+  private readonly scratch = new Uint8Array(MAX_ERROR_LEN);
 
   constructor(network: Network) {
     this.network = network;
@@ -40,7 +48,7 @@ export class Icmp {
     const { header, network } = this;
     const values = network.counters.values;
     values[Mib.IcmpInMsgs]++;
-    if (packetSum(p, p.head, 0) !== 0xffff) {
+    if (p.checksumState !== ChecksumState.Verified && packetSum(p, p.head, 0) !== 0xffff) {
       values[Mib.IcmpInCsumErrors]++;
       values[Mib.IcmpInErrors]++;
       return p.release();
@@ -71,44 +79,80 @@ export class Icmp {
         return p.release();
       case IcmpType.Timestamp:
         values[Mib.IcmpInTimestamps]++;
-        return p.release();
+        return this.answerTimestamp(p);
       default:
+        // RFC 1122 3.2.2: unknown types are dropped in silence. Linux counts those above its last one as errors.
+        if (header.type > IcmpType.AddressMaskReply) values[Mib.IcmpInErrors]++;
         p.release();
     }
   }
 
   /** RFC 1122 3.2.2.6: the same packet goes back, its payload untouched. */
   private answerEcho(p: Packet): void {
+    const { settings } = this.network;
+    if (settings.icmpEchoIgnoreAll !== 0 || (this.isToGroup(p) && settings.icmpEchoIgnoreBroadcasts !== 0)) return p.release();
+    const { view, head } = p;
+    const before = view.getUint16(head);
+    const after = (IcmpType.EchoReply << 8) | (before & 0xff);
+    view.setUint16(head, after);
+    view.setUint16(head + 2, updateChecksum(view.getUint16(head + 2), before, after));
+    this.network.counters.values[Mib.IcmpOutEchoReps]++;
+    this.sendBack(p);
+  }
+
+  /** RFC 792: milliseconds since midnight, of receiving and of sending. */
+  private answerTimestamp(p: Packet): void {
     const { network } = this;
-    const { settings } = network;
-    const toGroup = p.linkType !== LinkType.Host || p.dstD >>> 28 === 0xe;
-    if (settings.icmpEchoIgnoreAll !== 0 || (toGroup && settings.icmpEchoIgnoreBroadcasts !== 0)) return p.release();
+    if (this.isToGroup(p) && network.settings.icmpEchoIgnoreBroadcasts !== 0) return p.release();
+    if (p.length < TIMESTAMP_LEN || !p.pull(TIMESTAMP_LEN)) {
+      network.counters.values[Mib.IcmpInErrors]++;
+      return p.release();
+    }
+    const { loop } = network.context;
+    const now = Math.floor((loop.environment.epochUs + loop.now) / 1000) % MS_PER_DAY;
+    const { view, head } = p;
+    p.trimTo(TIMESTAMP_LEN);
+    view.setUint16(head, IcmpType.TimestampReply << 8);
+    view.setUint16(head + 2, 0);
+    view.setInt32(head + 12, now);
+    view.setInt32(head + 16, now);
+    view.setUint16(head + 2, ~packetSum(p, head, 0) & 0xffff);
+    network.counters.values[Mib.IcmpOutTimestampReps]++;
+    this.sendBack(p);
+  }
+
+  private isToGroup(p: Packet): boolean {
+    return p.linkType !== LinkType.Host || p.dstD >>> 28 === 0xe;
+  }
+
+  /** A message that was changed into its answer goes back to its sender. Takes over `p`. */
+  private sendBack(p: Packet): void {
+    const { network } = this;
     const to = IpAddress.fromV4(p.srcD);
-    const from = toGroup ? null : IpAddress.fromV4(p.dstD);
-    const way = network.lookup(to, from, null);
+    const from = this.isToGroup(p) ? null : IpAddress.fromV4(p.dstD);
+    const way = p.srcD === 0 ? null : network.lookup(to, from, null);
     if (way === null) return p.release();
     const { tos } = p;
     orphan(p);
-    const { view, head } = p;
-    const checksum = view.getUint16(head + 2);
-    view.setUint16(head + 2, updateChecksum(checksum, IcmpType.Echo << 8, IcmpType.EchoReply << 8));
-    view.setUint8(head, IcmpType.EchoReply);
     p.checksumState = ChecksumState.Full;
     p.gsoSize = 0;
-    const values = network.counters.values;
-    values[Mib.IcmpOutMsgs]++;
-    values[Mib.IcmpOutEchoReps]++;
+    network.counters.values[Mib.IcmpOutMsgs]++;
     network.output(p, way, from ?? way.source, to, IpProto.Icmp, -1, tos, false);
   }
 
+  /** icmp_unreach, icmp_socket_deliver: what is wrong with something we sent goes to its transport. Takes over `p`. */
   private errorInput(p: Packet): void {
     const { header, quote, network } = this;
     const { transport } = network;
-    p.pull(Math.min(p.length, MAX_ERROR_LEN));
-    if (!quote.parse(p.view, p.head + ICMP_HEADER_LEN, p.headEnd) || quote.ip.fragmentOffset !== 0 || transport === null) {
-      if (quote.ip.fragmentOffset === 0) network.counters.values[Mib.IcmpInErrors]++;
+    p.pull(Math.min(p.length, QUOTE_PULL));
+    if (!quote.parse(p.view, p.head + ICMP_HEADER_LEN, p.headEnd)) {
+      network.counters.values[Mib.IcmpInErrors]++;
       return p.release();
     }
+    // What does not begin with a transport header tells nobody anything, nor does what we cannot have sent.
+    const isOurs = quote.ip.fragmentOffset === 0 && network.localWords(0, 0, V4_MAPPED, quote.ip.src);
+    const isLateFragment = header.type === IcmpType.TimeExceeded && header.code === IcmpCode.ExceededReassembly;
+    if (transport === null || !isOurs || isLateFragment) return p.release();
     const report = network.errorReport;
     report.protocol = quote.ip.protocol;
     report.isV4 = true;
@@ -129,7 +173,11 @@ export class Icmp {
       report.errno = errno;
       report.fatal = fatal;
       if (header.code === IcmpCode.UnreachableFragmentationNeeded) {
-        report.mtuBytes = header.mtuBytes > 0 ? header.mtuBytes : plateauBelow(quote.ip.totalLen);
+        if (network.settings.ipNoPmtuDisc === 1) return p.release();
+        // Linux takes a router that tells no MTU (before RFC 1191) as one that claims less than min_pmtu.
+        report.mtuBytes = header.mtuBytes > 0 ? header.mtuBytes : LEAST_MTU;
+        // TCP believes a path MTU only for a segment in flight and says so itself; for others there is no such check.
+        if (quote.ip.protocol !== IpProto.Tcp) network.setPathMtu(IpAddress.fromV4(quote.ip.dst), report.mtuBytes);
       }
     } else if (header.type === IcmpType.TimeExceeded) {
       report.errno = Errno.EHOSTUNREACH;
@@ -147,12 +195,8 @@ export class Icmp {
     const { network } = this;
     const { settings } = network;
     const values = network.counters.values;
-    const { view, l3 } = p;
-    if (p.linkType !== LinkType.Host || p.dstD >>> 28 === 0xe || p.dstD === -1) return;
-    if (p.srcD === 0 || p.srcD === -1 || p.srcD >>> 28 === 0xe) return;
-    if ((view.getUint16(l3 + 6) & 0x1fff) !== 0) return;
-    const headerLen = (view.getUint8(l3) & 0xf) << 2;
-    if (p.protocol === IpProto.Icmp && p.headEnd > l3 + headerLen && isIcmpError(view.getUint8(l3 + headerLen))) return;
+    const { l3 } = p;
+    if (!mayComplain(p) || network.configuration.isBroadcast4(p.dstD)) return;
     let type: number = IcmpType.DestinationUnreachable;
     let code = 0;
     let rest = 0;
@@ -172,18 +216,18 @@ export class Icmp {
     const way = network.lookup(to, local, null);
     if (way === null) return;
     // Linux does not limit what stays on the machine, nor "fragmentation needed".
-    const masked = (settings.icmpRatemask & (1 << type)) !== 0 && kind !== IcmpErrorKind.PacketTooBig;
-    if (masked && !way.device.isLoopback && !network.rateLimit.allow(to, settings.icmpRatelimit)) return;
+    const isLimited = (settings.icmpRatemask & (1 << type)) !== 0 && kind !== IcmpErrorKind.PacketTooBig;
+    if (isLimited && !way.device.isLoopback && !network.rateLimit.allow(to, settings.icmpRatelimit)) return;
     if (p.checksumState === ChecksumState.Partial) completeChecksum(p);
     const before = p.head;
     p.head = l3;
     const error = takePacket();
     const room = Math.min(MAX_ERROR_LEN, way.mtuBytes) - IPV4_HEADER - ICMP_HEADER_LEN;
-    const quoted = Math.min(p.length, room);
-    const at = error.put(ICMP_HEADER_LEN + quoted);
-    p.copyOut(0, error.bytes, at + ICMP_HEADER_LEN, quoted);
+    const quoted = p.copyOut(0, this.scratch, 0, room);
     p.head = before;
-    writeIcmpHeader(error.view, at, type, code, rest, error.headEnd);
+    const at = error.put(ICMP_HEADER_LEN);
+    error.addBytes(this.scratch, 0, quoted, network.context.writer);
+    writeIcmpHeader(error.view, at, type, code, rest, error.headEnd, packetSum(error, error.headEnd, 0));
     values[Mib.IcmpOutMsgs]++;
     if (type === IcmpType.DestinationUnreachable) values[Mib.IcmpOutDestUnreachs]++;
     else if (type === IcmpType.TimeExceeded) values[Mib.IcmpOutTimeExcds]++;
@@ -193,16 +237,16 @@ export class Icmp {
   }
 }
 
-/** Ends the sender's account: the packet goes on as ours. */
-export function orphan(p: Packet): void {
-  const owner = p.owner;
-  if (owner === null) return;
-  p.owner = null;
-  owner.released(p.truesize);
-}
-
-/** RFC 1191 section 7.1: the next plateau below a length, for routers that tell no MTU. */
-function plateauBelow(length: number): number {
-  for (const plateau of [32000, 17914, 8166, 4352, 2002, 1492, 576, 296]) if (length > plateau) return plateau;
-  return 68;
+/** RFC 1122 3.2.2: no error about a group, a later fragment or an error, and none to a sender that is no single host. */
+function mayComplain(p: Packet): boolean {
+  const { view, l3 } = p;
+  if (p.linkType !== LinkType.Host || p.dstD >>> 28 === 0xe || p.dstD === -1) return false;
+  if (p.srcD === 0 || p.srcD === -1 || p.srcD >>> 28 === 0xe) return false;
+  if ((view.getUint16(l3 + 6) & 0x1fff) !== 0) return false;
+  if (view.getUint8(l3 + 9) !== IpProto.Icmp) return true;
+  // Of a message whose type is not there nobody can tell.
+  const at = l3 + ((view.getUint8(l3) & 0xf) << 2);
+  if (at >= p.headEnd) return false;
+  const type = view.getUint8(at);
+  return type <= IcmpType.AddressMaskReply && !isIcmpError(type);
 }

@@ -10,11 +10,11 @@ import { IpAddress } from '../base/inet-address.ts';
 import { packetPseudoSum, packetSum } from '../link/packet-checksum.ts';
 import { ChecksumState, type Packet, takePacket } from '../link/packet.ts';
 import { completeChecksum } from '../link/segment.ts';
+import { orphan } from '../link/transmitter.ts';
 import {
   ICMP6_HEADER_LEN, Icmp6Code, Icmp6Header, Icmp6Quote, Icmp6Type, isIcmp6Error, writeIcmp6Header,
 } from '../wire/icmp6.ts';
-import { IPV6_HEADER_LEN, IPV6_MIN_MTU, IpProto } from '../wire/ipv6.ts';
-import { orphan } from './icmp.ts';
+import { IPV6_HEADER_LEN, IPV6_MIN_MTU, IpProto, Ipv6ExtensionWalker } from '../wire/ipv6.ts';
 import { IcmpErrorKind } from './icmp-error.ts';
 import { LinkType, type Network } from './network.ts';
 
@@ -24,10 +24,14 @@ const UNREACHABLE: readonly (readonly [number, boolean])[] = [
   [Errno.ECONNREFUSED, true], [Errno.EACCES, true], [Errno.EACCES, true],
 ];
 
+/** What the parser of an error usually needs: its header, an IPv6 header, the beginning of a transport header. */
+const QUOTE_PULL = ICMP6_HEADER_LEN + IPV6_HEADER_LEN + 40;
+
 export class Icmp6 {
   private readonly network: Network;
   private readonly header = new Icmp6Header();
   private readonly quote = new Icmp6Quote();
+  private readonly scratch = new Uint8Array(IPV6_MIN_MTU);
 
   constructor(network: Network) {
     this.network = network;
@@ -38,7 +42,7 @@ export class Icmp6 {
     const { header, network } = this;
     const values = network.counters.values;
     values[Mib.Icmp6InMsgs]++;
-    if (packetSum(p, p.head, packetPseudoSum(p)) !== 0xffff) {
+    if (p.checksumState !== ChecksumState.Verified && packetSum(p, p.head, packetPseudoSum(p)) !== 0xffff) {
       values[Mib.Icmp6InCsumErrors]++;
       values[Mib.Icmp6InErrors]++;
       return p.release();
@@ -79,6 +83,7 @@ export class Icmp6 {
         values[Mib.Icmp6InNeighborAdvertisements]++;
         return network.discovery.input(p);
       case Icmp6Type.MldQuery:
+        values[Mib.Icmp6InGroupMembQueries]++;
         return network.discovery.mld.input(p);
       case Icmp6Type.Mld2Report:
         values[Mib.Icmp6InMLDv2Reports]++;
@@ -118,14 +123,22 @@ export class Icmp6 {
   private errorInput(p: Packet): void {
     const { header, quote, network } = this;
     const { transport } = network;
-    p.pull(Math.min(p.length, IPV6_MIN_MTU));
-    if (!quote.parse(p.view, p.head + ICMP6_HEADER_LEN, p.headEnd)) {
+    p.pull(Math.min(p.length, QUOTE_PULL));
+    let isSound = quote.parse(p.view, p.head + ICMP6_HEADER_LEN, p.headEnd);
+    if ((!isSound || quote.available < 8) && p.length > QUOTE_PULL) {
+      // A long chain of extension headers.
+      p.pull(Math.min(p.length, IPV6_MIN_MTU));
+      isSound = quote.parse(p.view, p.head + ICMP6_HEADER_LEN, p.headEnd);
+    }
+    if (!isSound) {
       network.counters.values[Mib.Icmp6InErrors]++;
       return p.release();
     }
-    if (quote.isLaterFragment || quote.available < 8 || transport === null) return p.release();
-    const report = network.errorReport;
     const { ip } = quote;
+    const isOurs = network.localWords(ip.srcA, ip.srcB, ip.srcC, ip.srcD);
+    const isLateFragment = header.type === Icmp6Type.TimeExceeded && header.code === Icmp6Code.ExceededReassembly;
+    if (quote.isLaterFragment || quote.available < 8 || transport === null || !isOurs || isLateFragment) return p.release();
+    const report = network.errorReport;
     report.protocol = quote.protocol;
     report.isV4 = false;
     report.localA = ip.srcA;
@@ -151,6 +164,10 @@ export class Icmp6 {
     } else if (header.type === Icmp6Type.PacketTooBig) {
       report.errno = Errno.EMSGSIZE;
       report.mtuBytes = header.mtuBytes;
+      // As in icmp.ts: TCP checks and says so itself.
+      if (quote.protocol !== IpProto.Tcp) {
+        network.setPathMtu(new IpAddress(ip.dstA, ip.dstB, ip.dstC, ip.dstD), header.mtuBytes);
+      }
     } else if (header.type === Icmp6Type.TimeExceeded) {
       report.errno = Errno.EHOSTUNREACH;
     } else {
@@ -165,7 +182,7 @@ export class Icmp6 {
   sendError(p: Packet, kind: IcmpErrorKind, info: number): void {
     const { network } = this;
     const values = network.counters.values;
-    const { view, l3 } = p;
+    const { l3 } = p;
     let type: number = Icmp6Type.DestinationUnreachable;
     let code = 0;
     let rest = 0;
@@ -186,11 +203,10 @@ export class Icmp6 {
       default: return;
     }
     // e.3: not about multicasts, but for packet too big and options that must be reported.
+    if (!mayComplain(p)) return;
     const toGroup = p.dstA >>> 24 === 0xff;
     const evenForGroups = kind === IcmpErrorKind.PacketTooBig || kind === IcmpErrorKind.UnknownOption;
     if ((toGroup || p.linkType !== LinkType.Host) && !evenForGroups) return;
-    if ((p.srcA | p.srcB | p.srcC | p.srcD) === 0 || p.srcA >>> 24 === 0xff) return;
-    if (p.protocol === IpProto.Icmp6 && p.headEnd > p.l4 && p.l4 > l3 && isIcmp6Error(view.getUint8(p.l4))) return;
     const to = new IpAddress(p.srcA, p.srcB, p.srcC, p.srcD);
     const local = network.localWords(p.dstA, p.dstB, p.dstC, p.dstD) ? new IpAddress(p.dstA, p.dstB, p.dstC, p.dstD) : null;
     const way = network.lookup(to, local, to.isLinkLocal ? p.device : null);
@@ -204,14 +220,15 @@ export class Icmp6 {
     const before = p.head;
     p.head = l3;
     const error = takePacket();
-    const quoted = Math.min(p.length, IPV6_MIN_MTU - IPV6_HEADER_LEN - ICMP6_HEADER_LEN);
-    const at = error.put(ICMP6_HEADER_LEN + quoted);
-    p.copyOut(0, error.bytes, at + ICMP6_HEADER_LEN, quoted);
+    const quoted = p.copyOut(0, this.scratch, 0, IPV6_MIN_MTU - IPV6_HEADER_LEN - ICMP6_HEADER_LEN);
     p.head = before;
+    const at = error.put(ICMP6_HEADER_LEN);
+    error.addBytes(this.scratch, 0, quoted, network.context.writer);
     const from = local ?? way.source;
     const length = ICMP6_HEADER_LEN + quoted;
     const pseudo = pseudoHeaderSum6(from.a, from.b, from.c, from.d, to.a, to.b, to.c, to.d, IpProto.Icmp6, length);
-    writeIcmp6Header(error.view, at, type, code, rest, error.headEnd, pseudo);
+    const sum = packetSum(error, error.headEnd, pseudo);
+    writeIcmp6Header(error.view, at, type, code, rest, error.headEnd, sum);
     values[Mib.Icmp6OutMsgs]++;
     if (type === Icmp6Type.DestinationUnreachable) values[Mib.Icmp6OutDestUnreachs]++;
     else if (type === Icmp6Type.PacketTooBig) values[Mib.Icmp6OutPktTooBigs]++;
@@ -219,4 +236,19 @@ export class Icmp6 {
     else values[Mib.Icmp6OutParmProblems]++;
     network.output(error, way, from, to, IpProto.Icmp6, -1, 0, false);
   }
+}
+
+const walker = new Ipv6ExtensionWalker();
+
+/** RFC 4443 2.4 e: no error about an error or a redirect, and none to a sender that is no single host. */
+function mayComplain(p: Packet): boolean {
+  if ((p.srcA | p.srcB | p.srcC | p.srcD) === 0 || p.srcA >>> 24 === 0xff) return false;
+  const { view, l3, headEnd } = p;
+  walker.begin(view, l3, headEnd);
+  while (walker.next(view));
+  if (walker.malformed || walker.protocol !== IpProto.Icmp6) return true;
+  // Linux: of a message whose type is not there nobody can tell, so it may be an error.
+  if (walker.payloadAt >= headEnd) return false;
+  const type = view.getUint8(walker.payloadAt);
+  return !isIcmp6Error(type) && type !== Icmp6Type.Redirect;
 }
