@@ -213,7 +213,7 @@ function setSocketOption(socket: Socket, option: number, value: Uint8Array): num
       return 0;
     }
     case SO.RCVLOWAT:
-      options.receiveLowWater = n < 0 ? 0x7fffffff : n === 0 ? 1 : n;
+      options.receiveLowWater = lowWater(socket, n < 0 ? 0x7fffffff : n);
       return 0;
     case SO.LINGER:
       if (value.length < 8) return -Errno.EINVAL;
@@ -235,6 +235,17 @@ function setSocketOption(socket: Socket, option: number, value: Uint8Array): num
     }
     default: return -Errno.ENOPROTOOPT;
   }
+}
+
+/** A stream's mark is at most half of what its buffer may become, or nobody would ever be woken (tcp_set_rcvlowat). */
+function lowWater(socket: Socket, wanted: number): number {
+  const options = socket.endpoint.options;
+  let value = wanted;
+  if (socket.tcp !== null) {
+    const most = options.receiveBufferLocked ? options.receiveBufferBytes : socket.stack.settings.tcpRmemMax;
+    value = Math.min(value, most >> 1);
+  }
+  return value === 0 ? 1 : value;
 }
 
 function bindToDevice(socket: Socket, value: Uint8Array): number {
@@ -307,7 +318,10 @@ function setIpv6Option(socket: Socket, option: number, value: Uint8Array): numbe
       return 0;
     case IPV6.TCLASS:
       if (n < -1 || n > 255) return -Errno.EINVAL;
-      options.trafficClass = n === -1 ? 0 : n;
+      // The ECN bits of a stream are TCP's own, as with IP_TOS.
+      options.trafficClass = socket.type === SOCK.STREAM
+        ? (Math.max(n, 0) & 0xfc) | (options.trafficClass & 3)
+        : Math.max(n, 0);
       return 0;
     case IPV6.MTU_DISCOVER:
       if (n < 0 || n > 5) return -Errno.EINVAL;

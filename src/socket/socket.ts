@@ -303,6 +303,8 @@ export function resolveProtocol(family: number, type: number, protocol: number):
   }
   if (type === SOCK.DGRAM) {
     if (protocol === 0 || protocol === IPPROTO.UDP) return IPPROTO.UDP;
+    // Ping sockets: `net.ipv4.ping_group_range` admits nobody by default.
+    if (protocol === (family === AF.INET ? IPPROTO.ICMP : IPPROTO.ICMPV6)) return -Errno.EACCES;
     return -Errno.EPROTONOSUPPORT;
   }
   if (type === SOCK.RAW) return -Errno.EPROTONOSUPPORT;

@@ -8,7 +8,7 @@ const kinds = program('socket-kinds', async (env) => {
   const p = await env.process();
   for (const domain of [AF.INET, AF.INET6]) {
     for (const type of [SOCK.STREAM, SOCK.DGRAM]) {
-      for (const protocol of [0, IPPROTO.TCP, IPPROTO.UDP, IPPROTO.ICMP, 99, 255, 256, 300, -1]) {
+      for (const protocol of [0, IPPROTO.TCP, IPPROTO.UDP, IPPROTO.ICMP, IPPROTO.ICMPV6, 99, 255, 256, 300, -1]) {
         // Descriptors stay open, so the numbers show that the lowest free one is taken.
         await env.attempt(p.socket(domain, type, protocol));
       }
