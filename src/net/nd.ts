@@ -2,13 +2,14 @@
  * Neighbour discovery for IPv6 (RFC 4861) and duplicate address detection (RFC 4862), as Linux does them.
  *
  * Called by icmp6.ts with messages, by neighbour entries that need an answer, and by configuration.ts for new addresses.
- * Deviation: router advertisements are taken notice of only as signs of life; addresses and routes are configured.
+ * Deviation: routers are not solicited, and their advertisements taken notice of only as signs of life; addresses and
+ * routes are configured. Redirects are ignored.
  */
 import { pseudoHeaderSum6 } from '../base/checksum.ts';
 import { Mib } from '../base/counters.ts';
 import { Errno } from '../base/errno.ts';
 import { ALL_NODES, ANY6, IpAddress, solicitedNode } from '../base/inet-address.ts';
-import { below } from '../base/random.ts';
+import { below, type RandomSource } from '../base/random.ts';
 import { Timer } from '../base/timer-queue.ts';
 import type { Device } from '../link/device.ts';
 import { type Packet, takePacket } from '../link/packet.ts';
@@ -18,11 +19,11 @@ import {
 import { Icmp6Code, Icmp6Type } from '../wire/icmp6.ts';
 import { IPV6_HEADER_LEN, IpProto, writeIpv6Header } from '../wire/ipv6.ts';
 import {
-  completeNdMessage, ND_MAC_OPTION_LEN, ND_SOLICITATION_LEN, NdFlag, NdMessage, NdOptionKind, writeNdMacOption,
+  completeNdMessage, ND_MAC_OPTION_LEN, ND_NONCE_OPTION_LEN, ND_SOLICITATION_LEN, NdFlag, NdMessage, NdOptionKind, writeNdMacOption, writeNdNonceOption,
   writeNeighbourAdvertisement, writeNeighbourSolicitation,
 } from '../wire/nd.ts';
 import { reportUnreachable } from './error-report.ts';
-import type { Interface, InterfaceAddress } from './interface.ts';
+import { AddressScope, type Interface, type InterfaceAddress } from './interface.ts';
 import { Mld } from './mld.ts';
 import { type Neighbour, type NeighbourProtocol, NeighbourState, Override } from './neighbour.ts';
 import type { Network } from './network.ts';
@@ -36,13 +37,18 @@ const DAD_DELAY_US = 1_000_000;
 class AddressTest extends Timer {
   readonly entry: InterfaceAddress;
   probesLeft: number;
+  /** RFC 7527: by this we know our own solicitations when a link sends them back. */
+  readonly nonceHi: number;
+  readonly nonceLo: number;
   private readonly discovery: NeighbourDiscovery;
 
-  constructor(discovery: NeighbourDiscovery, entry: InterfaceAddress, probes: number) {
+  constructor(discovery: NeighbourDiscovery, entry: InterfaceAddress, probes: number, random: RandomSource) {
     super();
     this.discovery = discovery;
     this.entry = entry;
     this.probesLeft = probes;
+    this.nonceHi = random.int32() & 0xffff;
+    this.nonceLo = random.int32();
   }
 
   override expired(): void {
@@ -69,7 +75,7 @@ export class NeighbourDiscovery implements NeighbourProtocol {
     const { context, settings } = this.network;
     if (nodad || settings.ipv6AcceptDad === 0 || settings.ipv6DadTransmits === 0) return;
     entry.tentative = true;
-    const test = new AddressTest(this, entry, settings.ipv6DadTransmits);
+    const test = new AddressTest(this, entry, settings.ipv6DadTransmits, context.random);
     this.tests.push(test);
     test.deadline = context.loop.now + below(context.random, DAD_DELAY_US);
     context.timers.arm(test);
@@ -93,13 +99,14 @@ export class NeighbourDiscovery implements NeighbourProtocol {
       this.endTest(test);
       entry.tentative = false;
       network.changed();
-      // Linux tells the link at once (ndisc_notify is off, but MLD reports follow from the new source).
+      // RFC 3810 5.2.13: reports that went out without a source are repeated with it.
+      if (entry.scope === AddressScope.Link) this.mld.sourceReady(entry.interface);
       return;
     }
     test.probesLeft--;
     const { address } = entry;
     const group = solicitedNode(address);
-    this.sendSolicitation(entry.interface.device, ANY6, group, MULTICAST6_MAC_HI, multicast6MacLo(group.d), address);
+    this.sendSolicitation(entry.interface.device, ANY6, group, MULTICAST6_MAC_HI, multicast6MacLo(group.d), address, test);
     test.deadline = network.context.loop.now + network.settings.neighRetransTimeMs * 1000;
     network.context.timers.arm(test);
   }
@@ -113,7 +120,7 @@ export class NeighbourDiscovery implements NeighbourProtocol {
   private duplicate(entry: InterfaceAddress): void {
     const test = this.tests.find((known) => known.entry === entry);
     if (test !== undefined) this.endTest(test);
-    entry.tentative = false;
+    // Linux keeps both flags: "tentative dadfailed".
     entry.dadFailed = true;
     this.network.changed();
   }
@@ -138,34 +145,42 @@ export class NeighbourDiscovery implements NeighbourProtocol {
     const { message, network } = this;
     const { targetA, targetB, targetC, targetD } = message;
     const entry = owner.findWords(targetA, targetB, targetC, targetD);
-    if (targetA >>> 24 === 0xff) {
+    const fromNobody = (p.srcA | p.srcB | p.srcC | p.srcD) === 0;
+    const toGroup = p.dstA >>> 24 === 0xff;
+    // RFC 4861 7.1.1: a test goes to the solicited-node group and tells no address of its sender.
+    if (targetA >>> 24 === 0xff || (fromNobody && (message.hasSourceMac || !isSolicitedNode(p)))) {
       network.counters.values[Mib.NdInMalformed]++;
       return;
     }
     if (entry === null || entry.dadFailed) return;
-    const fromNobody = (p.srcA | p.srcB | p.srcC | p.srcD) === 0;
     if (entry.tentative) {
-      if (fromNobody) this.duplicate(entry);
+      if (fromNobody && !this.isOwnTest(entry, p)) this.duplicate(entry);
       return;
     }
     if (fromNobody) {
       // 7.2.4: the answer to a test goes to everybody.
-      this.sendAdvertisement(owner.device, entry.address, ALL_NODES, MULTICAST6_MAC_HI, multicast6MacLo(ALL_NODES.d), false);
+      const answer = this.advertisementFor(owner.device, entry.address, ALL_NODES, NdFlag.Override, true);
+      this.transmit(answer, owner.device, MULTICAST6_MAC_HI, multicast6MacLo(ALL_NODES.d));
       return;
     }
     const from = new IpAddress(p.srcA, p.srcB, p.srcC, p.srcD);
+    // Our own address as a sender from outside is a forgery or a duplicate.
+    if (network.isLocalAddress(from)) return;
     const neighbour = network.neighbours6.get(owner.device, from);
     if (neighbour === null) return;
     const { hasSourceMac, sourceMacHi, sourceMacLo } = message;
     neighbour.update(hasSourceMac, sourceMacHi, sourceMacLo, NeighbourState.Stale, Override.Yes);
-    if (!hasSourceMac && (neighbour.macHi | neighbour.macLo) === 0) {
-      const way = network.lookup(from, entry.address, owner.device);
-      if (way !== null) this.sendThrough(neighbour, entry.address, from);
-      return;
-    }
-    const hi = hasSourceMac ? sourceMacHi : neighbour.macHi;
-    const lo = hasSourceMac ? sourceMacLo : neighbour.macLo;
-    this.sendAdvertisement(owner.device, entry.address, from, hi, lo, true);
+    // The entry knows the way back, or finds it out. Linux's override flag: only who asked everybody needs it.
+    const flags = NdFlag.Solicited | (toGroup ? NdFlag.Override : 0);
+    neighbour.output(this.advertisementFor(owner.device, entry.address, from, flags, toGroup || hasSourceMac));
+  }
+
+  /** Is this the solicitation that we sent for the address ourselves? */
+  private isOwnTest(entry: InterfaceAddress, p: Packet): boolean {
+    const { nonceAt, nonceLen } = this.message;
+    const test = this.tests.find((known) => known.entry === entry);
+    if (test === undefined || nonceAt < 0 || nonceLen !== 6) return false;
+    return p.view.getUint16(nonceAt) === test.nonceHi && p.view.getInt32(nonceAt + 2) === test.nonceLo;
   }
 
   /** RFC 4861 7.2.5. */
@@ -178,7 +193,7 @@ export class NeighbourDiscovery implements NeighbourProtocol {
     }
     const entry = owner.findWords(targetA, targetB, targetC, targetD);
     if (entry !== null) {
-      if (entry.tentative) this.duplicate(entry);
+      if (entry.tentative && !entry.dadFailed) this.duplicate(entry);
       return;
     }
     const neighbour = network.neighbours6.find(owner.device, targetA, targetB, targetC, targetD);
@@ -232,40 +247,35 @@ export class NeighbourDiscovery implements NeighbourProtocol {
 
   // Sending.
 
-  private sendSolicitation(device: Device, from: IpAddress, to: IpAddress, macHi: number, macLo: number, target: IpAddress): void {
-    // RFC 4861 4.3: no source address, no source link-layer address.
-    const withMac = !from.isUnspecified;
+  private sendSolicitation(
+    device: Device, from: IpAddress, to: IpAddress, macHi: number, macLo: number, target: IpAddress,
+    test: AddressTest | null = null,
+  ): void {
     const p = takePacket();
-    const at = p.put(ND_SOLICITATION_LEN + (withMac ? ND_MAC_OPTION_LEN : 0));
+    const at = p.put(ND_SOLICITATION_LEN);
     writeNeighbourSolicitation(p.view, at, target.a, target.b, target.c, target.d);
-    if (withMac) {
-      writeNdMacOption(p.view, at + ND_SOLICITATION_LEN, NdOptionKind.SourceLinkLayerAddress, device.macHi, device.macLo);
+    if (test !== null) {
+      writeNdNonceOption(p.view, p.put(ND_NONCE_OPTION_LEN), test.nonceHi, test.nonceLo);
+    } else {
+      // RFC 4861 4.3: a test has no source address and so no link-layer address to tell; this has.
+      writeNdMacOption(p.view, p.put(ND_MAC_OPTION_LEN), NdOptionKind.SourceLinkLayerAddress, device.macHi, device.macLo);
     }
     this.network.counters.values[Mib.Icmp6OutNeighborSolicits]++;
     this.finish(p, at, from, to);
     this.transmit(p, device, macHi, macLo);
   }
 
-  private advertisementFor(device: Device, target: IpAddress, to: IpAddress, solicited: boolean): Packet {
+  private advertisementFor(device: Device, target: IpAddress, to: IpAddress, flags: number, withMac: boolean): Packet {
     const p = takePacket();
-    const at = p.put(ND_SOLICITATION_LEN + ND_MAC_OPTION_LEN);
-    const flags = NdFlag.Override | (solicited ? NdFlag.Solicited : 0) | (this.network.settings.ipv6Forwarding !== 0 ? NdFlag.Router : 0);
-    writeNeighbourAdvertisement(p.view, at, flags, target.a, target.b, target.c, target.d);
-    writeNdMacOption(p.view, at + ND_SOLICITATION_LEN, NdOptionKind.TargetLinkLayerAddress, device.macHi, device.macLo);
+    const at = p.put(ND_SOLICITATION_LEN);
+    const router = this.network.settings.ipv6Forwarding !== 0 ? NdFlag.Router : 0;
+    writeNeighbourAdvertisement(p.view, at, flags | router, target.a, target.b, target.c, target.d);
+    if (withMac) {
+      writeNdMacOption(p.view, p.put(ND_MAC_OPTION_LEN), NdOptionKind.TargetLinkLayerAddress, device.macHi, device.macLo);
+    }
     this.network.counters.values[Mib.Icmp6OutNeighborAdvertisements]++;
     this.finish(p, at, target, to);
     return p;
-  }
-
-  private sendAdvertisement(
-    device: Device, target: IpAddress, to: IpAddress, macHi: number, macLo: number, solicited: boolean,
-  ): void {
-    this.transmit(this.advertisementFor(device, target, to, solicited), device, macHi, macLo);
-  }
-
-  /** The asker did not tell its address: ours has to find it out first. */
-  private sendThrough(neighbour: Neighbour, target: IpAddress, to: IpAddress): void {
-    neighbour.output(this.advertisementFor(neighbour.device, target, to, true));
   }
 
   /** Checksum and IPv6 header; `at` is where the message begins. */
@@ -287,4 +297,9 @@ export class NeighbourDiscovery implements NeighbourProtocol {
     writeEthernetHeader(p.view, p.l2, macHi, macLo, device.macHi, device.macLo, EtherType.Ipv6);
     device.transmit(p);
   }
+}
+
+/** Was the packet sent to a solicited-node group, ff02::1:ff00:0/104? */
+function isSolicitedNode(p: Packet): boolean {
+  return p.dstA === (0xff020000 | 0) && p.dstB === 0 && p.dstC === 1 && p.dstD >>> 24 === 0xff;
 }
