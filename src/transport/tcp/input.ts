@@ -51,10 +51,9 @@ export function segmentArrives(t: TcpEndpoint, segment: TcpHeader, p: Packet): v
     return p.release();
   }
   updateTimestamp(t, segment, seq);
-  const before = t.state;
   const result = handleAck(t, segment, end);
   if (result === AckResult.Bad || result === AckResult.Challenged) {
-    if (result === AckResult.Bad && before !== TcpState.Established) sendChallengeAck(t);
+    if (result === AckResult.Bad) sendChallengeAck(t);
     return p.release();
   }
   if (!ourFinAcknowledged(t, segment, p)) return;
@@ -71,9 +70,9 @@ export function segmentArrives(t: TcpEndpoint, segment: TcpHeader, p: Packet): v
     p.trimFront(segment.headerLen);
     queueData(t, p, segment, seq, end);
   } else {
-    // Their FIN has been: what is behind it means nothing, what is before it is old.
-    if (segment.segLen > 0 && seqLt(seq, t.rcvNxt)) t.bits |= Bit.AckScheduled;
-    p.release();
+    // Their FIN has been: what is behind it means nothing, what is before it is old and acknowledged at once.
+    if (segment.segLen > 0 && seqLeq(end, t.rcvNxt)) queueData(t, p, segment, seq, end);
+    else p.release();
   }
   if ((t.state as TcpState) === TcpState.Closed) return;
   pushAfterAck(t);

@@ -241,7 +241,8 @@ export function checkUrgent(t: TcpEndpoint, p: Packet, segment: TcpHeader): void
   const offset = (urgent.seq - segment.seq - ((segment.flags & TcpFlag.Syn) !== 0 ? 1 : 0)) | 0;
   if (offset < 0 || offset >= segment.dataLen) return;
   urgentByte[0] = 0;
-  p.copyOut(offset, urgentByte, 0, 1);
+  // `p.head` is still at the TCP header.
+  p.copyOut(segment.headerLen + offset, urgentByte, 0, 1);
   urgent.data = URGENT_VALID | (urgentByte[0] as number);
   if (t.upcalls !== null) {
     t.upcalls.urgent();

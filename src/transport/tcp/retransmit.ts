@@ -18,6 +18,12 @@ export function retransmitRecord(t: TcpEndpoint, record: SendRecord, segs: numbe
     counters[Mib.TcpExtTCPSynRetrans]++;
   } else {
     const mss = currentMss(t);
+    const acked = (t.sndUna - record.seq) | 0;
+    if (acked > 0) {
+      // Its front is acknowledged, and gone from the buffer.
+      record.seq = t.sndUna;
+      t.queuedBytes -= acked;
+    }
     let room = (t.sndUna + t.sndWnd - record.seq) | 0;
     // A window that shrank to nothing leaves one segment, as a probe.
     if (room <= 0) {

@@ -16,7 +16,7 @@ import { bare, sendBare } from './segment-out.ts';
 import { RecordFlag, type SendRecord, takeRecord } from './send-record.ts';
 import { setState, TcpState } from './state.ts';
 import { Bit } from './tcb.ts';
-import { armDelayedAck, armKeepalive, armRto, keepaliveTime } from './timers.ts';
+import { armDelayedAck, armKeepalive, armRto, armRtoSoon, keepaliveTime } from './timers.ts';
 import { initBufferSpace, initialWindow, selectInitialWindow } from './window.ts';
 import { DELACK_MAX_US } from './constants.ts';
 import { segmentArrives } from './input.ts';
@@ -159,6 +159,8 @@ export function synSentInput(t: TcpEndpoint, segment: TcpHeader, p: Packet): voi
   // First and second check: ACK and RST.
   if (hasAck) {
     if (seqLeq(segment.ack, t.sndUna) || seqGt(segment.ack, t.sndNxt)) {
+      // The peer answers for an older connection, which our RST ends: ask again at once, but only once.
+      if (t.retransmits === 0) armRtoSoon(t);
       tcp.sendReset(segment, p);
       return p.release();
     }

@@ -63,6 +63,11 @@ export function armRto(t: TcpEndpoint): void {
   setRexmt(t, RexmtKind.Rto, t.rtoUs);
 }
 
+/** As soon as a timeout may be. */
+export function armRtoSoon(t: TcpEndpoint): void {
+  setRexmt(t, RexmtKind.Rto, TIMEOUT_MIN_US);
+}
+
 export function armReorder(t: TcpEndpoint, us: number): void {
   setRexmt(t, RexmtKind.Reorder, us);
 }
