@@ -85,6 +85,11 @@ export class IpAddress {
     return isLinkLocal(this.a, this.b, this.c, this.d);
   }
 
+  /** Nothing without an interface (RFC 4007): fe80::/10, and IPv6 groups of an interface or a link. */
+  get needsScope(): boolean {
+    return !this.isV4 && (this.isLinkLocal || (this.isMulticast && multicastScope(this.a) <= 2));
+  }
+
   /** 255.255.255.255, the limited broadcast. */
   get isBroadcast(): boolean {
     return this.d === -1 && this.isV4;

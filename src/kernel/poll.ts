@@ -6,11 +6,17 @@ import { Poll, Waiter } from '../base/wait-queue.ts';
 import type { OpenFile } from './open-file.ts';
 import { Operation } from './operation.ts';
 
-/** One descriptor of a poll call; `file` is null for one that is not open (POLLNVAL) or negative (ignored). */
+/** One descriptor of a poll call; a negative one is ignored. */
 export interface PollEntry {
   fd: number;
   events: number;
   revents: number;
+}
+
+/** Whose descriptors are polled. */
+export interface DescriptorTable {
+  /** The description behind a descriptor; null when it is not open. */
+  file(fd: number): OpenFile | null;
 }
 
 /** Errors and hang-ups are reported whether they were asked for or not. */
@@ -38,14 +44,14 @@ class PollWaiter extends Waiter {
 
 export class PollOperation extends Operation {
   private entries: PollEntry[] = [];
-  private files: (OpenFile | null)[] = [];
+  private table: DescriptorTable | null = null;
   private timeoutUs = 0;
   private pollWaiters: PollWaiter[] = [];
 
-  /** `files[i]` belongs to `entries[i]`. A negative timeout waits for ever. */
-  prepare(entries: PollEntry[], files: (OpenFile | null)[], timeoutMs: number): void {
+  /** A negative timeout waits for ever. */
+  prepare(entries: PollEntry[], table: DescriptorTable, timeoutMs: number): void {
     this.entries = entries;
-    this.files = files;
+    this.table = table;
     this.timeoutUs = timeoutMs < 0 ? Infinity : timeoutMs * 1000;
     this.mayBlock = timeoutMs !== 0;
   }
@@ -54,7 +60,8 @@ export class PollOperation extends Operation {
     let ready = 0;
     for (let i = 0; i < this.entries.length; i++) {
       const entry = this.entries[i] as PollEntry;
-      const file = this.files[i] as OpenFile | null;
+      // Looked up at each look: a descriptor that another task closed meanwhile is POLLNVAL (do_pollfd).
+      const file = this.fileOf(entry);
       if (entry.fd < 0) entry.revents = 0;
       else if (file === null) entry.revents = Poll.NVAL;
       else entry.revents = file.operations.readiness() & (entry.events | ALWAYS);
@@ -63,9 +70,13 @@ export class PollOperation extends Operation {
     return ready > 0 || !this.mayBlock ? ready : -Errno.EAGAIN;
   }
 
+  private fileOf(entry: PollEntry): OpenFile | null {
+    return entry.fd < 0 || this.table === null ? null : this.table.file(entry.fd);
+  }
+
   protected override joinQueues(): void {
     for (let i = 0; i < this.entries.length; i++) {
-      const file = this.files[i] as OpenFile | null;
+      const file = this.fileOf(this.entries[i] as PollEntry);
       if (file === null) continue;
       const waiter = new PollWaiter(this, file, (this.entries[i] as PollEntry).events);
       file.hold();

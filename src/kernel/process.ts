@@ -189,7 +189,7 @@ export class KernelProcess {
 
   preparePoll(operation: PollOperation, entries: PollEntry[], timeoutMs: number): number {
     if (entries.length > this.maxDescriptors) return -Errno.EINVAL;
-    operation.prepare(entries, entries.map((entry) => (entry.fd < 0 ? null : this.file(entry.fd))), timeoutMs);
+    operation.prepare(entries, this, timeoutMs);
     return 0;
   }
 

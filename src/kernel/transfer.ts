@@ -164,6 +164,8 @@ export class AcceptOperation extends Operation {
 export class ConnectOperation extends Operation {
   address: Uint8Array = new Uint8Array(0);
   private begun = false;
+  /** What the call returns when SO_SNDTIMEO runs out: whose handshake it waited for. */
+  private late: number = -Errno.EINPROGRESS;
 
   prepare(file: OpenFile, address: Uint8Array): void {
     this.file = file;
@@ -178,7 +180,10 @@ export class ConnectOperation extends Operation {
     this.begun = true;
     const result = socket.connect(this.address);
     // A blocking connect waits for the handshake, its own (EINPROGRESS) or one begun before (EALREADY).
-    if (this.mayBlock && (result === -Errno.EINPROGRESS || result === -Errno.EALREADY)) return socket.connectResult(-Errno.EAGAIN);
+    if (this.mayBlock && (result === -Errno.EINPROGRESS || result === -Errno.EALREADY)) {
+      this.late = result;
+      return socket.connectResult(-Errno.EAGAIN);
+    }
     return result;
   }
 
@@ -188,7 +193,7 @@ export class ConnectOperation extends Operation {
   }
 
   protected timeoutResult(): number {
-    return -Errno.EINPROGRESS;
+    return this.late;
   }
 }
 

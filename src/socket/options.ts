@@ -79,8 +79,8 @@ function getSocketOption(socket: Socket, option: number, length: number): Uint8A
     case SO.DEBUG: return intBytes(0, length);
     case SO.PRIORITY: return intBytes(options.priority, length);
     case SO.MARK: return intBytes(options.mark, length);
-    case SO.SNDBUF: return intBytes(options.sendBufferBytes, length);
-    case SO.RCVBUF: return intBytes(options.receiveBufferBytes, length);
+    case SO.SNDBUF: return intBytes((socket.tcp ?? options).sendBufferBytes, length);
+    case SO.RCVBUF: return intBytes((socket.tcp ?? options).receiveBufferBytes, length);
     case SO.RCVLOWAT: return intBytes(options.receiveLowWater, length);
     case SO.SNDLOWAT: return intBytes(1, length);
     case SO.ACCEPTCONN: return flag(socket.tcp !== null && socket.tcp.state === TcpState.Listen);

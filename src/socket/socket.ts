@@ -104,7 +104,12 @@ export class Socket implements FileOperations, EndpointUpcalls {
       if (address.length < 24) return -Errno.EINVAL;
       if (parsed.family !== AF.INET6) return -Errno.EAFNOSUPPORT;
       if (result < 0) return result;
-      if (parsed.address.isV4 && this.endpoint.settledOptions.v6Only) return -Errno.EINVAL;
+      const { boundDevice, v6Only } = this.endpoint.settledOptions;
+      if (parsed.address.isV4 && v6Only) return -Errno.EINVAL;
+      if (parsed.address.needsScope) {
+        if (parsed.scopeId === 0 && boundDevice === null) return -Errno.EINVAL;
+        if (parsed.scopeId !== 0 && this.stack.network.deviceAt(parsed.scopeId) === null) return -Errno.ENODEV;
+      }
     }
     const bound = this.endpoint.bind(parsed.address, parsed.port, parsed.scopeId);
     // An IPv6 address of its own makes a socket IPv6 only, IPV6_V6ONLY included (__inet6_bind).
@@ -155,6 +160,8 @@ export class Socket implements FileOperations, EndpointUpcalls {
     if (tcp.state === TcpState.Closed) {
       this.connectState = ConnectState.Unconnected;
       const errno = tcp.takeError();
+      // Whoever hears of the failure here gets a socket as good as new (__inet_stream_connect).
+      tcp.disconnect();
       return errno === 0 ? -Errno.ECONNABORTED : -errno;
     }
     this.connectState = ConnectState.Connected;
@@ -288,7 +295,7 @@ export class Socket implements FileOperations, EndpointUpcalls {
 }
 
 function linkScope(address: IpAddress, scopeId: number): number {
-  return address.isLinkLocal ? scopeId : 0;
+  return address.needsScope ? scopeId : 0;
 }
 
 /** What socket(2) checks before anything is made: the protocol to use, or a negative errno, as Linux's order has it. */

@@ -16,6 +16,7 @@ export class Recorder implements Syscalls {
   private readonly inner: Syscalls;
   private readonly trace: Trace;
   private readonly name: string;
+  private ended = false;
   private readonly families = new Map<number, string>();
 
   constructor(name: string, inner: Syscalls, trace: Trace) {
@@ -23,6 +24,11 @@ export class Recorder implements Syscalls {
     this.inner = inner;
     this.silent = inner;
     this.trace = trace;
+  }
+
+  /** The process ends: what is still under way never returns to it, whatever the side makes of the promise. */
+  end(): void {
+    this.ended = true;
   }
 
   async socket(domain: number, type: number, protocol: number): Promise<number> {
@@ -225,6 +231,7 @@ export class Recorder implements Syscalls {
     try {
       value = await call;
     } catch (error) {
+      if (this.ended) throw error;
       const code = (error as SystemError).code;
       // An exception that is no errno is a bug of the side that threw it; it shows as a difference.
       entry.outcome = code ?? `threw ${(error as Error).message}`;

@@ -26,6 +26,7 @@ class Environment implements ProgramEnvironment {
   }
 
   async exit(process: Syscalls): Promise<void> {
+    (process as Recorder).end();
     await this.processes.get(process)?.exit();
   }
 

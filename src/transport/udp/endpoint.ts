@@ -7,7 +7,7 @@
 import { pseudoHeaderSum4, pseudoHeaderSum6 } from '../../base/checksum.ts';
 import { Mib } from '../../base/counters.ts';
 import { Errno } from '../../base/errno.ts';
-import { ANY4, ANY6, LOOPBACK4, LOOPBACK6, IpAddress, multicastScope } from '../../base/inet-address.ts';
+import { ANY4, ANY6, LOOPBACK4, LOOPBACK6, IpAddress } from '../../base/inet-address.ts';
 import { Poll } from '../../base/wait-queue.ts';
 import { packetSum } from '../../link/packet-checksum.ts';
 import type { Device } from '../../link/device.ts';
@@ -78,9 +78,8 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
 
   bind(address: IpAddress, port: number, scopeId: number): number {
     if (this.localPort !== 0) return -Errno.EINVAL;
-    const local = address.isUnspecified || address.isMulticast || this.options.freeBind;
+    const local = address.isUnspecified || address.isMulticast || address.isBroadcast || this.options.freeBind;
     if (!local && !this.udp.network.isLocalAddress(address)) return -Errno.EADDRNOTAVAIL;
-    if (address.isLinkLocal && !address.isV4 && scopeId === 0) return -Errno.EINVAL;
     const result = this.takePort(address, port);
     if (result < 0) return result;
     this.localAddress = address;
@@ -109,7 +108,7 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
 
   connect(address: IpAddress, port: number, scopeId: number): number {
     const scope = scopeId !== 0 ? scopeId : this.scopeId;
-    if (needsScope(address) && scope === 0 && this.options.boundDevice === null) return -Errno.EINVAL;
+    if (address.needsScope && scope === 0 && this.options.boundDevice === null) return -Errno.EINVAL;
     if (this.localPort === 0) {
       const result = this.takePort(this.localAddress, 0);
       if (result < 0) return result;
@@ -437,12 +436,6 @@ function datagramTruesize(length: number, isV4: boolean): number {
   if (linear <= 3776) return 4352;
   if (linear <= 7872) return 8448;
   return linear <= 16064 ? 16640 : 832 + length;
-}
-
-/** Addresses that mean nothing without an interface: fe80::/10 and multicast groups of an interface or a link. */
-function needsScope(address: IpAddress): boolean {
-  if (address.isV4) return false;
-  return address.isLinkLocal || (address.isMulticast && multicastScope(address.a) <= 2);
 }
 
 /** The source as an address object; the one of the last datagram again when it is the same. */

@@ -3,6 +3,7 @@ import type { PollFd } from '../../../src/api/posix/syscalls.ts';
 import { F, MSG, O, SHUT, SO, SOCK, SOL } from '../numbers.ts';
 import { program } from '../program.ts';
 import type { Program } from '../program.ts';
+import type { Recorder } from '../recorder.ts';
 import {
   FAMILIES, INET, POLL, PORT, dgram, dgramPair, ints, listener, pair, pattern, room, state, stream, text, timeval, wait,
 } from '../toolkit.ts';
@@ -138,7 +139,7 @@ const sendTimeout = FAMILIES.map((family) => program(`send-timeout-${family.name
   await p.setsockopt(client, SOL.SOCKET, SO.SNDBUF, ints(5000));
   await p.setsockopt(client, SOL.SOCKET, SO.SNDTIMEO, timeval(0, 60_000));
   // The first call returns what it could hand over, the next one nothing.
-  const silent = (p as unknown as { silent: typeof p }).silent;
+  const silent = (p as Recorder).silent;
   const start = env.now();
   const count = await silent.write(client, pattern(2_000_000));
   const took = env.now() - start;
@@ -252,7 +253,9 @@ const resetWakes = FAMILIES.map((family) => program(`reset-wakes-${family.name}`
   await env.attempt(p.read(server, room(4)));
   // A blocked writer, too.
   const again = await pair(p, family, PORT + 1);
-  const writing = env.begin(p.write(again.client, pattern(16_000_000)));
+  // It had handed over as much as the buffers take, which is not compared.
+  const silent = (p as Recorder).silent;
+  const writing = env.begin(silent.write(again.client, pattern(16_000_000)));
   await env.settle(100);
   await p.setsockopt(again.server, SOL.SOCKET, SO.LINGER, ints(1, 0));
   await p.close(again.server);
