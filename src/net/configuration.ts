@@ -136,6 +136,8 @@ export class Configuration {
     owner.addresses.splice(owner.addresses.indexOf(entry), 1);
     this.local.remove(entry);
     network.routing.table.removeWhere((route) => route.source !== null && route.source.equals(address));
+    // As with promote_secondaries, which distributions set: another address of the network takes over its route.
+    for (const other of owner.addresses) if (other.address.isV4 && !owner.device.isLoopback) this.addConnectedRoute(other);
     if (!address.isV4 && !owner.device.isLoopback) {
       network.discovery.addressRemoved(entry);
       this.leaveGroup(owner.device, solicitedNode(address));

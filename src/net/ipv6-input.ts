@@ -151,7 +151,6 @@ export class Ipv6Input implements ReassemblyOwner {
     }
     if (walker.malformed) return this.drop(p, Mib.Ip6InHdrErrors);
     p.protocol = walker.protocol;
-    if (p.protocol === IpProto.NoNext) return p.release();
     this.deliver(p, walker.payloadAt, previousAt);
   }
 
@@ -270,6 +269,10 @@ export class Ipv6Input implements ReassemblyOwner {
       case IpProto.Icmp6:
         values[Mib.Ip6InDelivers]++;
         return network.icmp6.input(p);
+      case IpProto.NoNext:
+        // RFC 8200 4.7: nothing follows, and nothing is said.
+        values[Mib.Ip6InDelivers]++;
+        return p.release();
       default:
         if (tookRaw) {
           values[Mib.Ip6InDelivers]++;

@@ -14,7 +14,9 @@ import type { Settings } from '../base/settings.ts';
 import type { Device, NetInput } from '../link/device.ts';
 import { LoopbackDevice } from '../link/loopback.ts';
 import type { Packet } from '../link/packet.ts';
-import { BROADCAST_MAC_HI, BROADCAST_MAC_LO, EtherType, EthernetHeader, isMulticastMac } from '../wire/ethernet.ts';
+import {
+  BROADCAST_MAC_HI, BROADCAST_MAC_LO, ETHERNET_HEADER_LEN, EtherType, EthernetHeader, isMulticastMac, VLAN_TAG_LEN,
+} from '../wire/ethernet.ts';
 import { ArpProtocol } from './arp.ts';
 import { Configuration, type RouteTarget } from './configuration.ts';
 import type { Destination } from './destination.ts';
@@ -37,6 +39,8 @@ import { IcmpErrorReport, type TransportInput } from './transport-input.ts';
 
 /** Where a frame was sent to, as in sockaddr_ll's sll_pkttype. */
 export const LinkType = { Host: 0, Broadcast: 1, Multicast: 2, OtherHost: 3 } as const;
+
+const TAGGED_HEADER_LEN = ETHERNET_HEADER_LEN + VLAN_TAG_LEN;
 
 export class Network implements NetInput {
   readonly context: HostContext;
@@ -239,7 +243,7 @@ export class Network implements NetInput {
     const { frame } = this;
     const values = this.counters.values;
     p.l2 = p.head;
-    if (!p.pull(14) || !frame.parse(p.view, p.head, p.headEnd, p.length)) {
+    if (!(p.pull(TAGGED_HEADER_LEN) || p.pull(ETHERNET_HEADER_LEN)) || !frame.parse(p.view, p.head, p.headEnd, p.length)) {
       values[Mib.LinkInTruncated]++;
       p.release();
       return;
