@@ -50,8 +50,6 @@ const LINE = 'hello\r\n';
 const READING_US = 1_000_000;
 /** Virtual time that --once gives the last segments after its close. */
 const LAST_SEGMENTS_US = 1_000_000;
-/** How long the client of --once looks at the answer before it closes: its acknowledgement goes first. */
-const A_MOMENT_US = 100_000;
 
 /** The command; returns its exit status. */
 export async function demo(args: readonly string[]): Promise<number> {
@@ -163,7 +161,6 @@ async function once(file: string | null): Promise<number> {
       answer += new TextDecoder().decode(buffer.subarray(0, n));
     }
     await client.sleep(READING_US);
-    await client.sleep(A_MOMENT_US);
     await client.close(fd);
     await client.sleep(LAST_SEGMENTS_US);
     if (answer === `You wrote: ${LINE}`) return 0;

@@ -77,13 +77,17 @@ export async function tap(args: readonly string[]): Promise<number> {
   try {
     if (theirs.length > 0) configureKernelSide(device.name, theirs.map(String));
     const host = new Host({ name: 'sockscape', loop, random: environment.entropy });
+    loop.enter();
     host.attach(device);
     for (const { address, prefixLength } of addresses) host.addAddress(device, address, prefixLength);
-    const started = start(host, services);
-    await Promise.race([started, asked]);
-    await Promise.race([settled(host, device, addresses), asked, lost]);
-    process.stdout.write('ready\n');
-    const reason = await Promise.race([asked, lost]);
+    // Configuration is no system call: this is what makes the loop take notice of the timers it has set.
+    loop.drain();
+    const answering = start(host, services)
+      .then(() => settled(host, device, addresses))
+      .then(() => void process.stdout.write('ready\n'));
+    const ended = Promise.race([asked, lost]);
+    await Promise.race([answering, ended]);
+    const reason = await ended;
     if (reason !== undefined) throw new PlatformError(reason);
     return 0;
   } finally {

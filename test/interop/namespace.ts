@@ -34,6 +34,7 @@ function namesOfNamespaces(): string[] {
 export class Namespace {
   private static count = 0;
   readonly name: string;
+  private readonly started: Running[] = [];
 
   constructor() {
     if (Namespace.count === 0) sweep();
@@ -61,7 +62,9 @@ export class Namespace {
   }
 
   start(...words: string[]): Running {
-    return new Running(this.words(...words));
+    const running = new Running(this.words(...words));
+    this.started.push(running);
+    return running;
   }
 
   /** A counter of the kernel in here: `Tcp InCsumErrors`, `Udp6InCsumErrors`. */
@@ -78,6 +81,7 @@ export class Namespace {
 
   remove(): void {
     if (!existing.delete(this)) return;
+    for (const { child } of this.started) child.kill('SIGKILL');
     spawnSync('ip', ['netns', 'delete', this.name]);
   }
 }

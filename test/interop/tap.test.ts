@@ -161,8 +161,8 @@ for (const offload of [true, false]) {
         }
         await capture.stop();
         const checks = ['tcp', 'udp', 'ip'].flatMap((name) => ['-o', `${name}.check_checksum:TRUE`]);
-        const only = ['eth', 'ethertype', 'arp', 'ip', 'ipv6', 'ipv6.fraghdr', 'icmp', 'icmpv6', 'tcp', 'udp'].flatMap((name) => ['--enable-protocol', name]);
-        const tshark = ['tshark', '-r', file, '-n', ...checks, '--disable-all-protocols', ...only, '-T', 'fields'];
+        const unread = ['http', 'echo', 'discard', 'chargen', 'data'].flatMap((name) => ['--disable-protocol', name]);
+        const tshark = ['tshark', '-r', file, '-n', ...checks, ...unread, '-T', 'fields'];
         const bad = ['ip', 'tcp', 'udp', 'icmp', 'icmpv6'].map((name) => `${name}.checksum.status == 0`).join(' || ');
         const complaints = run([...tshark, '-e', 'frame.number', '-e', '_ws.col.Info', '-Y', `${bad} || _ws.malformed`]);
         deepEqual([complaints.status, complaints.stdout], [0, ''], complaints.stderr);
