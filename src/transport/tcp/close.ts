@@ -76,7 +76,7 @@ export function abortConnection(t: TcpEndpoint): void {
     state === TcpState.FinWait2 || state === TcpState.SynReceived;
   const leftUnsent = t.sndNxt !== t.writeSeq && (state === TcpState.Closing || state === TcpState.LastAck);
   if (mustReset || leftUnsent) sendActiveReset(t);
-  if (state === TcpState.SynSent) t.errno = Errno.ECONNRESET;
+  if (mustReset || state === TcpState.SynSent) t.errno = Errno.ECONNRESET;
   connectionDone(t);
 }
 
@@ -137,13 +137,18 @@ export function orphanInFinWait2(t: TcpEndpoint): void {
 /** shutdown(2) (inet_shutdown, tcp_shutdown). */
 export function shutdownEndpoint(t: TcpEndpoint, how: number): number {
   const { state } = t;
-  if (state === TcpState.Closed) return -Errno.ENOTCONN;
-  if (state === TcpState.Listen) {
-    if (how !== Shut.WR) stopListening(t);
+  const bits = how === Shut.RD ? Bit.ShutRead : how === Shut.WR ? Bit.ShutWrite : Bit.ShutRead | Bit.ShutWrite;
+  if (state === TcpState.Closed) {
+    // Linux says no and does it all the same.
+    t.bits |= bits;
+    return -Errno.ENOTCONN;
+  }
+  if (state === TcpState.SynSent || (state === TcpState.Listen && how !== Shut.WR)) {
+    t.disconnect();
     return 0;
   }
-  if (state === TcpState.SynSent) {
-    abortConnection(t);
+  if (state === TcpState.Listen) {
+    t.bits |= bits;
     return 0;
   }
   if (how !== Shut.WR) t.bits |= Bit.ShutRead;

@@ -142,7 +142,9 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
 
   bind(address: IpAddress, port: number, scopeId: number): number {
     if (this.state !== TcpState.Closed || (this.bits & Bit.InPorts) !== 0) return -Errno.EINVAL;
-    const free = address.isUnspecified || this.settledOptions.freeBind || this.tcp.context.settings.ipNonlocalBind !== 0;
+    // Linux lets a stream have a group's or the broadcast address of IPv4: nothing ever comes there.
+    const isGroup4 = address.isV4 && (address.isMulticast || address.d === -1);
+    const free = address.isUnspecified || isGroup4 || this.settledOptions.freeBind || this.tcp.context.settings.ipNonlocalBind !== 0;
     if (address.isMulticast && !address.isV4) return -Errno.EINVAL;
     if (!free && !this.tcp.network.isLocalAddress(address)) return -Errno.EADDRNOTAVAIL;
     if (address.isLinkLocal && !address.isV4 && scopeId === 0 && this.settledOptions.boundDevice === null) return -Errno.EINVAL;
@@ -225,12 +227,9 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
     this.receivedBytes = 0;
     this.forgetPeer();
     if ((this.bits & Bit.AddressBound) === 0) this.localAddress = this.tcp.anyFor(this.isV4);
-    if ((this.bits & Bit.PortBound) === 0) {
-      this.leavePort();
-      this.localPort = 0;
-    }
+    // getsockname goes on to show the port, although it is given back (inet_put_port leaves inet_sport).
+    if ((this.bits & Bit.PortBound) === 0) this.leavePort();
     this.bits &= Bit.OwnOptions | Bit.NoDelay | Bit.Cork | Bit.Reno | Bit.AddressBound | Bit.PortBound | Bit.InPorts;
-    this.errno = 0;
     return 0;
   }
 
@@ -333,7 +332,7 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
       if (this.errno !== 0) return -this.takeError();
       if ((this.bits & Bit.ShutRead) !== 0) return 0;
       if (this.state === TcpState.Closed) return -Errno.ENOTCONN;
-      return length === 0 ? 0 : -Errno.EAGAIN;
+      return -Errno.EAGAIN;
     }
     const want = length < available ? length : available;
     if ((flags & Msg.PEEK) !== 0) return (flags & Msg.TRUNC) !== 0 ? want : rcvBuf.peek(to, at, want, 0);
@@ -501,7 +500,7 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
       case Option.WindowClamp: return this.windowClamp;
       case Option.QuickAck: return this.pingPong < 1 ? 1 : 0;
       case Option.UserTimeout: return this.userTimeoutMs;
-      case Option.NotSentLowWater: return this.notSentLowWater;
+      case Option.NotSentLowWater: return user === null ? 0 : user.notSentLowWater;
       default: return -Errno.ENOPROTOOPT;
     }
   }
@@ -550,7 +549,7 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
         this.userOptions.linger2Us = value < 0 ? -1 : value > 120 ? 120e6 : value * 1e6;
         return 0;
       case Option.DeferAccept:
-        this.userOptions.deferAcceptSeconds = value < 0 ? 0 : value;
+        this.userOptions.deferAcceptSeconds = wholeRetransmissions(value);
         return 0;
       case Option.WindowClamp:
         if (value === 0 && this.state !== TcpState.Closed) return -Errno.EINVAL;
@@ -590,4 +589,16 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
   infoBytes(): Uint8Array {
     return new TcpInfo(this).bytes();
   }
+}
+
+/** TCP_DEFER_ACCEPT is kept as a number of SYN-ACKs and read back as the seconds they take (secs_to_retrans). */
+function wholeRetransmissions(seconds: number): number {
+  if (seconds <= 0) return 0;
+  let timeout = 1;
+  let period = 1;
+  while (seconds > period) {
+    timeout = Math.min(timeout * 2, 120);
+    period += timeout;
+  }
+  return period;
 }

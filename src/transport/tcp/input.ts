@@ -60,7 +60,8 @@ export function segmentArrives(t: TcpEndpoint, segment: TcpHeader, p: Packet): v
   // Sixth, seventh, eighth: URG, data, FIN.
   checkUrgent(t, p, segment);
   if (t.state === TcpState.Established || t.state === TcpState.FinWait1 || t.state === TcpState.FinWait2) {
-    if ((t.bits & Bit.Orphan) !== 0 && segment.dataLen > 0 && seqGt((end - (flags & TcpFlag.Fin)) | 0, t.rcvNxt)) {
+    const refused = (t.bits & (t.state === TcpState.Established ? Bit.Orphan : Bit.ShutRead)) !== 0;
+    if (refused && segment.dataLen > 0 && seqGt((end - (flags & TcpFlag.Fin)) | 0, t.rcvNxt)) {
       // RFC 1122 4.2.2.13: data for a socket that nobody holds.
       t.tcp.counters[Mib.TcpExtTCPAbortOnData]++;
       connectionReset(t);

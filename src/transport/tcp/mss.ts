@@ -16,7 +16,9 @@ export function advertisedMss(t: TcpEndpoint, d: Destination): number {
 
 /** The MSS that a route's MTU leaves for TCP without options. */
 export function routeMss(d: Destination, least: number): number {
-  const mtu = d.mtuBytes > 65535 ? 65535 : d.mtuBytes;
+  // The total length of IPv4 counts its header, the payload length of IPv6 does not.
+  const most = d.isV4 ? 65535 : 65575;
+  const mtu = d.mtuBytes > most ? most : d.mtuBytes;
   const mss = mtu - TCP_HEADER_LEN - (d.isV4 ? 20 : 40);
   return mss > least ? mss : least;
 }

@@ -203,9 +203,9 @@ export function synSentInput(t: TcpEndpoint, segment: TcpHeader, p: Packet): voi
   t.maxWindow = segment.window;
   established(t);
   t.upcalls?.connected();
-  enterQuickAck(t);
   if (t.sendHead !== null) {
     // The user's data that waited takes our ACK along.
+    enterQuickAck(t);
     armDelayedAck(t, DELACK_MAX_US);
     pushPending(t, nagleOf(t));
   }
