@@ -108,6 +108,7 @@ export class Socket implements FileOperations, EndpointUpcalls {
       if (parsed.address.isV4 && v6Only) return -Errno.EINVAL;
       if (parsed.address.needsScope) {
         if (parsed.scopeId === 0 && boundDevice === null) return -Errno.EINVAL;
+        if (this.tcp !== null && parsed.address.isMulticast) return -Errno.EINVAL;
         if (parsed.scopeId !== 0 && this.stack.network.deviceAt(parsed.scopeId) === null) return -Errno.ENODEV;
       }
     }
