@@ -17,7 +17,7 @@ import { Trace } from './trace.ts';
 const root = resolve(process.env['SOCKSCAPE_ROOT'] ?? '.');
 
 test('our kernel answers as Linux does', async (t) => {
-  let report;
+  let report: Awaited<ReturnType<typeof compareAll>>;
   try {
     report = await compareAll(root, PROGRAMS);
   } catch (error) {

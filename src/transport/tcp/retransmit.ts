@@ -2,7 +2,7 @@
  * Sending again what was lost: one record (timeouts), or as many as the congestion window admits (recovery).
  */
 import { Mib } from '../../base/counters.ts';
-import { seqGeq, seqLt } from '../../base/seq.ts';
+import { seqGeq } from '../../base/seq.ts';
 import type { TcpEndpoint } from './endpoint.ts';
 import { appendSent, currentMss, largestSegment, packetsInFlight, splitRecord, transmitRecord } from './output.ts';
 import { RecordFlag, type SendRecord } from './send-record.ts';
