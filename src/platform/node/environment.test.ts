@@ -11,25 +11,26 @@ function wakeAfter(environment: NodeEnvironment, us: number): Promise<number> {
   });
 }
 
-async function median(measure: () => Promise<number>): Promise<number> {
-  const values: number[] = [];
-  for (let i = 0; i < 15; i++) values.push(await measure());
-  return values.sort((a, b) => a - b)[7] as number;
+/** The best of many: what the clock can do, not what else the machine is doing. */
+async function least(measure: () => Promise<number>): Promise<number> {
+  let best = Infinity;
+  for (let i = 0; i < 40; i++) {
+    const by = await measure();
+    ok(by >= 0, `${-by} µs early`);
+    best = Math.min(best, by);
+  }
+  return best;
 }
 
 test('a wake-up is never early, and a near one comes within a fraction of a millisecond', async () => {
   const environment = new NodeEnvironment();
   for (const us of [0, 200, 900]) {
-    const late = await median(async () => {
-      const by = await wakeAfter(environment, us);
-      ok(by >= 0, `${-by} µs early`);
-      return by;
-    });
-    ok(late < 500, `${us} µs: ${late} µs late`);
+    const late = await least(() => wakeAfter(environment, us));
+    ok(late < 300, `${us} µs: ${late} µs late`);
   }
   for (const us of [1500, 5300]) {
-    const late = await median(() => wakeAfter(environment, us));
-    ok(late >= 0 && late < 3000, `${us} µs: ${late} µs late`);
+    const late = await least(() => wakeAfter(environment, us));
+    ok(late < 2500, `${us} µs: ${late} µs late`);
   }
 });
 
