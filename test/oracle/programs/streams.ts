@@ -146,6 +146,26 @@ const lowWater = program('stream-low-water', async (env) => {
   }
 });
 
+const lowWaterParts = program('stream-low-water-parts', async (env) => {
+  const p = await env.process();
+  const { client, server } = await pair(p, INET);
+  await p.setsockopt(server, SOL.SOCKET, SO.RCVLOWAT, ints(4));
+  await p.write(client, text('ab'));
+  await env.settle();
+  let returned = false;
+  const reading = env.begin(p.read(server, room(16)).then((count) => {
+    returned = true;
+    return count;
+  }));
+  await env.settle();
+  // The mark is reached with what the read has taken already, but not by what is queued alone.
+  await p.write(client, text('cd'));
+  await env.settle();
+  env.note('the read has returned', returned);
+  await p.shutdown(client, SHUT.WR);
+  await reading;
+});
+
 const queues = FAMILIES.map((family) => program(`stream-queue-sizes-${family.name}`, async (env) => {
   const p = await env.process();
   const fd = await stream(p, family);
@@ -315,5 +335,5 @@ const twoReaders = program('stream-two-readers', async (env) => {
 });
 
 export const programs: Program[] = [
-  ...transfer, ...large, ...flags, lowWater, ...queues, ...urgent, ...unconnected, ...full, smallBuffers, twoReaders,
+  ...transfer, ...large, ...flags, lowWater, lowWaterParts, ...queues, ...urgent, ...unconnected, ...full, smallBuffers, twoReaders,
 ];
