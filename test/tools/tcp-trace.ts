@@ -326,7 +326,8 @@ export class Trace {
   after(us: number, flags: string, expected: Expected = {}, tolerance = 1000): Seen {
     this.expectNothing();
     const from = this.side.now();
-    const slack = tolerance + this.side.grainUs + (this.side.grainUs > 0 ? us / 100 : 0);
+    // A real wire has a round-trip time, which the timeouts count in.
+    const slack = tolerance + this.side.grainUs + (this.side.grainUs > 0 ? us / 6 : 0);
     const until = from + us + slack;
     const c = this.conn;
     while (c.queue.length === 0 && this.side.stepTowards(until)) this.settle();

@@ -219,7 +219,9 @@ export function transmitRecord(t: TcpEndpoint, record: SendRecord): boolean {
     bits |= TcpFlag.Fin;
     length--;
   }
-  if ((flags & RecordFlag.Push) !== 0) bits |= TcpFlag.Psh;
+  // Linux ends every super-segment with PSH, so that a receiver that merges segments hands it on.
+  if (record.segs > 1) record.flags |= RecordFlag.Push;
+  if ((record.flags & RecordFlag.Push) !== 0) bits |= TcpFlag.Psh;
   const tcp = t.tcp;
   record.sentUs = tcp.nowUs;
   const idle = packetsInFlight(t) === 0;

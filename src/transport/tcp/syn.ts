@@ -31,7 +31,8 @@ export function initReceiver(t: TcpEndpoint): void {
   const space = t.receiveBufferBytes >> 1;
   const clamp = t.user === null ? 0 : t.user.windowClamp;
   selectInitialWindow(
-    space, t.advMss - (settings.tcpTimestamps !== 0 ? 12 : 0), clamp, settings.tcpWindowScaling !== 0,
+    // Whether the peer has timestamps is not known yet: Linux counts in whole segments here.
+    space, t.advMss, clamp, settings.tcpWindowScaling !== 0,
     settings.tcpRmemMax, settings.rmemMax,
   );
   t.rcvWnd = initialWindow.window;
