@@ -23,7 +23,7 @@ const GROUPS: readonly [string, Readonly<Record<string, number>>][] = [
   ['IPV6_', IPV6], ['TCP_', TCP], ['O_', O], ['F_', F], ['', IOCTL], ['MSG_', Msg], ['SHUT_', Shut], ['POLL', POLL],
 ];
 
-test('constants have the values of the C headers', { skip: process.platform !== 'linux' && 'not on Linux' }, () => {
+test('constants have the values of the C headers', { skip: process.platform !== 'linux' && 'not on Linux' }, (t) => {
   const expected = new Map<string, number>();
   for (const [prefix, group] of GROUPS) {
     for (const [name, value] of Object.entries(group)) expected.set(prefix + name, value);
@@ -49,6 +49,10 @@ test('constants have the values of the C headers', { skip: process.platform !== 
     writeFileSync(file, source);
     const compiler = process.env['CC'] ?? 'cc';
     const compiled = spawnSync(compiler, ['-o', binary, file], { encoding: 'utf8' });
+    if (compiled.error && process.env['CI'] !== 'true') {
+      t.skip(`no C compiler: ${compiled.error.message}`);
+      return;
+    }
     assert.equal(compiled.status, 0, `${compiler}: ${compiled.error?.message ?? compiled.stderr}`);
     const printed = spawnSync(binary, { encoding: 'utf8' }).stdout.trim().split('\n');
     const wrong: string[] = [];
