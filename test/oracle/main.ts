@@ -76,9 +76,10 @@ try {
   });
   if (options.has('--json')) printJson(report);
   else print(report);
-  process.exit(report.unexplained.length > 0 || report.comparison.broken.length > 0 ? 1 : 0);
+  // Not process.exit: a pipe may still have most of the report before it.
+  process.exitCode = report.unexplained.length > 0 || report.comparison.broken.length > 0 ? 1 : 0;
 } catch (error) {
   if (!(error instanceof OracleUnavailable)) throw error;
   console.error(`oracle: ${error.message}`);
-  process.exit(2);
+  process.exitCode = 2;
 }
