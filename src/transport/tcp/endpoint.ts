@@ -313,16 +313,22 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
     if ((flags & Msg.ERRQUEUE) !== 0) return -Errno.EAGAIN;
     if ((flags & Msg.OOB) !== 0) return this.receiveUrgent(to, at, length, flags, result);
     const { rcvBuf, urgent } = this;
+    const peek = (flags & Msg.PEEK) !== 0;
     let available = rcvBuf.length;
+    let skip = 0;
     if (urgent !== null && urgent.data !== 0 && available > 0) {
       const offset = (urgent.seq - this.copiedSeq) | 0;
       if (offset === 0 && !this.settledOptions.oobInline) {
-        // At the mark: the urgent byte is not part of the stream.
-        rcvBuf.drop(1);
-        this.receivedBytes--;
-        this.copiedSeq = (this.copiedSeq + 1) | 0;
-        if ((flags & Msg.PEEK) === 0) urgent.data = urgent.data === URGENT_READ ? 0 : urgent.data;
-        available = rcvBuf.length;
+        // At the mark: the urgent byte is not part of the stream. A peek steps over it and leaves it there.
+        if (peek) {
+          skip = 1;
+        } else {
+          rcvBuf.drop(1);
+          this.receivedBytes--;
+          this.copiedSeq = (this.copiedSeq + 1) | 0;
+          urgent.data = urgent.data === URGENT_READ ? 0 : urgent.data;
+        }
+        available = rcvBuf.length - skip;
       } else if (offset > 0 && offset < available) {
         available = offset;
       }
@@ -335,7 +341,7 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
       return -Errno.EAGAIN;
     }
     const want = length < available ? length : available;
-    if ((flags & Msg.PEEK) !== 0) return (flags & Msg.TRUNC) !== 0 ? want : rcvBuf.peek(to, at, want, 0);
+    if (peek) return (flags & Msg.TRUNC) !== 0 ? want : rcvBuf.peek(to, at, want, skip);
     this.tcp.refreshClock();
     let n = want;
     if ((flags & Msg.TRUNC) !== 0) rcvBuf.drop(n);

@@ -34,7 +34,7 @@ export function segmentArrives(t: TcpEndpoint, segment: TcpHeader, p: Packet): v
   if (!isAcceptable(t, segment, seq, end)) return p.release();
   // Second: RST (RFC 5961 3.2: only one that hits RCV.NXT exactly).
   if ((flags & TcpFlag.Rst) !== 0) {
-    if (seq === t.rcvNxt || isResetBySack(t, seq)) connectionReset(t);
+    if (seq === t.rcvNxt || isResetAfterFin(t, seq) || isResetBySack(t, seq)) connectionReset(t);
     else sendChallengeAck(t);
     return p.release();
   }
@@ -91,7 +91,7 @@ function isAcceptable(t: TcpEndpoint, segment: TcpHeader, seq: Seq, end: Seq): b
     return false;
   }
   if (!seqLt(end, t.rcvWup) && !seqGt(seq, (t.rcvNxt + receiveWindow(t)) | 0)) return true;
-  if (isReset) return false;
+  if (isReset) return isResetAfterFin(t, seq);
   if ((flags & TcpFlag.Syn) !== 0) {
     tcp.counters[Mib.TcpExtTCPSYNChallenge]++;
     sendChallengeAck(t);
@@ -120,6 +120,13 @@ function updateTimestamp(t: TcpEndpoint, segment: TcpHeader, seq: Seq): void {
     t.tsRecent = segment.tsVal;
     t.tsRecentSeconds = Math.floor(t.tcp.context.loop.now / 1e6);
   }
+}
+
+/** Linux: some peers forget to count their own FIN, and reset from where it stood (tcp_reset_check). */
+function isResetAfterFin(t: TcpEndpoint, seq: Seq): boolean {
+  const { state } = t;
+  if (state !== TcpState.CloseWait && state !== TcpState.Closing && state !== TcpState.LastAck) return false;
+  return seq === ((t.rcvNxt - 1) | 0);
 }
 
 /** Linux: a RST at the right edge of the last SACK block counts, since the peer's RCV.NXT may stand there. */
@@ -160,7 +167,8 @@ function ourFinAcknowledged(t: TcpEndpoint, segment: TcpHeader, p: Packet): bool
     // Who lingered in close(2) may go on.
     t.upcalls?.writable();
     const end = (segment.seq + segment.segLen) | 0;
-    if (segment.dataLen > 0 && seqGt((end - (segment.flags & TcpFlag.Fin)) | 0, t.rcvNxt)) {
+    const noWait = t.user !== null && t.user.linger2Us < 0;
+    if (noWait || (segment.dataLen > 0 && seqGt((end - (segment.flags & TcpFlag.Fin)) | 0, t.rcvNxt))) {
       t.tcp.counters[Mib.TcpExtTCPAbortOnData]++;
       t.tcp.sendReset(segment, p);
       connectionDone(t);

@@ -160,8 +160,10 @@ function synArrives(t: TcpEndpoint, segment: TcpHeader, p: Packet): void {
   tcp.timeWaitIss = 0;
   // Broadcasts and multicasts open nothing.
   if (p.linkType !== 0 || (p.isV4 ? p.dstD >>> 28 === 0xe : p.dstA >>> 24 === 0xff)) return;
-  // Linux answers a full SYN queue with cookies; those come later, so the SYN is dropped, as without tcp_syncookies.
-  if (listener.requests >= Math.max(listener.backlog, 1) && reusedIss === 0) {
+  // Deviation: Linux answers SYNs beyond the backlog with cookies (tcp_syncookies). Cookies come later; until then
+  // requests are kept up to tcp_max_syn_backlog, and dropped beyond it.
+  const most = settings.tcpSyncookies !== 0 ? Math.max(listener.backlog, settings.tcpMaxSynBacklog) : Math.max(listener.backlog, 1);
+  if (listener.requests >= most && reusedIss === 0) {
     tcp.counters[Mib.TcpExtTCPReqQFullDrop]++;
     tcp.counters[Mib.TcpExtListenDrops]++;
     return;

@@ -67,6 +67,10 @@ export function queueBytes(t: TcpEndpoint, from: Uint8Array, at: number, length:
   const goal = largestSegment(t, mss);
   const sndBuf = t.sendBufferBytes;
   let copied = 0;
+  // A whole array that certainly fits is copied in one piece: V8 needs no view for it, as it does for each part.
+  const most = length + RECORD_OVERHEAD * (Math.ceil(length / goal) + 2);
+  const whole = at === 0 && length === from.length && t.notSentLowWater === 4294967295 && t.queuedBytes + most < sndBuf;
+  if (whole) t.sndBuf.append(from, 0, length, t.tcp.context.writer);
   while (copied < length) {
     let record = t.sendHead === null ? null : t.lastRecord;
     let room = 0;
@@ -82,7 +86,7 @@ export function queueBytes(t: TcpEndpoint, from: Uint8Array, at: number, length:
     }
     const rest = length - copied;
     const n = rest < room ? rest : room;
-    t.sndBuf.append(from, at + copied, n, t.tcp.context.writer);
+    if (!whole) t.sndBuf.append(from, at + copied, n, t.tcp.context.writer);
     t.queuedBytes += n;
     t.writeSeq = (t.writeSeq + n) | 0;
     (record as SendRecord).end = t.writeSeq;

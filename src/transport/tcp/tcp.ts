@@ -30,6 +30,7 @@ import { bare, sendBare } from './segment-out.ts';
 import { TcpState } from './state.ts';
 import { Bit } from './tcb.ts';
 import { TimeWaitRecord, timeWaitInput } from './time-wait.ts';
+import { revertBackoff } from './timers.ts';
 import { xmitRetransmitQueue } from './retransmit.ts';
 
 export { TcpEndpoint } from './endpoint.ts';
@@ -211,6 +212,7 @@ export class Tcp {
       endWithError(t, report.errno);
       return;
     }
+    revertBackoff(t, seq);
     // RFC 1122 4.2.3.9: soft; it becomes the reason when the retries are spent.
     if (t.settledOptions.receiveErrors) {
       t.errno = report.errno;

@@ -154,6 +154,22 @@ export function ackProbe(t: TcpEndpoint): void {
   }
 }
 
+/**
+ * RFC 6069: a router says that a retransmission did not get through. The path is broken, not congested, so one doubling
+ * of the timeout is taken back; what is left of it counts from when the segment went (tcp_ld_RTO_revert).
+ */
+export function revertBackoff(t: TcpEndpoint, seq: number): void {
+  const head = t.firstRecord;
+  if (t.retransmits === 0 || t.backoff === 0 || seq !== t.sndUna || t.rexmtKind !== RexmtKind.Rto || head === null) return;
+  const most = t.tcp.context.settings.tcpRtoMaxMs * 1000;
+  t.backoff--;
+  let rto = t.srttUs !== 0 ? (t.srttUs >> 3) + t.rttvarUs : TIMEOUT_INIT_US;
+  for (let i = 0; i < t.backoff && rto < most; i++) rto *= 2;
+  t.rtoUs = rto < most ? rto : most;
+  const left = rtoDelta(t);
+  setRexmt(t, RexmtKind.Rto, left > 1 ? left : 1);
+}
+
 // The delayed acknowledgement.
 
 export function armDelayedAck(t: TcpEndpoint, us: number): void {
@@ -318,9 +334,9 @@ function writeTimedOut(t: TcpEndpoint, syn: boolean): boolean {
   let until = 0;
   if (syn) {
     until = t.synRetries;
-    if (t.state === TcpState.SynSent) until += settings.tcpSynLinearTimeouts;
-    expired = t.retransmits >= until;
-    if (!expired && t.userTimeoutMs !== 0) expired = retransmitsTimedOut(t, until, t.userTimeoutMs, syn);
+    // As many as that and the linear ones, or as long as that many doubling timeouts take.
+    expired = t.retransmits >= until + (t.state === TcpState.SynSent ? settings.tcpSynLinearTimeouts : 0) ||
+      retransmitsTimedOut(t, until, t.userTimeoutMs, syn);
   } else {
     if (retransmitsTimedOut(t, settings.tcpRetries1, 0, false)) t.destination = null;
     until = settings.tcpRetries2;
@@ -340,7 +356,8 @@ function orphanRetries(t: TcpEndpoint, alive: boolean): number {
 
 /** Has more time passed since the first retransmission than `boundary` doubling timeouts take? */
 function retransmitsTimedOut(t: TcpEndpoint, boundary: number, timeoutMs: number, syn: boolean): boolean {
-  if (t.retransmits === 0 || t.retransStampMs === 0) return false;
+  const since = syn ? t.synStampMs : t.retransStampMs;
+  if (t.retransmits === 0 || (since === 0 && !syn)) return false;
   let ms = timeoutMs;
   if (ms === 0) {
     const settings = t.tcp.context.settings;
@@ -349,7 +366,7 @@ function retransmitsTimedOut(t: TcpEndpoint, boundary: number, timeoutMs: number
     const doublings = 31 - Math.clz32(Math.floor(most / base));
     ms = boundary <= doublings ? (2 * (1 << boundary) - 1) * base : (2 * (1 << doublings) - 1) * base + (boundary - doublings) * most;
   }
-  return ((t.tcp.nowMs - t.retransStampMs) | 0) >= ms;
+  return ((t.tcp.nowMs - since) | 0) >= ms;
 }
 
 function writeError(t: TcpEndpoint): void {
