@@ -69,13 +69,14 @@ async function bed(offload: boolean): Promise<Bed> {
 /** Heap growth in bytes while `work` runs; fails when a collection ran, since it would hide garbage. */
 async function growth(work: () => void): Promise<number> {
   let collections = 0;
+  let start = Infinity;
   const observer = new PerformanceObserver((list) => {
     collections += list.getEntries().filter((entry) => entry.startTime >= start).length;
   });
   observer.observe({ entryTypes: ['gc'] });
   (globalThis as { gc?: () => void }).gc?.();
   await new Promise((resolve) => setTimeout(resolve, 10));
-  const start = performance.now();
+  start = performance.now();
   const before = process.memoryUsage().heapUsed;
   work();
   const after = process.memoryUsage().heapUsed;

@@ -4,7 +4,7 @@
  * Used by tcp-trace.ts. Sequence numbers are absolute here.
  */
 import { finish, pseudoHeaderSum4, pseudoHeaderSum6, sumView } from '../../src/base/checksum.ts';
-import { IpAddress } from '../../src/base/inet-address.ts';
+import type { IpAddress } from '../../src/base/inet-address.ts';
 import { ETHERNET_HEADER_LEN, EtherType, writeEthernetHeader } from '../../src/wire/ethernet.ts';
 import { Ipv4Fragment, Ipv4Header, ipv4ChecksumOk, writeIpv4Header } from '../../src/wire/ipv4.ts';
 import { Ipv6Header, writeIpv6Header } from '../../src/wire/ipv6.ts';
