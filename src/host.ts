@@ -36,12 +36,20 @@ export class Host {
 
   /** Plugs a device in; returns its interface index. */
   attach(device: Device): number {
-    return this.network.attach(device);
+    return this.configured(() => this.network.attach(device));
   }
 
   /** `ip addr add ADDRESS/PREFIX dev DEVICE`: 0 or a negative errno. */
   addAddress(device: Device, address: IpAddress, prefixLength: number): number {
-    return this.network.addAddress(device, address, prefixLength);
+    return this.configured(() => this.network.addAddress(device, address, prefixLength));
+  }
+
+  /** Configuration sets timers and sends frames, as a system call does: the loop has to look at them. */
+  private configured(change: () => number): number {
+    this.loop.enter();
+    const result = change();
+    this.loop.drain();
+    return result;
   }
 
   /** sysctl(8): the value as text, or null when there is no such name. */
