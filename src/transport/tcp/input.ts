@@ -26,35 +26,38 @@ export function segmentArrives(t: TcpEndpoint, segment: TcpHeader, p: Packet): v
   if (t.state === TcpState.SynSent) return synSentInput(t, segment, p);
   if (t.state === TcpState.Closed) {
     t.tcp.sendReset(segment, p);
-    return p.release();
+    return t.tcp.discard(p);
   }
   const { flags, seq } = segment;
   const end = (seq + segment.segLen) | 0;
   // First: sequence number, and before it PAWS (RFC 7323 5.3).
-  if (!isAcceptable(t, segment, seq, end)) return p.release();
+  if (!isAcceptable(t, segment, seq, end)) return t.tcp.discard(p);
   // Second: RST (RFC 5961 3.2: only one that hits RCV.NXT exactly).
   if ((flags & TcpFlag.Rst) !== 0) {
-    if (seq === t.rcvNxt || isResetAfterFin(t, seq) || isResetBySack(t, seq)) connectionReset(t);
-    else sendChallengeAck(t);
-    return p.release();
+    if (seq === t.rcvNxt || isResetAfterFin(t, seq) || isResetBySack(t, seq)) {
+      connectionReset(t);
+      return p.release();
+    }
+    sendChallengeAck(t);
+    return t.tcp.discard(p);
   }
   // Fourth: SYN (RFC 5961 4.2).
   if ((flags & TcpFlag.Syn) !== 0 && !(t.state === TcpState.SynReceived && seq === t.irs)) {
     t.tcp.counters[Mib.TcpExtTCPSYNChallenge]++;
     sendChallengeAck(t);
-    return p.release();
+    return t.tcp.discard(p);
   }
   // Fifth: ACK.
-  if ((flags & TcpFlag.Ack) === 0) return p.release();
+  if ((flags & TcpFlag.Ack) === 0) return t.tcp.discard(p);
   if (t.state === TcpState.SynReceived && !completeHandshake(t, segment)) {
     t.tcp.sendReset(segment, p);
-    return p.release();
+    return t.tcp.discard(p);
   }
   updateTimestamp(t, segment, seq);
   const result = handleAck(t, segment, end);
   if (result === AckResult.Bad || result === AckResult.Challenged) {
     if (result === AckResult.Bad) sendChallengeAck(t);
-    return p.release();
+    return t.tcp.discard(p);
   }
   if (!ourFinAcknowledged(t, segment, p)) return;
   // Sixth, seventh, eighth: URG, data, FIN.
@@ -73,6 +76,7 @@ export function segmentArrives(t: TcpEndpoint, segment: TcpHeader, p: Packet): v
   } else {
     // Their FIN has been: what is behind it means nothing, what is before it is old and acknowledged at once.
     if (segment.segLen > 0 && seqLeq(end, t.rcvNxt)) queueData(t, p, segment, seq, end);
+    else if (segment.segLen > 0) t.tcp.discard(p);
     else p.release();
   }
   if ((t.state as TcpState) === TcpState.Closed) return;

@@ -141,44 +141,45 @@ export function takeAccepted(listener: Listener): TcpEndpoint | null {
 export function listenInput(t: TcpEndpoint, segment: TcpHeader, p: Packet): void {
   const { tcp } = t;
   const { flags } = segment;
-  if ((flags & TcpFlag.Rst) !== 0) return p.release();
+  if ((flags & TcpFlag.Rst) !== 0) return tcp.discard(p);
   if ((flags & TcpFlag.Ack) !== 0) {
     tcp.sendReset(segment, p);
-    return p.release();
+    return tcp.discard(p);
   }
   // A SYN with FIN is dropped as Linux does: nobody honest sends one.
-  if ((flags & TcpFlag.Syn) === 0 || (flags & TcpFlag.Fin) !== 0) return p.release();
-  synArrives(t, segment, p);
-  p.release();
+  if ((flags & TcpFlag.Syn) === 0 || (flags & TcpFlag.Fin) !== 0) return tcp.discard(p);
+  if (synArrives(t, segment, p)) p.release();
+  else tcp.discard(p);
 }
 
-function synArrives(t: TcpEndpoint, segment: TcpHeader, p: Packet): void {
+/** False when the SYN opens nothing. Borrows `p`. */
+function synArrives(t: TcpEndpoint, segment: TcpHeader, p: Packet): boolean {
   const { tcp } = t;
   const settings = tcp.context.settings;
   const listener = t.listener as Listener;
   const reusedIss = tcp.timeWaitIss;
   tcp.timeWaitIss = 0;
   // Broadcasts and multicasts open nothing.
-  if (p.linkType !== 0 || (p.isV4 ? p.dstD >>> 28 === 0xe : p.dstA >>> 24 === 0xff)) return;
+  if (p.linkType !== 0 || (p.isV4 ? p.dstD >>> 28 === 0xe : p.dstA >>> 24 === 0xff)) return false;
   // Deviation: Linux answers SYNs beyond the backlog with cookies (tcp_syncookies). Cookies come later; until then
   // requests are kept up to tcp_max_syn_backlog, and dropped beyond it.
-  const most = settings.tcpSyncookies !== 0 ? Math.max(listener.backlog, settings.tcpMaxSynBacklog) : Math.max(listener.backlog, 1);
-  if (listener.requests >= most && reusedIss === 0) {
+  const most = settings.tcpSyncookies !== 0 ? Math.max(listener.backlog, settings.tcpMaxSynBacklog) : listener.backlog;
+  if (listener.requests > most && reusedIss === 0) {
     tcp.counters[Mib.TcpExtTCPReqQFullDrop]++;
     tcp.counters[Mib.TcpExtListenDrops]++;
-    return;
+    return false;
   }
   if (listener.accepted > listener.backlog) {
     tcp.counters[Mib.TcpExtListenOverflows]++;
     tcp.counters[Mib.TcpExtListenDrops]++;
-    return;
+    return false;
   }
   const local = new IpAddress(p.dstA, p.dstB, p.dstC, p.dstD);
   const remote = new IpAddress(p.srcA, p.srcB, p.srcC, p.srcD);
   const way = tcp.network.lookup(remote, local, remote.isLinkLocal && !remote.isV4 ? p.device : t.settledOptions.boundDevice);
   if (way === null) {
     tcp.counters[Mib.TcpExtListenDrops]++;
-    return;
+    return false;
   }
   const iss = reusedIss !== 0 ? reusedIss
     : initialSequence(tcp.isnHash, tcp.context.loop.now, local, t.localPort, remote, segment.srcPort);
@@ -207,6 +208,7 @@ function synArrives(t: TcpEndpoint, segment: TcpHeader, p: Packet): void {
   request.deadline = tcp.context.loop.now + FIRST_TIMEOUT_US;
   tcp.context.timers.arm(request);
   sendSynAck(request);
+  return true;
 }
 
 function sendSynAck(request: Request): void {
@@ -271,19 +273,19 @@ export function requestInput(request: Request, segment: TcpHeader, p: Packet): v
   if (seq === request.irs && (flags & (TcpFlag.Syn | TcpFlag.Ack | TcpFlag.Rst)) === TcpFlag.Syn && !pawsReject) {
     // The peer's SYN again: our answer was lost.
     if (mayAnswerRequest(request, tcp)) sendSynAck(request);
-    return p.release();
+    return tcp.discard(p);
   }
   // RFC 9293 3.10.7.4: an acknowledgement of something else than our SYN is reset.
   if ((flags & TcpFlag.Ack) !== 0 && (flags & TcpFlag.Rst) === 0 && segment.ack !== ((request.iss + 1) | 0)) {
     tcp.sendReset(segment, p);
-    return p.release();
+    return tcp.discard(p);
   }
   const end = (seq + segment.segLen) | 0;
   const windowEnd = (expected + request.rcvWnd) | 0;
   if (pawsReject || seqLt(end, expected) || seqGt(seq, windowEnd)) {
     if ((flags & TcpFlag.Rst) === 0 && mayAnswerRequest(request, tcp)) sendRequestAck(request);
     if (pawsReject) tcp.counters[Mib.TcpExtPAWSEstab]++;
-    return p.release();
+    return tcp.discard(p);
   }
   if ((flags & (TcpFlag.Rst | TcpFlag.Syn)) !== 0) {
     tcp.counters[Mib.TcpAttemptFails]++;
@@ -292,14 +294,14 @@ export function requestInput(request: Request, segment: TcpHeader, p: Packet): v
     if (seq === expected || (flags & TcpFlag.Syn) !== 0) dropRequest(request);
     return p.release();
   }
-  if ((flags & TcpFlag.Ack) === 0) return p.release();
+  if ((flags & TcpFlag.Ack) === 0) return tcp.discard(p);
   const listener = t.listener;
   if (listener === null || t.state !== TcpState.Listen) {
     dropRequest(request);
     return p.release();
   }
   const user = t.user;
-  if (user !== null && user.deferAcceptSeconds > 0 && segment.dataLen === 0 && request.retries === 0) return p.release();
+  if (user !== null && user.deferAcceptSeconds > 0 && segment.dataLen === 0 && request.retries === 0) return tcp.discard(p);
   if (listener.accepted > listener.backlog) {
     tcp.counters[Mib.TcpExtListenOverflows]++;
     tcp.counters[Mib.TcpExtListenDrops]++;
@@ -308,7 +310,7 @@ export function requestInput(request: Request, segment: TcpHeader, p: Packet): v
       dropRequest(request);
     }
     // Otherwise the ACK is as if lost: the SYN-ACK goes again, and the peer's data with it.
-    return p.release();
+    return tcp.discard(p);
   }
   if (segment.hasTimestamps && request.timestamps) request.tsRecent = segment.tsVal;
   const child = childOf(request, segment);
