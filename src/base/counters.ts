@@ -57,6 +57,8 @@ const NAMES = [
   'IpExtInECT1Pkts', 'IpExtInECT0Pkts', 'IpExtInCEPkts', 'IpExtInMcastOctets', 'IpExtInBcastOctets', 'IcmpOutTimestampReps',
   // Not in Linux's tables: what the link layers count (there: interface statistics and drop reasons).
   'LinkInTruncated', 'LinkInOtherHost', 'LinkInUnknownProtocol', 'LinkInUnwantedGroup', 'IpInMartians', 'LinkOutTooBig', 'LinkOutQueueFull',
+  // Segments that TCP took nothing from: for nobody, outside of the window, old, or not what the state asks for.
+  'TcpInDiscards',
   'ArpInMalformed', 'ArpInRequests', 'ArpInReplies', 'ArpOutRequests', 'ArpOutReplies', 'NeighUnresolvedDrops', 'NdInMalformed',
 ] as const;
 

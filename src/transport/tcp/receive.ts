@@ -80,7 +80,7 @@ export function queueData(t: TcpEndpoint, p: Packet, segment: TcpHeader, seq: Se
   if (seqGeq(seq, (t.rcvNxt + receiveWindow(t)) | 0)) return outOfWindow(t, p);
   if (t.receivedBytes > t.receiveBufferBytes) {
     counters[Mib.TcpExtTCPOFODrop]++;
-    p.release();
+    t.tcp.discard(p);
     return;
   }
   t.bits |= Bit.AckScheduled;
@@ -94,7 +94,7 @@ export function queueData(t: TcpEndpoint, p: Packet, segment: TcpHeader, seq: Se
 function outOfWindow(t: TcpEndpoint, p: Packet): void {
   enterQuickAck(t);
   t.bits |= Bit.AckScheduled;
-  p.release();
+  t.tcp.discard(p);
 }
 
 /** Moves the packet's payload to the receive buffer and RCV.NXT to `end`. */

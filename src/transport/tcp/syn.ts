@@ -163,7 +163,7 @@ export function synSentInput(t: TcpEndpoint, segment: TcpHeader, p: Packet): voi
       // The peer answers for an older connection, which our RST ends: ask again at once, but only once.
       if (t.retransmits === 0) armRtoSoon(t);
       tcp.sendReset(segment, p);
-      return p.release();
+      return tcp.discard(p);
     }
     if (segment.hasTimestamps && segment.tsEcr !== 0 && tcp.context.settings.tcpTimestamps !== 0) {
       const first = ((t.synStampMs + t.tsOffset) | 0);
@@ -171,7 +171,7 @@ export function synSentInput(t: TcpEndpoint, segment: TcpHeader, p: Packet): voi
       if (((segment.tsEcr - first) | 0) < 0 || ((segment.tsEcr - now) | 0) > 0) {
         tcp.counters[Mib.TcpExtPAWSActive]++;
         tcp.sendReset(segment, p);
-        return p.release();
+        return tcp.discard(p);
       }
     }
     if ((flags & TcpFlag.Rst) !== 0) {
@@ -179,10 +179,10 @@ export function synSentInput(t: TcpEndpoint, segment: TcpHeader, p: Packet): voi
       return p.release();
     }
   } else if ((flags & TcpFlag.Rst) !== 0) {
-    return p.release();
+    return tcp.discard(p);
   }
   // Fourth check: SYN.
-  if ((flags & TcpFlag.Syn) === 0) return p.release();
+  if ((flags & TcpFlag.Syn) === 0) return tcp.discard(p);
   t.irs = segment.seq;
   t.rcvNxt = (segment.seq + 1) | 0;
   t.rcvWup = t.rcvNxt;

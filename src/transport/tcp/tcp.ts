@@ -129,6 +129,15 @@ export class Tcp {
     }
   }
 
+  /**
+   * The end of a segment that changes nothing: for nobody, outside of the window, or not what the state asks for.
+   * TcpInSegs is the sum of these, of TcpInErrs, and of the segments that were taken. Takes over `p`.
+   */
+  discard(p: Packet): void {
+    this.counters[Mib.TcpInDiscards]++;
+    p.release();
+  }
+
   /** A segment for this host. Takes over `p`. */
   input(p: Packet): void {
     const { segment, counters } = this;
@@ -147,12 +156,12 @@ export class Tcp {
     const node = this.connections.find(p, segment.dstPort, segment.srcPort);
     if (node instanceof TcpEndpoint) return segmentArrives(node, segment, p);
     if (node instanceof Request) return requestInput(node, segment, p);
-    if (node instanceof TimeWaitRecord && !timeWaitInput(node, segment, p)) return p.release();
+    if (node instanceof TimeWaitRecord && !timeWaitInput(node, segment, p)) return this.discard(p);
     const listener = this.listeners.find(p, segment.dstPort);
     if (listener !== null) return listenInput(listener, segment, p);
     this.timeWaitIss = 0;
     this.sendReset(segment, p);
-    p.release();
+    this.discard(p);
   }
 
   /** RFC 9293 3.10.7.1: a segment for nobody is answered with a reset. Borrows `p`. */
