@@ -75,13 +75,13 @@ export class Attack {
     const { draw, victim } = this;
     const ends = { source: flow.remote, destination: flow.version === 4 ? victim.v4 : victim.v6 };
     const stamps = flow.hasTimestamps && draw.chance(0.8);
-    const options = stamps ? [1, 1, 8, 10, ...u32((flow.tsEcr + draw.pick([0, 0, 1, 1000, -1])) >>> 0), ...u32(flow.tsVal >>> 0)] : [];
+    const options = stamps ? [1, 1, 8, 10, ...u32((flow.tsEcr + draw.pick([0, 0, 0, 1, 1000, -1])) >>> 0), ...u32(flow.tsVal >>> 0)] : [];
     // Resets and FINs move connections out of their states: seldom, or there is soon nothing to attack.
     const flags = draw.pick(gentle ? [0x10, 0x10, 0x10, 0x10, 0x18, 0x18, 0x38, 0x11, 0x02, 0x12, 0x14] : [0x10, 0x18, 0x11, 0x02, 0x12, 0x04, 0x14]);
-    const far = draw.pick([0, 0, 0, 1, -1, 1448, -1448, 100, 30000, 65535, 200000, -200000, 0x7fffffff]);
+    const far = draw.chance(0.6) ? 0 : draw.pick([1, -1, 1448, -1448, 100, 30000, 65535, 200000, -200000, 0x7fffffff]);
     const fields = {
       sourcePort: flow.remotePort, destinationPort: flow.localPort, seq: (flow.acked + far) | 0,
-      ack: (flow.sentEnd + draw.pick([0, 0, 0, 0, 1, -1, -1000, 100000])) | 0, flags, window: draw.pick([0, 1, 1000, 65535]),
+      ack: (flow.sentEnd + (draw.chance(0.8) ? 0 : draw.pick([1, -1, -1000, 100000]))) | 0, flags, window: draw.pick([0, 1, 1000, 65535]),
       urgent: draw.pick([0, 0, 1, 5, 2000]), options,
     };
     const data = draw.chance(0.5) ? [] : new Array<number>(draw.pick([1, 2, 100, 536, 1400])).fill(draw.int(0, 255));

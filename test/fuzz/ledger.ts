@@ -10,7 +10,7 @@
  *   IP:    InHdrErrors | InAddrErrors | IpInMartians | LinkInUnwantedGroup | InTruncatedPkts | InUnknownProtos | InDiscards | InTooBigErrors | InNoRoutes
  *          | held for reassembly (ReasmReqds without ReasmOKs) | InDelivers
  *   above: UDP: InDatagrams | NoPorts | InErrors | IgnoredMulti;  ICMP: InMsgs (errors under InErrors);  TCP: InSegs
- *          (errors under InErrs);  others that InDelivers counts alone (IGMP, "no next header")
+ *          (of which InErrs were wrong, and TcpInDiscards changed nothing);  others that InDelivers counts alone (IGMP, "no next header")
  */
 import { type Counters, Mib, type MibName } from '../../src/base/counters.ts';
 
@@ -35,13 +35,20 @@ const UDP = indexes([
 const ICMP = indexes(['IcmpInMsgs', 'Icmp6InMsgs']);
 const TCP = indexes(['TcpInSegs']);
 const TCP_ERRORS = indexes(['TcpInErrs']);
+const TCP_DISCARDS = indexes(['TcpInDiscards']);
 const ND = indexes([
   'Icmp6InRouterSolicits', 'Icmp6InRouterAdvertisements', 'Icmp6InNeighborSolicits', 'Icmp6InNeighborAdvertisements', 'Icmp6InRedirects',
 ]);
 
+const EVERY_SEGMENT = new Set(indexes([
+  'IpInReceives', 'IpInDelivers', 'IpReasmReqds', 'IpReasmOKs', 'IpExtInOctets', 'IpExtInNoECTPkts', 'IpExtInECT1Pkts', 'IpExtInECT0Pkts', 'IpExtInCEPkts',
+  'Ip6InReceives', 'Ip6InDelivers', 'Ip6ReasmReqds', 'Ip6ReasmOKs', 'Ip6InOctets', 'Ip6InNoECTPkts', 'Ip6InECT1Pkts', 'Ip6InECT0Pkts', 'Ip6InCEPkts',
+  'TcpInSegs',
+]));
+
 /** What became of a frame. */
 export type Fate =
-  | 'refused by link' | 'ARP' | 'refused by IP' | 'held for reassembly' | 'UDP' | 'ICMP' | 'TCP' | 'TCP error' | 'other protocol' | 'nothing';
+  | 'refused by link' | 'ARP' | 'refused by IP' | 'held for reassembly' | 'UDP' | 'ICMP' | 'TCP' | 'TCP error' | 'TCP discard' | 'other protocol';
 
 export class Ledger {
   readonly fates = new Map<Fate, number>();
@@ -103,8 +110,17 @@ export class Ledger {
     if (Math.min(udp, 1) + icmp + tcp > 1) throw this.complaint(`UDP ${udp}, ICMP ${icmp}, TCP ${tcp}`);
     if (udp > 0) return 'UDP';
     if (icmp === 1) return 'ICMP';
-    if (tcp === 1) return this.sum(TCP_ERRORS) > 0 ? 'TCP error' : 'TCP';
+    const errors = this.sum(TCP_ERRORS);
+    const discards = this.sum(TCP_DISCARDS);
+    if (errors + discards > tcp) throw this.complaint(`TCP ${tcp}, of which ${errors} wrong and ${discards} discarded`);
+    if (tcp === 1) return errors > 0 ? 'TCP error' : discards > 0 ? 'TCP discard' : 'TCP';
     return 'other protocol';
+  }
+
+  /** Whether any counter tells of the segment beside those that count every segment. */
+  changedAnything(): boolean {
+    for (let i = 0; i < this.values.length; i++) if (this.values[i] !== this.before[i] && !EVERY_SEGMENT.has(i)) return true;
+    return false;
   }
 
   private complaint(what: string): Error {

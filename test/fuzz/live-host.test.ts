@@ -19,6 +19,7 @@ import { type Packet, packetStatistics, takePacket } from '../../src/link/packet
 import type { World } from '../../src/sim/world.ts';
 import { AF } from '../../src/socket/constants.ts';
 import { sockaddrIn, sockaddrIn6 } from '../../src/socket/sockaddr.ts';
+import type { DemuxNode } from '../../src/transport/tcp/demux.ts';
 import { TcpEndpoint, stateName } from '../../src/transport/tcp/tcp.ts';
 import { TimeWaitRecord } from '../../src/transport/tcp/time-wait.ts';
 import { Draw } from '../interop/packet-bytes.ts';
@@ -49,6 +50,12 @@ function packetOf(frame: Uint8Array, draw: Draw, writer: ChunkWriter): Packet {
   p.bytes.set(frame.subarray(0, linear), at);
   p.addBytes(frame, linear, frame.length - linear, writer);
   return p;
+}
+
+/** What a segment that is taken changes. */
+function connectionState(t: TcpEndpoint): string {
+  const { state, rcvNxt, sndUna, sndNxt, sndWnd, sndWl1, tsRecent, bits, receivedBytes } = t;
+  return [state, rcvNxt, sndUna, sndNxt, sndWnd, sndWl1, tsRecent, bits, receivedBytes, t.ofo?.blocks, t.urgent?.seq].join(' ');
 }
 
 class Siege {
@@ -97,12 +104,25 @@ class Siege {
   private inject(frame: Uint8Array): void {
     this.recent.add(frame);
     const layout = layoutOf(frame);
+    this.node = null;
     const state = layout.protocol === 6 && !layout.isFragment && layout.l4 > 0 ? this.stateFor(frame, layout) : null;
+    const node = this.node as DemuxNode | null;
+    const before = node instanceof TcpEndpoint ? connectionState(node) : '';
     this.ledger.open();
     this.device.arrived(packetOf(frame, this.draw, this.writer));
     const fate = this.ledger.close();
     this.injected++;
-    if (fate === 'TCP' && state !== null) {
+    if (fate === 'TCP discard' || fate === 'TCP') this.sayWhatHappened(fate, frame, layout, state, node, before);
+  }
+
+  private sayWhatHappened(fate: string, frame: Uint8Array, layout: FrameLayout, state: string | null, node: DemuxNode | null, before: string): void {
+    // A segment with data or flags that was neither discarded nor left a trace would be a drop that nobody counted.
+    const flags = frame[layout.l4 + 13];
+    const isPureAck = (flags & 0x17) === 0x10 && layout.end - layout.l4 === (frame[layout.l4 + 12] >> 4) * 4;
+    if (fate === 'TCP' && node instanceof TcpEndpoint && !isPureAck && !this.ledger.changedAnything() && connectionState(node) === before) {
+      throw new Error(`a segment with flags ${flags} vanished in state ${state}`);
+    }
+    if (state !== null) {
       this.reached.set(state, (this.reached.get(state) ?? 0) + 1);
       if (frame[layout.l4 + 12] >> 4 > 5) this.optionParser++;
     }
@@ -117,12 +137,14 @@ class Siege {
     const local = this.address(frame.subarray(at + length, at + 2 * length));
     const localPort = (frame[l4 + 2] << 8) | frame[l4 + 3];
     const { tcp } = this.host.stack;
-    const node = tcp.connections.findTuple(local, localPort, remote, (frame[l4] << 8) | frame[l4 + 1]);
+    const node = this.node = tcp.connections.findTuple(local, localPort, remote, (frame[l4] << 8) | frame[l4 + 1]);
     if (node instanceof TcpEndpoint || node instanceof TimeWaitRecord) return stateName(node.state);
     if (node !== null) return 'SYN-RECEIVED';
     return this.listening.has(localPort) ? 'LISTEN' : 'CLOSED';
   }
 
+  /** The connection that `stateFor` found. */
+  private node: DemuxNode | null = null;
   private readonly listening = new Set<number>([KEPT_PORT, ...PLANS.filter((plan) => plan !== 'syn-sent').map(portOf)]);
 
   private address(bytes: Uint8Array): IpAddress {
