@@ -33,15 +33,18 @@ const COUNTED = ['frames', 'ip', 'ipv6', 'arp', 'tcp', 'udp', 'icmp', 'icmpv6', 
 /** PI_ERROR of tshark's expert information. */
 const ERROR = String(0x800000);
 
-/** What is wrong with a frame, from its fields: a sentence, or nothing. */
+/**
+ * What is wrong with a frame, from its fields: a sentence, or nothing. Of an ICMP error only what stands outside of its
+ * quotation is ours: what it quotes is as whoever sent it made it.
+ */
 function faultOf(field) {
-  for (const name of CHECKSUMS) {
-    // Values of all headers of its kind, the outermost first: an ICMP error quotes others, perhaps damaged ones.
-    const [first, ...rest] = field[`${name}.checksum.status`].split(',');
-    if (first === STATUS.BAD || (name !== 'ip' && rest.includes(STATUS.BAD))) return `bad ${name} checksum`;
+  const quotes = /icmp(v6)?:ip/.test(field['frame.protocols']);
+  for (const name of quotes ? ['ip', 'icmp', 'icmpv6'] : CHECKSUMS) {
+    // Values of all headers of its kind, the outermost first.
+    const values = field[`${name}.checksum.status`].split(',');
+    if (quotes ? values[0] === STATUS.BAD : values.includes(STATUS.BAD)) return `bad ${name} checksum`;
   }
-  // Inside a quotation a malformed header is the doing of whoever sent it.
-  if (/icmp(v6)?:ip/.test(field['frame.protocols'])) return '';
+  if (quotes) return '';
   if (field['_ws.malformed'] !== '') return 'malformed';
   for (const name of LIES) if (field[name] !== '') return name;
   return field['_ws.expert.severity'].split(',').includes(ERROR) ? 'an error' : '';

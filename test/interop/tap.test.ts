@@ -170,7 +170,7 @@ for (const offload of [true, false]) {
         for (const [name, from] of [['tcp', OURS4], ['tcp', OURS6], ['udp', OURS4], ['udp', OURS6], ['icmp', OURS4], ['icmpv6', OURS6]]) {
           const address = from === OURS4 ? `ip.src == ${from}` : `ipv6.src == ${from}`;
           const good = run([...tshark, '-e', 'frame.number', '-Y', `${name}.checksum.status == 1 && ${address}`]);
-          ok(good.stdout.split('\n').length > 2, `${name} from ${from}: ${good.stdout}${good.stderr}`);
+          ok(good.stdout.split('\n').length > 1, `${name} from ${from}: ${good.stdout}${good.stderr}`);
         }
       });
     }

@@ -117,7 +117,7 @@ for (const [name, offload] of [['64 KiB segments', true], ['MTU 1500', false]] a
     const into = new Uint8Array(65536);
     const result = new ReceiveResult();
     const wire = b.cable.a.statistics;
-    pump(b, block, into, result, wire.rxPackets + 100_000);
+    pump(b, block, into, result, wire.rxPackets + 300_000);
     const from = wire.rxPackets;
     let views = 0;
     let bytes = 0;
@@ -152,7 +152,7 @@ test('ping-pong of 64 bytes: below 1 byte of heap a segment', async () => {
       if ((i & 15) === 0) environment.step(20);
     }
   };
-  run(50_000);
+  run(400_000);
   const from = wire.rxPackets + wire.txPackets;
   let bytes = 0;
   const looksBefore = environment.looks;
