@@ -12,7 +12,7 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import koffi from 'koffi';
 import { IpAddress } from '../../src/base/inet-address.ts';
-import { AF, SOCK } from '../../src/socket/constants.ts';
+import { AF, IPPROTO, SOCK, TCP } from '../../src/socket/constants.ts';
 import { answerForNeighbour } from './scripted-device.ts';
 import { NotForKernel, type TraceOptions, type TraceSide } from './trace-side.ts';
 
@@ -37,6 +37,7 @@ const calls = {
 
 const TUNSETIFF = 0x400454ca;
 const IFF_TAP_NO_PI = 0x1002;
+const CONGESTION = 'net.ipv4.tcp_congestion_control';
 const MSG_NOSIGNAL = 0x4000;
 const POLLIN = 1;
 /** How long nothing must happen before the kernel is taken to be at rest. */
@@ -71,6 +72,8 @@ export class KernelSide implements TraceSide {
   private readonly fds = new Set<number>();
   private readonly base: Map<string, number>;
   private readonly restore: [string, string][] = [];
+  /** Given to each socket: a namespace may not choose every algorithm. */
+  private congestion = 'cubic';
   private waited = 0;
 
   constructor(options: TraceOptions) {
@@ -93,7 +96,10 @@ export class KernelSide implements TraceSide {
     this.macHi = ((mac[0] as number) << 8) | (mac[1] as number);
     this.macLo = ((mac[2] as number) << 24) | ((mac[3] as number) << 16) | ((mac[4] as number) << 8) | (mac[5] as number);
     this.set('net.ipv4.tcp_no_metrics_save', 1);
-    for (const [key, value] of Object.entries(options.sysctl ?? {})) this.set(key, value);
+    for (const [key, value] of Object.entries(options.sysctl ?? {})) {
+      if (key === CONGESTION) this.congestion = String(value);
+      else this.set(key, value);
+    }
     this.base = readCounters();
   }
 
@@ -164,7 +170,10 @@ export class KernelSide implements TraceSide {
   socket(blocking: boolean): number {
     if (blocking) throw new NotForKernel('blocks');
     const fd = this.result(calls.socket(this.isV4 ? AF.INET : AF.INET6, SOCK.STREAM | SOCK.NONBLOCK, 0) as number);
-    if (fd >= 0) this.fds.add(fd);
+    if (fd >= 0) {
+      this.fds.add(fd);
+      this.setOption(fd, IPPROTO.TCP, TCP.CONGESTION, new TextEncoder().encode(this.congestion));
+    }
     return fd;
   }
 

@@ -83,6 +83,8 @@ class Connection {
   timestamps = false;
   hostTsBase: number | null = null;
   lastHostTs = 0;
+  /** What the peer's timestamp clock showed when the trace began. */
+  tsBase = PEER_TS;
   readonly queue: Seen[] = [];
 
   constructor(key: string, hostPort: number, peerPort: number, peerIsn: number) {
@@ -94,7 +96,7 @@ class Connection {
 }
 
 const PATTERN = Uint8Array.from({ length: 65536 }, (_, i) => 97 + (i % 26));
-/** Where the peer's timestamp clock stands when a trace begins; it counts milliseconds. */
+/** Where the peer's timestamp clock stands when a trace begins, unless its SYN says otherwise; it counts milliseconds. */
 export const PEER_TS = 1000;
 
 export class Trace {
@@ -229,7 +231,11 @@ export class Trace {
 
   /** The peer's timestamp clock now: milliseconds. */
   get peerTs(): number {
-    return PEER_TS + Math.floor((this.side.now() - this.startedAt) / 1000);
+    return (this.conn.tsBase + this.elapsedMs) | 0;
+  }
+
+  private get elapsedMs(): number {
+    return Math.floor((this.side.now() - this.startedAt) / 1000);
   }
 
   /** A segment of the peer arrives. */
@@ -239,7 +245,10 @@ export class Trace {
     const data = payload(segment.data, segment.seq ?? c.peerNext);
     const seq = segment.seq ?? c.peerNext;
     const isSyn = flags.includes('S');
-    if (isSyn && segment.ts) c.timestamps = true;
+    if (isSyn && segment.ts) {
+      c.timestamps = true;
+      c.tsBase = segment.ts[0] - this.elapsedMs;
+    }
     const options: SegmentOptions = { ...segment };
     if (options.ts === undefined && c.timestamps && !flags.includes('R') && segment.raw === undefined) {
       options.ts = [this.peerTs, c.lastHostTs];
@@ -489,7 +498,6 @@ export class Trace {
   establish(options: PeerSegment & { side?: 'server' | 'client'; port?: number; round?: number } = {}): void {
     const { side = 'server', port = 80, round = 0, win = 65535, ...segment } = options;
     const syn: PeerSegment = { mss: 1460, ...segment };
-    if (syn.ts !== undefined && syn.ts !== null) syn.ts = [this.peerTs, 0];
     if (side === 'server') {
       if (this.listenFd < 0) {
         this.listen(port);
@@ -504,7 +512,7 @@ export class Trace {
       assert.equal(errno(this.connect(port)), 'EINPROGRESS');
       this.expect('S', { seq: 0 });
       this.advance(round);
-      if (syn.ts) syn.ts = [this.peerTs, this.conn.lastHostTs];
+      if (syn.ts) syn.ts = [syn.ts[0], this.conn.lastHostTs];
       this.peer('S.', { ...syn, win });
       this.expect('.', { seq: 1, ack: 1 });
     }
