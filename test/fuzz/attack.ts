@@ -25,6 +25,8 @@ export class Attack {
   /** Connections that must survive. */
   kept: Flow[] = [];
   private readonly keptByKey = new Map<string, Flow>();
+  /** Whether the last frame was damaged, or went as it was. */
+  damaged = false;
   /** Frames whose checksum was broken because a kept connection would have had to believe them. */
   spoiled = 0;
 
@@ -44,7 +46,8 @@ export class Attack {
     const { draw } = this;
     const base = this.base();
     // Some go as they are: the state machine must also move on.
-    const frame = draw.chance(0.1) ? base : mutated(base, draw.pick(this.corpus), draw, repair);
+    this.damaged = draw.chance(0.9);
+    const frame = this.damaged ? mutated(base, draw.pick(this.corpus), draw, repair) : base;
     this.spare(frame);
     return frame;
   }

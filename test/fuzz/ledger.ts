@@ -52,7 +52,7 @@ export type Fate =
 
 export class Ledger {
   readonly fates = new Map<Fate, number>();
-  /** Frames that reached neighbour discovery, or reassembly. */
+  /** Damaged frames that reached neighbour discovery, or reassembly. */
   neighbourDiscovery = 0;
   reassembly = 0;
   private readonly values: Float64Array;
@@ -79,12 +79,12 @@ export class Ledger {
     return sum;
   }
 
-  /** The frame's fate; throws when the counters do not tell exactly one. */
-  close(): Fate {
+  /** The frame's fate; throws when the counters do not tell exactly one. `damaged`: it was the fuzzer's. */
+  close(damaged: boolean): Fate {
     const fate = this.fate();
     this.fates.set(fate, (this.fates.get(fate) ?? 0) + 1);
-    if (this.sum(ND) > 0) this.neighbourDiscovery++;
-    if (this.sum(ASKED) > 0) this.reassembly++;
+    if (damaged && this.sum(ND) > 0) this.neighbourDiscovery++;
+    if (damaged && this.sum(ASKED) > 0) this.reassembly++;
     return fate;
   }
 
