@@ -3,7 +3,7 @@
  * Linux does, and whether a test is right:
  *
  *   ip netns add ss-judge
- *   SOCKSCAPE_TRACE_KERNEL=1 ip netns exec ss-judge node scripts/unit.mjs test/conformance
+ *   SOCKSCAPE_TRACE_KERNEL=1 ip netns exec ss-judge node scripts/unit.mjs test/conformance -- --test-concurrency=1
  *
  * Runs only in a network namespace made for it (it changes sysctls), as root, with koffi. Traces that take long or look
  * inside our host are left out there; tcp-trace.ts says so.
