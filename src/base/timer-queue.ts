@@ -74,8 +74,8 @@ export class TimerQueue {
   fireOne(now: number): boolean {
     while (this.nextAt <= now) {
       const timer = this.heap[0] as Timer;
-      if (timer.deadline > now) {
-        // It moved later since it was queued: put it where it belongs now.
+      if (timer.deadline > timer.queuedAt) {
+        // It moved later since it was queued: put it where it belongs now. Even when it is due, others may be due before it.
         timer.queuedAt = timer.deadline;
         timer.timerSeq = this.nextSeq++;
         this.siftDown(0, timer);
