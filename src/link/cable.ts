@@ -21,6 +21,8 @@ export interface CableOptions extends LinkConditions {
   readonly mtuBytes?: number;
   /** Pass 64 KiB segments on uncut while the cable is perfect; true. */
   readonly offload?: boolean;
+  /** Both ends merge segments that arrive together (Linux's GRO); true. Captures show single frames either way. */
+  readonly receiveOffload?: boolean;
   /** Conditions of one direction alone, on top of those of both. */
   readonly aToB?: LinkConditions;
   readonly bToA?: LinkConditions;
@@ -47,6 +49,7 @@ export class Cable {
     this.b.wire = this.bToA;
     // Locally administered addresses (02:00:...), so that two ends never share one; worlds choose nicer ones.
     for (const end of [this.a, this.b]) {
+      end.receiveOffload = options.receiveOffload ?? true;
       end.macHi = 0x0200;
       end.macLo = random.int32();
     }

@@ -49,6 +49,8 @@ export abstract class Device {
   gsoMaxBytes = 0;
   /** The device (or a wire behind it) completes partial checksums. */
   checksumOffload = true;
+  /** Segments that arrive together go up as one (`ethtool -K DEV gro on`), where the device can; a switch's ports do not. */
+  receiveOffload = true;
   isLoopback = false;
   /** Administratively up (`ip link set up`). */
   up = true;
@@ -67,17 +69,26 @@ export abstract class Device {
 
   /** Called by implementations for every frame that arrives. Takes over `p`. */
   protected received(p: Packet): void {
+    if (this.seen(p)) this.passUp(p);
+  }
+
+  /** First half of `received`: counts and shows the frame; false when it must be dropped (it is released). */
+  protected seen(p: Packet): boolean {
     this.statistics.rxPackets++;
     this.statistics.rxBytes += p.length;
-    const input = this.input;
-    if (input === null || !this.up) {
+    if (this.input === null || !this.up) {
       this.statistics.rxDropped++;
       p.release();
-      return;
+      return false;
     }
     p.device = this;
     if (this.tap !== null) this.tap.frame(this, p, false);
-    input.frameInput(this, p);
+    return true;
+  }
+
+  /** Second half: hands it to the layer above. Takes over `p`. */
+  passUp(p: Packet): void {
+    (this.input as NetInput).frameInput(this, p);
   }
 
   /** Called by implementations at the top of `transmit`; false when the frame must be dropped (it is released). */

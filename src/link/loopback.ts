@@ -32,4 +32,13 @@ export class LoopbackDevice extends Device implements WireEnd {
   arrived(p: Packet): void {
     this.received(p);
   }
+
+  burst(first: Packet): void {
+    for (let p: Packet | null = first; p !== null; ) {
+      const next: Packet | null = p.next;
+      p.next = null;
+      this.received(p);
+      p = next;
+    }
+  }
 }

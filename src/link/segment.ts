@@ -10,25 +10,15 @@ import type { Chunk, Range } from '../base/slab.ts';
 import { packetSum } from './packet-checksum.ts';
 import { ChecksumState, type Packet, takePacket } from './packet.ts';
 
-// IPv4 and IPv6 header fields.
-const V4_TOTAL_LENGTH = 2;
-const V4_ID = 4;
-const V4_PROTOCOL = 9;
-const V4_CHECKSUM = 10;
-const V4_SRC = 12;
-const V4_DST = 16;
-const V6_PAYLOAD_LENGTH = 4;
-const V6_HEADER_LEN = 40;
-const V6_SRC = 8;
-const V6_DST = 24;
-// TCP header fields.
-const TCP_SEQ = 4;
-const TCP_DATA_OFFSET = 12;
-const TCP_FLAGS = 13;
-const TCP_CHECKSUM = 16;
-const FIN = 0x01;
-const PSH = 0x08;
-const CWR = 0x80;
+/** Offsets in IPv4 and IPv6 headers, for this file and receive-offload.ts, which undoes what this one does. */
+export const IP = {
+  V4_TOTAL_LENGTH: 2, V4_ID: 4, V4_FRAGMENT: 6, V4_TTL: 8, V4_PROTOCOL: 9, V4_CHECKSUM: 10, V4_SRC: 12, V4_DST: 16,
+  V6_PAYLOAD_LENGTH: 4, V6_SRC: 8, V6_DST: 24, V6_HEADER_LEN: 40,
+} as const;
+/** Offsets in TCP headers, and the flags that cutting and merging look at. */
+export const TCP = {
+  SEQ: 4, ACK: 8, OFFSET_FLAGS: 12, FLAGS: 13, CHECKSUM: 16, URGENT: 18, HEADER_LEN: 20, FIN: 0x01, PSH: 0x08, ACK_FLAG: 0x10, CWR: 0x80,
+} as const;
 const IPPROTO_TCP = 6;
 const UDP_CHECKSUM = 6;
 
@@ -45,7 +35,7 @@ export function completeChecksum(p: Packet): void {
 
 /** Bytes of the TCP header of a super-segment. */
 export function segmentHeaderLen(p: Packet): number {
-  return ((p.bytes[p.l4 + TCP_DATA_OFFSET] as number) >> 4) << 2;
+  return ((p.bytes[p.l4 + TCP.OFFSET_FLAGS] as number) >> 4) << 2;
 }
 
 /** How many segments `cutSegments` would make. */
@@ -57,7 +47,7 @@ export function segmentCount(p: Packet): number {
 
 /**
  * Cuts a TCP super-segment at `gsoSize` and hands the pieces to `emit`, which takes them over, in order. Takes over
- * `p`. Sequence numbers advance, FIN and PSH stay with the last piece and CWR with the first (RFC 3168 6.1.2), IPv4
+ * `p`. Sequence numbers advance, TCP.FIN and TCP.PSH stay with the last piece and TCP.CWR with the first (RFC 3168 6.1.2), IPv4
  * identifications count up; payload is shared. Checksums of the pieces are partial. The last piece inherits the owner.
  */
 export function cutSegments(p: Packet, emit: (piece: Packet) => void): void {
@@ -72,10 +62,10 @@ export function cutSegments(p: Packet, emit: (piece: Packet) => void): void {
   }
   const isV4 = (p.bytes[p.l3] as number) >> 4 === 4;
   const wholeL4 = p.length - (p.l4 - p.head);
-  const pseudo = p.checksumState === ChecksumState.Partial ? p.view.getUint16(p.l4 + TCP_CHECKSUM) : pseudoSum(p, isV4, wholeL4);
+  const pseudo = p.checksumState === ChecksumState.Partial ? p.view.getUint16(p.l4 + TCP.CHECKSUM) : pseudoSum(p, isV4, wholeL4);
   const withoutLength = fold(pseudo + (~fold(wordSum(wholeL4)) & 0xffff));
-  const flags = p.bytes[p.l4 + TCP_FLAGS] as number;
-  const firstSeq = p.view.getInt32(p.l4 + TCP_SEQ);
+  const flags = p.bytes[p.l4 + TCP.FLAGS] as number;
+  const firstSeq = p.view.getInt32(p.l4 + TCP.SEQ);
   let linearAt = headerEnd;
   let range: Range | null = p.ranges;
   let into = 0;
@@ -109,15 +99,15 @@ export function cutSegments(p: Packet, emit: (piece: Packet) => void): void {
       }
     }
     const view = q.view;
-    view.setInt32(q.l4 + TCP_SEQ, (firstSeq + done) | 0);
+    view.setInt32(q.l4 + TCP.SEQ, (firstSeq + done) | 0);
     let pieceFlags = flags;
-    if (!isLast) pieceFlags &= ~(FIN | PSH);
-    if (done > 0) pieceFlags &= ~CWR;
-    view.setUint8(q.l4 + TCP_FLAGS, pieceFlags);
-    setLength(q, isV4, q.length - (q.l3 - q.head), done / size);
-    view.setUint16(q.l4 + TCP_CHECKSUM, fold(withoutLength + wordSum(headerEnd - p.l4 + n)));
+    if (!isLast) pieceFlags &= ~(TCP.FIN | TCP.PSH);
+    if (done > 0) pieceFlags &= ~TCP.CWR;
+    view.setUint8(q.l4 + TCP.FLAGS, pieceFlags);
+    setIpLength(q, isV4, q.length - (q.l3 - q.head), done / size);
+    view.setUint16(q.l4 + TCP.CHECKSUM, fold(withoutLength + wordSum(headerEnd - p.l4 + n)));
     q.checksumState = ChecksumState.Partial;
-    q.checksumOffset = TCP_CHECKSUM;
+    q.checksumOffset = TCP.CHECKSUM;
     if (isLast) {
       q.owner = p.owner;
       q.truesize = p.truesize;
@@ -150,20 +140,20 @@ function copyHeaders(p: Packet, q: Packet, headerEnd: number): void {
 }
 
 /** Writes the IP length (and for IPv4 the identification of piece `index`). `length` counts from the IP header on. */
-function setLength(q: Packet, isV4: boolean, length: number, index: number): void {
+export function setIpLength(q: Packet, isV4: boolean, length: number, index: number): void {
   const view = q.view;
   const at = q.l3;
   if (!isV4) {
-    view.setUint16(at + V6_PAYLOAD_LENGTH, length - V6_HEADER_LEN);
+    view.setUint16(at + IP.V6_PAYLOAD_LENGTH, length - IP.V6_HEADER_LEN);
     return;
   }
-  const oldLength = view.getUint16(at + V4_TOTAL_LENGTH);
-  const oldId = view.getUint16(at + V4_ID);
+  const oldLength = view.getUint16(at + IP.V4_TOTAL_LENGTH);
+  const oldId = view.getUint16(at + IP.V4_ID);
   const id = (oldId + index) & 0xffff;
-  const checksum = updateChecksum(view.getUint16(at + V4_CHECKSUM), oldLength, length);
-  view.setUint16(at + V4_TOTAL_LENGTH, length);
-  view.setUint16(at + V4_ID, id);
-  view.setUint16(at + V4_CHECKSUM, updateChecksum(checksum, oldId, id));
+  const checksum = updateChecksum(view.getUint16(at + IP.V4_CHECKSUM), oldLength, length);
+  view.setUint16(at + IP.V4_TOTAL_LENGTH, length);
+  view.setUint16(at + IP.V4_ID, id);
+  view.setUint16(at + IP.V4_CHECKSUM, updateChecksum(checksum, oldId, id));
 }
 
 function pseudoSum(p: Packet, isV4: boolean, length: number): number {
@@ -171,11 +161,11 @@ function pseudoSum(p: Packet, isV4: boolean, length: number): number {
   const at = p.l3;
   if (isV4) {
     return pseudoHeaderSum4(
-      view.getInt32(at + V4_SRC), view.getInt32(at + V4_DST), view.getUint8(at + V4_PROTOCOL), length,
+      view.getInt32(at + IP.V4_SRC), view.getInt32(at + IP.V4_DST), view.getUint8(at + IP.V4_PROTOCOL), length,
     );
   }
-  const src = at + V6_SRC;
-  const dst = at + V6_DST;
+  const src = at + IP.V6_SRC;
+  const dst = at + IP.V6_DST;
   return pseudoHeaderSum6(
     view.getInt32(src), view.getInt32(src + 4), view.getInt32(src + 8), view.getInt32(src + 12),
     view.getInt32(dst), view.getInt32(dst + 4), view.getInt32(dst + 8), view.getInt32(dst + 12),

@@ -74,6 +74,8 @@ export class Switch implements NetInput {
   attach(port: Device): void {
     if (port.input !== null) throw new Error(`${port.name} is attached already`);
     port.input = this;
+    // What is forwarded leaves as the frames that came.
+    port.receiveOffload = false;
     this.ports.push(port);
   }
 

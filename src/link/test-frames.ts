@@ -97,7 +97,11 @@ export class Receiver implements NetInput {
 
   constructor(now: () => number, ...devices: Device[]) {
     this.now = now;
-    for (const device of devices) device.input = this;
+    for (const device of devices) {
+      device.input = this;
+      // Frames as they came; receive-offload.test.ts looks at merging.
+      device.receiveOffload = false;
+    }
   }
 
   frameInput(device: Device, p: Packet): void {

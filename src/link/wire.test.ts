@@ -428,6 +428,7 @@ async function bytesPerFrame(options: CableOptions, make: () => Packet, framesEa
   const cable = new Cable(loop, new SeededRandom(1), options);
   const sink = new CountingSink();
   cable.b.input = sink;
+  cable.b.receiveOffload = false;
   const rounds = 400000 / framesEach;
   const round = (): void => {
     for (let i = 0; i < rounds; i++) {

@@ -20,6 +20,8 @@ import { WireConditions, WireStatistics } from './wire-conditions.ts';
 export interface WireEnd {
   /** A frame arrived. Takes over `p`. */
   arrived(p: Packet): void;
+  /** Several frames arrived one right behind the other: a list by `next`. Takes them over. */
+  burst(first: Packet): void;
 }
 
 export class Wire extends EventSource {
@@ -71,13 +73,26 @@ export class Wire extends EventSource {
   }
 
   override run(): void {
-    const p = this.takeFirst();
+    const first = this.takeFirst();
+    let last = first;
+    this.count(first);
+    // Frames of one instant between which nothing else happened anywhere come together, as from a card's ring.
+    for (let p = this.first; p !== null && this.moved.size === 0; p = this.first) {
+      if (p.dueAt !== first.dueAt || p.order !== last.order + 1) break;
+      this.count(p);
+      last.next = this.takeFirst();
+      last = p;
+    }
     this.showNext();
-    const statistics = this.statistics;
+    if (last === first) this.end.arrived(first);
+    else this.end.burst(first);
+  }
+
+  private count(p: Packet): void {
+    const { statistics } = this;
     statistics.delivered++;
     if (p.order < this.newestArrived) statistics.overtaken++;
     else this.newestArrived = p.order;
-    this.end.arrived(p);
   }
 
   /** The frame has left the transmitter, at `departedAt`. Takes over `p`. */
