@@ -48,6 +48,9 @@ export abstract class Operation extends Waiter {
   /** A signal (later: a cancelled task) wants it to end. */
   interrupted = false;
   onSettled: (() => void) | null = null;
+  /** Links of the process's list of what waits. */
+  nextOfProcess: Operation | null = null;
+  previousOfProcess: Operation | null = null;
   private timer: OperationTimer | null = null;
   private waiting = false;
   private settledInside = false;

@@ -35,7 +35,7 @@ export class KernelProcess {
   private readonly closeOnExec: boolean[] = [];
   /** No descriptor below this one is free: keeps "lowest free number" cheap. */
   private lowestFree = 0;
-  private readonly waiting: Set<Operation> = new Set();
+  private firstWaiting: Operation | null = null;
   exited = false;
 
   constructor(kernel: Kernel, pid: number, name: string, terminal: Terminal, inheritFrom: KernelProcess | null) {
@@ -323,16 +323,29 @@ export class KernelProcess {
 
   /** An operation of this process waits; `exit` interrupts it. */
   began(operation: Operation): void {
-    this.waiting.add(operation);
+    const first = this.firstWaiting;
+    operation.nextOfProcess = first;
+    operation.previousOfProcess = null;
+    if (first !== null) first.previousOfProcess = operation;
+    this.firstWaiting = operation;
   }
 
   settled(operation: Operation): void {
-    this.waiting.delete(operation);
+    const { nextOfProcess: next, previousOfProcess: previous } = operation;
+    if (previous !== null) previous.nextOfProcess = next;
+    else if (this.firstWaiting === operation) this.firstWaiting = next;
+    if (next !== null) next.previousOfProcess = previous;
+    operation.nextOfProcess = null;
+    operation.previousOfProcess = null;
   }
 
-  /** What its tasks wait for, in words: for stuck worlds and `ps`. */
+  /** What its tasks wait for, in words, the longest wait first: for stuck worlds and `ps`. */
   waitingFor(): string[] {
-    return [...this.waiting].map((operation) => operation.constructor.name.replace(/Operation$/, '').toLowerCase());
+    const words: string[] = [];
+    for (let operation = this.firstWaiting; operation !== null; operation = operation.nextOfProcess) {
+      words.unshift(operation.constructor.name.replace(/Operation$/, '').toLowerCase());
+    }
+    return words;
   }
 
   /** _exit(2): ends what waits, closes every descriptor. */
@@ -340,7 +353,7 @@ export class KernelProcess {
     if (this.exited) return;
     this.exited = true;
     this.kernel.loop.enter();
-    for (const operation of this.waiting) operation.interrupt();
+    for (let operation = this.firstWaiting; operation !== null; operation = operation.nextOfProcess) operation.interrupt();
     for (let fd = 0; fd < this.files.length; fd++) {
       const file = this.files[fd];
       if (file !== null && file !== undefined) {

@@ -133,7 +133,16 @@ export class SendOperation extends Operation {
 
 /** accept(2), accept4(2). The new socket is in `accepted`. */
 export class AcceptOperation extends Operation {
+  /** accept4's flags, for whoever gives the socket its descriptor. */
+  flags = 0;
   accepted: Socket | null = null;
+
+  /** The socket, after a result of 0; the operation keeps nothing of it. */
+  takeAccepted(): Socket {
+    const socket = this.accepted as Socket;
+    this.accepted = null;
+    return socket;
+  }
 
   prepare(file: OpenFile): void {
     this.file = file;

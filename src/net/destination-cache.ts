@@ -4,6 +4,7 @@
  */
 import type { IpAddress } from '../base/inet-address.ts';
 import type { Device } from '../link/device.ts';
+import type { Packet } from '../link/packet.ts';
 import type { Destination } from './destination.ts';
 
 const BUCKETS = 64;
@@ -41,6 +42,16 @@ export class DestinationCache {
   findAny(a: number, b: number, c: number, d: number): Destination | null {
     for (let here = this.buckets[hashWords(b, d)]; here !== null; here = here.nextCached) {
       if (here.askedFrom === null && here.askedDevice === null && here.to.is(a, b, c, d)) return here;
+    }
+    return null;
+  }
+
+  /** As `find` for the words of a packet's source and destination: the way back from where it came to. */
+  findBack(p: Packet, bound: Device | null): Destination | null {
+    for (let d = this.buckets[hashWords(p.srcB, p.srcD)]; d !== null; d = d.nextCached) {
+      const from = d.askedFrom;
+      if (d.askedDevice !== bound || from === null || !d.to.is(p.srcA, p.srcB, p.srcC, p.srcD)) continue;
+      if (from.is(p.dstA, p.dstB, p.dstC, p.dstD)) return d;
     }
     return null;
   }

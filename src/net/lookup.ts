@@ -6,9 +6,10 @@
  */
 import { Errno } from '../base/errno.ts';
 import {
-  ANY4, commonPrefixLength, type IpAddress, LOOPBACK4, LOOPBACK6, multicastScope,
+  ANY4, commonPrefixLength, IpAddress, LOOPBACK4, LOOPBACK6, multicastScope,
 } from '../base/inet-address.ts';
 import type { Device } from '../link/device.ts';
+import type { Packet } from '../link/packet.ts';
 import { DestinationCache } from './destination-cache.ts';
 import { Destination, DestinationKind } from './destination.ts';
 import { type Interface, type InterfaceAddress, AddressScope } from './interface.ts';
@@ -49,6 +50,20 @@ export class RouteLookup {
   cachedWords(a: number, b: number, c: number, d: number): Destination | null {
     this.cache.refresh(this.network.generation);
     return this.cache.findAny(a, b, c, d);
+  }
+
+  /**
+   * The way back to where a received packet came from, from where it was sent to; null as `lookup`. Allocates nothing
+   * once it is cached, and `askedFrom` and `to` of the result are the two addresses, to be kept instead of copies.
+   */
+  lookupBack(p: Packet, bound: Device | null): Destination | null {
+    this.cache.refresh(this.network.generation);
+    const cached = this.cache.findBack(p, bound);
+    if (cached !== null) return cached;
+    const to = new IpAddress(p.srcA, p.srcB, p.srcC, p.srcD);
+    // There is no way back to nobody; for `lookup` it would mean this host.
+    if (to.isUnspecified) return this.fail(Errno.ENETUNREACH);
+    return this.lookup(to, new IpAddress(p.dstA, p.dstB, p.dstC, p.dstD), bound);
   }
 
   setPathMtu(to: IpAddress, mtuBytes: number): void {

@@ -185,6 +185,11 @@ export class Network implements NetInput {
     return this.routing.lookup(to, from, bound);
   }
 
+  /** The way back to where a received packet came from, from where it was sent to (RouteLookup.lookupBack). */
+  lookupBack(p: Packet, bound: Device | null): Destination | null {
+    return this.routing.lookupBack(p, bound);
+  }
+
   /** Is this an address that a socket of ours may bind? Addresses under duplicate detection are not. */
   isLocalAddress(address: IpAddress): boolean {
     return this.localWords(address.a, address.b, address.c, address.d);

@@ -43,11 +43,44 @@ export interface TupleCheck {
 
 const PERTURB_SLOTS = 256;
 
+/**
+ * The first holder of each port, in pages of 256 that are made when they are needed. With connections coming and going a
+ * Map rebuilds itself over and over; here every step is one array access.
+ */
+class PortHeads {
+  private readonly pages: ((PortHolder | null)[] | null)[] = new Array<(PortHolder | null)[] | null>(256).fill(null);
+  /** Ports that somebody holds. */
+  size = 0;
+
+  get(port: number): PortHolder | null {
+    const page = this.pages[port >> 8];
+    return page === null || page === undefined ? null : page[port & 255];
+  }
+
+  set(port: number, holder: PortHolder | null): void {
+    let page = this.pages[port >> 8];
+    if (page === null) {
+      page = new Array<PortHolder | null>(256).fill(null);
+      this.pages[port >> 8] = page;
+    }
+    const before = page[port & 255];
+    page[port & 255] = holder;
+    if (before === null && holder !== null) this.size++;
+    else if (before !== null && holder === null) this.size--;
+  }
+
+  *values(): IterableIterator<PortHolder> {
+    for (const page of this.pages) {
+      if (page === null) continue;
+      for (const holder of page) if (holder !== null) yield holder;
+    }
+  }
+}
+
 export class PortTable {
   private readonly context: HostContext;
   private readonly isDatagram: boolean;
-  /** The first holder of each port that is in use. */
-  private readonly heads: Map<number, PortHolder> = new Map();
+  private readonly heads: PortHeads = new PortHeads();
   private readonly hash: KeyedHash;
   /** RFC 6056 algorithm 4's counters, one per hash of the destination. */
   private readonly perturb: Uint32Array = new Uint32Array(PERTURB_SLOTS);
@@ -89,7 +122,7 @@ export class PortTable {
     holder.localPort = port;
     holder.previousHolder = null;
     holder.nextHolder = null;
-    if (head === undefined) {
+    if (head === null) {
       this.heads.set(port, holder);
       return;
     }
@@ -121,14 +154,13 @@ export class PortTable {
     holder.previousHolder = null;
     if (previous !== null) previous.nextHolder = next;
     else if (this.heads.get(holder.localPort) !== holder) return;
-    else if (next === null) this.heads.delete(holder.localPort);
     else this.heads.set(holder.localPort, next);
     if (next !== null) next.previousHolder = previous;
   }
 
   /** The first holder of a port: `nextHolder` leads to the others. */
   holders(port: number): PortHolder | null {
-    return this.heads.get(port) ?? null;
+    return this.heads.get(port);
   }
 
   /** Every holder, in no order: for ss and leak tests. */
@@ -165,7 +197,7 @@ export class PortTable {
         if (place >= remaining) place -= remaining;
         const port = low + place;
         const head = this.heads.get(port);
-        if (head !== undefined) {
+        if (head !== null) {
           if ((head.portFlags & PortFlag.ByConnect) === 0 || !check.tupleIsFree(holder, port)) continue;
         }
         this.perturb[slot] = (this.perturb[slot] as number) + Math.max(i, below(this.context.random, 8) * 2) + 2;
@@ -202,7 +234,7 @@ export class PortTable {
   private conflict(holder: PortHolder, port: number, asked: boolean): boolean {
     const flags = holder.portFlags;
     const device = holder.boundDevice;
-    for (let other = this.heads.get(port) ?? null; other !== null; other = other.nextHolder) {
+    for (let other = this.heads.get(port); other !== null; other = other.nextHolder) {
       if (other === holder) continue;
       const otherDevice = other.boundDevice;
       if (device !== null && otherDevice !== null && device !== otherDevice) continue;

@@ -18,6 +18,7 @@ import { AcceptOperation, ConnectOperation, LingerOperation, ReceiveOperation, S
 import { AF, IPPROTO, SOCK } from '../../socket/constants.ts';
 import { sockaddrBytes } from '../../socket/sockaddr.ts';
 import type { Socket } from '../../socket/socket.ts';
+import { Call } from './call.ts';
 import { systemError } from './errors.ts';
 import type { MessageHeader, PollFd, ReceivedMessage, Syscalls } from './syscalls.ts';
 
@@ -31,14 +32,21 @@ export interface SpawnOptions {
   output?: (bytes: Uint8Array) => void;
 }
 
+/** What accept resolves to. */
+interface Accepted {
+  fd: number;
+  address: Uint8Array;
+}
+
 export class Process implements Syscalls {
   readonly host: Host;
   /** The synchronous core below this face. */
   readonly core: KernelProcess;
-  private spareReceive: ReceiveOperation | null = null;
-  private spareSend: SendOperation | null = null;
-  private spareAccept: AcceptOperation | null = null;
-  private spareConnect: ConnectOperation | null = null;
+  private spareReceive: Call<ReceiveOperation, number> | null = null;
+  private spareSend: Call<SendOperation, number> | null = null;
+  private spareAccept: Call<AcceptOperation, Accepted> | null = null;
+  private spareConnect: Call<ConnectOperation, void> | null = null;
+  private spareLinger: Call<LingerOperation, void> | null = null;
 
   /** Starts a process on a host. */
   constructor(host: Host, name: string, options: SpawnOptions = {}) {
@@ -116,59 +124,64 @@ export class Process implements Syscalls {
   // Calls that may block.
 
   connect(fd: number, address: Uint8Array): Promise<void> {
-    const operation = this.spareConnect ?? new ConnectOperation(this.host.loop, this.core.kernel.timers);
+    const call = this.spareConnect ?? this.connectCall();
     this.spareConnect = null;
-    const bad = this.core.prepareConnect(operation, fd, address.slice());
+    const { operation } = call;
+    // The first try reads the address; nobody looks at it while the handshake goes on.
+    const bad = this.core.prepareConnect(operation, fd, address);
     const result = bad < 0 ? bad : operation.start();
-    if (result !== PENDING) {
-      this.spareConnect = operation;
-      return this.done(result, 'connect');
-    }
-    return new Promise((resolve, reject) => {
-      this.wait(operation, () => {
-        this.spareConnect = operation;
-        if (operation.result < 0) reject(systemError(operation.result, 'connect'));
-        else resolve();
-      });
+    if (result === PENDING) return call.pending('connect');
+    this.spareConnect = call;
+    return this.done(result, 'connect');
+  }
+
+  private connectCall(): Call<ConnectOperation, void> {
+    return new Call(this.core, new ConnectOperation(this.host.loop, this.core.kernel.timers), (call) => {
+      this.spareConnect = call;
+      const { result } = call.operation;
+      return result < 0 ? systemError(result, call.name) : undefined;
     });
   }
 
-  accept(fd: number): Promise<{ fd: number; address: Uint8Array }> {
+  accept(fd: number): Promise<Accepted> {
     return this.acceptAs(fd, 0, 'accept');
   }
 
-  accept4(fd: number, flags: number): Promise<{ fd: number; address: Uint8Array }> {
+  accept4(fd: number, flags: number): Promise<Accepted> {
     if ((flags & ~(SOCK.NONBLOCK | SOCK.CLOEXEC)) !== 0) return Promise.reject(systemError(-Errno.EINVAL, 'accept4'));
     return this.acceptAs(fd, flags, 'accept4');
   }
 
-  private acceptAs(fd: number, flags: number, name: string): Promise<{ fd: number; address: Uint8Array }> {
-    const operation = this.spareAccept ?? new AcceptOperation(this.host.loop, this.core.kernel.timers);
+  private acceptAs(fd: number, flags: number, name: string): Promise<Accepted> {
+    const call = this.spareAccept ?? this.acceptCall();
     this.spareAccept = null;
+    const { operation } = call;
+    operation.flags = flags;
     const bad = this.core.prepareAccept(operation, fd);
     const result = bad < 0 ? bad : operation.start();
-    if (result !== PENDING) {
-      this.spareAccept = operation;
-      if (result < 0) return Promise.reject(systemError(result, name));
-      const value = this.accepted(operation.accepted as Socket, flags);
-      operation.accepted = null;
-      return typeof value === 'number' ? Promise.reject(systemError(value, name)) : Promise.resolve(value);
-    }
-    return new Promise((resolve, reject) => {
-      this.wait(operation, () => {
-        this.spareAccept = operation;
-        if (operation.result < 0) return reject(systemError(operation.result, name));
-        const socket = operation.accepted as Socket;
-        operation.accepted = null;
-        if (this.core.exited) return socket.release();
-        const value = this.accepted(socket, flags);
-        if (typeof value === 'number') reject(systemError(value, name));
-        else resolve(value);
-      });
+    if (result === PENDING) return call.pending(name);
+    this.spareAccept = call;
+    if (result < 0) return Promise.reject(systemError(result, name));
+    const value = this.accepted(operation.takeAccepted(), flags);
+    return typeof value === 'number' ? Promise.reject(systemError(value, name)) : Promise.resolve(value);
+  }
+
+  private acceptCall(): Call<AcceptOperation, Accepted> {
+    return new Call(this.core, new AcceptOperation(this.host.loop, this.core.kernel.timers), (call) => {
+      this.spareAccept = call;
+      const { operation, name } = call;
+      if (operation.result < 0) return systemError(operation.result, name);
+      const socket = operation.takeAccepted();
+      if (this.core.exited) {
+        socket.release();
+        return systemError(-Errno.EINTR, name);
+      }
+      const value = this.accepted(socket, operation.flags);
+      return typeof value === 'number' ? systemError(value, name) : value;
     });
   }
 
-  private accepted(socket: Socket, flags: number): { fd: number; address: Uint8Array } | number {
+  private accepted(socket: Socket, flags: number): Accepted | number {
     const peer = socket.peerName();
     const endpoint = socket.endpoint;
     const fd = this.core.installAccepted(socket, flags);
@@ -190,22 +203,22 @@ export class Process implements Syscalls {
   }
 
   private receive(fd: number, buffer: Uint8Array, flags: number, needSocket: boolean, name: string): Promise<number> {
-    const operation = this.spareReceive ?? new ReceiveOperation(this.host.loop, this.core.kernel.timers);
+    const call = this.spareReceive ?? this.receiveCall();
     this.spareReceive = null;
+    const { operation } = call;
     const bad = this.core.prepareReceive(operation, fd, buffer, flags, needSocket);
     const result = bad < 0 ? bad : operation.start();
-    if (result !== PENDING) {
-      this.spareReceive = operation;
-      operation.buffer = NO_BYTES;
-      return this.value(result, name);
-    }
-    return new Promise((resolve, reject) => {
-      this.wait(operation, () => {
-        this.spareReceive = operation;
-        operation.buffer = NO_BYTES;
-        if (operation.result < 0) reject(systemError(operation.result, name));
-        else resolve(operation.result);
-      });
+    if (result === PENDING) return call.pending(name);
+    this.spareReceive = call;
+    operation.buffer = NO_BYTES;
+    return this.value(result, name);
+  }
+
+  private receiveCall(): Call<ReceiveOperation, number> {
+    return new Call(this.core, new ReceiveOperation(this.host.loop, this.core.kernel.timers), (call) => {
+      this.spareReceive = call;
+      call.operation.buffer = NO_BYTES;
+      return countOf(call);
     });
   }
 
@@ -235,13 +248,11 @@ export class Process implements Syscalls {
     const operation = new ReceiveOperation(this.host.loop, this.core.kernel.timers);
     const bad = this.core.prepareReceive(operation, fd, buffer, flags, true);
     const result = bad < 0 ? bad : operation.start();
-    if (result !== PENDING) return result < 0 ? Promise.reject(systemError(result, name)) : Promise.resolve(shape(operation));
-    return new Promise((resolve, reject) => {
-      this.wait(operation, () => {
-        if (operation.result < 0) reject(systemError(operation.result, name));
-        else resolve(shape(operation));
-      });
-    });
+    if (result === PENDING) {
+      const finish = (): T | Error => (operation.result < 0 ? systemError(operation.result, name) : shape(operation));
+      return new Call<ReceiveOperation, T>(this.core, operation, finish).pending(name);
+    }
+    return result < 0 ? Promise.reject(systemError(result, name)) : Promise.resolve(shape(operation));
   }
 
   readv(fd: number, iov: Uint8Array[]): Promise<number> {
@@ -284,22 +295,22 @@ export class Process implements Syscalls {
   private transmit(
     fd: number, buffer: Uint8Array, flags: number, address: Uint8Array | null, needSocket: boolean, name: string,
   ): Promise<number> {
-    const operation = this.spareSend ?? new SendOperation(this.host.loop, this.core.kernel.timers);
+    const call = this.spareSend ?? this.sendCall();
     this.spareSend = null;
+    const { operation } = call;
     const bad = this.core.prepareSend(operation, fd, buffer, flags, address, needSocket);
     const result = bad < 0 ? bad : operation.start();
-    if (result !== PENDING) {
-      this.spareSend = operation;
-      operation.buffer = NO_BYTES;
-      return this.value(result, name);
-    }
-    return new Promise((resolve, reject) => {
-      this.wait(operation, () => {
-        this.spareSend = operation;
-        operation.buffer = NO_BYTES;
-        if (operation.result < 0) reject(systemError(operation.result, name));
-        else resolve(operation.result);
-      });
+    if (result === PENDING) return call.pending(name);
+    this.spareSend = call;
+    operation.buffer = NO_BYTES;
+    return this.value(result, name);
+  }
+
+  private sendCall(): Call<SendOperation, number> {
+    return new Call(this.core, new SendOperation(this.host.loop, this.core.kernel.timers), (call) => {
+      this.spareSend = call;
+      call.operation.buffer = NO_BYTES;
+      return countOf(call);
     });
   }
 
@@ -308,20 +319,22 @@ export class Process implements Syscalls {
     const bad = this.core.preparePoll(operation, fds, timeoutMs);
     const result = bad < 0 ? bad : operation.start();
     if (result !== PENDING) return this.value(result, 'poll');
-    return new Promise((resolve, reject) => {
-      this.wait(operation, () => {
-        if (operation.result < 0) reject(systemError(operation.result, 'poll'));
-        else resolve(operation.result);
-      });
-    });
+    return new Call<PollOperation, number>(this.core, operation, countOf).pending('poll');
   }
 
   close(fd: number): Promise<void> {
-    const linger = new LingerOperation(this.host.loop, this.core.kernel.timers);
-    const result = this.core.close(fd, linger);
-    if (result !== PENDING) return this.done(result, 'close');
-    return new Promise((resolve) => {
-      this.wait(linger, () => resolve());
+    const call = this.spareLinger ?? this.lingerCall();
+    this.spareLinger = null;
+    const result = this.core.close(fd, call.operation);
+    if (result === PENDING) return call.pending('close');
+    this.spareLinger = call;
+    return this.done(result, 'close');
+  }
+
+  private lingerCall(): Call<LingerOperation, void> {
+    return new Call(this.core, new LingerOperation(this.host.loop, this.core.kernel.timers), (call) => {
+      this.spareLinger = call;
+      return undefined;
     });
   }
 
@@ -331,20 +344,10 @@ export class Process implements Syscalls {
     this.core.prepareSleep(operation, us);
     const result = operation.start();
     if (result !== PENDING) return this.done(result, 'nanosleep');
-    return new Promise((resolve, reject) => {
-      this.wait(operation, () => {
-        if (operation.result < 0) reject(systemError(operation.result, 'nanosleep'));
-        else resolve();
-      });
-    });
-  }
-
-  private wait(operation: Operation, settle: () => void): void {
-    this.core.began(operation);
-    operation.onSettled = () => {
-      this.core.settled(operation);
-      settle();
-    };
+    return new Call<SleepOperation, void>(this.core, operation, (call) => {
+      const outcome = countOf(call);
+      return typeof outcome === 'number' ? undefined : outcome;
+    }).pending('nanosleep');
   }
 
   private value(result: number, name: string): Promise<number> {
@@ -358,6 +361,12 @@ export class Process implements Syscalls {
   private bytes(result: Uint8Array | number, name: string): Promise<Uint8Array> {
     return typeof result === 'number' ? Promise.reject(systemError(result, name)) : Promise.resolve(result);
   }
+}
+
+/** The count an operation ended with, or its error. */
+function countOf(call: { readonly operation: Operation; readonly name: string }): number | Error {
+  const { result } = call.operation;
+  return result < 0 ? systemError(result, call.name) : result;
 }
 
 function sourceBytes(operation: ReceiveOperation): Uint8Array {

@@ -189,6 +189,8 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
       this.forgetPeer();
       return way === null ? -tcp.network.lookupErrno : -Errno.ENETUNREACH;
     }
+    // The same address as an object that all connections to it share.
+    if (way.to.equals(address)) this.remoteAddress = way.to;
     const before = this.localAddress;
     if (before.isUnspecified) this.localAddress = way.source;
     let result = 0;

@@ -5,7 +5,7 @@
  *   SYN -> Request (in the table of connections, answers with SYN-ACK) -> ACK -> endpoint -> accept queue -> accept()
  */
 import { Mib } from '../../base/counters.ts';
-import { IpAddress } from '../../base/inet-address.ts';
+import { type IpAddress, isLinkLocal } from '../../base/inet-address.ts';
 import { seqGt, seqLt, type Seq } from '../../base/seq.ts';
 import { Timer } from '../../base/timer-queue.ts';
 import type { Packet } from '../../link/packet.ts';
@@ -174,18 +174,19 @@ function synArrives(t: TcpEndpoint, segment: TcpHeader, p: Packet): boolean {
     tcp.counters[Mib.TcpExtListenDrops]++;
     return false;
   }
-  const local = new IpAddress(p.dstA, p.dstB, p.dstC, p.dstD);
-  const remote = new IpAddress(p.srcA, p.srcB, p.srcC, p.srcD);
-  const way = tcp.network.lookup(remote, local, remote.isLinkLocal && !remote.isV4 ? p.device : t.settledOptions.boundDevice);
+  const onLink = !p.isV4 && isLinkLocal(p.srcA, p.srcB, p.srcC, p.srcD);
+  const way = tcp.network.lookupBack(p, onLink ? p.device : t.settledOptions.boundDevice);
   if (way === null) {
     tcp.counters[Mib.TcpExtListenDrops]++;
     return false;
   }
+  const local = way.askedFrom as IpAddress;
+  const remote = way.to;
   const iss = reusedIss !== 0 ? reusedIss
     : initialSequence(tcp.isnHash, tcp.context.loop.now, local, t.localPort, remote, segment.srcPort);
   const request = new Request(t, segment, iss, local, remote, way);
-  if (remote.isLinkLocal && !remote.isV4 && p.device !== null) request.scopeId = p.device.index;
-  const isV4 = remote.isV4;
+  if (onLink && p.device !== null) request.scopeId = p.device.index;
+  const { isV4 } = p;
   request.peerMss = segment.mss === 0 ? (isV4 ? MSS_DEFAULT : MSS_DEFAULT_V6) : segment.mss;
   const user = t.user;
   if (user !== null && user.maxSegment !== 0 && user.maxSegment < request.peerMss) request.peerMss = user.maxSegment;

@@ -7,7 +7,7 @@
  *        `-> ListenerTable  -> listenInput
  */
 import { Mib } from '../../base/counters.ts';
-import { ANY4, ANY6, IpAddress } from '../../base/inet-address.ts';
+import { ANY4, ANY6, IpAddress, isLinkLocal } from '../../base/inet-address.ts';
 import type { HostContext } from '../../base/host-context.ts';
 import { below } from '../../base/random.ts';
 import { seqGt, seqLt } from '../../base/seq.ts';
@@ -29,7 +29,7 @@ import { markTooLong, syncMss } from './mss.ts';
 import { bare, sendBare } from './segment-out.ts';
 import { TcpState } from './state.ts';
 import { Bit } from './tcb.ts';
-import { TimeWaitRecord, timeWaitInput } from './time-wait.ts';
+import { TimeWaitQueue, TimeWaitRecord, timeWaitInput } from './time-wait.ts';
 import { revertBackoff } from './timers.ts';
 import { xmitRetransmitQueue } from './retransmit.ts';
 
@@ -51,7 +51,7 @@ export class Tcp {
   readonly isnHash: KeyedHash;
   readonly timestampHash: KeyedHash;
   trace: TcpTrace | null = null;
-  timeWaitCount = 0;
+  readonly timeWaits: TimeWaitQueue = new TimeWaitQueue(this);
   /** Set by timeWaitInput for the SYN that takes a record's place; 0 when there is none. */
   timeWaitIss = 0;
   /** The time as int32: microseconds and milliseconds, both wrap. */
@@ -169,9 +169,8 @@ export class Tcp {
     const { flags } = segment;
     if ((flags & TcpFlag.Rst) !== 0 || p.linkType !== 0) return;
     if (p.isV4 ? p.dstD >>> 28 === 0xe : p.dstA >>> 24 === 0xff) return;
-    const from = new IpAddress(p.dstA, p.dstB, p.dstC, p.dstD);
-    const to = new IpAddress(p.srcA, p.srcB, p.srcC, p.srcD);
-    const way = this.network.lookup(to, from, to.isLinkLocal && !to.isV4 ? p.device : null);
+    const onLink = !p.isV4 && isLinkLocal(p.srcA, p.srcB, p.srcC, p.srcD);
+    const way = this.network.lookupBack(p, onLink ? p.device : null);
     if (way === null) return;
     if ((flags & TcpFlag.Ack) !== 0) {
       bare.seq = segment.ack;
@@ -186,7 +185,7 @@ export class Tcp {
     bare.tos = 0;
     bare.ttl = -1;
     this.counters[Mib.TcpOutRsts]++;
-    sendBare(this, way, from, segment.dstPort, to, segment.srcPort, null);
+    sendBare(this, way, way.askedFrom as IpAddress, segment.dstPort, way.to, segment.srcPort, null);
   }
 
   /** An ICMP error about a segment of ours (tcp_v4_err, RFC 5927: its sequence number must be in flight). */

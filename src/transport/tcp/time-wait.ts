@@ -3,7 +3,7 @@
  * tcp_minisocks.c).
  */
 import { Mib } from '../../base/counters.ts';
-import type { IpAddress } from '../../base/inet-address.ts';
+import { ANY4, type IpAddress } from '../../base/inet-address.ts';
 import { seqGt, seqLt, type Seq } from '../../base/seq.ts';
 import { Timer } from '../../base/timer-queue.ts';
 import type { Device } from '../../link/device.ts';
@@ -24,37 +24,50 @@ import { receiveWindow } from './window.ts';
 
 const options = new TcpOptions();
 
-export class TimeWaitRecord extends Timer implements DemuxNode, PortHolder {
+/** Records that a host keeps for the next connections instead of giving them to the collector. */
+const POOL_LIMIT = 256;
+
+export class TimeWaitRecord implements DemuxNode, PortHolder {
   readonly isTimeWait = true;
   readonly isRequest = false;
   readonly tcp: Tcp;
-  readonly isV4: boolean;
-  localAddress: IpAddress;
-  localPort: number;
-  remoteAddress: IpAddress | null;
-  remotePort: number;
+  isV4 = true;
+  localAddress: IpAddress = ANY4;
+  localPort = 0;
+  remoteAddress: IpAddress | null = null;
+  remotePort = 0;
   nextNode: DemuxNode | null = null;
   nextHolder: PortHolder | null = null;
   previousHolder: PortHolder | null = null;
-  readonly portFlags: number;
-  readonly boundDevice: Device | null;
+  portFlags = 0;
+  boundDevice: Device | null = null;
   /** FinWait2 until the peer's FIN has come. */
-  state: TcpState;
-  sndNxt: Seq;
-  rcvNxt: Seq;
+  state: TcpState = TcpState.TimeWait;
+  sndNxt: Seq = 0;
+  rcvNxt: Seq = 0;
   /** As it goes into a header. */
-  rcvWnd: number;
-  rcvWndBytes: number;
-  readonly timestamps: boolean;
-  tsRecent: number;
-  tsRecentSeconds: number;
-  tsOffset: number;
+  rcvWnd = 0;
+  rcvWndBytes = 0;
+  timestamps = false;
+  tsRecent = 0;
+  tsRecentSeconds = 0;
+  tsOffset = 0;
   outOfWindowMs = 0;
-  private readonly stayUs: number;
+  stayUs = 0;
+  /** When the stay is over. A double from birth. */
+  endsAt = 0.5;
+  /** Links of the queue; `next` also of the pool. */
+  next: TimeWaitRecord | null = null;
+  previous: TimeWaitRecord | null = null;
+  /** A stay of another length than TIME_WAIT's has a timer of its own. */
+  timer: ShortStay | null = null;
 
-  constructor(t: TcpEndpoint, state: TcpState, stayUs: number) {
-    super();
-    this.tcp = t.tcp;
+  constructor(tcp: Tcp) {
+    this.tcp = tcp;
+  }
+
+  /** Takes over what the connection leaves behind. */
+  fill(t: TcpEndpoint, state: TcpState, stayUs: number): void {
     this.isV4 = t.isV4;
     this.localAddress = t.localAddress;
     this.localPort = t.localPort;
@@ -71,16 +84,116 @@ export class TimeWaitRecord extends Timer implements DemuxNode, PortHolder {
     this.tsRecent = t.tsRecent;
     this.tsRecentSeconds = t.tsRecentSeconds;
     this.tsOffset = t.tsOffset;
+    this.outOfWindowMs = 0;
     this.stayUs = stayUs;
-  }
-
-  override expired(): void {
-    removeTimeWait(this);
   }
 
   /** Begins the stay anew: another FIN came, or the first. */
   restart(): void {
-    this.deadline = this.tcp.context.loop.now + (this.state === TcpState.TimeWait ? TIME_WAIT_US : this.stayUs);
+    const { timeWaits } = this.tcp;
+    timeWaits.leave(this);
+    timeWaits.enter(this);
+  }
+}
+
+class ShortStay extends Timer {
+  private readonly record: TimeWaitRecord;
+
+  constructor(record: TimeWaitRecord) {
+    super();
+    this.record = record;
+  }
+
+  override expired(): void {
+    removeTimeWait(this.record);
+  }
+}
+
+/**
+ * A host's records in the order in which their stays end, under one timer: nearly all stay equally long, so whoever
+ * enters last leaves last, and with tens of thousands of them none costs a place in the heap of timers.
+ */
+export class TimeWaitQueue extends Timer {
+  private readonly tcp: Tcp;
+  private first: TimeWaitRecord | null = null;
+  private last: TimeWaitRecord | null = null;
+  private free: TimeWaitRecord | null = null;
+  private freeCount = 0;
+  /** Records that stay. */
+  count = 0;
+
+  constructor(tcp: Tcp) {
+    super();
+    this.tcp = tcp;
+  }
+
+  /** An empty record. */
+  take(): TimeWaitRecord {
+    const record = this.free;
+    if (record === null) return new TimeWaitRecord(this.tcp);
+    this.free = record.next;
+    this.freeCount--;
+    record.next = null;
+    return record;
+  }
+
+  /** Nobody refers to the record any more. */
+  recycle(record: TimeWaitRecord): void {
+    record.remoteAddress = null;
+    record.boundDevice = null;
+    if (this.freeCount >= POOL_LIMIT) return;
+    record.next = this.free;
+    this.free = record;
+    this.freeCount++;
+  }
+
+  enter(record: TimeWaitRecord): void {
+    const { timers, loop } = this.tcp.context;
+    const us = record.state === TcpState.TimeWait ? TIME_WAIT_US : record.stayUs;
+    this.count++;
+    if (us !== TIME_WAIT_US) {
+      record.timer ??= new ShortStay(record);
+      record.timer.deadline = loop.now + us;
+      timers.arm(record.timer);
+      return;
+    }
+    record.endsAt = loop.now + us;
+    record.previous = this.last;
+    record.next = null;
+    if (this.last === null) this.first = record;
+    else this.last.next = record;
+    this.last = record;
+    if (this.first !== record || this.deadline !== Infinity) return;
+    this.deadline = record.endsAt;
+    timers.arm(this);
+  }
+
+  leave(record: TimeWaitRecord): void {
+    const { timers } = this.tcp.context;
+    this.count--;
+    if (record.timer !== null) {
+      timers.disarm(record.timer);
+      record.timer = null;
+      return;
+    }
+    const { next, previous } = record;
+    if (previous === null) this.first = next;
+    else previous.next = next;
+    if (next === null) this.last = previous;
+    else next.previous = previous;
+    record.next = null;
+    record.previous = null;
+    // With others behind it the timer comes too early and looks again: cheaper than moving it each time.
+    if (this.first === null) timers.disarm(this);
+  }
+
+  override expired(): void {
+    const record = this.first;
+    if (record === null) return;
+    if (record.endsAt <= this.tcp.context.loop.now) removeTimeWait(record);
+    const first = this.first as TimeWaitRecord | null;
+    if (first === null) return;
+    this.deadline = first.endsAt;
     this.tcp.context.timers.arm(this);
   }
 }
@@ -88,16 +201,22 @@ export class TimeWaitRecord extends Timer implements DemuxNode, PortHolder {
 /** The connection becomes a record; the endpoint is closed. Above tcp_max_tw_buckets it just ends. */
 export function enterTimeWait(t: TcpEndpoint, state: TcpState = TcpState.TimeWait, stayUs = TIME_WAIT_US): void {
   const { tcp } = t;
+  const { timeWaits } = tcp;
   const hashed = (t.bits & Bit.Hashed) !== 0;
-  if (hashed && tcp.timeWaitCount < tcp.context.settings.tcpMaxTwBuckets) {
-    const record = new TimeWaitRecord(t, state, stayUs);
+  if (hashed && timeWaits.count < tcp.context.settings.tcpMaxTwBuckets) {
+    const record = timeWaits.take();
+    record.fill(t, state, stayUs);
     t.leaveTable();
     tcp.connections.add(record);
-    tcp.ports.join(record, t.localPort);
-    tcp.timeWaitCount++;
+    if ((t.bits & (Bit.Orphan | Bit.InPorts)) === (Bit.Orphan | Bit.InPorts)) {
+      tcp.ports.replace(t, record);
+      t.bits &= ~Bit.InPorts;
+    } else {
+      // The socket is still there and goes on to hold the port too.
+      tcp.ports.join(record, t.localPort);
+    }
     if (state === TcpState.TimeWait) tcp.counters[Mib.TcpExtTW]++;
-    record.deadline = tcp.context.loop.now + stayUs;
-    tcp.context.timers.arm(record);
+    timeWaits.enter(record);
   } else {
     tcp.counters[Mib.TcpExtTCPTimeWaitOverflow]++;
     t.leaveTable();
@@ -118,10 +237,10 @@ export function enterFinWait2Record(t: TcpEndpoint): void {
 
 export function removeTimeWait(record: TimeWaitRecord): void {
   const { tcp } = record;
-  tcp.context.timers.disarm(record);
+  tcp.timeWaits.leave(record);
   tcp.connections.remove(record);
   tcp.ports.release(record);
-  tcp.timeWaitCount--;
+  tcp.timeWaits.recycle(record);
 }
 
 /**
