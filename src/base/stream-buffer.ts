@@ -159,3 +159,6 @@ export class StreamBuffer {
     this.length = 0;
   }
 }
+
+/** A buffer that is always empty and never appended to: what idle sockets share. */
+export const EMPTY_STREAM: StreamBuffer = new StreamBuffer();

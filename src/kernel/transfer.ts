@@ -63,7 +63,7 @@ export class ReceiveOperation extends Operation {
   protected waitFor(): number {
     this.events = Poll.IN | Poll.RDHUP | Poll.ERR | Poll.HUP;
     const socket = (this.file as OpenFile).socket;
-    return socket === null ? Infinity : socket.receiveTimeoutUs;
+    return socket === null ? Infinity : socket.endpoint.settledOptions.receiveTimeoutUs;
   }
 
   protected timeoutResult(): number {
@@ -119,7 +119,7 @@ export class SendOperation extends Operation {
   protected waitFor(): number {
     this.events = Poll.OUT | Poll.ERR | Poll.HUP;
     const socket = (this.file as OpenFile).socket;
-    return socket === null ? Infinity : socket.sendTimeoutUs;
+    return socket === null ? Infinity : socket.endpoint.settledOptions.sendTimeoutUs;
   }
 
   protected timeoutResult(): number {
@@ -161,7 +161,7 @@ export class AcceptOperation extends Operation {
 
   protected waitFor(): number {
     this.events = Poll.IN | Poll.ERR | Poll.HUP;
-    return ((this.file as OpenFile).socket as Socket).receiveTimeoutUs;
+    return ((this.file as OpenFile).socket as Socket).endpoint.settledOptions.receiveTimeoutUs;
   }
 
   protected timeoutResult(): number {
@@ -198,7 +198,7 @@ export class ConnectOperation extends Operation {
 
   protected waitFor(): number {
     this.events = Poll.OUT | Poll.ERR | Poll.HUP;
-    return ((this.file as OpenFile).socket as Socket).sendTimeoutUs;
+    return ((this.file as OpenFile).socket as Socket).endpoint.settledOptions.sendTimeoutUs;
   }
 
   protected timeoutResult(): number {

@@ -84,8 +84,8 @@ function getSocketOption(socket: Socket, option: number, length: number): Uint8A
     case SO.RCVLOWAT: return intBytes(options.receiveLowWater, length);
     case SO.SNDLOWAT: return intBytes(1, length);
     case SO.ACCEPTCONN: return flag(socket.tcp !== null && socket.tcp.state === TcpState.Listen);
-    case SO.RCVTIMEO: return timevalBytes(socket.receiveTimeoutUs, length);
-    case SO.SNDTIMEO: return timevalBytes(socket.sendTimeoutUs, length);
+    case SO.RCVTIMEO: return timevalBytes(options.receiveTimeoutUs, length);
+    case SO.SNDTIMEO: return timevalBytes(options.sendTimeoutUs, length);
     case SO.LINGER: {
       const bytes = new Uint8Array(8);
       const view = new DataView(bytes.buffer);
@@ -229,8 +229,8 @@ function setSocketOption(socket: Socket, option: number, value: Uint8Array): num
       if (micros < 0 || micros >= 1000000) return -Errno.EDOM;
       // A negative time means "do not wait"; zero means for ever (sock_set_timeout).
       const us = seconds < 0 ? 0 : seconds === 0 && micros === 0 ? Infinity : seconds * 1000000 + micros;
-      if (option === SO.RCVTIMEO) socket.receiveTimeoutUs = us;
-      else socket.sendTimeoutUs = us;
+      if (option === SO.RCVTIMEO) socket.endpoint.options.receiveTimeoutUs = us;
+      else socket.endpoint.options.sendTimeoutUs = us;
       return 0;
     }
     default: return -Errno.ENOPROTOOPT;

@@ -23,9 +23,8 @@ export type ConnectState = (typeof ConnectState)[keyof typeof ConnectState];
 /** Re-filled by every call that takes an address; none keeps it. */
 const parsed = new ParsedSockaddr();
 
-export class Socket implements FileOperations, EndpointUpcalls {
-  readonly waiters: WaitQueue = new WaitQueue();
-  readonly accessMode: number = O.RDWR;
+/** A socket is its own wait queue: one object less for each of ten thousand idle ones. */
+export class Socket extends WaitQueue implements FileOperations, EndpointUpcalls {
   readonly stack: Stack;
   readonly family: number;
   readonly type: number;
@@ -34,11 +33,9 @@ export class Socket implements FileOperations, EndpointUpcalls {
   readonly tcp: TcpEndpoint | null;
   readonly udp: UdpEndpoint | null;
   connectState: ConnectState = ConnectState.Unconnected;
-  /** SO_RCVTIMEO, SO_SNDTIMEO in microseconds; Infinity when they are off. */
-  receiveTimeoutUs = Infinity;
-  sendTimeoutUs = Infinity;
 
   constructor(stack: Stack, family: number, type: number, protocol: number, tcp: TcpEndpoint | null, udp: UdpEndpoint | null) {
+    super();
     this.stack = stack;
     this.family = family;
     this.type = type;
@@ -46,6 +43,14 @@ export class Socket implements FileOperations, EndpointUpcalls {
     this.tcp = tcp;
     this.udp = udp;
     this.endpoint.upcalls = this;
+  }
+
+  get waiters(): WaitQueue {
+    return this;
+  }
+
+  get accessMode(): number {
+    return O.RDWR;
   }
 
   get endpoint(): Endpoint {
@@ -59,31 +64,31 @@ export class Socket implements FileOperations, EndpointUpcalls {
   // Upcalls: what happened below becomes a wake above.
 
   connected(): void {
-    this.waiters.wake(Poll.OUT | Poll.WRNORM | Poll.IN);
+    this.wake(Poll.OUT | Poll.WRNORM | Poll.IN);
   }
 
   readable(): void {
-    this.waiters.wake(Poll.IN | Poll.RDNORM);
+    this.wake(Poll.IN | Poll.RDNORM);
   }
 
   writable(): void {
-    this.waiters.wake(Poll.OUT | Poll.WRNORM);
+    this.wake(Poll.OUT | Poll.WRNORM);
   }
 
   acceptable(): void {
-    this.waiters.wake(Poll.IN | Poll.RDNORM);
+    this.wake(Poll.IN | Poll.RDNORM);
   }
 
   peerClosed(): void {
-    this.waiters.wake(Poll.IN | Poll.RDNORM | Poll.RDHUP | Poll.HUP);
+    this.wake(Poll.IN | Poll.RDNORM | Poll.RDHUP | Poll.HUP);
   }
 
   urgent(): void {
-    this.waiters.wake(Poll.PRI);
+    this.wake(Poll.PRI);
   }
 
   failed(_errno: number): void {
-    this.waiters.wake(Poll.ERR | Poll.HUP | Poll.IN | Poll.OUT | Poll.RDNORM | Poll.WRNORM | Poll.RDHUP);
+    this.wake(Poll.ERR | Poll.HUP | Poll.IN | Poll.OUT | Poll.RDNORM | Poll.WRNORM | Poll.RDHUP);
   }
 
   // Naming.
@@ -208,8 +213,6 @@ export class Socket implements FileOperations, EndpointUpcalls {
     if (child === null) return -Errno.EAGAIN;
     const socket = new Socket(this.stack, this.family, this.type, this.protocol, child, null);
     socket.connectState = ConnectState.Connected;
-    socket.receiveTimeoutUs = this.receiveTimeoutUs;
-    socket.sendTimeoutUs = this.sendTimeoutUs;
     return socket;
   }
 
@@ -247,7 +250,7 @@ export class Socket implements FileOperations, EndpointUpcalls {
   shutdown(how: number): number {
     if (how < 0 || how > 2) return -Errno.EINVAL;
     const result = this.endpoint.shutdown(how);
-    if (result === 0 || result === -Errno.ENOTCONN) this.waiters.wake(Poll.IN | Poll.OUT | Poll.HUP | Poll.RDHUP);
+    if (result === 0 || result === -Errno.ENOTCONN) this.wake(Poll.IN | Poll.OUT | Poll.HUP | Poll.RDHUP);
     return result;
   }
 

@@ -71,6 +71,9 @@ export class EndpointOptions {
   sendBufferLocked = false;
   receiveBufferLocked = false;
   receiveLowWater = 1;
+  /** SO_RCVTIMEO, SO_SNDTIMEO in microseconds; Infinity when they are off. */
+  receiveTimeoutUs = Infinity;
+  sendTimeoutUs = Infinity;
   v6Only = false;
   boundDevice: Device | null = null;
   /** IP_TTL / IPV6_UNICAST_HOPS; -1 for the host's default. */

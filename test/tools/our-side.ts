@@ -10,6 +10,7 @@ import { PENDING } from '../../src/kernel/operation.ts';
 import { AcceptOperation, ConnectOperation, LingerOperation } from '../../src/kernel/transfer.ts';
 import { AF, SOCK } from '../../src/socket/constants.ts';
 import { ReceiveResult } from '../../src/transport/endpoint.ts';
+import { NodeKind } from '../../src/transport/tcp/demux.ts';
 import type { TcpEndpoint } from '../../src/transport/tcp/endpoint.ts';
 import { stateName } from '../../src/transport/tcp/state.ts';
 import { HandClock } from './hand-clock.ts';
@@ -155,7 +156,7 @@ export class OurSide implements TraceSide {
     const { tcp } = this.host.stack;
     const node = tcp.connections.findTuple(this.hostAddress, hostPort, this.peerAddress, peerPort);
     if (node !== null) {
-      if (node.isRequest) return 'SYN-RECEIVED';
+      if (node.kind === NodeKind.Request) return 'SYN-RECEIVED';
       // TIME_WAIT records stand for FIN_WAIT2 as well.
       return stateName((node as unknown as { readonly state: TcpEndpoint['state'] }).state);
     }

@@ -19,7 +19,7 @@ import { xmitRetransmitQueue } from './retransmit.ts';
 import { rttSample, setRto, updateMinRtt } from './rtt.ts';
 import { highestSacked, tagSackBlocks } from './sack.ts';
 import { RecordFlag, type SendRecord } from './send-record.ts';
-import { Bit, CaState } from './tcb.ts';
+import { Bit, CaState, forgetRetransmissionTime } from './tcb.ts';
 import { ackProbe, armLossProbe, rearmRto } from './timers.ts';
 import { syncMss } from './mss.ts';
 
@@ -183,7 +183,7 @@ function cleanQueue(t: TcpEndpoint, priorUna: Seq): void {
     acked += segs;
     if ((flags & RecordFlag.Syn) !== 0) {
       state.flag |= AckFlag.SynAcked;
-      t.retransStampMs = 0;
+      forgetRetransmissionTime(t);
     } else {
       state.flag |= AckFlag.DataAcked;
     }
@@ -227,7 +227,7 @@ function cleanQueue(t: TcpEndpoint, priorUna: Seq): void {
 /** A retransmission is acknowledged with an echo older than itself: the original did it (tcp_skb_spurious_retrans). */
 function spuriousRetransmission(t: TcpEndpoint, flags: number): boolean {
   if ((flags & RecordFlag.Retransmitted) === 0 || !ackState.hasEcho || ackState.echo === 0) return false;
-  return t.retransStampMs !== 0 && ((ackState.echo - t.tsOffset - t.retransStampMs) | 0) < 0;
+  return t.recovery.retransStampMs !== 0 && ((ackState.echo - t.tsOffset - t.recovery.retransStampMs) | 0) < 0;
 }
 
 /** Cuts whole acknowledged segments off the front of a super-segment; returns how many (tcp_tso_acked). */

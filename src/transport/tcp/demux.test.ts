@@ -2,11 +2,10 @@ import { deepEqual, equal } from 'node:assert/strict';
 import { test } from 'node:test';
 import { IpAddress } from '../../base/inet-address.ts';
 import { takePacket } from '../../link/packet.ts';
-import { ConnectionTable, type DemuxNode } from './demux.ts';
+import { ConnectionTable, NodeKind, type DemuxNode } from './demux.ts';
 
 class Node implements DemuxNode {
-  readonly isTimeWait = false;
-  readonly isRequest = false;
+  readonly kind = NodeKind.Endpoint;
   nextNode: DemuxNode | null = null;
   readonly localAddress: IpAddress;
   readonly localPort: number;

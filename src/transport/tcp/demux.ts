@@ -8,10 +8,13 @@ import type { IpAddress } from '../../base/inet-address.ts';
 import type { Packet } from '../../link/packet.ts';
 import type { TcpEndpoint } from './endpoint.ts';
 
+/** The three classes in the table of connections. */
+export const NodeKind = { Endpoint: 0, Request: 1, TimeWait: 2 } as const;
+export type NodeKind = (typeof NodeKind)[keyof typeof NodeKind];
+
 /** What is in the table of connections. */
 export interface DemuxNode {
-  readonly isTimeWait: boolean;
-  readonly isRequest: boolean;
+  readonly kind: NodeKind;
   localAddress: IpAddress;
   localPort: number;
   remoteAddress: IpAddress | null;

@@ -13,7 +13,7 @@ import type { Destination } from '../../net/destination.ts';
 import { TcpFlag, type TcpHeader, TcpOptions } from '../../wire/tcp.ts';
 import { connectionDone, freeEndpoint, sendActiveReset } from './close.ts';
 import { MSS_DEFAULT, MSS_DEFAULT_V6 } from './constants.ts';
-import type { DemuxNode } from './demux.ts';
+import { type DemuxNode, NodeKind } from './demux.ts';
 import type { TcpEndpoint } from './endpoint.ts';
 import { segmentArrives } from './input.ts';
 import { initialSequence, timestampOffset } from './isn.ts';
@@ -43,8 +43,7 @@ export class Listener {
 
 /** A SYN that has been answered and not yet acknowledged (Linux's request_sock). */
 export class Request extends Timer implements DemuxNode {
-  readonly isTimeWait = false;
-  readonly isRequest = true;
+  readonly kind = NodeKind.Request;
   readonly listener: TcpEndpoint;
   localAddress: IpAddress;
   localPort: number;

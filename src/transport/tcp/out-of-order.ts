@@ -9,7 +9,7 @@ import { type Seq, seqGeq, seqGt, seqLeq, seqLt } from '../../base/seq.ts';
 import type { Packet } from '../../link/packet.ts';
 import { PACKET_OVERHEAD } from './constants.ts';
 import type { TcpEndpoint } from './endpoint.ts';
-import { Bit } from './tcb.ts';
+import { Bit, ownRecovery } from './tcb.ts';
 
 const MAX_BLOCKS = 4;
 
@@ -221,25 +221,28 @@ export function setDsack(t: TcpEndpoint, seq: Seq, end: Seq): void {
   if ((t.bits & Bit.SackOk) === 0 || t.tcp.context.settings.tcpDsack === 0) return;
   if (seqLt(seq, t.rcvNxt)) t.tcp.counters[Mib.TcpExtTCPDSACKOldSent]++;
   else t.tcp.counters[Mib.TcpExtTCPDSACKOfoSent]++;
-  t.dsackStart = seq;
-  t.dsackEnd = end;
+  const recovery = ownRecovery(t);
+  recovery.dsackStart = seq;
+  recovery.dsackEnd = end;
 }
 
 export function extendDsack(t: TcpEndpoint, seq: Seq, end: Seq): void {
-  if (t.dsackStart === t.dsackEnd) return setDsack(t, seq, end);
-  if (seqGt(seq, t.dsackEnd) || seqGt(t.dsackStart, end)) return;
-  if (seqLt(seq, t.dsackStart)) t.dsackStart = seq;
-  if (seqGt(end, t.dsackEnd)) t.dsackEnd = end;
+  if (t.recovery.dsackStart === t.recovery.dsackEnd) return setDsack(t, seq, end);
+  if (seqGt(seq, t.recovery.dsackEnd) || seqGt(t.recovery.dsackStart, end)) return;
+  const recovery = ownRecovery(t);
+  if (seqLt(seq, recovery.dsackStart)) recovery.dsackStart = seq;
+  if (seqGt(end, recovery.dsackEnd)) recovery.dsackEnd = end;
 }
 
 /** Fills `count` blocks for the segment being sent; a DSACK goes first and is told once. */
 export function fillSackBlocks(t: TcpEndpoint, edges: Int32Array, count: number): void {
   let filled = 0;
-  if (t.dsackStart !== t.dsackEnd) {
-    edges[0] = t.dsackStart;
-    edges[1] = t.dsackEnd;
-    t.dsackStart = 0;
-    t.dsackEnd = 0;
+  if (t.recovery.dsackStart !== t.recovery.dsackEnd) {
+    edges[0] = t.recovery.dsackStart;
+    edges[1] = t.recovery.dsackEnd;
+    const recovery = ownRecovery(t);
+    recovery.dsackStart = 0;
+    recovery.dsackEnd = 0;
     filled = 1;
   }
   const queue = t.ofo;

@@ -8,6 +8,7 @@
  */
 import { Mib } from '../../base/counters.ts';
 import { seqGt, seqLt, type Seq } from '../../base/seq.ts';
+import { EMPTY_STREAM, StreamBuffer } from '../../base/stream-buffer.ts';
 import { TcpFlag } from '../../wire/tcp.ts';
 import { congestionSendAfterIdle } from './congestion/congestion.ts';
 import { DELACK_MAX_US, DELACK_MIN_US, INIT_CWND, MAX_SEGMENT, RECORD_OVERHEAD } from './constants.ts';
@@ -15,7 +16,7 @@ import type { TcpEndpoint } from './endpoint.ts';
 import { headerLenNow, sendSegment } from './segment-out.ts';
 import { RecordFlag, releaseRecord, type SendRecord, takeRecord } from './send-record.ts';
 import { setState, stateAfterClose, TcpState } from './state.ts';
-import { Bit, CaState, RexmtKind } from './tcb.ts';
+import { Bit, CaState, ownRecovery, RexmtKind } from './tcb.ts';
 import {
   armDelayedAck, armRto, checkProbeTimer, clearDelayedAck, scheduleLossProbe,
 } from './timers.ts';
@@ -70,6 +71,7 @@ export function queueBytes(t: TcpEndpoint, from: Uint8Array, at: number, length:
   // A whole array that certainly fits is copied in one piece: V8 needs no view for it, as it does for each part.
   const most = length + RECORD_OVERHEAD * (Math.ceil(length / goal) + 2);
   const whole = at === 0 && length === from.length && t.notSentLowWater === 4294967295 && t.queuedBytes + most < sndBuf;
+  if (t.sndBuf === EMPTY_STREAM) t.sndBuf = new StreamBuffer();
   if (whole) t.sndBuf.append(from, 0, length, t.tcp.context.writer);
   while (copied < length) {
     let record = t.sendHead === null ? null : t.lastRecord;
@@ -207,7 +209,7 @@ function writeXmit(t: TcpEndpoint, nonagle: number, mode: number): boolean {
   if (packetsInFlight(t) >= t.cwnd) cwndLimited = true;
   if (sent > 0 || cwndLimited) validateCwnd(t, cwndLimited);
   if (sent > 0) {
-    if (t.caState === CaState.Recovery || t.caState === CaState.Cwr) t.prrOut += sent;
+    if (t.caState === CaState.Recovery || t.caState === CaState.Cwr) ownRecovery(t).prrOut += sent;
     if (mode !== 2) scheduleLossProbe(t);
     return false;
   }

@@ -10,7 +10,7 @@ import { packetsInFlight, removeSent } from './output.ts';
 import { enterRecovery, cwndReduction } from './recovery.ts';
 import { xmitRetransmitQueue } from './retransmit.ts';
 import { RecordFlag, type SendRecord } from './send-record.ts';
-import { Bit, CaState, RexmtKind } from './tcb.ts';
+import { Bit, CaState, ownRecovery, RexmtKind } from './tcb.ts';
 import { armReorder, rearmRto } from './timers.ts';
 
 /** A record, sent at `sentUs`, was delivered (RFC 8985 6.2 step 2). */
@@ -38,7 +38,7 @@ function reorderingWindow(t: TcpEndpoint): number {
     if (t.sackedOut >= t.reordering && (t.tcp.context.settings.tcpRecovery & 4) === 0) return 0;
   }
   const most = t.srttUs >> 3;
-  const window = (t.minRttUs >> 2) * t.rackSteps;
+  const window = (t.minRttUs >> 2) * t.recovery.rackSteps;
   return window < most ? window : most;
 }
 
@@ -129,14 +129,14 @@ export function newRenoMarkLost(t: TcpEndpoint, advanced: boolean): void {
 /** RFC 8985 6.2 step 4: duplicates that a DSACK tells widen the window for a while. */
 export function rackUpdateSteps(t: TcpEndpoint, priorDelivered: number): void {
   if ((t.tcp.context.settings.tcpRecovery & 2) !== 0) return;
-  if (((priorDelivered - t.rackLastDelivered) | 0) < 0) t.bits &= ~Bit.DsackSeen;
+  if (((priorDelivered - t.recovery.rackLastDelivered) | 0) < 0) t.bits &= ~Bit.DsackSeen;
   if ((t.bits & Bit.DsackSeen) !== 0) {
-    if (t.rackSteps < 255) t.rackSteps++;
+    if (t.recovery.rackSteps < 255) ownRecovery(t).rackSteps++;
     t.bits &= ~Bit.DsackSeen;
-    t.rackLastDelivered = t.delivered;
-    t.rackPersist = 16;
-  } else if (t.rackPersist === 0) {
-    t.rackSteps = 1;
+    ownRecovery(t).rackLastDelivered = t.delivered;
+    ownRecovery(t).rackPersist = 16;
+  } else if (t.recovery.rackPersist === 0) {
+    if (t.recovery.rackSteps !== 1) ownRecovery(t).rackSteps = 1;
   }
 }
 

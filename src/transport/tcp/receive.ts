@@ -7,6 +7,7 @@
  */
 import { Mib } from '../../base/counters.ts';
 import { type Seq, seqGeq, seqGt, seqLeq, seqLt } from '../../base/seq.ts';
+import { EMPTY_STREAM, StreamBuffer } from '../../base/stream-buffer.ts';
 import type { Packet } from '../../link/packet.ts';
 import { TcpFlag, type TcpHeader } from '../../wire/tcp.ts';
 import { DELACK_MIN_US, MAX_QUICKACKS, MIN_MSS, MSS_DEFAULT } from './constants.ts';
@@ -105,6 +106,7 @@ export function appendInOrder(t: TcpEndpoint, p: Packet, end: Seq, fin: boolean)
     if (p.rangesLen > length) p.trimTo(length);
     // shutdown(SHUT_RD) does not refuse data: Linux still queues and acknowledges it.
     t.receivedBytes += p.rangesLen;
+    if (t.rcvBuf === EMPTY_STREAM) t.rcvBuf = new StreamBuffer();
     t.rcvBuf.takeRanges(p.takeRanges());
     t.bytesReceived += length;
   }
@@ -285,7 +287,7 @@ export function duplicateAck(t: TcpEndpoint, seq: Seq, end: Seq): void {
     enterQuickAck(t);
     if ((t.bits & Bit.SackOk) !== 0) {
       const right = seqGt(end, t.rcvNxt) ? t.rcvNxt : end;
-      if (t.dsackStart === t.dsackEnd) setDsack(t, seq, right);
+      if (t.recovery.dsackStart === t.recovery.dsackEnd) setDsack(t, seq, right);
       else extendDsack(t, seq, right);
     }
   }

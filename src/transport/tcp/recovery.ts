@@ -13,7 +13,7 @@ import { currentSsthresh, packetsInFlight } from './output.ts';
 import { markRecordLost, newRenoMarkLost, rackMarkLost } from './rack.ts';
 import { highestSacked } from './sack.ts';
 import { RecordFlag, type SendRecord } from './send-record.ts';
-import { Bit, CaState } from './tcb.ts';
+import { Bit, CaState, forgetRetransmissionTime, ownRecovery } from './tcb.ts';
 import { armRto } from './timers.ts';
 
 function isReno(t: TcpEndpoint): boolean {
@@ -32,20 +32,20 @@ function anyRetransmissionDone(t: TcpEndpoint): boolean {
 
 /** PRR: how much may be sent for what this acknowledgement delivered. */
 export function cwndReduction(t: TcpEndpoint, delivered: number, lost: number, unaAdvanced: boolean): void {
-  if (delivered <= 0 || t.priorCwnd === 0) return;
+  if (delivered <= 0 || t.recovery.priorCwnd === 0) return;
   const inFlight = packetsInFlight(t);
   const delta = t.ssthresh - inFlight;
   let count = 0;
-  t.prrDelivered += delivered;
+  ownRecovery(t).prrDelivered += delivered;
   if (delta < 0) {
-    count = Math.floor((t.ssthresh * t.prrDelivered + t.priorCwnd - 1) / t.priorCwnd) - t.prrOut;
+    count = Math.floor((t.ssthresh * t.recovery.prrDelivered + t.recovery.priorCwnd - 1) / t.recovery.priorCwnd) - t.recovery.prrOut;
   } else {
-    count = Math.max(t.prrDelivered - t.prrOut, delivered);
+    count = Math.max(t.recovery.prrDelivered - t.recovery.prrOut, delivered);
     if (unaAdvanced && lost === 0) count++;
     if (count > delta) count = delta;
   }
   // The first acknowledgement of a recovery always lets one retransmission out.
-  const least = t.prrOut !== 0 ? 0 : 1;
+  const least = t.recovery.prrOut !== 0 ? 0 : 1;
   if (count < least) count = least;
   t.cwnd = inFlight + count;
 }
@@ -54,33 +54,35 @@ function initCwndReduction(t: TcpEndpoint): void {
   t.highSeq = t.sndNxt;
   t.tlpHighSeq = 0;
   t.cwndCount = 0;
-  t.priorCwnd = t.cwnd;
-  t.prrDelivered = 0;
-  t.prrOut = 0;
+  const recovery = ownRecovery(t);
+  recovery.priorCwnd = t.cwnd;
+  recovery.prrDelivered = 0;
+  recovery.prrOut = 0;
   t.ssthresh = congestionSsthresh(t);
 }
 
 function endCwndReduction(t: TcpEndpoint): void {
-  if (t.ssthresh < INFINITE_SSTHRESH && (t.caState === CaState.Cwr || t.undoMarker !== 0)) {
+  if (t.ssthresh < INFINITE_SSTHRESH && (t.caState === CaState.Cwr || t.recovery.undoMarker !== 0)) {
     t.cwnd = t.ssthresh;
     t.cwndStampMs = t.tcp.nowMs;
   }
 }
 
 function initUndo(t: TcpEndpoint): void {
-  t.undoMarker = t.sndUna === 0 ? 1 : t.sndUna;
-  t.undoRetrans = t.retransOut;
-  if (t.tlpHighSeq !== 0 && (t.bits & Bit.TlpRetransmitted) !== 0) t.undoRetrans++;
+  const recovery = ownRecovery(t);
+  recovery.undoMarker = t.sndUna === 0 ? 1 : t.sndUna;
+  recovery.undoRetrans = t.retransOut;
+  if (t.tlpHighSeq !== 0 && (t.bits & Bit.TlpRetransmitted) !== 0) recovery.undoRetrans++;
   // 0 would mean "every retransmission was reported as duplicate".
-  if (t.undoRetrans === 0) t.undoRetrans = -1;
+  if (recovery.undoRetrans === 0) recovery.undoRetrans = -1;
 }
 
 export function enterRecovery(t: TcpEndpoint, ece: boolean): void {
   t.tcp.counters[isReno(t) ? Mib.TcpExtTCPRenoRecovery : Mib.TcpExtTCPSackRecovery]++;
-  t.priorSsthresh = 0;
+  if (t.recovery.priorSsthresh !== 0) ownRecovery(t).priorSsthresh = 0;
   initUndo(t);
   if (!inCwndReduction(t)) {
-    if (!ece) t.priorSsthresh = currentSsthresh(t);
+    if (!ece) ownRecovery(t).priorSsthresh = currentSsthresh(t);
     initCwndReduction(t);
   }
   t.caState = CaState.Recovery;
@@ -91,8 +93,8 @@ export function adjustForLossTimeout(t: TcpEndpoint): void {
   const newRecovery = t.caState < CaState.Recovery;
   markAllLost(t);
   if (t.caState <= CaState.Disorder || !seqGt(t.highSeq, t.sndUna) || (t.caState === CaState.Loss && t.retransmits === 0)) {
-    t.priorSsthresh = currentSsthresh(t);
-    t.priorCwnd = t.cwnd;
+    ownRecovery(t).priorSsthresh = currentSsthresh(t);
+    ownRecovery(t).priorCwnd = t.cwnd;
     t.ssthresh = congestionSsthresh(t);
     congestionLoss(t);
     initUndo(t);
@@ -184,12 +186,12 @@ export function checkSackReordering(t: TcpEndpoint, low: Seq, byTimestamp: boole
 
 /** RFC 4015 (Eifel): the echo is older than our first retransmission, so the original arrived. */
 function packetDelayed(t: TcpEndpoint): boolean {
-  if (t.retransStampMs === 0 || !ackState.hasEcho || ackState.echo === 0) return false;
-  return ((ackState.echo - t.tsOffset - t.retransStampMs) | 0) < 0;
+  if (t.recovery.retransStampMs === 0 || !ackState.hasEcho || ackState.echo === 0) return false;
+  return ((ackState.echo - t.tsOffset - t.recovery.retransStampMs) | 0) < 0;
 }
 
 function mayUndo(t: TcpEndpoint): boolean {
-  return t.undoMarker !== 0 && (t.undoRetrans === 0 || packetDelayed(t));
+  return t.recovery.undoMarker !== 0 && (t.recovery.undoRetrans === 0 || packetDelayed(t));
 }
 
 function undoCwndReduction(t: TcpEndpoint, unmarkLoss: boolean): void {
@@ -199,12 +201,12 @@ function undoCwndReduction(t: TcpEndpoint, unmarkLoss: boolean): void {
     }
     t.lostOut = 0;
   }
-  if (t.priorSsthresh !== 0) {
-    if (t.priorCwnd > t.cwnd) t.cwnd = t.priorCwnd;
-    if (t.priorSsthresh > t.ssthresh) t.ssthresh = t.priorSsthresh;
+  if (t.recovery.priorSsthresh !== 0) {
+    if (t.recovery.priorCwnd > t.cwnd) t.cwnd = t.recovery.priorCwnd;
+    if (t.recovery.priorSsthresh > t.ssthresh) t.ssthresh = t.recovery.priorSsthresh;
   }
   t.cwndStampMs = t.tcp.nowMs;
-  t.undoMarker = 0;
+  if (t.recovery.undoMarker !== 0) ownRecovery(t).undoMarker = 0;
   // RACK looks again with the losses taken back.
   t.bits |= Bit.RackAdvanced;
 }
@@ -212,7 +214,7 @@ function undoCwndReduction(t: TcpEndpoint, unmarkLoss: boolean): void {
 /** RFC 6582: without SACK the state is held until something above `highSeq` is acknowledged. */
 function renoHoldsState(t: TcpEndpoint): boolean {
   if (t.sndUna !== t.highSeq || !isReno(t)) return false;
-  if (!anyRetransmissionDone(t)) t.retransStampMs = 0;
+  if (!anyRetransmissionDone(t)) forgetRetransmissionTime(t);
   return true;
 }
 
@@ -221,8 +223,8 @@ function tryUndoRecovery(t: TcpEndpoint): boolean {
     const loss = t.caState === CaState.Loss;
     undoCwndReduction(t, false);
     t.tcp.counters[loss ? Mib.TcpExtTCPLossUndo : Mib.TcpExtTCPFullUndo]++;
-  } else if (t.rackPersist > 0) {
-    t.rackPersist--;
+  } else if (t.recovery.rackPersist > 0) {
+    ownRecovery(t).rackPersist--;
   }
   if (renoHoldsState(t)) return true;
   t.caState = CaState.Open;
@@ -230,8 +232,8 @@ function tryUndoRecovery(t: TcpEndpoint): boolean {
 }
 
 function tryUndoDsack(t: TcpEndpoint): boolean {
-  if (t.undoMarker === 0 || t.undoRetrans !== 0) return false;
-  if (t.rackPersist < 16) t.rackPersist++;
+  if (t.recovery.undoMarker === 0 || t.recovery.undoRetrans !== 0) return false;
+  if (t.recovery.rackPersist < 16) ownRecovery(t).rackPersist++;
   undoCwndReduction(t, false);
   t.tcp.counters[Mib.TcpExtTCPDSACKUndo]++;
   return true;
@@ -249,11 +251,11 @@ function tryUndoLoss(t: TcpEndpoint, frto: boolean): boolean {
 }
 
 function tryUndoPartial(t: TcpEndpoint, priorUna: Seq): boolean {
-  if (t.undoMarker === 0 || !packetDelayed(t)) return false;
+  if (t.recovery.undoMarker === 0 || !packetDelayed(t)) return false;
   checkSackReordering(t, priorUna, true);
   // Retransmissions are out: send new data, mark nothing more as lost.
   if (t.retransOut > 0) return true;
-  if (!anyRetransmissionDone(t)) t.retransStampMs = 0;
+  if (!anyRetransmissionDone(t)) forgetRetransmissionTime(t);
   undoCwndReduction(t, true);
   t.tcp.counters[Mib.TcpExtTCPPartialUndo]++;
   tryKeepOpen(t);
@@ -269,7 +271,7 @@ function tryKeepOpen(t: TcpEndpoint): void {
 }
 
 function tryToOpen(t: TcpEndpoint): void {
-  if (!anyRetransmissionDone(t)) t.retransStampMs = 0;
+  if (!anyRetransmissionDone(t)) forgetRetransmissionTime(t);
   if (t.caState !== CaState.Cwr) tryKeepOpen(t);
 }
 
@@ -303,7 +305,7 @@ export function fastRetransmitAlert(t: TcpEndpoint, duplicates: number): void {
   if (t.packetsOut === 0 && t.sackedOut !== 0) t.sackedOut = 0;
   if (checkReneging(t)) return;
   if (t.caState === CaState.Open) {
-    t.retransStampMs = 0;
+    forgetRetransmissionTime(t);
   } else if (!seqLt(t.sndUna, t.highSeq)) {
     if (t.caState === CaState.Cwr) {
       if (t.sndUna !== t.highSeq) {
@@ -409,9 +411,9 @@ export function processProbeAck(t: TcpEndpoint, ack: Seq): void {
 
 /** ECN or a source quench of our own making: reduce without loss (tcp_enter_cwr). */
 export function enterCwr(t: TcpEndpoint): void {
-  t.priorSsthresh = 0;
+  if (t.recovery.priorSsthresh !== 0) ownRecovery(t).priorSsthresh = 0;
   if (t.caState < CaState.Cwr) {
-    t.undoMarker = 0;
+    if (t.recovery.undoMarker !== 0) ownRecovery(t).undoMarker = 0;
     initCwndReduction(t);
     t.caState = CaState.Cwr;
   }

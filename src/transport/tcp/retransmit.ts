@@ -7,7 +7,7 @@ import type { TcpEndpoint } from './endpoint.ts';
 import { appendSent, currentMss, largestSegment, packetsInFlight, splitRecord, transmitRecord } from './output.ts';
 import { RecordFlag, type SendRecord } from './send-record.ts';
 import { sendSyn } from './syn.ts';
-import { CaState, RexmtKind } from './tcb.ts';
+import { CaState, ownRecovery, RexmtKind } from './tcb.ts';
 import { rearmRto } from './timers.ts';
 
 /** Retransmits up to `segs` segments of a record. False when it may not or cannot go. */
@@ -54,9 +54,10 @@ export function retransmitRecord(t: TcpEndpoint, record: SendRecord, segs: numbe
   if ((record.flags & RecordFlag.Retransmitted) === 0) t.retransOut += record.segs;
   record.flags |= RecordFlag.Retransmitted | RecordFlag.EverRetransmitted;
   appendSent(t, record);
-  if (t.retransStampMs === 0) t.retransStampMs = t.tcp.nowMs === 0 ? 1 : t.tcp.nowMs;
-  if (t.undoRetrans < 0) t.undoRetrans = 0;
-  t.undoRetrans += record.segs;
+  const recovery = ownRecovery(t);
+  if (recovery.retransStampMs === 0) recovery.retransStampMs = t.tcp.nowMs === 0 ? 1 : t.tcp.nowMs;
+  if (recovery.undoRetrans < 0) recovery.undoRetrans = 0;
+  recovery.undoRetrans += record.segs;
   return true;
 }
 
@@ -107,7 +108,7 @@ export function xmitRetransmitQueue(t: TcpEndpoint): void {
     if ((flags & RecordFlag.Lost) !== 0 && (flags & (RecordFlag.Sacked | RecordFlag.Retransmitted)) === 0) {
       counters[t.caState !== CaState.Loss ? Mib.TcpExtTCPFastRetrans : Mib.TcpExtTCPSlowStartRetrans]++;
       if (!retransmitRecord(t, record, segs)) break;
-      if (t.caState === CaState.Recovery || t.caState === CaState.Cwr) t.prrOut += record.segs;
+      if (t.caState === CaState.Recovery || t.caState === CaState.Cwr) ownRecovery(t).prrOut += record.segs;
       if (record === head && t.rexmtKind !== RexmtKind.Reorder) rearmTimer = true;
     }
     record = record.next;

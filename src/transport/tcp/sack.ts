@@ -9,7 +9,7 @@ import type { TcpEndpoint } from './endpoint.ts';
 import { removeSent, splitRecord } from './output.ts';
 import { rackAdvance } from './rack.ts';
 import { RecordFlag, type SendRecord } from './send-record.ts';
-import { Bit } from './tcb.ts';
+import { Bit, ownRecovery } from './tcb.ts';
 
 /** Block edges in ascending order, for one walk over the queue. */
 const sorted = new Int32Array(8);
@@ -17,7 +17,7 @@ const sortedIsDsack = new Uint8Array(4);
 
 /** One past the highest sequence number that is SACKed; SND.UNA when nothing is. */
 export function highestSacked(t: TcpEndpoint): Seq {
-  return t.sackedOut === 0 ? t.sndUna : t.highestSack;
+  return t.sackedOut === 0 ? t.sndUna : t.recovery.highestSack;
 }
 
 /** Marks what the segment's blocks cover; results in `ackState`. `ack` is its acknowledgement number. */
@@ -25,7 +25,7 @@ export function tagSackBlocks(t: TcpEndpoint, segment: TcpHeader, ack: Seq): voi
   const edges = segment.sackEdges;
   const priorUna = ackState.priorUna;
   let dsack = false;
-  if (t.sackedOut === 0) t.highestSack = t.sndUna;
+  if (t.sackedOut === 0) ownRecovery(t).highestSack = t.sndUna;
   const left0 = edges[0] as number;
   const right0 = edges[1] as number;
   if (seqLt(left0, ack)) dsack = true;
@@ -39,7 +39,7 @@ export function tagSackBlocks(t: TcpEndpoint, segment: TcpHeader, ack: Seq): voi
     const right = edges[2 * i + 1] as number;
     const isDsack = dsack && i === 0;
     if (!isValidBlock(t, isDsack, left, right)) {
-      if (isDsack) t.tcp.counters[t.undoMarker === 0 ? Mib.TcpExtTCPDSACKIgnoredNoUndo : Mib.TcpExtTCPDSACKIgnoredOld]++;
+      if (isDsack) t.tcp.counters[t.recovery.undoMarker === 0 ? Mib.TcpExtTCPDSACKIgnoredNoUndo : Mib.TcpExtTCPDSACKIgnoredOld]++;
       continue;
     }
     if (seqLeq(right, t.sndUna)) continue;
@@ -101,8 +101,8 @@ function tagRecord(t: TcpEndpoint, record: SendRecord, dsack: boolean): void {
   let flags = record.flags;
   const segs = record.segs;
   if (dsack && (flags & (RecordFlag.EverRetransmitted | RecordFlag.Retransmitted)) !== 0) {
-    if (t.undoMarker !== 0 && t.undoRetrans > 0 && seqGt(record.end, t.undoMarker)) {
-      t.undoRetrans = t.undoRetrans > segs ? t.undoRetrans - segs : 0;
+    if (t.recovery.undoMarker !== 0 && t.recovery.undoRetrans > 0 && seqGt(record.end, t.recovery.undoMarker)) {
+      ownRecovery(t).undoRetrans = t.recovery.undoRetrans > segs ? t.recovery.undoRetrans - segs : 0;
     }
     if ((flags & RecordFlag.Sacked) !== 0 && seqLt(record.seq, ackState.reorder)) ackState.reorder = record.seq;
   }
@@ -135,7 +135,7 @@ function tagRecord(t: TcpEndpoint, record: SendRecord, dsack: boolean): void {
     ackState.flag |= AckFlag.DataSacked;
     t.sackedOut += segs;
     t.delivered = (t.delivered + segs) | 0;
-    if (seqGt(record.end, t.highestSack)) t.highestSack = record.end;
+    if (seqGt(record.end, t.recovery.highestSack)) ownRecovery(t).highestSack = record.end;
     removeSent(t, record);
   }
   if (dsack && (flags & RecordFlag.Retransmitted) !== 0) {
@@ -157,17 +157,17 @@ function noteDsack(t: TcpEndpoint, left: Seq, right: Seq, ack: Seq, priorUna: Se
   if (t.totalRetrans === 0) return;
   ackState.flag |= AckFlag.DsackSeen;
   if ((t.bits & Bit.ReorderingSeen) !== 0 && (ackState.flag & AckFlag.DsackOfProbe) === 0) t.bits |= Bit.DsackSeen;
-  if (seqLeq(right, priorUna) && t.undoMarker !== 0 && seqGt(right, t.undoMarker) && t.undoRetrans > 0) {
-    t.undoRetrans = t.undoRetrans > segs ? t.undoRetrans - segs : 0;
+  if (seqLeq(right, priorUna) && t.recovery.undoMarker !== 0 && seqGt(right, t.recovery.undoMarker) && t.recovery.undoRetrans > 0) {
+    ownRecovery(t).undoRetrans = t.recovery.undoRetrans > segs ? t.recovery.undoRetrans - segs : 0;
   }
 }
 
 function isValidBlock(t: TcpEndpoint, dsack: boolean, left: Seq, right: Seq): boolean {
   if (seqGt(right, t.sndNxt) || !seqLt(left, right) || !seqLt(left, t.sndNxt)) return false;
   if (seqGt(left, t.sndUna)) return true;
-  if (!dsack || t.undoMarker === 0) return false;
+  if (!dsack || t.recovery.undoMarker === 0) return false;
   if (seqGt(right, t.sndUna)) return false;
-  if (!seqLt(left, t.undoMarker)) return true;
-  if (!seqGt(right, t.undoMarker)) return false;
+  if (!seqLt(left, t.recovery.undoMarker)) return true;
+  if (!seqGt(right, t.recovery.undoMarker)) return false;
   return !seqLt(left, (right - t.maxWindow) | 0);
 }

@@ -34,7 +34,7 @@ export function headerLenNow(t: TcpEndpoint): number {
 /** SACK blocks that the next segment carries, a DSACK included. */
 function sackBlockCount(t: TcpEndpoint): number {
   if ((t.bits & Bit.SackOk) === 0) return 0;
-  let count = t.dsackStart !== t.dsackEnd ? 1 : 0;
+  let count = t.recovery.dsackStart !== t.recovery.dsackEnd ? 1 : 0;
   if (t.ofo !== null) count += t.ofo.blocks;
   if (count === 0) return 0;
   const room = (TCP_MAX_OPTIONS_LEN - (t.headerLen - TCP_HEADER_LEN) - 4) >> 3;

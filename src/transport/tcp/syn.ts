@@ -15,7 +15,7 @@ import { enterQuickAck } from './receive.ts';
 import { bare, sendBare } from './segment-out.ts';
 import { RecordFlag, type SendRecord, takeRecord } from './send-record.ts';
 import { setState, TcpState } from './state.ts';
-import { Bit } from './tcb.ts';
+import { Bit, ownRecovery } from './tcb.ts';
 import { armDelayedAck, armKeepalive, armRto, armRtoSoon, keepaliveTime } from './timers.ts';
 import { initBufferSpace, initialWindow, selectInitialWindow } from './window.ts';
 import { DELACK_MAX_US } from './constants.ts';
@@ -60,7 +60,7 @@ export function beginHandshake(t: TcpEndpoint): void {
   t.headerLen = settings.tcpTimestamps !== 0 ? 32 : 20;
   t.rtoUs = 1000000;
   t.retransmits = 0;
-  t.totalRto = 0;
+  if (t.recovery.totalRto !== 0) ownRecovery(t).totalRto = 0;
   t.srttUs = 0;
   syncMss(t);
   setState(t, TcpState.SynSent);
@@ -145,9 +145,9 @@ export function established(t: TcpEndpoint): void {
   t.lastReceiveMs = tcp.nowMs;
   t.lastAckMs = tcp.nowMs;
   t.rcvMss = Math.max(88, Math.min(t.advMss - (t.headerLen - 20), t.mss, MSS_DEFAULT, t.rcvWnd >> 1));
-  t.cwnd = t.totalRto > 0 ? 1 : 10;
-  if (t.totalRto > 0) t.rtoUs = Math.max(t.rtoUs, TIMEOUT_FALLBACK_US);
-  t.totalRto = 0;
+  t.cwnd = t.recovery.totalRto > 0 ? 1 : 10;
+  if (t.recovery.totalRto > 0) t.rtoUs = Math.max(t.rtoUs, TIMEOUT_FALLBACK_US);
+  if (t.recovery.totalRto !== 0) ownRecovery(t).totalRto = 0;
   setState(t, TcpState.Established);
   if (t.settledOptions.keepAlive) armKeepalive(t, keepaliveTime(t));
 }

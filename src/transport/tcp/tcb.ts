@@ -7,13 +7,13 @@
  */
 import type { IpAddress } from '../../base/inet-address.ts';
 import type { Seq } from '../../base/seq.ts';
-import { StreamBuffer } from '../../base/stream-buffer.ts';
+import { EMPTY_STREAM, type StreamBuffer } from '../../base/stream-buffer.ts';
 import { Timer } from '../../base/timer-queue.ts';
 import type { Destination } from '../../net/destination.ts';
 import type { EndpointOptions, EndpointUpcalls } from '../endpoint.ts';
 import type { PortHolder } from '../ports.ts';
 import type { CubicState } from './congestion/cubic.ts';
-import type { DemuxNode } from './demux.ts';
+import { type DemuxNode, NodeKind } from './demux.ts';
 import type { TcpEndpoint } from './endpoint.ts';
 import type { Listener } from './listener.ts';
 import type { OutOfOrderQueue } from './out-of-order.ts';
@@ -122,11 +122,58 @@ export class ReceiveTuning {
   lastTsEcr = 0;
 }
 
+/**
+ * What only a connection needs that meets loss, duplicates or a shut window. Until then all share one that is never
+ * written (`NO_RECOVERY`): read it as `t.recovery`, write through `ownRecovery(t)`.
+ */
+export class Recovery {
+  /** Congestion window and threshold before the reduction (Linux's prior_cwnd, prior_ssthresh), for PRR and undo. */
+  priorCwnd = 0;
+  priorSsthresh = 0;
+  /** SND.UNA when the reduction began, 0 for none; and retransmissions that would have to prove needless. */
+  undoMarker: Seq = 0;
+  undoRetrans = 0;
+  /** RFC 6937. */
+  prrDelivered = 0;
+  prrOut = 0;
+  /** When the first retransmission of this episode went. */
+  retransStampMs = 0;
+  /** RFC 8985's reo_wnd_mult, reo_wnd_persist, and `delivered` when it last grew. */
+  rackSteps = 1;
+  rackPersist = 0;
+  rackLastDelivered = 0;
+  /** The right edge of the highest SACK block. */
+  highestSack: Seq = 0;
+  /** The next acknowledgement's DSACK block (RFC 2883); none when both are equal. */
+  dsackStart: Seq = 0;
+  dsackEnd: Seq = 0;
+  /** When a window probe first went without answer. */
+  probesStampMs = 0;
+  /** Retransmission timeouts since the connection began. */
+  totalRto = 0;
+}
+const NO_RECOVERY: Readonly<Recovery> = new Recovery();
+
+/** The connection's own `recovery`, made when it is first written. */
+export function ownRecovery(t: Tcb): Recovery {
+  if (t.recovery === NO_RECOVERY) t.recovery = new Recovery();
+  return t.recovery as Recovery;
+}
+
+/** No retransmission of this connection is in flight any more. */
+export function forgetRetransmissionTime(t: Tcb): void {
+  if (t.recovery.retransStampMs !== 0) ownRecovery(t).retransStampMs = 0;
+}
+
+/** Neither does the next timeout of the user count from a window probe. */
+export function forgetProbeTime(t: Tcb): void {
+  if (t.recovery.probesStampMs !== 0) ownRecovery(t).probesStampMs = 0;
+}
+
 export abstract class Tcb extends Timer implements DemuxNode {
   readonly tcp: Tcp;
   readonly isV4: boolean;
-  readonly isTimeWait = false;
-  readonly isRequest = false;
+  readonly kind = NodeKind.Endpoint;
   state: TcpState = TcpState.Closed;
   bits = 0;
   localAddress: IpAddress;
@@ -163,7 +210,8 @@ export abstract class Tcb extends Timer implements DemuxNode {
   pushedSeq: Seq = 0;
   /** End of the last segment below the MSS that was sent (Minshall's Nagle). */
   smallSeq: Seq = 0;
-  readonly sndBuf: StreamBuffer = new StreamBuffer();
+  /** Until the first data the two buffers are one that is always empty. */
+  sndBuf: StreamBuffer = EMPTY_STREAM;
   /** Sequence number of the send buffer's first byte. */
   sndBufSeq: Seq = 0;
   firstRecord: SendRecord | null = null;
@@ -189,8 +237,6 @@ export abstract class Tcb extends Timer implements DemuxNode {
   cwnd = 10;
   cwndCount = 0;
   ssthresh = 0x7fffffff;
-  priorCwnd = 0;
-  priorSsthresh = 0;
   cwndUsed = 0;
   cwndStampMs = 0;
   cwndUsageSeq: Seq = 0;
@@ -203,20 +249,11 @@ export abstract class Tcb extends Timer implements DemuxNode {
   reordering = 3;
   /** SND.NXT when recovery began (RFC 6582's recover). */
   highSeq: Seq = 0;
-  undoMarker: Seq = 0;
-  undoRetrans = 0;
-  prrDelivered = 0;
-  prrOut = 0;
-  retransStampMs = 0;
   rackSentUs = 0;
   rackEnd: Seq = 0;
   rackRttUs = 0;
-  rackSteps = 1;
-  rackPersist = 0;
-  rackLastDelivered = 0;
   tlpHighSeq: Seq = 0;
-  /** The SACK blocks of the last segment's walk begin here. */
-  highestSack: Seq = 0;
+  recovery: Readonly<Recovery> = NO_RECOVERY;
   cubic: CubicState | null = null;
 
   // Round-trip time (RFC 6298), microseconds. srtt is kept times 8, mdev and rttvar times 4.
@@ -234,9 +271,6 @@ export abstract class Tcb extends Timer implements DemuxNode {
   lastSendMs = 0;
   /** When the peer last acknowledged anything (rcv_tstamp), and when a window probe first went without answer. */
   lastAckMs = 0;
-  probesStampMs = 0;
-  /** Retransmission timeouts since the connection began. */
-  totalRto = 0;
 
   // Receiving. RCV.NXT, RCV.WND, IRS.
   irs: Seq = 0;
@@ -246,7 +280,7 @@ export abstract class Tcb extends Timer implements DemuxNode {
   rcvWnd = 0;
   /** The next byte the user reads. */
   copiedSeq: Seq = 0;
-  readonly rcvBuf: StreamBuffer = new StreamBuffer();
+  rcvBuf: StreamBuffer = EMPTY_STREAM;
   rcvBufBytes = 0;
   /** Memory that received data is charged with, out-of-order data included. */
   receivedBytes = 0;
@@ -260,17 +294,13 @@ export abstract class Tcb extends Timer implements DemuxNode {
   quick = 0;
   pingPong = 0;
   lastReceiveMs = 0;
-  lastDataSeq: Seq = 0;
   tsRecent = 0;
   tsRecentSeconds = 0;
   tsOffset = 0;
   outOfWindowMs = 0;
-  challengeSeen = 0;
   ofo: OutOfOrderQueue | null = null;
   urgent: UrgentState | null = null;
   tuning: ReceiveTuning | null = null;
-  dsackStart: Seq = 0;
-  dsackEnd: Seq = 0;
 
   // Timers: `Timer.deadline` is the earliest of these.
   rexmtKind: RexmtKind = RexmtKind.None;

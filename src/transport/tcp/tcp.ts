@@ -21,7 +21,7 @@ import { KeyedHash } from '../keyed-hash.ts';
 import { PortTable } from '../ports.ts';
 import { ChallengeBudget } from './challenge.ts';
 import { endWithError } from './close.ts';
-import { ConnectionTable, ListenerTable } from './demux.ts';
+import { ConnectionTable, ListenerTable, NodeKind } from './demux.ts';
 import { TcpEndpoint } from './endpoint.ts';
 import { segmentArrives } from './input.ts';
 import { dropRequest, listenInput, Request, requestInput } from './listener.ts';
@@ -78,7 +78,8 @@ export class Tcp {
   /** Reads the loop's clock into the int32 fields; called when anything begins: a segment, a timer, a call. */
   refreshClock(): void {
     const { now } = this.context.loop;
-    this.nowUs = now % 4294967296 | 0;
+    // ToInt32 is the value modulo 2^32; the operator % on doubles costs 20 ns.
+    this.nowUs = now | 0;
     this.nowMs = Math.floor(now / 1000) | 0;
   }
 
@@ -154,9 +155,12 @@ export class Tcp {
     }
     p.l4 = p.head;
     const node = this.connections.find(p, segment.dstPort, segment.srcPort);
-    if (node instanceof TcpEndpoint) return segmentArrives(node, segment, p);
-    if (node instanceof Request) return requestInput(node, segment, p);
-    if (node instanceof TimeWaitRecord && !timeWaitInput(node, segment, p)) return this.discard(p);
+    if (node !== null) {
+      // By a field: `instanceof` walks the chain of prototypes.
+      if (node.kind === NodeKind.Endpoint) return segmentArrives(node as TcpEndpoint, segment, p);
+      if (node.kind === NodeKind.Request) return requestInput(node as Request, segment, p);
+      if (!timeWaitInput(node as TimeWaitRecord, segment, p)) return this.discard(p);
+    }
     const listener = this.listeners.find(p, segment.dstPort);
     if (listener !== null) return listenInput(listener, segment, p);
     this.timeWaitIss = 0;

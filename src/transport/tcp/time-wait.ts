@@ -11,7 +11,7 @@ import type { Packet } from '../../link/packet.ts';
 import { TcpFlag, type TcpHeader, TcpOptions } from '../../wire/tcp.ts';
 import type { PortHolder } from '../ports.ts';
 import { PAWS_DAYS_24, TIME_WAIT_US } from './constants.ts';
-import type { DemuxNode } from './demux.ts';
+import { type DemuxNode, NodeKind } from './demux.ts';
 import type { TcpEndpoint } from './endpoint.ts';
 import { bare, sendBare } from './segment-out.ts';
 import { setState, TcpState } from './state.ts';
@@ -28,8 +28,7 @@ const options = new TcpOptions();
 const POOL_LIMIT = 256;
 
 export class TimeWaitRecord implements DemuxNode, PortHolder {
-  readonly isTimeWait = true;
-  readonly isRequest = false;
+  readonly kind = NodeKind.TimeWait;
   readonly tcp: Tcp;
   isV4 = true;
   localAddress: IpAddress = ANY4;

@@ -21,7 +21,7 @@ import { retransmitRecord } from './retransmit.ts';
 import { sendSegment } from './segment-out.ts';
 import { RecordFlag, type SendRecord } from './send-record.ts';
 import { TcpState } from './state.ts';
-import { Bit, CaState, RexmtKind, SlowKind } from './tcb.ts';
+import { Bit, CaState, forgetProbeTime, ownRecovery, RexmtKind, SlowKind } from './tcb.ts';
 import { enterFinWait2Record } from './time-wait.ts';
 
 /** Something changed among the deadlines. */
@@ -129,7 +129,7 @@ function probeWhen(t: TcpEndpoint): number {
   const most = settings.tcpRtoMaxMs * 1000;
   let when = probeBase(t);
   for (let i = 0; i < t.backoff && when < most; i++) when *= 2;
-  return clampToUserTimeout(t, when < most ? when : most, t.probesStampMs);
+  return clampToUserTimeout(t, when < most ? when : most, t.recovery.probesStampMs);
 }
 
 /** TCP_USER_TIMEOUT ends before the next expiry? Then expire at it. */
@@ -147,7 +147,7 @@ export function ackProbe(t: TcpEndpoint): void {
   if (head === null) return;
   if (seqLeq(head.end, (t.sndUna + t.sndWnd) | 0)) {
     t.backoff = 0;
-    t.probesStampMs = 0;
+    forgetProbeTime(t);
     if (t.rexmtKind === RexmtKind.Probe) clearRexmt(t);
   } else {
     setRexmt(t, RexmtKind.Probe, probeWhen(t));
@@ -294,7 +294,7 @@ function retransmissionTimeout(t: TcpEndpoint): void {
     // nothing at all for the longest time is given up.
     const silentMs = (tcp.nowMs - t.lastAckMs) | 0;
     const limitMs = t.userTimeoutMs !== 0 ? t.userTimeoutMs : tcp.context.settings.tcpRtoMaxMs * 2;
-    if (t.retransStampMs !== 0 && silentMs > limitMs && ((tcp.nowMs - t.retransStampMs) | 0) > limitMs) {
+    if (t.recovery.retransStampMs !== 0 && silentMs > limitMs && ((tcp.nowMs - t.recovery.retransStampMs) | 0) > limitMs) {
       writeError(t);
       return;
     }
@@ -314,15 +314,15 @@ function retransmissionTimeout(t: TcpEndpoint): void {
     }
     adjustForLossTimeout(t);
     t.retransmits++;
-    t.totalRto++;
+    ownRecovery(t).totalRto++;
     retransmitRecord(t, t.firstRecord as SendRecord, 1);
   }
-  if (t.state !== TcpState.SynSent || t.totalRto > tcp.context.settings.tcpSynLinearTimeouts) {
+  if (t.state !== TcpState.SynSent || t.recovery.totalRto > tcp.context.settings.tcpSynLinearTimeouts) {
     t.backoff++;
     const most = tcp.context.settings.tcpRtoMaxMs * 1000;
     t.rtoUs = t.rtoUs * 2 < most ? t.rtoUs * 2 : most;
   }
-  setRexmt(t, RexmtKind.Rto, clampToUserTimeout(t, t.rtoUs, t.retransStampMs));
+  setRexmt(t, RexmtKind.Rto, clampToUserTimeout(t, t.rtoUs, t.recovery.retransStampMs));
   // RFC 1122 4.2.3.5 R1: the way may have changed.
   if (retransmitsTimedOut(t, tcp.context.settings.tcpRetries1 + 1, 0, false)) t.destination = null;
 }
@@ -356,7 +356,7 @@ function orphanRetries(t: TcpEndpoint, alive: boolean): number {
 
 /** Has more time passed since the first retransmission than `boundary` doubling timeouts take? */
 function retransmitsTimedOut(t: TcpEndpoint, boundary: number, timeoutMs: number, syn: boolean): boolean {
-  const since = syn ? t.synStampMs : t.retransStampMs;
+  const since = syn ? t.synStampMs : t.recovery.retransStampMs;
   if (t.retransmits === 0 || (since === 0 && !syn)) return false;
   let ms = timeoutMs;
   if (ms === 0) {
@@ -422,13 +422,13 @@ function retransmitProbe(t: TcpEndpoint, record: SendRecord): boolean {
 function probeTimeout(t: TcpEndpoint): void {
   if (t.packetsOut > 0 || t.sendHead === null) {
     t.probesOut = 0;
-    t.probesStampMs = 0;
+    forgetProbeTime(t);
     return;
   }
   const tcp = t.tcp;
   const settings = tcp.context.settings;
-  if (t.probesStampMs === 0) t.probesStampMs = tcp.nowMs === 0 ? 1 : tcp.nowMs;
-  else if (t.userTimeoutMs !== 0 && ((tcp.nowMs - t.probesStampMs) | 0) >= t.userTimeoutMs) return writeError(t);
+  if (t.recovery.probesStampMs === 0) ownRecovery(t).probesStampMs = tcp.nowMs === 0 ? 1 : tcp.nowMs;
+  else if (t.userTimeoutMs !== 0 && ((tcp.nowMs - t.recovery.probesStampMs) | 0) >= t.userTimeoutMs) return writeError(t);
   let most = settings.tcpRetries2;
   if ((t.bits & Bit.Orphan) !== 0) {
     const alive = probeWhen(t) < settings.tcpRtoMaxMs * 1000;
@@ -441,7 +441,7 @@ function probeTimeout(t: TcpEndpoint): void {
   if (t.packetsOut > 0 || t.sendHead === null) {
     t.probesOut = 0;
     t.backoff = 0;
-    t.probesStampMs = 0;
+    forgetProbeTime(t);
     return;
   }
   t.probesOut++;

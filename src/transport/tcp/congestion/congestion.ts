@@ -3,6 +3,7 @@
  * branch costs 3 ns, through several classes 33.
  */
 import type { TcpEndpoint } from '../endpoint.ts';
+import { TcpState } from '../state.ts';
 import { Bit } from '../tcb.ts';
 import { cubicAcked, cubicAvoid, cubicLoss, cubicSendAfterIdle, cubicSsthresh } from './cubic.ts';
 import { renoAvoid, renoSsthresh } from './reno.ts';
@@ -21,7 +22,8 @@ export function congestionSsthresh(t: TcpEndpoint): number {
 }
 
 export function congestionAcked(t: TcpEndpoint, rttUs: number): void {
-  if ((t.bits & Bit.Reno) === 0) cubicAcked(t, rttUs);
+  // Linux initialises the algorithm when the handshake is over: what the SYN measured is forgotten (tcp_init_transfer).
+  if ((t.bits & Bit.Reno) === 0 && t.state >= TcpState.Established) cubicAcked(t, rttUs);
 }
 
 /** The retransmission timer struck. */
