@@ -29,7 +29,7 @@ import { markTooLong, syncMss } from './mss.ts';
 import { bare, sendBare } from './segment-out.ts';
 import { TcpState } from './state.ts';
 import { Bit } from './tcb.ts';
-import { TimeWaitQueue, TimeWaitRecord, timeWaitInput } from './time-wait.ts';
+import { TimeWaitQueue, type TimeWaitRecord, timeWaitInput } from './time-wait.ts';
 import { revertBackoff } from './timers.ts';
 import { xmitRetransmitQueue } from './retransmit.ts';
 
