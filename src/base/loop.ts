@@ -50,6 +50,7 @@ const PASSES_PER_LOOK = 32;
 
 export class Loop {
   readonly environment: Environment;
+  private readonly virtual: boolean;
   /** The current time in microseconds. Read it from here; it is refreshed once per turn and while draining. */
   now = 0.5;
   /** User code was woken since time last moved (virtual time waits for it). */
@@ -83,6 +84,7 @@ export class Loop {
 
   constructor(environment: Environment) {
     this.environment = environment;
+    this.virtual = environment.virtual;
     this.now = environment.now();
     environment.attach(() => this.wake());
   }
@@ -128,7 +130,7 @@ export class Loop {
 
   /** Called at the beginning of a system call: makes `now` current, once per turn. */
   enter(): void {
-    if (this.turnStarted || this.draining || this.environment.virtual) return;
+    if (this.turnStarted || this.draining || this.virtual) return;
     this.startTurn();
   }
 
@@ -139,7 +141,7 @@ export class Loop {
   drain(): void {
     if (this.draining || this.stopped) return;
     this.draining = true;
-    const virtual = this.environment.virtual;
+    const { virtual } = this;
     if (!virtual && !this.turnStarted) this.startTurn();
     try {
       for (;;) {
@@ -194,7 +196,7 @@ export class Loop {
 
   private deliver(): void {
     if (this.firstCompletion === null || this.delivering) return;
-    const virtual = this.environment.virtual;
+    const { virtual } = this;
     this.delivering = true;
     try {
       while (this.firstCompletion !== null) {
@@ -229,7 +231,7 @@ export class Loop {
   private wake(): void {
     this.wokenFor = Infinity;
     if (this.stopped) return;
-    if (this.environment.virtual) this.advance();
+    if (this.virtual) this.advance();
     else {
       // A late wake-up takes waiting input before expired timers; both are events here, ordered by their times.
       this.turnStarted = false;
@@ -239,7 +241,7 @@ export class Loop {
 
   private arm(): void {
     if (this.stopped) return;
-    if (this.environment.virtual) {
+    if (this.virtual) {
       if (this.turnPending) return;
       this.turnPending = true;
       this.environment.turn(this.virtualTurn);

@@ -8,6 +8,8 @@ import { Socket } from '../socket/socket.ts';
 
 export class OpenFile {
   readonly operations: FileOperations;
+  /** The socket behind it, or null: what ENOTSOCK asks. */
+  readonly socket: Socket | null;
   /** O_NONBLOCK and O_APPEND: per description, so every descriptor that shares it sees them. */
   nonBlocking = false;
   append = false;
@@ -16,11 +18,7 @@ export class OpenFile {
 
   constructor(operations: FileOperations) {
     this.operations = operations;
-  }
-
-  /** The socket behind it, or null: what ENOTSOCK asks. */
-  get socket(): Socket | null {
-    return this.operations instanceof Socket ? this.operations : null;
+    this.socket = operations instanceof Socket ? operations : null;
   }
 
   hold(): void {

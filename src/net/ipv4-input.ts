@@ -28,6 +28,11 @@ export class Ipv4Input implements ReassemblyOwner {
   private readonly options = new Ipv4OptionWalker();
   readonly reassembly: ReassemblyTable;
   readonly cutsOddLengths = true;
+  // The last packet that was for an address of ours and no martian: the next one mostly has the same addresses.
+  private knownGeneration = -1;
+  private knownDevice: Device | null = null;
+  private knownSrc = 0;
+  private knownDst = 0;
 
   constructor(network: Network) {
     this.network = network;
@@ -87,9 +92,18 @@ export class Ipv4Input implements ReassemblyOwner {
     p.dstC = V4_MAPPED;
     p.dstD = header.dst;
     const device = p.device as Device;
-    const kind = this.classify(header.dst, device);
-    if (!looped && !device.isLoopback && this.isMartian(header.src, header.dst, kind)) return this.drop(p, Mib.IpInMartians);
-    if (kind === NOT_OURS) return this.notOurs(p);
+    let kind: number = DestinationKind.Local;
+    if (header.dst !== this.knownDst || header.src !== this.knownSrc || device !== this.knownDevice || network.generation !== this.knownGeneration) {
+      kind = this.classify(header.dst, device);
+      if (!looped && !device.isLoopback && this.isMartian(header.src, header.dst, kind)) return this.drop(p, Mib.IpInMartians);
+      if (kind === NOT_OURS) return this.notOurs(p);
+      if (kind === DestinationKind.Local && !looped) {
+        this.knownGeneration = network.generation;
+        this.knownDevice = device;
+        this.knownSrc = header.src;
+        this.knownDst = header.dst;
+      }
+    }
     if (kind === DestinationKind.Multicast) {
       values[Mib.IpExtInMcastPkts]++;
       values[Mib.IpExtInMcastOctets] += header.totalLen;

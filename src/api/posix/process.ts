@@ -42,6 +42,8 @@ export class Process implements Syscalls {
   readonly host: Host;
   /** The synchronous core below this face. */
   readonly core: KernelProcess;
+  private settledCount = 0;
+  private settledPromise: Promise<number> = Promise.resolve(0);
   private spareReceive: Call<ReceiveOperation, number> | null = null;
   private spareSend: Call<SendOperation, number> | null = null;
   private spareAccept: Call<AcceptOperation, Accepted> | null = null;
@@ -351,7 +353,13 @@ export class Process implements Syscalls {
   }
 
   private value(result: number, name: string): Promise<number> {
-    return result < 0 ? Promise.reject(systemError(result, name)) : Promise.resolve(result);
+    if (result < 0) return Promise.reject(systemError(result, name));
+    // Calls that do not wait mostly have the count of the call before: the same resolved promise serves again.
+    if (result !== this.settledCount) {
+      this.settledCount = result;
+      this.settledPromise = Promise.resolve(result);
+    }
+    return this.settledPromise;
   }
 
   private done(result: number, name: string): Promise<void> {

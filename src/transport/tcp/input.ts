@@ -120,7 +120,8 @@ function pawsRejects(t: TcpEndpoint, segment: TcpHeader): boolean {
 /** RFC 7323 4.3: remember the stamp of the segment that advances, or would advance, the window's left edge. */
 function updateTimestamp(t: TcpEndpoint, segment: TcpHeader, seq: Seq): void {
   if (!segment.hasTimestamps || (t.bits & Bit.TimestampsOk) === 0 || seqGt(seq, t.rcvWup)) return;
-  if (((segment.tsVal - t.tsRecent) | 0) >= 0) {
+  // An equal stamp is of the same millisecond: what is kept already is as good.
+  if (((segment.tsVal - t.tsRecent) | 0) > 0) {
     t.tsRecent = segment.tsVal;
     t.tsRecentSeconds = Math.floor(t.tcp.context.loop.now / 1e6);
   }

@@ -57,6 +57,8 @@ export class Tcp {
   /** The time as int32: microseconds and milliseconds, both wrap. */
   nowUs = 0;
   nowMs = 0;
+  /** The loop's time that the two stand for. A double from birth. */
+  private clockAt = -0.5;
   private readonly segment = new TcpHeader();
   private readonly budget = new ChallengeBudget();
   private readonly defaults4: EndpointOptions;
@@ -78,6 +80,8 @@ export class Tcp {
   /** Reads the loop's clock into the int32 fields; called when anything begins: a segment, a timer, a call. */
   refreshClock(): void {
     const { now } = this.context.loop;
+    if (now === this.clockAt) return;
+    this.clockAt = now;
     // ToInt32 is the value modulo 2^32; the operator % on doubles costs 20 ns.
     this.nowUs = now | 0;
     this.nowMs = Math.floor(now / 1000) | 0;
