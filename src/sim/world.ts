@@ -89,8 +89,8 @@ export class World {
       });
     });
     this.loop = new Loop(this.clock);
-    this.loop.eventLimit = options.eventLimit ?? EVENT_LIMIT;
-    this.loop.timeLimit = options.timeLimitUs ?? TIME_LIMIT_US;
+    this.loop.eventLimit = limit('eventLimit', options.eventLimit ?? EVENT_LIMIT);
+    this.loop.timeLimit = limit('timeLimitUs', options.timeLimitUs ?? TIME_LIMIT_US);
     this.loop.onLimit = () => {
       this.loop.stop();
       const { eventCount, now } = this.loop;
@@ -177,7 +177,7 @@ export class World {
   async until(condition: () => boolean, limitUs = 60e6): Promise<void> {
     const end = this.now + limitUs;
     while (!condition()) {
-      if (this.now >= end) throw new WorldError(`the condition did not hold within ${limitUs / 1e6} s`);
+      if (!(this.now < end)) throw new WorldError(`the condition did not hold within ${limitUs / 1e6} s`);
       await this.sleep(1000);
     }
   }
@@ -228,6 +228,11 @@ export class World {
       host.stack.context.writer.release();
     }
   }
+}
+
+function limit(name: string, value: number): number {
+  if (!(value >= 0)) throw new RangeError(`${name} must be 0 or more, not ${value}`);
+  return value;
 }
 
 function deviceName(end: Host | Switch, n: number): string {
