@@ -22,4 +22,9 @@ export class HostContext {
     this.random = random;
     this.timers = new HostTimers(loop);
   }
+
+  /** Gives back the memory that is kept for what comes next. */
+  release(): void {
+    this.writer.release();
+  }
 }

@@ -45,8 +45,6 @@ export abstract class Operation extends Waiter {
   result = 0;
   /** Set by the deadline's timer; the next step ends the wait. */
   timedOut = false;
-  /** A signal (later: a cancelled task) wants it to end. */
-  interrupted = false;
   onSettled: (() => void) | null = null;
   /** Links of the process's list of what waits. */
   nextOfProcess: Operation | null = null;
@@ -76,7 +74,6 @@ export abstract class Operation extends Waiter {
   start(): number {
     this.loop.enter();
     this.timedOut = false;
-    this.interrupted = false;
     this.settledInside = false;
     const result = this.step();
     if (result !== -Errno.EAGAIN || !this.mayBlock) {
@@ -125,10 +122,14 @@ export abstract class Operation extends Waiter {
     if (!this.waiting) return;
     let result = this.step();
     if (result === -Errno.EAGAIN) {
-      if (this.timedOut) result = this.timeoutResult();
-      else if (this.interrupted) result = this.interruptResult();
-      else return;
+      if (!this.timedOut) return;
+      result = this.timeoutResult();
     }
+    this.settle(result);
+  }
+
+  /** Ends the wait: everything is let go, and the result is on its way to whoever started it. */
+  private settle(result: number): void {
     this.waiting = false;
     const queue = this.queue;
     this.stopWaiting();
@@ -159,10 +160,12 @@ export abstract class Operation extends Waiter {
     handler();
   }
 
-  /** Ends the wait with EINTR or the partial count (a process that exits, a signal). */
+  /**
+   * Ends the wait with EINTR or the partial count (a process that exits; later a signal), without another try: nothing
+   * is sent or taken for somebody who is gone.
+   */
   interrupt(): void {
-    this.interrupted = true;
-    this.wake(0);
+    if (this.waiting) this.settle(this.interruptResult());
   }
 
   get isWaiting(): boolean {

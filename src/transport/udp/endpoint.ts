@@ -403,6 +403,7 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     this.first = null;
     this.last = null;
     this.receiveQueued = 0;
+    this.pending = null;
     this.localPort = 0;
     this.upcalls = null;
   }
