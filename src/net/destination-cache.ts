@@ -29,9 +29,9 @@ export class DestinationCache {
     return this.count >= MAX_DESTINATIONS;
   }
 
-  find(to: IpAddress, from: IpAddress | null, bound: Device | null): Destination | null {
+  find(to: IpAddress, from: IpAddress | null, bound: Device | null, onLink: boolean): Destination | null {
     for (let d = this.buckets[hash(to)]; d !== null; d = d.nextCached) {
-      if (!d.to.equals(to) || d.askedDevice !== bound) continue;
+      if (!d.to.equals(to) || d.askedDevice !== bound || d.askedOnLink !== onLink) continue;
       const asked = d.askedFrom;
       if (asked === from || (asked !== null && from !== null && asked.equals(from))) return d;
     }
@@ -41,23 +41,24 @@ export class DestinationCache {
   /** As `find` for words, with any source and device: for packets that answer. Null when nothing was looked up yet. */
   findAny(a: number, b: number, c: number, d: number): Destination | null {
     for (let here = this.buckets[hashWords(b, d)]; here !== null; here = here.nextCached) {
-      if (here.askedFrom === null && here.askedDevice === null && here.to.is(a, b, c, d)) return here;
+      if (here.askedFrom === null && here.askedDevice === null && !here.askedOnLink && here.to.is(a, b, c, d)) return here;
     }
     return null;
   }
 
   /** As `find` for the words of a packet's source and destination: the way back from where it came to. */
-  findBack(p: Packet, bound: Device | null): Destination | null {
+  findBack(p: Packet, bound: Device | null, onLink: boolean): Destination | null {
     for (let d = this.buckets[hashWords(p.srcB, p.srcD)]; d !== null; d = d.nextCached) {
       const from = d.askedFrom;
-      if (d.askedDevice !== bound || from === null || !d.to.is(p.srcA, p.srcB, p.srcC, p.srcD)) continue;
+      if (d.askedDevice !== bound || d.askedOnLink !== onLink || from === null || !d.to.is(p.srcA, p.srcB, p.srcC, p.srcD)) continue;
       if (from.is(p.dstA, p.dstB, p.dstC, p.dstD)) return d;
     }
     return null;
   }
 
-  add(d: Destination, from: IpAddress | null, bound: Device | null): void {
+  add(d: Destination, from: IpAddress | null, bound: Device | null, onLink: boolean): void {
     const at = hash(d.to);
+    d.askedOnLink = onLink;
     d.askedFrom = from;
     d.askedDevice = bound;
     d.nextCached = this.buckets[at];

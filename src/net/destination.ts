@@ -31,9 +31,10 @@ export class Destination {
   mtuLocked = false;
   /** Prefix length of the route that was taken (ICMPv6's rate limit is wider for wide prefixes). */
   prefixLength = 0;
-  /** What was asked for: source and device. Keys of the cache. */
+  /** What was asked for: source, device, and whether to do without gateways. Keys of the cache. */
   askedFrom: IpAddress | null = null;
   askedDevice: Device | null = null;
+  askedOnLink = false;
   nextCached: Destination | null = null;
 
   constructor(

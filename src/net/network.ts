@@ -191,15 +191,16 @@ export class Network implements NetInput {
 
   /**
    * The way to `to`; null sets `lookupErrno`. `from` is the source that is bound (null: choose one), `bound` the device
-   * (null: any). Results are shared: do not change them.
+   * (null: any). `onLink` (SO_DONTROUTE) does without gateways, over IPv4: IPv6 takes no notice of it, as on Linux.
+   * Results are shared: do not change them.
    */
-  lookup(to: IpAddress, from: IpAddress | null, bound: Device | null): Destination | null {
-    return this.routing.lookup(to, from, bound);
+  lookup(to: IpAddress, from: IpAddress | null, bound: Device | null, onLink = false): Destination | null {
+    return this.routing.lookup(to, from, bound, onLink);
   }
 
   /** The way back to where a received packet came from, from where it was sent to (RouteLookup.lookupBack). */
-  lookupBack(p: Packet, bound: Device | null): Destination | null {
-    return this.routing.lookupBack(p, bound);
+  lookupBack(p: Packet, bound: Device | null, onLink = false): Destination | null {
+    return this.routing.lookupBack(p, bound, onLink);
   }
 
   /** Is this an address that a socket of ours may bind? Addresses under duplicate detection are not. */

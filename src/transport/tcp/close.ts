@@ -39,7 +39,28 @@ export function freeEndpoint(t: TcpEndpoint): void {
   t.rcvBuf.clear();
   t.leaveTable();
   t.leavePort();
+  if ((t.bits & Bit.Counted) !== 0) {
+    t.bits &= ~Bit.Counted;
+    t.tcp.orphans--;
+  }
   t.upcalls = null;
+}
+
+/**
+ * An orphan that still wants something of the network: are there too many (tcp_out_of_resources)? One whose peer is
+ * silent or complained of counts for more of them, and may end without a reset. True when this was its end.
+ */
+export function outOfResources(t: TcpEndpoint, mustReset: boolean): boolean {
+  const { tcp } = t;
+  const { settings } = tcp.context;
+  const silentMs = (tcp.nowMs - t.lastSendMs) | 0;
+  let shift = silentMs > 2 * settings.tcpRtoMaxMs || !mustReset ? 1 : 0;
+  if (t.softErrno !== 0) shift++;
+  if (tcp.orphans << shift <= settings.tcpMaxOrphans) return false;
+  if (mustReset || silentMs * 1000 <= TIME_WAIT_US || (t.sndWnd === 0 && t.packetsOut === 0)) sendActiveReset(t);
+  connectionDone(t);
+  tcp.counters[Mib.TcpExtTCPAbortOnMemory]++;
+  return true;
 }
 
 /** The machine has lost its power: the endpoint ends as it stands, without a segment to anybody. */
@@ -129,7 +150,13 @@ export function closeEndpoint(t: TcpEndpoint): void {
     connectionDone(t);
     return;
   }
+  t.bits |= Bit.Counted;
+  t.tcp.orphans++;
   orphanInFinWait2(t);
+  if ((t.bits & Bit.Counted) === 0 || t.tcp.orphans <= t.tcp.context.settings.tcpMaxOrphans) return;
+  counters[Mib.TcpExtTCPAbortOnMemory]++;
+  sendActiveReset(t);
+  connectionDone(t);
 }
 
 /** An orphan in FIN_WAIT2 waits tcp_fin_timeout for the peer's FIN, as a record when that is short enough. */

@@ -71,6 +71,8 @@ export const Bit = {
   RackTimeout: 1 << 29,
   /** The peer's FIN is in order (Linux's SOCK_DONE). */
   Done: 1 << 30,
+  /** One of the host's orphans (tcp_max_orphans). */
+  Counted: 1 << 31,
 } as const;
 
 /** Congestion-avoidance state, as in TCP_INFO. */

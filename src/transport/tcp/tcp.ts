@@ -52,6 +52,8 @@ export class Tcp {
   readonly timestampHash: KeyedHash;
   trace: TcpTrace | null = null;
   readonly timeWaits: TimeWaitQueue = new TimeWaitQueue(this);
+  /** Connections that no socket refers to any more, those in TIME_WAIT not counted. */
+  orphans = 0;
   /** Set by timeWaitInput for the SYN that takes a record's place; 0 when there is none. */
   timeWaitIss = 0;
   /** The time as int32: microseconds and milliseconds, both wrap. */
