@@ -75,8 +75,9 @@ export class KernelProcess {
     }
   }
 
-  /** Puts a description into the lowest free descriptor >= `from`, or -EMFILE. Takes a reference. */
+  /** Puts a description into the lowest free descriptor >= `from`, or -EMFILE, -ESRCH. Takes a reference. */
   install(file: OpenFile, closeOnExec: boolean, from = 0): number {
+    if (this.exited) return -Errno.ESRCH;
     let fd = from > this.lowestFree ? from : this.lowestFree;
     while (fd < this.files.length && this.files[fd] !== null) fd++;
     if (fd >= this.maxDescriptors) return -Errno.EMFILE;
@@ -116,6 +117,7 @@ export class KernelProcess {
   // Sockets.
 
   socket(domain: number, type: number, protocol: number): number {
+    if (this.exited) return -Errno.ESRCH;
     const kind = type & 0xf;
     if ((type & ~0xf & ~(SOCK.NONBLOCK | SOCK.CLOEXEC)) !== 0) return -Errno.EINVAL;
     const chosen = resolveProtocol(domain, kind, protocol);
@@ -189,13 +191,14 @@ export class KernelProcess {
   }
 
   preparePoll(operation: PollOperation, entries: PollEntry[], timeoutMs: number): number {
+    if (this.exited) return -Errno.ESRCH;
     if (entries.length > this.maxDescriptors) return -Errno.EINVAL;
     operation.prepare(entries, this, timeoutMs);
     return 0;
   }
 
   prepareSleep(operation: SleepOperation, us: number): number {
-    return operation.prepare(us);
+    return this.exited ? -Errno.ESRCH : operation.prepare(us);
   }
 
   /** A try without waiting: the count, or a negative errno (-EAGAIN). For callers that wait by readiness. */
@@ -350,7 +353,10 @@ export class KernelProcess {
     return words;
   }
 
-  /** _exit(2): ends what waits, closes every descriptor. */
+  /**
+   * _exit(2): ends what waits, closes every descriptor. On Linux no code of the process runs any more; here its tasks
+   * are told: calls on a descriptor find none (EBADF), those without one have no process to be made by (ESRCH).
+   */
   exit(): void {
     if (this.exited) return;
     this.exited = true;
