@@ -2,8 +2,9 @@
  * A process: its descriptor table and its system calls.
  *
  * Calls are synchronous and return a count >= 0 or a negative errno; those that may block return PENDING and settle
- * their operation later. `api/posix` wraps them in promises, `api/node` calls them as they are. Every call drains the
- * run loop at its end.
+ * their operation later. `api/posix` wraps them in promises, `api/node` calls them as they are. Calls that may send, wake
+ * somebody or set a timer drain the run loop at their end; those that only look, or change a flag or a descriptor's
+ * number, have nothing for it.
  */
 import { Errno } from '../base/errno.ts';
 import { F, FD_CLOEXEC, IOCTL, O, SOCK } from '../socket/constants.ts';
@@ -19,7 +20,7 @@ import type { PollEntry, PollOperation, SleepOperation } from './poll.ts';
 import type { Terminal } from './terminal.ts';
 import type { AcceptOperation, ConnectOperation, LingerOperation, ReceiveOperation, SendOperation } from './transfer.ts';
 
-/** RLIMIT_NOFILE's usual soft limit. */
+/** fs.nr_open, to which RLIMIT_NOFILE can be raised: its usual soft limit of 1024 is there for select(2)'s bit masks. */
 const MAX_DESCRIPTORS = 1048576;
 /** sizeof(struct sockaddr_storage): a longer address is refused before anybody looks at it. */
 const MAX_ADDRESS_LEN = 128;

@@ -31,7 +31,10 @@ export const ChecksumState = {
 } as const;
 export type ChecksumState = (typeof ChecksumState)[keyof typeof ChecksumState];
 
-/** Who sent a packet: told when its memory comes back (send-buffer account, UDP senders that wait for room). */
+/**
+ * Who sent a packet and waits for room: told when it has left the card (`orphan`) or is gone. UDP senders; TCP's account
+ * goes by what is acknowledged, and its packets have no owner.
+ */
 export interface PacketOwner {
   released(truesize: number): void;
 }

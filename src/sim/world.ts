@@ -7,8 +7,11 @@
  *     ...
  *   });
  *
- * Every host, cable and switch draws from a generator that is forked from the seed under its own name, so adding one
- * leaves the others' choices alone. Time moves when user code has nothing left to do (base/loop.ts).
+ * Every host draws from a generator that is forked from the seed under its name, every cable from one under its number;
+ * a switch leaves nothing to chance. So another host, or another cable behind the others, leaves their choices alone; a
+ * cable between them shifts those of the cables (and the MAC and automatic addresses) behind it.
+ *
+ * Time moves when user code has nothing left to do (base/loop.ts).
  */
 import { Process } from '../api/posix/process.ts';
 import { formatV4Word, type IpAddress, parseCidr } from '../base/inet-address.ts';

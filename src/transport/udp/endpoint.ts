@@ -2,7 +2,7 @@
  * A UDP endpoint: a queue of datagrams in, packets out.
  *
  * Received packets are kept, payload in the head's rest and ranges (small ones in the host's own chunk), and accounted
- * by true size against SO_RCVBUF; sent ones are accounted against SO_SNDBUF until the last holder lets go (`released`).
+ * by true size against SO_RCVBUF; sent ones are accounted against SO_SNDBUF until they have left the card (`released`).
  */
 import { pseudoHeaderSum4, pseudoHeaderSum6 } from '../../base/checksum.ts';
 import { Mib } from '../../base/counters.ts';
