@@ -37,12 +37,7 @@ export class RouteLookup {
     const found = to.isV4 ? this.lookup4(to, from, bound, onLink) : this.lookup6(to, from, bound);
     if (found === null) return null;
     network.pathMtus.apply(found, network.context.loop.now);
-    if (cache.full) {
-      // Endpoints must not keep Destinations that a learnt path MTU no longer reaches.
-      network.changed();
-      return this.lookup(to, from, bound, onLink);
-    }
-    cache.add(found, from, bound, onLink);
+    cache.add(found, from, bound, onLink, network.pathMtus.epoch);
     return found;
   }
 
@@ -76,6 +71,14 @@ export class RouteLookup {
     for (let here = this.cache.first(to); here !== null; here = here.nextCached) {
       if (here.to.equals(to)) network.pathMtus.apply(here, now);
     }
+  }
+
+  /** For a Destination that the cache has let go: takes notice of what was learnt since. Rare, and cheap when nothing was. */
+  refreshPathMtu(d: Destination): void {
+    const { pathMtus, context } = this.network;
+    if (d.pathEpoch === pathMtus.epoch) return;
+    d.pathEpoch = pathMtus.epoch;
+    pathMtus.apply(d, context.loop.now);
   }
 
   /** What was learnt about the path is too old: the device's MTU counts again. */

@@ -219,6 +219,11 @@ export class Network implements NetInput {
     this.routing.setPathMtu(to, mtuBytes);
   }
 
+  /** Before `mtuBytes` of a Destination that was kept is used without `output`: brings it up to date. */
+  refreshPathMtu(d: Destination): void {
+    if (!d.isCached) this.routing.refreshPathMtu(d);
+  }
+
   /** A transport made progress with this peer: its neighbour entry is confirmed (RFC 4861 7.3.1). */
   confirmNeighbour(d: Destination): void {
     const neighbour = d.neighbour;
@@ -235,6 +240,7 @@ export class Network implements NetInput {
     p: Packet, d: Destination, from: IpAddress, to: IpAddress, protocol: number, ttl: number, tos: number,
     dontFragment: boolean,
   ): number {
+    if (!d.isCached) this.routing.refreshPathMtu(d);
     if (d.mtuExpiresAt <= this.context.loop.now) this.routing.expirePathMtu(d);
     return d.isV4
       ? this.ipv4Out.output(p, d, from.d, to.d, protocol, ttl, tos, dontFragment)

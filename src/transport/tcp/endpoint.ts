@@ -90,6 +90,7 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
     const { network } = this.tcp;
     const { boundDevice, dontRoute } = this.settledOptions;
     if (known !== null && known.generation === network.generation && known.askedOnLink === dontRoute) {
+      network.refreshPathMtu(known);
       if (known.mtuBytes !== this.pathMtu) {
         this.pathMtu = known.mtuBytes;
         syncMss(this);
