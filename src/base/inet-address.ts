@@ -223,21 +223,30 @@ export function networkOf(address: IpAddress, length: number): IpAddress {
 }
 
 /** An address and the length of its prefix, in the address's own family. */
-export interface AddressAndPrefix {
+export class Cidr {
   readonly address: IpAddress;
   readonly prefixLength: number;
+
+  constructor(address: IpAddress, prefixLength: number) {
+    this.address = address;
+    this.prefixLength = prefixLength;
+  }
+
+  toString(): string {
+    return `${this.address}/${this.prefixLength}`;
+  }
 }
 
 /** Reads `192.0.2.1/24` or `2001:db8::1/64`; without a slash the whole address is the prefix. Null when malformed. */
-export function parseCidr(text: string): AddressAndPrefix | null {
+export function parseCidr(text: string): Cidr | null {
   const slash = text.indexOf('/');
   const address = IpAddress.parse(slash < 0 ? text : text.slice(0, slash));
   if (address === null) return null;
   const longest = address.isV4 ? 32 : 128;
-  if (slash < 0) return { address, prefixLength: longest };
+  if (slash < 0) return new Cidr(address, longest);
   const digits = text.slice(slash + 1);
   if (!/^\d{1,3}$/.test(digits) || Number(digits) > longest) return null;
-  return { address, prefixLength: Number(digits) };
+  return new Cidr(address, Number(digits));
 }
 
 /** Dotted quad of an IPv4 address in one word. */

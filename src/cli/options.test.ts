@@ -1,6 +1,6 @@
 import { deepEqual, equal, throws } from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseCidr } from './cidr.ts';
+import { hostCidr } from './cidr.ts';
 import { numberOption, parseOptions, UsageError } from './options.ts';
 
 const KNOWN = { '--once': 'flag', '--port': 'value', '--address': 'list', '-w': 'value' } as const;
@@ -39,9 +39,9 @@ test('numbers within their bounds', () => {
 
 test('addresses with their prefix length', () => {
   for (const good of ['192.0.2.1/24', '2001:db8::1/64', '10.0.0.1/32', 'fe80::1/128']) {
-    equal(String(parseCidr('--address', good)), good);
+    equal(String(hostCidr('--address', good)), good);
   }
   for (const bad of ['192.0.2.1', '192.0.2.1/33', '192.0.2.1/0', '2001:db8::1/129', 'x/1', '127.0.0.1/8', '::/64', '255.255.255.255/8', 'ff02::1/64', '192.0.2.1/24/1']) {
-    throws(() => parseCidr('--address', bad), UsageError, bad);
+    throws(() => hostCidr('--address', bad), UsageError, bad);
   }
 });

@@ -2,6 +2,7 @@
  * `sockscape tap`: a host of ours on a TAP device, with services that this machine's kernel and its programs can use.
  */
 import { Process } from '../api/posix/process.ts';
+import type { Cidr } from '../base/inet-address.ts';
 import { Loop } from '../base/loop.ts';
 import { Host } from '../host.ts';
 import { CaptureTee } from '../link/capture-tee.ts';
@@ -16,7 +17,7 @@ import { http } from '../programs/http.ts';
 import type { Program } from '../programs/service.ts';
 import { wrote } from '../programs/wrote.ts';
 import { CaptureOutput } from './capture-output.ts';
-import { type Cidr, parseCidr } from './cidr.ts';
+import { hostCidr } from './cidr.ts';
 import { parseOptions, UsageError } from './options.ts';
 import { untilAsked } from './terminal.ts';
 
@@ -54,9 +55,9 @@ export async function tap(args: readonly string[]): Promise<number> {
     '--address': 'list', '--name': 'value', '--host-address': 'list', '--no-offload': 'flag', '--serve': 'list', '-w': 'value',
   });
   if (options.operands.length > 0) throw new UsageError(`'${options.operands.join(' ')}' belongs to no option`);
-  const addresses = options.list('--address').flatMap(splitList).map((text) => parseCidr('--address', text));
+  const addresses = options.list('--address').flatMap(splitList).map((text) => hostCidr('--address', text));
   if (addresses.length === 0) throw new UsageError('--address CIDR is missing');
-  const theirs = options.list('--host-address').flatMap(splitList).map((text) => parseCidr('--host-address', text));
+  const theirs = options.list('--host-address').flatMap(splitList).map((text) => hostCidr('--host-address', text));
   for (const [i, { address }] of [...addresses, ...theirs].entries()) {
     const first = [...addresses, ...theirs].findIndex((other) => other.address.equals(address));
     if (first !== i) throw new UsageError(`the address ${address} is given twice`);

@@ -14,7 +14,7 @@
  * Time moves when user code has nothing left to do (base/loop.ts).
  */
 import { Process } from '../api/posix/process.ts';
-import { formatV4Word, type IpAddress, parseCidr } from '../base/inet-address.ts';
+import { formatV4Word, parseCidr } from '../base/inet-address.ts';
 import { Loop } from '../base/loop.ts';
 import { SeededRandom } from '../base/random.ts';
 import { slabStatistics } from '../base/slab.ts';
@@ -192,7 +192,7 @@ export class World {
       const parsed = parseCidr(text);
       if (parsed === null) throw new TypeError(`not an address with prefix length: ${text}`);
       // `nodad`: a world's addresses can be used at once. Hosts that shall test theirs get them by `host.addAddress`.
-      end.network.addAddress(device, parsed.address as IpAddress, parsed.prefixLength, { nodad: true });
+      end.network.addAddress(device, parsed.address, parsed.prefixLength, { nodad: true });
     }
   }
 
