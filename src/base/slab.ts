@@ -183,13 +183,33 @@ export class ChunkWriter {
     return CHUNK_SIZE;
   }
 
-  /** Copies what fits into the current chunk of `length` (> 0) bytes of another; returns the count. They end at `used`. */
-  copyFrom(from: Chunk, fromAt: number, length: number): number {
+  /** Copies what fits into the current chunk of `length` bytes of another; returns the count. They end at `used`. */
+  private copyFrom(from: Chunk, fromAt: number, length: number): number {
     const room = this.reserve(length);
     const n = length < room ? length : room;
     copyChunkBytes(from, fromAt, this.chunk as Chunk, this.used, n);
     this.used += n;
     return n;
+  }
+
+  /** Copies what a list of ranges refers to, and makes them refer to the copy; one that does not fit becomes two. */
+  keep(first: Range): void {
+    this.rewind();
+    for (let range: Range | null = first; range !== null; range = range.next) {
+      const from = range.chunk as Chunk;
+      const n = this.copyFrom(from, range.offset, range.length);
+      if (n < range.length) {
+        const rest = takeRange(from, range.offset + n, range.length - n);
+        rest.next = range.next;
+        range.next = rest;
+        range.length = n;
+      }
+      const chunk = this.chunk as Chunk;
+      chunk.refs++;
+      range.chunk = chunk;
+      range.offset = this.used - n;
+      releaseChunk(from);
+    }
   }
 
   /** Drops the current chunk when nobody else refers to it or the host goes away. */

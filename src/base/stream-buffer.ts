@@ -90,18 +90,8 @@ export class StreamBuffer {
     this.runChunk = last.chunk;
     this.runEnd = last.offset + last.length;
     this.runBytes = bytes > KEEP_COPY_BYTES ? KEEP_COPY_BYTES + 1 : bytes;
-    if (bytes > KEEP_COPY_BYTES) return this.takeRanges(first);
-    writer.rewind();
-    for (let range: Range | null = first; range !== null; ) {
-      const next: Range | null = range.next;
-      for (let at = 0; at < range.length; ) {
-        const n = writer.copyFrom(range.chunk as Chunk, range.offset + at, range.length - at);
-        this.link(writer.chunk as Chunk, writer.used - n, n);
-        at += n;
-      }
-      releaseRange(range);
-      range = next;
-    }
+    if (bytes <= KEEP_COPY_BYTES) writer.keep(first);
+    this.takeRanges(first);
   }
 
   /** Finds the range that holds the byte at `offset` (< length) and leaves the offset inside it in `seekInto`. */

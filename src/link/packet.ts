@@ -241,18 +241,10 @@ export class Packet {
   /** Before the packet waits for long: small payload in ranges moves into `writer`'s chunk. The head stays as it is. */
   keepRanges(writer: ChunkWriter): void {
     if (this.rangesLen === 0 || this.rangesLen > KEEP_COPY_BYTES) return;
-    let range = this.takeRanges();
-    writer.rewind();
-    while (range !== null) {
-      const next: Range | null = range.next;
-      for (let at = 0; at < range.length; ) {
-        const n = writer.copyFrom(range.chunk as Chunk, range.offset + at, range.length - at);
-        this.addRange(writer.chunk as Chunk, writer.used - n, n);
-        at += n;
-      }
-      releaseRange(range);
-      range = next;
-    }
+    let last = this.ranges as Range;
+    writer.keep(last);
+    while (last.next !== null) last = last.next;
+    this.lastRange = last;
   }
 
   /** Copies what is left of the head in front of the ranges into chunk memory, so that all payload is in ranges. */
