@@ -19,7 +19,7 @@ class ListSource extends EventSource {
   }
 
   add(at: number): void {
-    this.times.push({ at, order: this.loop.nextSeq });
+    this.times.push({ at, order: ++this.loop.sequence });
     this.times.sort((a, b) => a.at - b.at || a.order - b.order);
     this.show();
   }

@@ -73,7 +73,7 @@ test('a loop on real time runs its events in order and at their time', async () 
       super();
       this.name = name;
       this.at = at;
-      this.order = loop.nextSeq;
+      this.order = ++loop.sequence;
     }
     run(): void {
       seen.push([this.name, environment.now() - this.at]);

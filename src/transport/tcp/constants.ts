@@ -28,3 +28,5 @@ export const PACKET_OVERHEAD = 768;
 export const RECORD_OVERHEAD = 1280;
 /** CUBIC's clock and others: milliseconds, as Linux's jiffies at HZ 1000. */
 export const MS = 1000;
+/** `notSentLowWater` without a limit. */
+export const NO_LOW_WATER = 0x7fffffff;

@@ -14,7 +14,7 @@ import { type Endpoint, EndpointOptions, Msg, type ReceiveResult } from '../endp
 import { PortFlag, type PortHolder, type TupleCheck } from '../ports.ts';
 import { abortConnection, closeEndpoint, freeEndpoint, shutdownEndpoint } from './close.ts';
 import { CONGESTION_NAMES } from './congestion/congestion.ts';
-import { DELACK_MIN_US, RECORD_OVERHEAD } from './constants.ts';
+import { DELACK_MIN_US, NO_LOW_WATER, RECORD_OVERHEAD } from './constants.ts';
 import { initialSequence, timestampOffset } from './isn.ts';
 import { TcpInfo } from './info.ts';
 import { beginListening, takeAccepted } from './listener.ts';
@@ -79,7 +79,9 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
   /** TCP_NOTSENT_LOWAT in bytes: the socket's, or the host's. */
   get notSentLowWater(): number {
     const { user } = this;
-    return user !== null && user.notSentLowWater !== 0 ? user.notSentLowWater : this.tcp.context.settings.tcpNotsentLowat;
+    const bytes = user !== null && user.notSentLowWater !== 0 ? user.notSentLowWater : this.tcp.context.settings.tcpNotsentLowat;
+    // Linux's "no limit" is 2^32 - 1, which V8 would box on every return; no buffer comes near the smaller one.
+    return bytes > NO_LOW_WATER ? NO_LOW_WATER : bytes;
   }
 
   // Routes and ports.

@@ -11,7 +11,7 @@ import { seqGt, seqLt, type Seq } from '../../base/seq.ts';
 import { EMPTY_STREAM, StreamBuffer } from '../../base/stream-buffer.ts';
 import { TcpFlag } from '../../wire/tcp.ts';
 import { congestionSendAfterIdle } from './congestion/congestion.ts';
-import { DELACK_MAX_US, DELACK_MIN_US, INIT_CWND, MAX_SEGMENT, RECORD_OVERHEAD } from './constants.ts';
+import { DELACK_MAX_US, DELACK_MIN_US, INIT_CWND, MAX_SEGMENT, NO_LOW_WATER, RECORD_OVERHEAD } from './constants.ts';
 import type { TcpEndpoint } from './endpoint.ts';
 import { headerLenNow, sendSegment } from './segment-out.ts';
 import { RecordFlag, releaseRecord, type SendRecord, takeRecord } from './send-record.ts';
@@ -88,7 +88,7 @@ export function queueBytes(t: TcpEndpoint, from: Uint8Array, at: number, length:
   let copied = 0;
   // A whole array that certainly fits is copied in one piece: V8 needs no view for it, as it does for each part.
   const most = length + RECORD_OVERHEAD * (length / goal + 3);
-  const whole = at === 0 && length === from.length && t.notSentLowWater === 4294967295 && t.queuedBytes + most < sndBuf;
+  const whole = at === 0 && length === from.length && t.notSentLowWater === NO_LOW_WATER && t.queuedBytes + most < sndBuf;
   if (t.sndBuf === EMPTY_STREAM) t.sndBuf = new StreamBuffer();
   if (whole) t.sndBuf.append(from, 0, length, t.tcp.context.writer);
   while (copied < length) {
@@ -130,7 +130,7 @@ export function queueBytes(t: TcpEndpoint, from: Uint8Array, at: number, length:
 /** TCP_NOTSENT_LOWAT: is there little enough unsent data? */
 export function belowNotSent(t: TcpEndpoint): boolean {
   const low = t.notSentLowWater;
-  return low === 4294967295 || ((t.writeSeq - t.sndNxt) | 0) < low;
+  return low === NO_LOW_WATER || ((t.writeSeq - t.sndNxt) | 0) < low;
 }
 
 export function markPush(t: TcpEndpoint, record: SendRecord): void {
