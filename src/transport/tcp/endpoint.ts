@@ -289,10 +289,14 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
     return free >= this.queuedBytes >> 1 && free > 0 && belowNotSent(this);
   }
 
-  /** Acknowledgements freed memory: tell writers when it is worth their while (sk_stream_write_space). */
+  /** Acknowledgements freed memory: tell writers when it is worth their while (tcp_new_space, sk_stream_write_space). */
   roomMade(): void {
-    expandSendBuffer(this);
-    if ((this.bits & Bit.NoSpace) === 0 || !this.writeable) return;
+    if ((this.bits & Bit.NoSpace) === 0) return;
+    if (this.packetsOut < this.cwnd) {
+      expandSendBuffer(this);
+      this.cwndStampMs = this.tcp.nowMs;
+    }
+    if (!this.writeable) return;
     this.bits &= ~Bit.NoSpace;
     this.upcalls?.writable();
   }

@@ -184,6 +184,7 @@ export function pushLossProbe(t: TcpEndpoint): boolean {
 function writeXmit(t: TcpEndpoint, nonagle: number, mode: number): boolean {
   let sent = 0;
   let cwndLimited = false;
+  let timerDue = false;
   const mss = currentMss(t);
   if (t.destination === null && t.route() === null) return t.packetsOut === 0 && t.sendHead !== null;
   const maxSegs = mode === 2 ? 1 : largestSegmentCount(t, mss);
@@ -217,6 +218,7 @@ function writeXmit(t: TcpEndpoint, nonagle: number, mode: number): boolean {
     if (length > limit) splitRecord(t, record, limit, mss);
     record.segs = length <= mss ? 1 : Math.ceil((length < limit ? length : limit) / mss);
     if (!transmitRecord(t, record)) break;
+    if (t.packetsOut === 0 || t.rexmtKind === RexmtKind.LossProbe) timerDue = true;
     newDataSent(t, record);
     const size = (record.end - record.seq) | 0;
     if (size < mss * record.segs) t.smallSeq = record.end;
@@ -228,7 +230,8 @@ function writeXmit(t: TcpEndpoint, nonagle: number, mode: number): boolean {
   if (sent > 0 || cwndLimited) validateCwnd(t, cwndLimited);
   if (sent > 0) {
     if (t.caState === CaState.Recovery || t.caState === CaState.Cwr) ownRecovery(t).prrOut += sent;
-    if (mode !== 2) scheduleLossProbe(t);
+    // A loss probe takes the place of the retransmission timer that new data starts.
+    if ((mode === 2 || !scheduleLossProbe(t)) && timerDue) armRto(t);
     return false;
   }
   return t.packetsOut === 0 && t.sendHead !== null;
@@ -302,12 +305,10 @@ export function acceptableSeq(t: TcpEndpoint): Seq {
 
 /** The record that was just sent leaves the unsent part of the queue. */
 function newDataSent(t: TcpEndpoint, record: SendRecord): void {
-  const prior = t.packetsOut;
   t.sendHead = record.next;
   t.sndNxt = record.end;
   t.packetsOut += record.segs;
   appendSent(t, record);
-  if (prior === 0 || t.rexmtKind === RexmtKind.LossProbe) armRto(t);
 }
 
 /** Puts a record last in the list by time of sending. */
