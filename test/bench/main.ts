@@ -12,6 +12,7 @@ import { tapCase, tapHost } from './cases/tap.ts';
 import { tcpBulk } from './cases/tcp-bulk.ts';
 import { tcpConnect } from './cases/tcp-connect.ts';
 import { udp512 } from './cases/udp-512.ts';
+import { writeRecord } from '../../scripts/records.mjs';
 import type { Figure } from './rounds.ts';
 
 /** What each case must reach; printed beside the figure, judged by people and by the long tier. */
@@ -28,10 +29,11 @@ const CASES: Record<string, { goal: string; root?: boolean; run: (rounds: number
   'tap-rx': { goal: 'ratio >= 0.6', root: true, run: (rounds) => tapCase('rx', rounds) },
 };
 
-const USAGE = `usage: npm run bench -- [--json] [--rounds N] [CASE...]
+const USAGE = `usage: npm run bench -- [--json] [--rounds N] [--record] [CASE...]
 
 cases: ${Object.keys(CASES).join(' ')}
 Without a case all run; tap-tx and tap-rx need root and are left out (and named) without it.
+--record writes docs/results/bench.json.
 
 examples:
   npm run bench -- tcp-bulk tcp-pingpong-64
@@ -70,9 +72,11 @@ async function main(argv: string[]): Promise<number> {
   const names: string[] = [];
   let json = false;
   let rounds = 9;
+  let record = false;
   for (let i = 0; i < argv.length; i++) {
     const arg = argv[i] as string;
     if (arg === '--json') json = true;
+    else if (arg === '--record') record = true;
     else if (arg === '--help' || arg === '-h') {
       console.log(USAGE);
       return 0;
@@ -109,6 +113,7 @@ async function main(argv: string[]): Promise<number> {
     }
   }
   if (json) console.log(JSON.stringify(figures, null, 2));
+  if (record) writeRecord('bench', `npm run bench -- ${argv.join(' ')}`, figures as unknown as Record<string, unknown>);
   return 0;
 }
 
