@@ -91,6 +91,9 @@ export function queueBytes(t: TcpEndpoint, from: Uint8Array, at: number, length:
   const whole = at === 0 && length === from.length && t.notSentLowWater === NO_LOW_WATER && t.queuedBytes + most < sndBuf;
   if (t.sndBuf === EMPTY_STREAM) t.sndBuf = new StreamBuffer();
   if (whole) t.sndBuf.append(from, 0, length, t.tcp.context.writer);
+  // What is full goes early so that the wire is busy while we copy; with everything copied, and no window in the way, all
+  // of it goes in one pass at the end of the write.
+  const early = !whole || seqGt((t.writeSeq + length) | 0, (t.sndUna + t.sndWnd) | 0) || (t.cwnd - packetsInFlight(t)) * mss < 2 * length;
   while (copied < length) {
     let record = t.sendHead === null ? null : t.lastRecord;
     let room = 0;
@@ -112,11 +115,11 @@ export function queueBytes(t: TcpEndpoint, from: Uint8Array, at: number, length:
     (record as SendRecord).end = t.writeSeq;
     copied += n;
     if (copied < length) {
-      // More follows than fits one record: let what is full go, so that the wire is busy while we copy.
+      // More follows than fits one record.
       if (seqGt(t.writeSeq, (t.pushedSeq + (t.maxWindow >> 1)) | 0)) {
         markPush(t, record as SendRecord);
         pushPending(t, Nagle.Push);
-      } else if (record === t.sendHead) {
+      } else if (early && record === t.sendHead) {
         pushOne(t);
       }
     }
