@@ -40,7 +40,8 @@ const ERROR = String(0x800000);
 function faultOf(field) {
   const quotes = /icmp(v6)?:ip/.test(field['frame.protocols']);
   // An ICMPv6 error has no IPv4 header of its own: the first one there is quoted, too.
-  const ours = /^[a-z:]*?:ipv6:/.test(field['frame.protocols']) ? ['icmpv6'] : ['ip', 'icmp'];
+  const outer = field['frame.protocols'].split(':').find((name) => name === 'ip' || name === 'ipv6');
+  const ours = outer === 'ipv6' ? ['icmpv6'] : ['ip', 'icmp'];
   for (const name of quotes ? ours : CHECKSUMS) {
     // Values of all headers of its kind, the outermost first.
     const values = field[`${name}.checksum.status`].split(',');
