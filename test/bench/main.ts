@@ -102,7 +102,11 @@ async function main(argv: string[]): Promise<number> {
       console.error(`bench: ${name} left out: it needs root`);
       continue;
     }
-    const figure = await figureOf(name, rounds);
+    const figure = await figureOf(name, rounds).catch((error: Error) => {
+      console.error(error.message);
+      return null;
+    });
+    if (figure === null) return 1;
     figures[name] = figure;
     if (!json) {
       const number = (n: number | null): string => (n === null ? '-' : n >= 100 ? n.toFixed(0) : n.toFixed(2));

@@ -118,7 +118,8 @@ class KernelPingPong implements Side {
   async close(): Promise<void> {
     this.client.destroy();
     this.accepted.destroy();
-    await new Promise((resolve) => this.server.close(resolve));
+    // Not waited for: the server still counts the connection whose handle has moved.
+    this.server.close();
   }
 }
 
