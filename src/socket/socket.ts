@@ -134,7 +134,14 @@ export class Socket extends WaitQueue implements FileOperations, EndpointUpcalls
     const endpoint = this.endpoint;
     if (endpoint.remoteAddress === null || endpoint.remotePort === 0) return -Errno.ENOTCONN;
     if (this.tcp !== null && (this.tcp.state === TcpState.Closed || this.tcp.state === TcpState.SynSent)) return -Errno.ENOTCONN;
-    return sockaddrBytes(this.isV4, endpoint.remoteAddress, endpoint.remotePort, linkScope(endpoint.remoteAddress, endpoint.scopeId));
+    return this.remoteName();
+  }
+
+  /** Who is, or was, at the other end: accept(2) tells it of a connection that has been reset too (inet_getname). */
+  remoteName(): Uint8Array {
+    const { remoteAddress, remotePort, scopeId } = this.endpoint;
+    const address = remoteAddress as IpAddress;
+    return sockaddrBytes(this.isV4, address, remotePort, linkScope(address, scopeId));
   }
 
   // Connecting.
