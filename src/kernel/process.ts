@@ -266,7 +266,7 @@ export class KernelProcess {
 
   /**
    * close(2), first half. Returns 0, a negative errno, or PENDING with `linger` started when SO_LINGER makes the call
-   * wait for the last data to be acknowledged.
+   * wait for the last data to be acknowledged: O_NONBLOCK does not spare anybody that (inet_release).
    */
   close(fd: number, linger: LingerOperation): number {
     const file = this.file(fd);
@@ -275,7 +275,7 @@ export class KernelProcess {
     this.remove(fd);
     const socket = file.socket;
     const seconds = socket === null ? -1 : socket.endpoint.settledOptions.lingerSeconds;
-    if (socket !== null && socket.tcp !== null && file.refs === 1 && seconds > 0 && !file.nonBlocking) {
+    if (socket !== null && socket.tcp !== null && file.refs === 1 && seconds > 0) {
       file.letGo();
       linger.prepare(socket, seconds);
       return linger.start();
