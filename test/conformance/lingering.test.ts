@@ -1,5 +1,5 @@
 /** Lingering close(2): what ends the wait. */
-import { deepEqual } from 'node:assert/strict';
+import { deepEqual, equal } from 'node:assert/strict';
 import { type Trace, traceTest } from '../tools/tcp-trace.ts';
 
 /** Closes with SO_LINGER of `seconds`; the list has the time at which the call returned, once it has. */
@@ -30,4 +30,20 @@ traceTest('SO_LINGER: close(2) of a non-blocking socket waits too', async (t) =>
   await heard();
   // The time when it was looked at.
   deepEqual(returned, [5_100_000]);
+});
+
+traceTest('SO_LINGER: CLOSING becoming TIME-WAIT ends the wait', async (t) => {
+  t.establish();
+  const returned = lingeringClose(t, 30);
+  t.expect('F.', { seq: 1, ack: 1 });
+  t.peer('F.', { ack: 1 });
+  t.expect('.', { seq: 2, ack: 2 });
+  equal(t.state, 'CLOSING');
+  t.advance(20_000);
+  await heard();
+  deepEqual(returned, []);
+  t.peer('.', { ack: 2 });
+  equal(t.state, 'TIME-WAIT');
+  await heard();
+  deepEqual(returned, [20_000]);
 });

@@ -225,8 +225,9 @@ export function enterTimeWait(t: TcpEndpoint, state: TcpState = TcpState.TimeWai
   purgeOutOfOrder(t);
   setState(t, TcpState.Closed);
   t.bits |= Bit.ShutWrite;
+  // Whoever lingers in close(2) waits for this too, and freeing forgets who it was.
+  t.upcalls?.writable();
   if ((t.bits & Bit.Orphan) !== 0) t.free();
-  else t.upcalls?.writable();
 }
 
 /** An orphan that has waited in FIN_WAIT2 spends its last minute as a record. */
