@@ -46,6 +46,7 @@ export class ReceiveOperation extends Operation {
     const socket = file.socket;
     if (socket === null) return file.operations.read(this.buffer, 0, this.buffer.length);
     if (this.emptyReads && this.buffer.length === 0) return 0;
+    if (this.disconnected) return this.done > 0 ? this.done : -Errno.EPIPE;
     // What is there is copied at once and kept while waiting for the rest; an error or end after that waits its turn.
     const peeking = (this.flags & Msg.PEEK) !== 0;
     const n = socket.receive(this.buffer, peeking ? 0 : this.done, this.buffer.length - (peeking ? 0 : this.done), this.flags, this.received);
@@ -99,6 +100,7 @@ export class SendOperation extends Operation {
     const socket = file.socket;
     const length = this.buffer.length;
     if (socket === null) return this.account(file.operations.write(this.buffer, this.done, length - this.done));
+    if (this.disconnected) return this.done > 0 ? this.done : -(socket.endpoint.takeError() || Errno.EPIPE);
     if (this.done > 0 && (socket.readiness() & Poll.ERR) !== 0) return this.done;
     const n =
       this.address === null
@@ -219,6 +221,7 @@ export class ConnectOperation extends Operation {
 
   protected step(): number {
     const socket = (this.file as OpenFile).socket as Socket;
+    if (this.disconnected) return -Errno.EPIPE;
     if (this.begun) return socket.connectResult(-Errno.EAGAIN);
     this.begun = true;
     const result = socket.connect(this.address);

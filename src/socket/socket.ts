@@ -8,7 +8,7 @@
 import { Errno } from '../base/errno.ts';
 import type { FileOperations } from '../base/file-operations.ts';
 import { ANY4, LOOPBACK4, LOOPBACK6, IpAddress } from '../base/inet-address.ts';
-import { Poll, WaitQueue } from '../base/wait-queue.ts';
+import { DISCONNECTED, Poll, WaitQueue } from '../base/wait-queue.ts';
 import type { Stack } from '../stack/stack.ts';
 import type { Endpoint, EndpointUpcalls, ReceiveResult } from '../transport/endpoint.ts';
 import { type TcpEndpoint, TcpState } from '../transport/tcp/tcp.ts';
@@ -151,7 +151,9 @@ export class Socket extends WaitQueue implements FileOperations, EndpointUpcalls
     if (address.length < 2) return -Errno.EINVAL;
     if (sockaddrFamily(address) === AF.UNSPEC) {
       this.connectState = ConnectState.Unconnected;
-      return this.tcp !== null ? this.tcp.disconnect() : (this.udp as UdpEndpoint).disconnect();
+      if (this.tcp === null) return (this.udp as UdpEndpoint).disconnect();
+      this.disconnect(this.tcp);
+      return 0;
     }
     if (this.tcp !== null) {
       if (this.connectState === ConnectState.Connected) return -Errno.EISCONN;
@@ -174,11 +176,17 @@ export class Socket extends WaitQueue implements FileOperations, EndpointUpcalls
       this.connectState = ConnectState.Unconnected;
       const errno = tcp.takeError();
       // Whoever hears of the failure here gets a socket as good as new (__inet_stream_connect).
-      tcp.disconnect();
+      this.disconnect(tcp);
       return errno === 0 ? -Errno.ECONNABORTED : -errno;
     }
     this.connectState = ConnectState.Connected;
     return 0;
+  }
+
+  /** Whoever else waits on the socket hears of it too. */
+  private disconnect(tcp: TcpEndpoint): void {
+    tcp.disconnect();
+    this.wake(DISCONNECTED | Poll.ERR | Poll.HUP | Poll.IN | Poll.OUT);
   }
 
   private parsePeer(address: Uint8Array): number {
