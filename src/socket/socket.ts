@@ -17,7 +17,11 @@ import { AF, IOCTL, IPPROTO, O, SOCK } from './constants.ts';
 import { ParsedSockaddr, parseSockaddr, sockaddrBytes, sockaddrFamily } from './sockaddr.ts';
 
 /** Linux's socket_state: what connect(2) answers a second time depends on it. */
-export const ConnectState = { Unconnected: 0, Connecting: 1, Connected: 2 } as const;
+export const ConnectState = {
+  Unconnected: 0, Connecting: 1, Connected: 2,
+  /** shutdown(2) came before connect(2) was told how it ended: only AF_UNSPEC leads out (inet_shutdown). */
+  Disconnecting: 3,
+} as const;
 export type ConnectState = (typeof ConnectState)[keyof typeof ConnectState];
 
 /** Re-filled by every call that takes an address; none keeps it. */
@@ -158,6 +162,7 @@ export class Socket extends WaitQueue implements FileOperations, EndpointUpcalls
     if (this.tcp !== null) {
       if (this.connectState === ConnectState.Connected) return -Errno.EISCONN;
       if (this.connectState === ConnectState.Connecting) return this.connectResult(-Errno.EALREADY);
+      if (this.connectState === ConnectState.Disconnecting) return -Errno.EINVAL;
       if (this.tcp.state !== TcpState.Closed) return -Errno.EISCONN;
     }
     const bad = this.parsePeer(address);
@@ -264,9 +269,18 @@ export class Socket extends WaitQueue implements FileOperations, EndpointUpcalls
 
   shutdown(how: number): number {
     if (how < 0 || how > 2) return -Errno.EINVAL;
+    if (this.connectState === ConnectState.Connecting) this.settleConnect(this.tcp as TcpEndpoint);
     const result = this.endpoint.shutdown(how);
     if (result === 0 || result === -Errno.ENOTCONN) this.wake(Poll.IN | Poll.OUT | Poll.HUP | Poll.RDHUP);
     return result;
+  }
+
+  /** What shutdown(2) makes of a connect(2) that nobody has asked about again (inet_shutdown). */
+  private settleConnect({ state }: TcpEndpoint): void {
+    // In SYN-SENT the endpoint is disconnected, and as good as new.
+    if (state === TcpState.SynSent) this.connectState = ConnectState.Unconnected;
+    else if (state === TcpState.SynReceived || state === TcpState.Closed) this.connectState = ConnectState.Disconnecting;
+    else this.connectState = ConnectState.Connected;
   }
 
   /** sockatmark(3): is the next byte the urgent one? */

@@ -45,3 +45,17 @@ traceTest('connect(2) with AF_UNSPEC ends the connect of another task with EPIPE
   equal(await connecting, 'EPIPE');
   equal(t.state, 'SYN-SENT');
 });
+
+traceTest('shutdown(2) in SYN-SENT: the next connect starts a new handshake', (t) => {
+  equal(errno(t.connect()), 'EINPROGRESS');
+  t.expect('S', { seq: 0 });
+  equal(t.shutdown(2), 0);
+  equal(t.state, 'CLOSED');
+  equal(errno(t.connect(81, t.fd)), 'EINPROGRESS');
+  t.expect('S', { seq: 0 });
+  equal(t.state, 'SYN-SENT');
+  t.peer('S.', { mss: 1460 });
+  t.expect('.', { seq: 1, ack: 1 });
+  equal(errno(t.connect(81, t.fd)), '0');
+  equal(errno(t.connect(81, t.fd)), 'EISCONN');
+});

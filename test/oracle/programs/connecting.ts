@@ -381,6 +381,51 @@ const inherited = FAMILIES.map((family) => program(`accept-inherits-${family.nam
   await p.getsockopt(fd, IPPROTO.TCP, 4, 4);
 }));
 
+const shutdownFirst = FAMILIES.map((family) => program(`shutdown-before-connected-${family.name}`, async (env) => {
+  const p = await env.process();
+  const full = await stream(p, family);
+  await p.bind(full, family.loopback(PORT));
+  await p.listen(full, 0);
+  await p.connect(await stream(p, family), family.loopback(PORT));
+  await listener(p, family, PORT + 1, 32);
+  for (const how of [SHUT.RD, SHUT.WR, SHUT.RDWR]) {
+    // Nobody answers yet: the socket is as good as new afterwards.
+    const waiting = await stream(p, family, SOCK.NONBLOCK);
+    await env.attempt(p.connect(waiting, family.loopback(PORT)));
+    await p.shutdown(waiting, how);
+    await state(p, waiting);
+    await p.getsockname(waiting);
+    await env.attempt(p.connect(waiting, family.loopback(PORT + 1)));
+    await env.settle();
+    await p.getpeername(waiting);
+    await p.getsockopt(waiting, SOL.SOCKET, SO.ERROR, 4);
+    // Somebody has answered, but connect(2) was not asked again.
+    const unasked = await stream(p, family, SOCK.NONBLOCK);
+    await env.attempt(p.connect(unasked, family.loopback(PORT + 1)));
+    await env.settle();
+    await p.shutdown(unasked, how);
+    await env.attempt(p.connect(unasked, family.loopback(PORT + 1)));
+    // It was refused, and nobody heard of it.
+    const refusedOne = await stream(p, family, SOCK.NONBLOCK);
+    await env.attempt(p.connect(refusedOne, family.loopback(PORT + 2)));
+    await env.settle();
+    await env.attempt(p.shutdown(refusedOne, how));
+    await env.attempt(p.connect(refusedOne, family.loopback(PORT + 1)));
+    await env.attempt(p.listen(refusedOne, 1));
+    await p.getsockopt(refusedOne, SOL.SOCKET, SO.ERROR, 4);
+    await p.connect(refusedOne, new Uint8Array(28));
+    await env.attempt(p.connect(refusedOne, family.loopback(PORT + 1)));
+  }
+  // A blocking connect hears of the other task's shutdown.
+  const fd = await stream(p, family);
+  const connecting = env.begin(p.connect(fd, family.loopback(PORT)));
+  await env.settle();
+  await p.shutdown(fd, SHUT.RDWR);
+  await env.attempt(connecting);
+  await p.getsockopt(fd, SOL.SOCKET, SO.ERROR, 4);
+  await p.connect(fd, family.loopback(PORT + 1));
+}));
+
 const descriptorLimit = FAMILIES.map((family) => program(`accept-descriptor-limit-${family.name}`, async (env) => {
   const p = await env.process();
   const listening = await listener(p, family);
@@ -433,6 +478,6 @@ const reserved = FAMILIES.map((family) => program(`accept-reserves-${family.name
 
 export const programs: Program[] = [
   ...names, dual, ...refused, ...badAddresses, ...unreachable, ...nonblocking, ...inProgress, ...queueOverflow,
-  ...dissolve, ...twice, ...self, ...abandoned, ...listenerGone, ...listenerShutdown, ...inherited, ...descriptorLimit,
-  ...reserved,
+  ...dissolve, ...twice, ...self, ...abandoned, ...listenerGone, ...listenerShutdown, ...inherited, ...shutdownFirst,
+  ...descriptorLimit, ...reserved,
 ];
