@@ -11,6 +11,12 @@ export const Poll = {
   WRNORM: 0x100, WRBAND: 0x200, RDHUP: 0x2000,
 } as const;
 
+/**
+ * Goes with poll(2)'s bits in a wake: the socket was disconnected under its waiters, and what they wait for is not theirs
+ * any more, whatever it is connected to by the time they look (Linux's sk_disconnects).
+ */
+export const DISCONNECTED = 0x10000;
+
 /** One entry in a wait queue. */
 export abstract class Waiter extends Runnable {
   /** Events (`Poll`) this waiter is woken for. */

@@ -14,7 +14,7 @@ import { Errno } from '../base/errno.ts';
 import type { HostTimers } from '../base/host-timers.ts';
 import type { Loop } from '../base/loop.ts';
 import { Timer } from '../base/timer-queue.ts';
-import { Waiter } from '../base/wait-queue.ts';
+import { DISCONNECTED, Waiter } from '../base/wait-queue.ts';
 import type { OpenFile } from './open-file.ts';
 
 /** What `start` returns when the operation waits: no count and no errno has this value. */
@@ -47,6 +47,8 @@ export abstract class Operation extends Waiter {
   timedOut = false;
   /** A signal (later: a cancelled task) wants it to end. */
   interrupted = false;
+  /** Its socket was disconnected while it waited. */
+  protected disconnected = false;
   onSettled: (() => void) | null = null;
   /** Links of the process's list of what waits. */
   nextOfProcess: Operation | null = null;
@@ -77,6 +79,7 @@ export abstract class Operation extends Waiter {
     this.loop.enter();
     this.timedOut = false;
     this.interrupted = false;
+    this.disconnected = false;
     this.settledInside = false;
     const result = this.step();
     if (result !== -Errno.EAGAIN || !this.mayBlock) {
@@ -117,8 +120,10 @@ export abstract class Operation extends Waiter {
     if (this.queue !== null) this.queue.remove(this);
   }
 
-  wake(_events: number): void {
-    if (this.waiting) this.loop.ready(this);
+  wake(events: number): void {
+    if (!this.waiting) return;
+    if ((events & DISCONNECTED) !== 0) this.disconnected = true;
+    this.loop.ready(this);
   }
 
   attempt(): void {

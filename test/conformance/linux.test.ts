@@ -1,7 +1,7 @@
 /**
  * What no RFC says but every peer of a Linux host knows: bytes of the options, windows, queues, ends of life.
  */
-import { equal, ok } from 'node:assert/strict';
+import { equal, notEqual, ok } from 'node:assert/strict';
 import { SO, SOL, TCP } from '../../src/socket/constants.ts';
 import { errno, PEER_TS, type Trace, traceTest } from '../tools/tcp-trace.ts';
 
@@ -327,11 +327,31 @@ traceTest('TIME_WAIT: data is acknowledged, nothing more', (t) => {
 
 traceTest('TIME_WAIT: a SYN behind RCV.NXT opens a new connection', (t) => {
   t.reach('TIME-WAIT');
+  const old = t.conn;
   t.renew(5_000_000);
   t.peer('S', { mss: 1460 });
   t.expect('S.', { seq: 0, ack: 1 });
+  equal((t.conn.hostIsn - old.hostIsn) | 0, 2 + 65537, 'its numbers begin beyond all that the old one can have used');
   t.peer('.');
   equal(t.state, 'ESTABLISHED');
+});
+
+traceTest('TIME_WAIT: a SYN with FIN leaves nothing behind that the next SYN takes over', (t) => {
+  t.reach('TIME-WAIT');
+  const old = t.conn;
+  t.peer('SF', { seq: 5000 });
+  t.expectNothing();
+  t.use(50001, 80).peer('S', { mss: 1460 });
+  t.expect('S.', { seq: 0, ack: 1 });
+  notEqual((t.conn.hostIsn - old.hostIsn) | 0, 2 + 65537);
+});
+
+traceTest('TIME_WAIT: where nobody listens any more, a SYN behind RCV.NXT gets the last ACK again', (t) => {
+  t.reach('TIME-WAIT');
+  t.close(t.listenFd);
+  t.peer('S', { seq: 5000, mss: 1460 });
+  t.expect('.', { seq: 2, ack: 2 });
+  equal(t.state, 'TIME-WAIT');
 });
 
 traceTest('TIME_WAIT: an old SYN is answered with the last ACK', (t) => {

@@ -76,7 +76,7 @@ export function abortConnection(t: TcpEndpoint): void {
     state === TcpState.FinWait2 || state === TcpState.SynReceived;
   const leftUnsent = t.sndNxt !== t.writeSeq && (state === TcpState.Closing || state === TcpState.LastAck);
   if (mustReset || leftUnsent) sendActiveReset(t);
-  if (mustReset || state === TcpState.SynSent) t.errno = Errno.ECONNRESET;
+  if (mustReset || leftUnsent || state === TcpState.SynSent) t.errno = Errno.ECONNRESET;
   connectionDone(t);
 }
 

@@ -136,8 +136,11 @@ export function takeAccepted(listener: Listener): TcpEndpoint | null {
   return child;
 }
 
-/** A segment for a listener (RFC 9293 3.10.7.2). Takes over `p`. */
-export function listenInput(t: TcpEndpoint, segment: TcpHeader, p: Packet): void {
+/**
+ * A segment for a listener (RFC 9293 3.10.7.2). `reusedIss` is the ISS for a SYN that takes the place of a TIME_WAIT
+ * record, else 0. Takes over `p`.
+ */
+export function listenInput(t: TcpEndpoint, segment: TcpHeader, p: Packet, reusedIss: Seq): void {
   const { tcp } = t;
   const { flags } = segment;
   if ((flags & TcpFlag.Rst) !== 0) return tcp.discard(p);
@@ -147,17 +150,15 @@ export function listenInput(t: TcpEndpoint, segment: TcpHeader, p: Packet): void
   }
   // A SYN with FIN is dropped as Linux does: nobody honest sends one.
   if ((flags & TcpFlag.Syn) === 0 || (flags & TcpFlag.Fin) !== 0) return tcp.discard(p);
-  if (synArrives(t, segment, p)) p.release();
+  if (synArrives(t, segment, p, reusedIss)) p.release();
   else tcp.discard(p);
 }
 
 /** False when the SYN opens nothing. Borrows `p`. */
-function synArrives(t: TcpEndpoint, segment: TcpHeader, p: Packet): boolean {
+function synArrives(t: TcpEndpoint, segment: TcpHeader, p: Packet, reusedIss: Seq): boolean {
   const { tcp } = t;
   const settings = tcp.context.settings;
   const listener = t.listener as Listener;
-  const reusedIss = tcp.timeWaitIss;
-  tcp.timeWaitIss = 0;
   // Broadcasts and multicasts open nothing.
   if (p.linkType !== 0 || (p.isV4 ? p.dstD >>> 28 === 0xe : p.dstA >>> 24 === 0xff)) return false;
   // Deviation: Linux answers SYNs beyond the backlog with cookies (tcp_syncookies). Cookies come later; until then

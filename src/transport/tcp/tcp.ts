@@ -29,7 +29,7 @@ import { markTooLong, syncMss } from './mss.ts';
 import { bare, sendBare } from './segment-out.ts';
 import { TcpState } from './state.ts';
 import { Bit } from './tcb.ts';
-import { TimeWaitQueue, type TimeWaitRecord, timeWaitInput } from './time-wait.ts';
+import { removeTimeWait, sendLastAck, TimeWaitQueue, type TimeWaitRecord, timeWaitInput } from './time-wait.ts';
 import { revertBackoff } from './timers.ts';
 import { xmitRetransmitQueue } from './retransmit.ts';
 
@@ -52,8 +52,6 @@ export class Tcp {
   readonly timestampHash: KeyedHash;
   trace: TcpTrace | null = null;
   readonly timeWaits: TimeWaitQueue = new TimeWaitQueue(this);
-  /** Set by timeWaitInput for the SYN that takes a record's place; 0 when there is none. */
-  timeWaitIss = 0;
   /** The time as int32: microseconds and milliseconds, both wrap. */
   nowUs = 0;
   nowMs = 0;
@@ -163,13 +161,24 @@ export class Tcp {
       // By a field: `instanceof` walks the chain of prototypes.
       if (node.kind === NodeKind.Endpoint) return segmentArrives(node as TcpEndpoint, segment, p);
       if (node.kind === NodeKind.Request) return requestInput(node as Request, segment, p);
-      if (!timeWaitInput(node as TimeWaitRecord, segment, p)) return this.discard(p);
+      return this.timeWaitSegment(node as TimeWaitRecord, segment, p);
     }
     const listener = this.listeners.find(p, segment.dstPort);
-    if (listener !== null) return listenInput(listener, segment, p);
-    this.timeWaitIss = 0;
+    if (listener !== null) return listenInput(listener, segment, p, 0);
     this.sendReset(segment, p);
     this.discard(p);
+  }
+
+  private timeWaitSegment(record: TimeWaitRecord, segment: TcpHeader, p: Packet): void {
+    const iss = timeWaitInput(record, segment, p);
+    if (iss === 0) return this.discard(p);
+    const listener = this.listeners.find(p, segment.dstPort);
+    if (listener === null) {
+      sendLastAck(record);
+      return this.discard(p);
+    }
+    removeTimeWait(record);
+    listenInput(listener, segment, p, iss);
   }
 
   /** RFC 9293 3.10.7.1: a segment for nobody is answered with a reset. Borrows `p`. */
