@@ -44,6 +44,19 @@ export class Host {
     return this.configured(() => this.network.addAddress(device, address, prefixLength));
   }
 
+  /**
+   * The machine loses its power. Its processes end (what waits in a call gets EINTR), no frame leaves it any more, not
+   * even a FIN or a RST, and all memory that it held is free. Its devices are unplugged, and may be attached to another
+   * host: a machine that is switched on again is a new `Host`.
+   */
+  powerOff(): void {
+    this.loop.enter();
+    this.stack.powerOff();
+    this.kernel.powerOff();
+    this.stack.context.release();
+    this.loop.drain();
+  }
+
   /** Configuration sets timers and sends frames, as a system call does: the loop has to look at them. */
   private configured(change: () => number): number {
     this.loop.enter();

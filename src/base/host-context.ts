@@ -1,5 +1,5 @@
 /**
- * What every room of one host is handed: its loop, timers, settings, counters, random source and payload writer.
+ * What every room of one host is handed: its loop, timers, settings, counters, random source and payload writers.
  */
 import { Counters } from './counters.ts';
 import { HostTimers } from './host-timers.ts';
@@ -16,10 +16,18 @@ export class HostContext {
   readonly random: RandomSource;
   /** All sockets of the host append payload through this one writer. */
   readonly writer: ChunkWriter = new ChunkWriter();
+  /** Small payloads that receivers have queued lie together here: what is unread for long does not hold a sender's chunk. */
+  readonly keeper: ChunkWriter = new ChunkWriter();
 
   constructor(loop: Loop, random: RandomSource) {
     this.loop = loop;
     this.random = random;
     this.timers = new HostTimers(loop);
+  }
+
+  /** Gives back the memory that is kept for what comes next. */
+  release(): void {
+    this.writer.release();
+    this.keeper.release();
   }
 }

@@ -12,15 +12,27 @@
 export const CHUNK_SIZE = 65536;
 const CHUNKS_PER_SLAB = 16;
 
+/**
+ * Payloads up to this length are copied when a receiver queues them, since whoever reads them may take his time: one
+ * byte would hold a chunk of the sender's, 65,536 times its size. Beyond it the factor is below 32. Up to it a copy
+ * takes 20 to 60 ns (Node 20), of the 900 or so that a datagram's whole way takes.
+ */
+export const KEEP_COPY_BYTES = 2048;
+
 /** A fixed-size buffer that never moves. `bytes` is its whole memory. */
 export class Chunk {
   readonly bytes: Uint8Array;
+  /** The memory of the slab, and where this chunk begins in it. */
+  readonly slab: Uint8Array;
+  readonly at: number;
   /** Number of ranges (and writers) that hold this chunk. */
   refs = 0;
   next: Chunk | null = null;
 
-  constructor(buffer: ArrayBuffer, at: number) {
-    this.bytes = new Uint8Array(buffer, at, CHUNK_SIZE);
+  constructor(slab: Uint8Array, at: number) {
+    this.bytes = new Uint8Array(slab.buffer, at, CHUNK_SIZE);
+    this.slab = slab;
+    this.at = at;
   }
 }
 
@@ -49,7 +61,7 @@ let freeRanges: Range | null = null;
 /** Takes a chunk with one reference, which belongs to the caller. */
 export function takeChunk(): Chunk {
   if (freeChunks === null) {
-    const slab = new ArrayBuffer(CHUNK_SIZE * CHUNKS_PER_SLAB);
+    const slab = new Uint8Array(CHUNK_SIZE * CHUNKS_PER_SLAB);
     for (let i = CHUNKS_PER_SLAB - 1; i >= 0; i--) {
       const chunk = new Chunk(slab, i * CHUNK_SIZE);
       chunk.next = freeChunks;
@@ -137,6 +149,16 @@ export function copyBytes(from: Uint8Array, fromAt: number, to: Uint8Array, toAt
   else to.set(from.subarray(fromAt, fromAt + length), toAt);
 }
 
+/** Below this a loop is faster than a call of `copyWithin`. */
+const LOOP_BYTES = 16;
+
+/** Copies from chunk to chunk. Within a slab it takes no view, and a third of the time of one that does. */
+function copyChunkBytes(from: Chunk, fromAt: number, to: Chunk, toAt: number, length: number): void {
+  if (length <= LOOP_BYTES || from.slab !== to.slab) return copyBytes(from.bytes, fromAt, to.bytes, toAt, length);
+  const start = from.at + fromAt;
+  from.slab.copyWithin(to.at + toAt, start, start + length);
+}
+
 /**
  * The chunk that new payload is written into. One per host: all its sockets append to the same chunk, so an idle
  * socket owns no memory.
@@ -159,6 +181,15 @@ export class ChunkWriter {
     this.chunk = takeChunk();
     this.used = 0;
     return CHUNK_SIZE;
+  }
+
+  /** Copies what fits into the current chunk of `length` (> 0) bytes of another; returns the count. They end at `used`. */
+  copyFrom(from: Chunk, fromAt: number, length: number): number {
+    const room = this.reserve(length);
+    const n = length < room ? length : room;
+    copyChunkBytes(from, fromAt, this.chunk as Chunk, this.used, n);
+    this.used += n;
+    return n;
   }
 
   /** Drops the current chunk when nobody else refers to it or the host goes away. */

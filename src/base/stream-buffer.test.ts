@@ -31,6 +31,7 @@ const size = fc.oneof(fc.nat(100), fc.nat(5000), fc.nat(140000));
 const command = fc.oneof(
   fc.record({ kind: fc.constant('append' as const), length: size, skip: fc.nat(9) }),
   fc.record({ kind: fc.constant('take' as const), length: size, piece: fc.integer({ min: 1, max: 3000 }) }),
+  fc.record({ kind: fc.constant('keep' as const), length: size, piece: fc.integer({ min: 1, max: 3000 }) }),
   fc.record({ kind: fc.constant('read' as const), length: size }),
   fc.record({ kind: fc.constant('peek' as const), length: size, skip: size }),
   fc.record({ kind: fc.constant('drop' as const), part: fc.nat(100) }),
@@ -44,6 +45,7 @@ test('StreamBuffer behaves as a byte array does (model), and gives all memory ba
   fc.assert(
     fc.property(fc.array(command, { maxLength: 40 }), (commands) => {
       const writer = new ChunkWriter();
+      const keeper = new ChunkWriter();
       const buffer = new StreamBuffer();
       let model = new Uint8Array(0);
       for (const step of commands) {
@@ -57,6 +59,12 @@ test('StreamBuffer behaves as a byte array does (model), and gives all memory ba
           case 'take': {
             const bytes = fresh(step.length);
             buffer.takeRanges(rangesOf(bytes, step.piece, writer));
+            model = Uint8Array.from([...model, ...bytes]);
+            break;
+          }
+          case 'keep': {
+            const bytes = fresh(step.length + 1);
+            buffer.keepRanges(rangesOf(bytes, step.piece, writer) as Range, bytes.length, keeper);
             model = Uint8Array.from([...model, ...bytes]);
             break;
           }
@@ -96,6 +104,7 @@ test('StreamBuffer behaves as a byte array does (model), and gives all memory ba
       deepEqual(rest, model);
       buffer.clear();
       writer.release();
+      keeper.release();
       equal(slabStatistics.chunksInUse, chunks);
       equal(slabStatistics.rangesInUse, ranges);
     }),
@@ -111,6 +120,37 @@ test('contiguous ranges merge: many small appends make one range', () => {
   equal(slabStatistics.rangesInUse, before + 1);
   buffer.clear();
   writer.release();
+});
+
+test('DESIGN 3: small payloads are copied together; a stream that goes on in one piece is referred to', () => {
+  const keeper = new ChunkWriter();
+  const buffer = new StreamBuffer();
+  const before = slabStatistics.chunksInUse;
+  const arrive = (chunk: Chunk, offset: number, length: number): void => {
+    buffer.keepRanges(takeRange(chunk, offset, length), length, keeper);
+  };
+  // One byte each in chunks of their own: all of them end up in one.
+  for (let i = 0; i < 50; i++) {
+    const writer = new ChunkWriter();
+    writer.reserve(1);
+    arrive(writer.chunk as Chunk, 7, 1);
+    writer.release();
+  }
+  equal(slabStatistics.chunksInUse - before, 1);
+  equal(buffer.first?.length, 50, 'in one range');
+  // Segments of 1448 that follow each other where they lie: the first is copied, the others are not.
+  const writer = new ChunkWriter();
+  writer.reserve(1);
+  const chunk = writer.chunk as Chunk;
+  for (let i = 0; i < 40; i++) arrive(chunk, i * 1448, 1448);
+  equal(buffer.length, 50 + 40 * 1448);
+  equal(buffer.first?.length, 50 + 1448);
+  equal(buffer.first?.next?.chunk, chunk);
+  equal(buffer.first?.next?.length, 39 * 1448);
+  buffer.clear();
+  writer.release();
+  keeper.release();
+  equal(slabStatistics.chunksInUse, before);
 });
 
 test('an empty range in a taken list is no end of the stream: reading goes on behind it', () => {

@@ -5,7 +5,9 @@
  * A cursor remembers where the last `seek` ended, so a sender that walks forward through a long buffer does not start
  * from its front each time.
  */
-import { type Chunk, type ChunkWriter, copyBytes, type Range, releaseRange, releaseRanges, takeRange } from './slab.ts';
+import {
+  type Chunk, type ChunkWriter, copyBytes, KEEP_COPY_BYTES, type Range, releaseRange, releaseRanges, takeRange,
+} from './slab.ts';
 
 export class StreamBuffer {
   /** Bytes held. */
@@ -15,6 +17,10 @@ export class StreamBuffer {
   private cursor: Range | null = null;
   /** Distance of the cursor range's first byte from the front. */
   private cursorAt = 0;
+  /** Where the payload that `keepRanges` saw last ended at its sender's, and how many bytes came in one piece up to there. */
+  private runChunk: Chunk | null = null;
+  private runEnd = 0;
+  private runBytes = 0;
 
   /** Copies `length` bytes of `from` to the end. */
   append(from: Uint8Array, fromAt: number, length: number, writer: ChunkWriter): void {
@@ -67,6 +73,33 @@ export class StreamBuffer {
       } else {
         this.push(range);
       }
+      range = next;
+    }
+  }
+
+  /**
+   * As `takeRanges`, for the receiving side: `length` (> 0) bytes that may stay unread for long. What would hold a whole
+   * chunk for a small payload's sake is copied into `writer`'s. A stream that goes on where the payload before it ended
+   * is no small one, however short its segments: their ranges merge.
+   */
+  keepRanges(first: Range, length: number, writer: ChunkWriter): void {
+    let bytes = length;
+    if (this.runChunk === first.chunk && this.runEnd === first.offset) bytes += this.runBytes;
+    let last = first;
+    while (last.next !== null) last = last.next;
+    this.runChunk = last.chunk;
+    this.runEnd = last.offset + last.length;
+    this.runBytes = bytes > KEEP_COPY_BYTES ? KEEP_COPY_BYTES + 1 : bytes;
+    if (bytes > KEEP_COPY_BYTES) return this.takeRanges(first);
+    writer.rewind();
+    for (let range: Range | null = first; range !== null; ) {
+      const next: Range | null = range.next;
+      for (let at = 0; at < range.length; ) {
+        const n = writer.copyFrom(range.chunk as Chunk, range.offset + at, range.length - at);
+        this.link(writer.chunk as Chunk, writer.used - n, n);
+        at += n;
+      }
+      releaseRange(range);
       range = next;
     }
   }

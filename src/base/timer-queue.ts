@@ -33,18 +33,23 @@ export class TimerQueue {
     return this.heap.length;
   }
 
-  /** Takes notice of `timer.deadline`. Returns true when the queue's first time became earlier. */
+  /**
+   * Takes notice of `timer.deadline`. Returns true when the queue's first time became earlier. A deadline that is no
+   * number throws: it compares false with everything, and the queue would stand still behind it.
+   */
   update(timer: Timer): boolean {
     if (timer.heapIndex >= 0) {
       if (timer.deadline >= timer.queuedAt) {
         if (timer.deadline === Infinity) this.remove(timer);
         return false;
       }
+      if (Number.isNaN(timer.deadline)) noDeadline(timer);
       timer.queuedAt = timer.deadline;
       timer.timerSeq = this.nextSeq++;
       this.siftUp(timer.heapIndex, timer);
     } else {
       if (timer.deadline === Infinity) return false;
+      if (Number.isNaN(timer.deadline)) noDeadline(timer);
       timer.queuedAt = timer.deadline;
       timer.timerSeq = this.nextSeq++;
       this.heap.push(timer);
@@ -127,6 +132,10 @@ export class TimerQueue {
     heap[at] = timer;
     timer.heapIndex = at;
   }
+}
+
+function noDeadline(timer: Timer): never {
+  throw new Error(`the deadline of a ${timer.constructor.name} is no number`);
 }
 
 function before(a: Timer, b: Timer): boolean {

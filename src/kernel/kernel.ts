@@ -13,6 +13,7 @@ export class Kernel {
   readonly stack: Stack;
   private readonly table: Map<number, KernelProcess> = new Map();
   private nextPid = 1;
+  private isOff = false;
 
   constructor(stack: Stack) {
     this.stack = stack;
@@ -28,6 +29,7 @@ export class Kernel {
 
   /** Starts a process with 0, 1 and 2 on a terminal, or with the descriptors of `parent`. */
   spawn(name: string, terminal: Terminal | null, parent: KernelProcess | null): KernelProcess {
+    if (this.isOff) throw new Error(`the host ${this.stack.settings.hostname} is off`);
     const tty = terminal ?? parent?.terminal ?? new Terminal(() => {});
     const process = new KernelProcess(this, this.nextPid++, name, tty, parent);
     this.table.set(process.pid, process);
@@ -40,6 +42,12 @@ export class Kernel {
 
   processEnded(process: KernelProcess): void {
     this.table.delete(process.pid);
+  }
+
+  /** The machine loses its power: every process ends, and no other begins. */
+  powerOff(): void {
+    this.isOff = true;
+    for (const process of this.processes()) process.exit();
   }
 
   /** A fresh socket; the protocol has been resolved. */

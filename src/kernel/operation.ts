@@ -45,8 +45,6 @@ export abstract class Operation extends Waiter {
   result = 0;
   /** Set by the deadline's timer; the next step ends the wait. */
   timedOut = false;
-  /** A signal (later: a cancelled task) wants it to end. */
-  interrupted = false;
   /** Its socket was disconnected while it waited. */
   protected disconnected = false;
   onSettled: (() => void) | null = null;
@@ -78,7 +76,6 @@ export abstract class Operation extends Waiter {
   start(): number {
     this.loop.enter();
     this.timedOut = false;
-    this.interrupted = false;
     this.disconnected = false;
     this.settledInside = false;
     const result = this.step();
@@ -130,10 +127,14 @@ export abstract class Operation extends Waiter {
     if (!this.waiting) return;
     let result = this.step();
     if (result === -Errno.EAGAIN) {
-      if (this.timedOut) result = this.timeoutResult();
-      else if (this.interrupted) result = this.interruptResult();
-      else return;
+      if (!this.timedOut) return;
+      result = this.timeoutResult();
     }
+    this.settle(result);
+  }
+
+  /** Ends the wait: everything is let go, and the result is on its way to whoever started it. */
+  private settle(result: number): void {
     this.waiting = false;
     const queue = this.queue;
     this.stopWaiting();
@@ -164,10 +165,12 @@ export abstract class Operation extends Waiter {
     handler();
   }
 
-  /** Ends the wait with EINTR or the partial count (a process that exits, a signal). */
+  /**
+   * Ends the wait with EINTR or the partial count (a process that exits; later a signal), without another try: nothing
+   * is sent or taken for somebody who is gone.
+   */
   interrupt(): void {
-    this.interrupted = true;
-    this.wake(0);
+    if (this.waiting) this.settle(this.interruptResult());
   }
 
   get isWaiting(): boolean {

@@ -5,6 +5,7 @@ import { Errno } from '../base/errno.ts';
 import { Poll, Waiter } from '../base/wait-queue.ts';
 import type { OpenFile } from './open-file.ts';
 import { Operation } from './operation.ts';
+import { pollTimeoutUs } from './int.ts';
 
 /** One descriptor of a poll call; a negative one is ignored. */
 export interface PollEntry {
@@ -48,12 +49,12 @@ export class PollOperation extends Operation {
   private timeoutUs = 0;
   private pollWaiters: PollWaiter[] = [];
 
-  /** A negative timeout waits for ever. */
+  /** A negative timeout waits for ever, as does Infinity (`pollTimeoutUs`). */
   prepare(entries: PollEntry[], table: DescriptorTable, timeoutMs: number): void {
     this.entries = entries;
     this.table = table;
-    this.timeoutUs = timeoutMs < 0 ? Infinity : timeoutMs * 1000;
-    this.mayBlock = timeoutMs !== 0;
+    this.timeoutUs = pollTimeoutUs(timeoutMs);
+    this.mayBlock = this.timeoutUs !== 0;
   }
 
   protected step(): number {
@@ -102,13 +103,16 @@ export class PollOperation extends Operation {
   }
 }
 
-/** nanosleep(2): waits for nothing but time. */
+/** nanosleep(2): waits for nothing but time; Infinity is until the process ends (pause(2)). */
 export class SleepOperation extends Operation {
   private sleepUs = 0;
 
-  prepare(us: number): void {
+  /** 0, or -EINVAL for what is no number of microseconds. */
+  prepare(us: number): number {
+    if (typeof us !== 'number' || !(us >= 0)) return -Errno.EINVAL;
     this.sleepUs = us;
     this.mayBlock = true;
+    return 0;
   }
 
   protected step(): number {

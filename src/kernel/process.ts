@@ -11,6 +11,7 @@ import { getOption, setOption } from '../socket/options.ts';
 import { resolveProtocol, type Socket } from '../socket/socket.ts';
 import type { ReceiveResult } from '../transport/endpoint.ts';
 import { TcpState } from '../transport/tcp/tcp.ts';
+import { isWithin, toInt } from './int.ts';
 import type { Kernel } from './kernel.ts';
 import { OpenFile } from './open-file.ts';
 import type { Operation } from './operation.ts';
@@ -62,8 +63,8 @@ export class KernelProcess {
 
   /** The description behind a descriptor; null is EBADF. */
   file(fd: number): OpenFile | null {
-    const file = this.files[fd];
-    return file === undefined ? null : file;
+    // Only whole numbers are descriptors: '1' would find one too, and 'length' something that is none.
+    return fd >>> 0 === fd && fd < this.files.length ? (this.files[fd] ?? null) : null;
   }
 
   /** Open descriptors, for `/proc/PID/fd` and leak tests. */
@@ -155,7 +156,7 @@ export class KernelProcess {
     const socket = this.socketAt(fd);
     if (typeof socket === 'number') return socket;
     this.kernel.loop.enter();
-    return this.end(socket.listen(backlog));
+    return this.end(socket.listen(toInt(backlog)));
   }
 
   /** Prepares connect(2); null with `failure` set when the descriptor is wrong. */
@@ -213,14 +214,14 @@ export class KernelProcess {
   }
 
   prepareSleep(operation: SleepOperation, us: number): number {
-    operation.prepare(us);
-    return 0;
+    return operation.prepare(us);
   }
 
   /** A try without waiting: the count, or a negative errno (-EAGAIN). For callers that wait by readiness. */
   tryReceive(fd: number, buffer: Uint8Array, at: number, length: number, flags: number, result: ReceiveResult): number {
     const socket = this.socketAt(fd);
     if (typeof socket === 'number') return socket;
+    if (!isWithin(buffer, at, length)) return -Errno.EFAULT;
     this.kernel.loop.enter();
     return this.end(socket.receive(buffer, at, length, flags, result));
   }
@@ -229,6 +230,7 @@ export class KernelProcess {
   trySend(fd: number, buffer: Uint8Array, at: number, length: number, flags: number): number {
     const socket = this.socketAt(fd);
     if (typeof socket === 'number') return socket;
+    if (!isWithin(buffer, at, length)) return -Errno.EFAULT;
     this.kernel.loop.enter();
     return this.end(socket.send(buffer, at, length, flags));
   }
@@ -291,7 +293,7 @@ export class KernelProcess {
 
   dup2(fd: number, to: number): number {
     const file = this.file(fd);
-    if (file === null || to < 0 || to >= this.maxDescriptors) return -Errno.EBADF;
+    if (file === null || to >>> 0 !== to || to >= this.maxDescriptors) return -Errno.EBADF;
     if (fd === to) return to;
     while (this.files.length <= to) this.files.push(null);
     if (this.files[to] === undefined) return -Errno.EBUSY;
@@ -310,7 +312,7 @@ export class KernelProcess {
       case F.DUPFD:
       case F.DUPFD_CLOEXEC:
         if (argument < 0 || argument >= this.maxDescriptors) return -Errno.EINVAL;
-        return this.install(file, command === F.DUPFD_CLOEXEC, argument);
+        return this.install(file, command === F.DUPFD_CLOEXEC, toInt(argument));
       case F.GETFD:
         return this.closeOnExec[fd] === true ? FD_CLOEXEC : 0;
       case F.SETFD:

@@ -17,7 +17,7 @@ export interface CableOptions extends LinkConditions {
   /** Names of the two devices. */
   readonly nameA?: string;
   readonly nameB?: string;
-  /** Longest frame without its Ethernet header, also the devices' first MTU; 1500. */
+  /** Longest frame without its Ethernet header, also the devices' first MTU: 68 to 65535; 1500. */
   readonly mtuBytes?: number;
   /** Pass 64 KiB segments on uncut while the cable is perfect; true. */
   readonly offload?: boolean;
@@ -40,6 +40,8 @@ export class Cable {
   /** The directions draw from generators of their own: traffic one way leaves the other way's faults alone. */
   constructor(loop: Loop, random: RandomSource, options: CableOptions = {}) {
     const mtuBytes = options.mtuBytes ?? 1500;
+    // The limits that Linux gives its Ethernet devices (ETH_MIN_MTU, ETH_MAX_MTU).
+    if (!Number.isInteger(mtuBytes) || mtuBytes < 68 || mtuBytes > 65535) throw new RangeError(`no MTU of a cable: ${mtuBytes}`);
     const offload = options.offload ?? true;
     this.a = new Nic(options.nameA ?? 'eth0', mtuBytes);
     this.b = new Nic(options.nameB ?? 'eth0', mtuBytes);

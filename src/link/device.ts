@@ -67,6 +67,9 @@ export abstract class Device {
   /** Enqueues a frame (`head` at its Ethernet header). Takes over `p`. */
   abstract transmit(p: Packet): void;
 
+  /** The machine has lost its power: frames that still wait to be sent are gone. For devices with a queue. */
+  dropQueued(): void {}
+
   /** Called by implementations for every frame that arrives. Takes over `p`. */
   protected received(p: Packet): void {
     if (this.seen(p)) this.passUp(p);

@@ -29,6 +29,10 @@ export class LoopbackDevice extends Device implements WireEnd {
     if (this.sending(p)) this.wire.accept(p);
   }
 
+  override dropQueued(): void {
+    this.wire.sever();
+  }
+
   arrived(p: Packet): void {
     this.received(p);
   }

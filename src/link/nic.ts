@@ -25,6 +25,10 @@ export class Nic extends Device implements WireEnd {
     if (this.sending(p)) (this.wire as Wire).accept(p);
   }
 
+  override dropQueued(): void {
+    if (this.wire !== null) this.wire.dropQueued();
+  }
+
   arrived(p: Packet): void {
     this.received(p);
   }

@@ -1,7 +1,7 @@
 import { deepEqual, equal, notEqual, ok, throws } from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type Chunk, ChunkWriter, slabStatistics } from '../base/slab.ts';
+import { type Chunk, ChunkWriter, KEEP_COPY_BYTES, slabStatistics } from '../base/slab.ts';
 import { StreamBuffer } from '../base/stream-buffer.ts';
 import { ChecksumState, HEAD_SIZE, HEADROOM, type Packet, packetStatistics, takePacket } from './packet.ts';
 
@@ -14,6 +14,7 @@ const command = fc.oneof(
   fc.record({ kind: fc.constant('trimFront' as const), part: fc.nat(100) }),
   fc.record({ kind: fc.constant('trimTo' as const), part: fc.nat(120) }),
   fc.record({ kind: fc.constant('headToRanges' as const) }),
+  fc.record({ kind: fc.constant('keepRanges' as const) }),
   fc.record({ kind: fc.constant('clone' as const) }),
   fc.record({ kind: fc.constant('copyOut' as const), from: fc.nat(110), n: fc.nat(3000) }),
 );
@@ -30,6 +31,7 @@ test('a packet holds the bytes that a plain array would (model), and gives all m
     fc.property(fc.array(command, { maxLength: 30 }), (commands) => {
       const before = { ...slabStatistics, packets: packetStatistics.packetsInUse };
       const writerHere = new ChunkWriter();
+      const keeper = new ChunkWriter();
       let p = takePacket();
       let model: number[] = [];
       for (const step of commands) {
@@ -83,6 +85,14 @@ test('a packet holds the bytes that a plain array would (model), and gives all m
             p.headToRanges(writerHere);
             equal(p.headEnd, p.head);
             break;
+          case 'keepRanges': {
+            const sent = p.ranges?.chunk;
+            p.keepRanges(keeper);
+            const small = p.rangesLen > 0 && p.rangesLen <= KEEP_COPY_BYTES;
+            if (small) ok(p.ranges?.chunk === keeper.chunk || p.ranges?.next?.chunk === keeper.chunk);
+            else equal(p.ranges?.chunk, sent);
+            break;
+          }
           case 'clone': {
             const copy = p.clone();
             notEqual(copy.bytes, p.bytes);
@@ -106,6 +116,7 @@ test('a packet holds the bytes that a plain array would (model), and gives all m
       deepEqual(p.toBytes(), Uint8Array.from(model));
       p.release();
       writerHere.release();
+      keeper.release();
       equal(packetStatistics.packetsInUse, before.packets);
       equal(slabStatistics.rangesInUse, before.rangesInUse);
       equal(slabStatistics.chunksInUse, before.chunksInUse);

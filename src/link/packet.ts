@@ -9,7 +9,9 @@
  * Output pushes headers into the headroom and refers to payload where it lies; input moves `head` forward. A packet has
  * one owner: doc lines say "takes over `p`" or "borrows `p`". Packets and their head buffers are pooled per process.
  */
-import { type Chunk, type ChunkWriter, copyBytes, type Range, releaseRange, releaseRanges, takeRange } from '../base/slab.ts';
+import {
+  type Chunk, type ChunkWriter, copyBytes, KEEP_COPY_BYTES, type Range, releaseRange, releaseRanges, takeRange,
+} from '../base/slab.ts';
 import type { StreamBuffer } from '../base/stream-buffer.ts';
 import type { Device } from './device.ts';
 
@@ -229,6 +231,23 @@ export class Packet {
     this.lastRange = null;
     this.rangesLen = 0;
     return first;
+  }
+
+  /** Before the packet waits for long: small payload in ranges moves into `writer`'s chunk. The head stays as it is. */
+  keepRanges(writer: ChunkWriter): void {
+    if (this.rangesLen === 0 || this.rangesLen > KEEP_COPY_BYTES) return;
+    let range = this.takeRanges();
+    writer.rewind();
+    while (range !== null) {
+      const next: Range | null = range.next;
+      for (let at = 0; at < range.length; ) {
+        const n = writer.copyFrom(range.chunk as Chunk, range.offset + at, range.length - at);
+        this.addRange(writer.chunk as Chunk, writer.used - n, n);
+        at += n;
+      }
+      releaseRange(range);
+      range = next;
+    }
   }
 
   /** Copies what is left of the head in front of the ranges into chunk memory, so that all payload is in ranges. */

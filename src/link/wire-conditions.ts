@@ -68,13 +68,13 @@ export class WireConditions {
 
 function amount(name: string, value: number | undefined, before: number): number {
   if (value === undefined) return before;
-  if (!(value >= 0 && value < Infinity)) throw new RangeError(`${name} must be 0 or more, not ${value}`);
+  if (typeof value !== 'number' || !(value >= 0 && value < Infinity)) throw new RangeError(`${name} must be 0 or more, not ${value}`);
   return value;
 }
 
 function probability(name: string, value: number | undefined, before: number): number {
   if (value === undefined) return before;
-  if (!(value >= 0 && value <= 1)) throw new RangeError(`${name} must be between 0 and 1, not ${value}`);
+  if (typeof value !== 'number' || !(value >= 0 && value <= 1)) throw new RangeError(`${name} must be between 0 and 1, not ${value}`);
   return value;
 }
 

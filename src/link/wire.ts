@@ -126,6 +126,11 @@ export class Wire extends EventSource {
     this.showNext();
   }
 
+  /** The sender has lost its power: what has not left its transmitter never will. */
+  dropQueued(): void {
+    this.statistics.severed += this.transmitter.clear();
+  }
+
   private enter(p: Packet): void {
     const statistics = this.statistics;
     statistics.offered++;

@@ -104,7 +104,7 @@ export class Configuration {
     const owner = this.interfaceOf(device);
     if (owner === null) return -Errno.ENODEV;
     const longest = address.isV4 ? 32 : 128;
-    if (prefixLength < 0 || prefixLength > longest || address.isMulticast || address.isUnspecified) return -Errno.EINVAL;
+    if (!isPrefixLength(prefixLength, longest) || address.isMulticast || address.isUnspecified) return -Errno.EINVAL;
     if (owner.find(address) !== null) return -Errno.EEXIST;
     const scope = address.isLoopback ? AddressScope.Host
       : address.isLinkLocal && !address.isV4 ? AddressScope.Link
@@ -166,7 +166,7 @@ export class Configuration {
     const { network } = this;
     const longest = to.isV4 ? 32 : 128;
     const { gateway, source } = target;
-    if (prefixLength < 0 || prefixLength > longest) return -Errno.EINVAL;
+    if (!isPrefixLength(prefixLength, longest)) return -Errno.EINVAL;
     if (gateway !== null && gateway.isV4 !== to.isV4) return -Errno.EINVAL;
     let { device } = target;
     if (device === null) {
@@ -233,4 +233,8 @@ export class Configuration {
     }
     return -Errno.EADDRNOTAVAIL;
   }
+}
+
+function isPrefixLength(length: number, longest: number): boolean {
+  return Number.isInteger(length) && length >= 0 && length <= longest;
 }

@@ -62,6 +62,11 @@ export class LinkOutput {
     this.looped.add(copy, d.isV4);
   }
 
+  /** Copies on their way back up are gone. */
+  powerOff(): void {
+    this.looped.clear();
+  }
+
   private frame(p: Packet, d: Destination, macHi: number, macLo: number, etherType: number): void {
     const { device } = d;
     const at = p.push(ETHERNET_HEADER_LEN);
@@ -95,13 +100,23 @@ class LoopedPackets extends EventSource {
   }
 
   override run(): void {
+    const p = this.takeFirst();
+    this.show();
+    if (p.isV4) this.network.ipv4In.inputLooped(p);
+    else this.network.ipv6In.inputLooped(p);
+  }
+
+  clear(): void {
+    while (this.first !== null) this.takeFirst().release();
+    this.show();
+  }
+
+  private takeFirst(): Packet {
     const p = this.first as Packet;
     this.first = p.next;
     if (this.first === null) this.last = null;
     p.next = null;
-    this.show();
-    if (p.isV4) this.network.ipv4In.inputLooped(p);
-    else this.network.ipv6In.inputLooped(p);
+    return p;
   }
 
   private show(): void {

@@ -170,6 +170,18 @@ export class Network implements NetInput {
     return this.configuration.leaveGroup(device, group);
   }
 
+  /** The machine loses its power: its devices are taken from it, and what waits for an answer or a fragment is gone. */
+  powerOff(): void {
+    for (const { device } of [...this.interfaces()]) {
+      device.dropQueued();
+      if (device.isLoopback) device.up = false;
+      else this.detach(device);
+    }
+    this.link.powerOff();
+    this.ipv4In.reassembly.clear();
+    this.ipv6In.reassembly.clear();
+  }
+
   /** Addresses, routes or devices have changed. */
   changed(): void {
     this.generation++;

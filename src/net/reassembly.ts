@@ -161,6 +161,14 @@ export class ReassemblyTable {
     return FragmentResult.Complete;
   }
 
+  /** Nothing is waited for any more. */
+  clear(): void {
+    for (const assembly of [...this.assemblies.values()]) {
+      this.forget(assembly);
+      this.free(assembly);
+    }
+  }
+
   private join(assembly: Assembly): Packet {
     this.forget(assembly);
     const first = assembly.first as Packet;

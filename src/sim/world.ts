@@ -19,7 +19,6 @@ import { VirtualClock } from '../base/virtual-clock.ts';
 import { Host } from '../host.ts';
 import { Cable, type CableOptions } from '../link/cable.ts';
 import type { Device } from '../link/device.ts';
-import { LoopbackDevice } from '../link/loopback.ts';
 import { packetStatistics } from '../link/packet.ts';
 import { Switch, type SwitchOptions } from '../link/switch.ts';
 import { Neighbour } from '../net/neighbour.ts';
@@ -89,8 +88,8 @@ export class World {
       });
     });
     this.loop = new Loop(this.clock);
-    this.loop.eventLimit = options.eventLimit ?? EVENT_LIMIT;
-    this.loop.timeLimit = options.timeLimitUs ?? TIME_LIMIT_US;
+    this.loop.eventLimit = limit('eventLimit', options.eventLimit ?? EVENT_LIMIT);
+    this.loop.timeLimit = limit('timeLimitUs', options.timeLimitUs ?? TIME_LIMIT_US);
     this.loop.onLimit = () => {
       this.loop.stop();
       const { eventCount, now } = this.loop;
@@ -177,7 +176,7 @@ export class World {
   async until(condition: () => boolean, limitUs = 60e6): Promise<void> {
     const end = this.now + limitUs;
     while (!condition()) {
-      if (this.now >= end) throw new WorldError(`the condition did not hold within ${limitUs / 1e6} s`);
+      if (!(this.now < end)) throw new WorldError(`the condition did not hold within ${limitUs / 1e6} s`);
       await this.sleep(1000);
     }
   }
@@ -195,7 +194,7 @@ export class World {
       for (const process of kernel.processes()) {
         for (const [fd] of process.descriptors()) if (fd > 2) left.push(`${name}: descriptor ${fd} of process ${process.pid}`);
       }
-      stack.context.writer.release();
+      stack.context.release();
     }
     const chunks = slabStatistics.chunksInUse - this.chunksBefore;
     const packets = packetStatistics.packetsInUse - this.packetsBefore;
@@ -216,18 +215,18 @@ export class World {
     return waits.length > 0 ? waits.join('; ') : 'no process waits for anything; does the body await something outside the world?';
   }
 
-  /** Ends the world: no event runs any more, and what is on its way is let go. Called by `simulate`. */
+  /** Ends the world: no event runs any more, and everything that its hosts and wires hold is let go. Called by `simulate`. */
   end(): void {
     this.loop.stop();
     for (const capture of this.captures) capture.stop();
     for (const cable of this.cables) cable.sever();
-    for (const host of [this.keeper, ...this.hosts]) {
-      for (const { device } of host.network.interfaces()) {
-        if (device instanceof LoopbackDevice) device.wire.sever();
-      }
-      host.stack.context.writer.release();
-    }
+    for (const host of [this.keeper, ...this.hosts]) host.powerOff();
   }
+}
+
+function limit(name: string, value: number): number {
+  if (!(value >= 0)) throw new RangeError(`${name} must be 0 or more, not ${value}`);
+  return value;
 }
 
 function deviceName(end: Host | Switch, n: number): string {

@@ -37,8 +37,10 @@ function timevalBytes(us: number, length: number): Uint8Array {
   const bytes = new Uint8Array(16);
   const view = new DataView(bytes.buffer);
   if (us !== Infinity) {
-    view.setInt32(0, Math.floor(us / 1000000), true);
-    view.setInt32(8, us % 1000000, true);
+    const seconds = Math.floor(us / 1000000);
+    view.setUint32(0, seconds, true);
+    view.setUint32(4, seconds / 4294967296, true);
+    view.setUint32(8, us % 1000000, true);
   }
   return bytes.subarray(0, Math.min(16, length));
 }
@@ -224,8 +226,8 @@ function setSocketOption(socket: Socket, option: number, value: Uint8Array): num
     case SO.RCVTIMEO: case SO.SNDTIMEO: {
       if (value.length < 16) return -Errno.EINVAL;
       const view = new DataView(value.buffer, value.byteOffset, value.length);
-      const seconds = view.getInt32(0, true) + view.getInt32(4, true) * 4294967296;
-      const micros = view.getInt32(8, true) + view.getInt32(12, true) * 4294967296;
+      const seconds = view.getUint32(0, true) + view.getInt32(4, true) * 4294967296;
+      const micros = view.getUint32(8, true) + view.getInt32(12, true) * 4294967296;
       if (micros < 0 || micros >= 1000000) return -Errno.EDOM;
       // A negative time means "do not wait"; zero means for ever (sock_set_timeout).
       const us = seconds < 0 ? 0 : seconds === 0 && micros === 0 ? Infinity : seconds * 1000000 + micros;

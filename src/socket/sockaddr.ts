@@ -27,10 +27,18 @@ export function sockaddrFamily(bytes: Uint8Array): number {
   return bytes.length < 2 ? AF.UNSPEC : (bytes[0] as number) | ((bytes[1] as number) << 8);
 }
 
+/** Whoever makes an address is a program: a wrong number in it is the program's fault, not a failed call. */
+function mustFit(what: string, value: number, most: number): void {
+  if (!Number.isInteger(value) || value < 0 || value > most) {
+    throw new RangeError(`the ${what} of a socket address is a whole number from 0 to ${most}, not ${String(value)}`);
+  }
+}
+
 /** A `struct sockaddr_in` for a dotted quad (or an IpAddress) and a port in host order. */
 export function sockaddrIn(address: string | IpAddress, port: number): Uint8Array {
   const ip = typeof address === 'string' ? IpAddress.parse(address) : address;
   if (ip === null || !ip.isV4) throw new TypeError(`not an IPv4 address: ${String(address)}`);
+  mustFit('port', port, 65535);
   const bytes = new Uint8Array(SOCKADDR_IN_LEN);
   writeSockaddr(bytes, true, ip, port, 0);
   return bytes;
@@ -40,6 +48,8 @@ export function sockaddrIn(address: string | IpAddress, port: number): Uint8Arra
 export function sockaddrIn6(address: string | IpAddress, port: number, scopeId = 0): Uint8Array {
   const ip = typeof address === 'string' ? IpAddress.parse(address) : address;
   if (ip === null) throw new TypeError(`not an IP address: ${String(address)}`);
+  mustFit('port', port, 65535);
+  mustFit('scope', scopeId, 0xffffffff);
   const bytes = new Uint8Array(SOCKADDR_IN6_LEN);
   writeSockaddr(bytes, false, ip, port, scopeId);
   return bytes;

@@ -10,7 +10,7 @@ import type { FileOperations } from '../base/file-operations.ts';
 import { ANY4, LOOPBACK4, LOOPBACK6, IpAddress } from '../base/inet-address.ts';
 import { DISCONNECTED, Poll, WaitQueue } from '../base/wait-queue.ts';
 import type { Stack } from '../stack/stack.ts';
-import type { Endpoint, EndpointUpcalls, ReceiveResult } from '../transport/endpoint.ts';
+import { type Endpoint, type EndpointUpcalls, type ReceiveResult, Shut } from '../transport/endpoint.ts';
 import { type TcpEndpoint, TcpState } from '../transport/tcp/tcp.ts';
 import type { UdpEndpoint } from '../transport/udp/udp.ts';
 import { AF, IOCTL, IPPROTO, O, SOCK } from './constants.ts';
@@ -268,7 +268,7 @@ export class Socket extends WaitQueue implements FileOperations, EndpointUpcalls
   }
 
   shutdown(how: number): number {
-    if (how < 0 || how > 2) return -Errno.EINVAL;
+    if (how !== Shut.RD && how !== Shut.WR && how !== Shut.RDWR) return -Errno.EINVAL;
     if (this.connectState === ConnectState.Connecting) this.settleConnect(this.tcp as TcpEndpoint);
     const result = this.endpoint.shutdown(how);
     if (result === 0 || result === -Errno.ENOTCONN) this.wake(Poll.IN | Poll.OUT | Poll.HUP | Poll.RDHUP);

@@ -37,6 +37,13 @@ export class Stack implements TransportInput {
     return this.context.counters;
   }
 
+  /** The machine loses its power. Devices first: nothing of what follows must find a way out. */
+  powerOff(): void {
+    this.network.powerOff();
+    this.tcp.powerOff();
+    this.udp.powerOff();
+  }
+
   tcpInput(p: Packet): void {
     this.tcp.input(p);
   }

@@ -316,11 +316,11 @@ export class Process implements Syscalls {
     });
   }
 
-  /** nanosleep(2), in microseconds: the host's time, virtual in a world. */
+  /** nanosleep(2), in microseconds: the host's time, virtual in a world. Infinity is pause(2). */
   sleep(us: number): Promise<void> {
     const operation = new SleepOperation(this.host.loop, this.core.kernel.timers);
-    this.core.prepareSleep(operation, us);
-    const result = operation.start();
+    const bad = this.core.prepareSleep(operation, us);
+    const result = bad < 0 ? bad : operation.start();
     if (result !== PENDING) return this.done(result, 'nanosleep');
     return new Call<SleepOperation, void>(this.core, operation, (call) => {
       const outcome = countOf(call);

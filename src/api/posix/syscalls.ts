@@ -69,7 +69,10 @@ export interface Syscalls {
   setsockopt(fd: number, level: number, option: number, value: Uint8Array): Promise<void>;
   /** F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_DUPFD, F_DUPFD_CLOEXEC. */
   fcntl(fd: number, command: number, argument?: number): Promise<number>;
-  /** Timeout in milliseconds, -1 for ever. Fills `revents`; resolves to the number of ready descriptors. */
+  /**
+   * Timeout in whole milliseconds, as C's int; -1 for ever, and so is Infinity. Fills `revents`; resolves to the number
+   * of ready descriptors.
+   */
   poll(fds: PollFd[], timeoutMs: number): Promise<number>;
   /** FIONREAD, SIOCATMARK, SIOCOUTQ ...: resolves to the int that C finds behind the pointer. */
   ioctl(fd: number, request: number): Promise<number>;

@@ -185,6 +185,11 @@ export class TapDevice extends Device {
     if (this.writer.at === Infinity) this.writer.schedule(this.loop, this.loop.now);
   }
 
+  override dropQueued(): void {
+    while (this.first !== null) this.takeFirst().release();
+    this.writer.schedule(this.loop, Infinity);
+  }
+
   /** Removes the kernel's interface. */
   close(): void {
     if (this.fd < 0) return;
@@ -193,8 +198,7 @@ export class TapDevice extends Device {
     this.carrier = false;
     this.poll.close();
     closeSync(fd);
-    this.writer.schedule(this.loop, Infinity);
-    while (this.first !== null) this.takeFirst().release();
+    this.dropQueued();
     releaseChunk(this.chunk);
     releaseChunk(this.spare);
   }

@@ -42,6 +42,19 @@ export function freeEndpoint(t: TcpEndpoint): void {
   t.upcalls = null;
 }
 
+/** The machine has lost its power: the endpoint ends as it stands, without a segment to anybody. */
+export function vanish(t: TcpEndpoint): void {
+  if (t.state === TcpState.Listen) {
+    // Connections that nobody has accepted are endpoints of their own.
+    t.tcp.listeners.remove(t);
+    t.listener = null;
+  }
+  t.nextAccept = null;
+  t.parent = null;
+  setState(t, TcpState.Closed);
+  freeEndpoint(t);
+}
+
 /** Ends with an errno that the user will see (tcp_write_err, hard ICMP errors). */
 export function endWithError(t: TcpEndpoint, errno: number): void {
   t.errno = errno;

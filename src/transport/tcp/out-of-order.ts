@@ -91,7 +91,8 @@ export function queueOutOfOrder(t: TcpEndpoint, p: Packet, from: Seq, to: Seq, h
   let node = freeNodes;
   if (node === null) node = new OutOfOrderNode();
   else freeNodes = node.next;
-  p.headToRanges(t.tcp.context.writer);
+  p.keepRanges(t.tcp.context.keeper);
+  p.headToRanges(t.tcp.context.keeper);
   node.seq = seq;
   node.end = end;
   node.fin = fin;

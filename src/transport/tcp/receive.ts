@@ -66,7 +66,7 @@ export function queueData(t: TcpEndpoint, p: Packet, segment: TcpHeader, seq: Se
     }
     const old = (t.rcvNxt - seq) | 0;
     if (old > 0) p.trimFront(old);
-    appendInOrder(t, p, end, fin);
+    appendInOrder(t, p, end, fin, false);
     if (segment.dataLen > 0) dataReceived(t, segment, segment.dataLen, p.gsoSize);
     p.release();
     if (fin) handleFin(t);
@@ -98,16 +98,22 @@ function outOfWindow(t: TcpEndpoint, p: Packet): void {
   t.tcp.discard(p);
 }
 
-/** Moves the packet's payload to the receive buffer and RCV.NXT to `end`. */
-export function appendInOrder(t: TcpEndpoint, p: Packet, end: Seq, fin: boolean): void {
+/** Moves the packet's payload to the receive buffer and RCV.NXT to `end`. `kept`: the queue it was in has copied it. */
+function appendInOrder(t: TcpEndpoint, p: Packet, end: Seq, fin: boolean, kept: boolean): void {
   const length = (end - t.rcvNxt - (fin ? 1 : 0)) | 0;
   if (length > 0) {
-    p.headToRanges(t.tcp.context.writer);
-    if (p.rangesLen > length) p.trimTo(length);
+    if (p.length > length) p.trimTo(length);
     // shutdown(SHUT_RD) does not refuse data: Linux still queues and acknowledges it.
-    t.receivedBytes += p.rangesLen;
+    t.receivedBytes += p.length;
     if (t.rcvBuf === EMPTY_STREAM) t.rcvBuf = new StreamBuffer();
-    t.rcvBuf.takeRanges(p.takeRanges());
+    const { rcvBuf } = t;
+    const { keeper } = t.tcp.context;
+    const { rangesLen } = p;
+    // What a device has put into the head has to be copied in any case.
+    rcvBuf.append(p.bytes, p.head, p.headEnd - p.head, keeper);
+    const ranges = p.takeRanges();
+    if (kept) rcvBuf.takeRanges(ranges);
+    else if (ranges !== null) rcvBuf.keepRanges(ranges, rangesLen, keeper);
     t.bytesReceived += length;
   }
   t.rcvNxt = end;
@@ -133,7 +139,7 @@ function drainOutOfOrder(t: TcpEndpoint): void {
     const end = node.end;
     recycleNode(node);
     if (seqGt(end, t.rcvNxt)) {
-      appendInOrder(t, p, end, fin);
+      appendInOrder(t, p, end, fin, true);
       if (fin) ended = true;
     }
     p.release();

@@ -20,7 +20,7 @@ import { EndpointOptions } from '../endpoint.ts';
 import { KeyedHash } from '../keyed-hash.ts';
 import { PortTable } from '../ports.ts';
 import { ChallengeBudget } from './challenge.ts';
-import { endWithError } from './close.ts';
+import { endWithError, vanish } from './close.ts';
 import { ConnectionTable, ListenerTable, NodeKind } from './demux.ts';
 import { TcpEndpoint } from './endpoint.ts';
 import { segmentArrives } from './input.ts';
@@ -130,6 +130,16 @@ export class Tcp {
         yield holder;
       }
     }
+  }
+
+  /** The machine loses its power: connections, requests and queues are gone, and nobody is told. */
+  powerOff(): void {
+    for (const node of [...this.connections]) {
+      if (node instanceof Request) dropRequest(node);
+      else if (node instanceof TcpEndpoint) vanish(node);
+      else removeTimeWait(node as TimeWaitRecord);
+    }
+    for (const t of [...this.endpoints()]) vanish(t);
   }
 
   /**

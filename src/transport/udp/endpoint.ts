@@ -1,8 +1,8 @@
 /**
  * A UDP endpoint: a queue of datagrams in, packets out.
  *
- * Received packets are kept as they are, payload in the head's rest and ranges, and accounted by true size against
- * SO_RCVBUF; sent ones are accounted against SO_SNDBUF until the last holder lets go (`released`).
+ * Received packets are kept, payload in the head's rest and ranges (small ones in the host's own chunk), and accounted
+ * by true size against SO_RCVBUF; sent ones are accounted against SO_SNDBUF until the last holder lets go (`released`).
  */
 import { pseudoHeaderSum4, pseudoHeaderSum6 } from '../../base/checksum.ts';
 import { Mib } from '../../base/counters.ts';
@@ -307,6 +307,7 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
       return false;
     }
     p.trimFront(UDP_HEADER_LEN);
+    p.keepRanges(this.udp.context.keeper);
     // The sender's account ends here, as skb_orphan has it; the receiver's begins.
     const owner = p.owner;
     if (owner !== null) {
@@ -403,6 +404,7 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     this.first = null;
     this.last = null;
     this.receiveQueued = 0;
+    this.pending = null;
     this.localPort = 0;
     this.upcalls = null;
   }

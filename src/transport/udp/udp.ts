@@ -34,6 +34,11 @@ export class Udp {
     return new UdpEndpoint(this, isV4);
   }
 
+  /** The machine loses its power: datagrams that nobody has read are gone. */
+  powerOff(): void {
+    for (const endpoint of [...this.endpoints()]) endpoint.close();
+  }
+
   /** Bound endpoints, for ss and leak tests. */
   *endpoints(): IterableIterator<UdpEndpoint> {
     for (const holder of this.ports) yield holder as UdpEndpoint;
