@@ -191,6 +191,71 @@ traceTest('TCP_DEFER_ACCEPT: accept waits for data', (t) => {
   equal(t.read(), 5);
 });
 
+/** A request to a listener with TCP_DEFER_ACCEPT, which the peer has acknowledged. */
+function deferred(t: Trace, seconds: number): void {
+  t.listen();
+  equal(t.setTcp(TCP.DEFER_ACCEPT, seconds, t.listenFd), 0);
+  t.peer('S', { mss: 1460, ts: [PEER_TS, 0] });
+  t.expect('S.');
+  t.advance(100_000);
+  t.peer('.');
+  equal(t.counter('TcpExtTCPDeferAcceptDrop'), 1);
+}
+
+traceTest('TCP_DEFER_ACCEPT 5: after three timeouts (7 s) one SYN-ACK asks for an ACK, and that is enough', (t) => {
+  deferred(t, 5);
+  t.after(6_900_000, 'S.', { seq: 0, ack: 1, ts: { ecr: PEER_TS } }, 50_000);
+  equal(errno(t.accept()), 'EAGAIN');
+  equal(t.state, 'SYN-RECEIVED');
+  t.peer('.');
+  ok(t.accept() >= 0);
+  equal(t.counter('TcpExtTCPDeferAcceptDrop'), 1);
+  equal(t.counter('TcpExtTCPSynRetrans'), 1);
+  equal(t.counter('TcpExtTCPTimeouts'), 3);
+});
+
+traceTest('TCP_DEFER_ACCEPT: before an ACK the SYN-ACK is sent again as ever', (t) => {
+  t.listen();
+  t.setTcp(TCP.DEFER_ACCEPT, 5, t.listenFd);
+  t.peer('S', { mss: 1460 });
+  t.expect('S.');
+  t.after(1_000_000, 'S.', { seq: 0 }, 20_000);
+  t.after(2_000_000, 'S.', { seq: 0 }, 20_000);
+  t.peer('.');
+  equal(errno(t.accept()), 'EAGAIN');
+});
+
+traceTest('TCP_DEFER_ACCEPT: a FIN is as good as data', (t) => {
+  deferred(t, 5);
+  t.peer('F.');
+  ok(t.accept() >= 0);
+  equal(t.read(), 0);
+  t.advance(50_000);
+  t.expect('.', { ack: 2 });
+});
+
+traceTest('TCP_DEFER_ACCEPT: who has acknowledged is waited for longer than tcp_synack_retries says', {
+  sysctl: { 'net.ipv4.tcp_synack_retries': 1 },
+}, (t) => {
+  deferred(t, 2);
+  t.after(2_900_000, 'S.', { seq: 0 }, 50_000);
+  equal(t.state, 'SYN-RECEIVED');
+  t.quiet(3_800_000);
+  equal(t.state, 'SYN-RECEIVED');
+  t.quiet(1_000_000);
+  equal(t.state, 'LISTEN');
+});
+
+traceTest('SYN again: it is answered like a retransmission, and the next one is a second away', (t) => {
+  t.reach('SYN-RECEIVED');
+  t.advance(800_000);
+  t.peer('S', { seq: 0, mss: 1460 });
+  t.expect('S.', { seq: 0, ack: 1 });
+  equal(t.counter('TcpExtTCPSynRetrans'), 1);
+  equal(t.counter('TcpRetransSegs'), 1);
+  t.after(1_000_000, 'S.', { seq: 0 }, 20_000);
+});
+
 // Connecting
 
 traceTest('SYN: sent again after 1 s five times, then backing off (tcp_syn_linear_timeouts 4)', (t) => {

@@ -504,7 +504,7 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
       case Option.KeepCount: return user !== null && user.keepCount !== 0 ? user.keepCount : settings.tcpKeepaliveProbes;
       case Option.SynCount: return this.synRetries;
       case Option.Linger2: return user !== null && user.linger2Us !== 0 ? (user.linger2Us < 0 ? -1 : user.linger2Us / 1e6) : settings.tcpFinTimeout;
-      case Option.DeferAccept: return user === null ? 0 : user.deferAcceptSeconds;
+      case Option.DeferAccept: return user === null ? 0 : secondsOfTimeouts(user.deferAccept);
       case Option.WindowClamp: return this.windowClamp;
       case Option.QuickAck: return this.pingPong < 1 ? 1 : 0;
       case Option.UserTimeout: return this.userTimeoutMs;
@@ -557,7 +557,7 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
         this.userOptions.linger2Us = value < 0 ? -1 : value > 120 ? 120e6 : value * 1e6;
         return 0;
       case Option.DeferAccept:
-        this.userOptions.deferAcceptSeconds = wholeRetransmissions(value);
+        this.userOptions.deferAccept = timeoutsOfSeconds(value);
         return 0;
       case Option.WindowClamp:
         if (value === 0 && this.state !== TcpState.Closed) return -Errno.EINVAL;
@@ -599,14 +599,23 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
   }
 }
 
-/** TCP_DEFER_ACCEPT is kept as a number of SYN-ACKs and read back as the seconds they take (secs_to_retrans). */
-function wholeRetransmissions(seconds: number): number {
+/** How many doubling timeouts, from one second on, take as long as that (secs_to_retrans). */
+function timeoutsOfSeconds(seconds: number): number {
   if (seconds <= 0) return 0;
+  let count = 1;
   let timeout = 1;
   let period = 1;
-  while (seconds > period) {
+  while (seconds > period && count < 255) {
+    count++;
     timeout = Math.min(timeout * 2, 120);
     period += timeout;
   }
+  return count;
+}
+
+/** The other way round, so that getsockopt shows more seconds than were asked for (retrans_to_secs). */
+function secondsOfTimeouts(count: number): number {
+  let period = 0;
+  for (let i = 0, timeout = 1; i < count; i++, timeout = Math.min(timeout * 2, 120)) period += timeout;
   return period;
 }

@@ -94,7 +94,8 @@ export class UserOptions {
   synCount = 0;
   /** TCP_LINGER2: -1 means "do not stay in FIN_WAIT2". */
   linger2Us = 0;
-  deferAcceptSeconds = 0;
+  /** TCP_DEFER_ACCEPT, as Linux keeps it: for how many timeouts of a request. */
+  deferAccept = 0;
   windowClamp = 0;
   userTimeoutMs = 0;
   notSentLowWater = 0;
