@@ -410,7 +410,8 @@ function childOf(request: Request, segment: TcpHeader): TcpEndpoint {
   child.scopeId = request.scopeId !== 0 ? request.scopeId : t.scopeId;
   child.destination = request.destination;
   tcp.ports.join(child, t.localPort);
-  child.bits |= Bit.InPorts | (t.bits & (Bit.NoDelay | Bit.Cork | Bit.Reno)) | Bit.AddressBound | Bit.PortBound;
+  // That bind(2) chose the port is the listener's alone (sk_clone_lock): the child gives it back when it is closed.
+  child.bits |= Bit.InPorts | (t.bits & (Bit.NoDelay | Bit.Cork | Bit.Reno | Bit.AddressBound));
   child.irs = request.irs;
   child.rcvNxt = (request.irs + 1) | 0;
   child.rcvWup = child.rcvNxt;

@@ -1,5 +1,5 @@
 /** bind(2): addresses, ports, conflicts; listen(2). */
-import { AF, IPPROTO, IPV6, SO, SOCK, SOL } from '../numbers.ts';
+import { AF, IPPROTO, IPV6, SHUT, SO, SOCK, SOL } from '../numbers.ts';
 import { familyOnly, in4, in6, portOf } from '../address.ts';
 import { program } from '../program.ts';
 import type { Program, ProgramEnvironment } from '../program.ts';
@@ -227,6 +227,61 @@ const listening = FAMILIES.map((family) => program(`listen-${family.name}`, asyn
   await env.attempt(p.accept4(udp, SOCK.NONBLOCK));
 }));
 
+const acceptedPort = [INET, INET6, MAPPED].flatMap((family) => (['any', 'loopback'] as const).map((where) => (
+  program(`accepted-port-${family.name}-${where}`, async (env) => {
+    const p = await env.process();
+    const listening = await stream(p, family);
+    await p.bind(listening, family[where](PORT));
+    await p.listen(listening, 8);
+    const accepted = async (): Promise<{ client: number; fd: number }> => {
+      const client = await stream(p, family);
+      await p.connect(client, family.loopback(PORT));
+      return { client, fd: (await p.accept(listening)).fd };
+    };
+    const reset = await accepted();
+    const left = await accepted();
+    // A connection that was reset, and one that was disconnected: each goes on to show its name.
+    await p.setsockopt(reset.client, SOL.SOCKET, SO.LINGER, ints(1, 0));
+    await p.close(reset.client);
+    await p.connect(left.fd, new Uint8Array(28));
+    await env.settle();
+    await p.getsockname(reset.fd);
+    await p.getsockname(left.fd);
+    await p.close(listening);
+    // Neither holds the port.
+    const other = await stream(p, family);
+    await p.bind(other, family[where](PORT));
+    await p.listen(other, 8);
+    // As clients they get ports like anybody's.
+    await p.connect(left.fd, family.loopback(PORT));
+    await p.getsockname(left.fd);
+    await p.connect(reset.fd, new Uint8Array(28));
+    await p.connect(reset.fd, family.loopback(PORT));
+    await p.getsockname(reset.fd);
+  }))));
+
+const timeWaitPort = FAMILIES.map((family) => program(`time-wait-port-${family.name}`, async (env) => {
+  const p = await env.process();
+  const listening = await stream(p, family);
+  await p.bind(listening, family.loopback(PORT));
+  await p.listen(listening, 8);
+  const client = await stream(p, family);
+  await p.connect(client, family.loopback(PORT));
+  const { fd } = await p.accept(listening);
+  // The socket stays open while its connection is in TIME-WAIT, and is used again.
+  await p.shutdown(fd, SHUT.RDWR);
+  await env.settle();
+  await p.close(client);
+  await env.settle();
+  await p.getsockname(fd);
+  await p.connect(fd, new Uint8Array(28));
+  await p.connect(fd, family.loopback(PORT));
+  await p.getsockname(fd);
+  await p.close(listening);
+  await env.attempt(p.bind(await stream(p, family), family.loopback(PORT)));
+}));
+
 export const programs: Program[] = [
   ...addresses, ...automatic, special, ...conflicts, ...dualStack, crossProtocol, ...twoProcesses, ...listening,
+  ...acceptedPort, ...timeWaitPort,
 ];
