@@ -165,6 +165,26 @@ traceTest('accept queue full, tcp_abort_on_overflow: RST', { sysctl: { 'net.ipv4
   equal(t.state, 'LISTEN');
 });
 
+traceTest('SO_REUSEPORT: connections are spread over the listeners', (t) => {
+  const shared = [t.socket(), t.socket()];
+  for (const fd of shared) {
+    equal(t.setOption(SOL.SOCKET, SO.REUSEPORT, 1, fd), 0);
+    equal(t.bind(80, fd), 0);
+    equal(t.listen(80, 128, fd), 0);
+  }
+  for (let port = 40000; port < 40020; port++) {
+    handshake(t, port);
+    equal(t.state, 'ESTABLISHED');
+  }
+  const counts = shared.map((fd) => {
+    let count = 0;
+    while (t.accept(fd) >= 0) count++;
+    return count;
+  });
+  equal((counts[0] as number) + (counts[1] as number), 20);
+  ok(Math.min(...counts) > 0, `accepted: ${counts.join(' and ')}`);
+});
+
 traceTest('SYN queue: the SYN-ACK is sent again after 1, 2, 4 s ... tcp_synack_retries times', {
   sysctl: { 'net.ipv4.tcp_synack_retries': 2 },
 }, (t) => {

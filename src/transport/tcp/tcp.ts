@@ -46,7 +46,7 @@ export class Tcp {
   readonly network: Network;
   readonly counters: Float64Array;
   readonly connections: ConnectionTable;
-  readonly listeners: ListenerTable = new ListenerTable();
+  readonly listeners: ListenerTable;
   readonly ports: PortTable;
   readonly isnHash: KeyedHash;
   readonly timestampHash: KeyedHash;
@@ -70,6 +70,7 @@ export class Tcp {
     this.ports = new PortTable(context, false);
     this.isnHash = new KeyedHash(context.random);
     this.timestampHash = new KeyedHash(context.random);
+    this.listeners = new ListenerTable(context.random);
     this.defaults4 = new EndpointOptions();
     this.defaults6 = new EndpointOptions();
     this.refreshClock();
@@ -163,7 +164,7 @@ export class Tcp {
       if (node.kind === NodeKind.Request) return requestInput(node as Request, segment, p);
       return this.timeWaitSegment(node as TimeWaitRecord, segment, p);
     }
-    const listener = this.listeners.find(p, segment.dstPort);
+    const listener = this.listeners.find(p, segment.dstPort, segment.srcPort);
     if (listener !== null) return listenInput(listener, segment, p, 0);
     this.sendReset(segment, p);
     this.discard(p);
@@ -172,7 +173,7 @@ export class Tcp {
   private timeWaitSegment(record: TimeWaitRecord, segment: TcpHeader, p: Packet): void {
     const iss = timeWaitInput(record, segment, p);
     if (iss === 0) return this.discard(p);
-    const listener = this.listeners.find(p, segment.dstPort);
+    const listener = this.listeners.find(p, segment.dstPort, segment.srcPort);
     if (listener === null) {
       sendLastAck(record);
       return this.discard(p);

@@ -4,6 +4,7 @@ import { familyOnly, in4, in6, portOf } from '../address.ts';
 import { program } from '../program.ts';
 import type { Program, ProgramEnvironment } from '../program.ts';
 import type { Syscalls } from '../../../src/api/posix/syscalls.ts';
+import type { Recorder } from '../recorder.ts';
 import { FAMILIES, INET, INET6, MAPPED, PORT, dgram, ints, state, stream } from '../toolkit.ts';
 import type { Family } from '../toolkit.ts';
 
@@ -281,7 +282,83 @@ const timeWaitPort = FAMILIES.map((family) => program(`time-wait-port-${family.n
   await env.attempt(p.bind(await stream(p, family), family.loopback(PORT)));
 }));
 
+const sharedStreams = FAMILIES.map((family) => program(`reuseport-listeners-${family.name}`, async (env) => {
+  const p = await env.process();
+  const listeners: number[] = [];
+  for (let i = 0; i < 2; i++) {
+    const fd = await stream(p, family, SOCK.NONBLOCK);
+    await p.setsockopt(fd, SOL.SOCKET, SO.REUSEPORT, ints(1));
+    await p.bind(fd, family.loopback(PORT));
+    await p.listen(fd, 100);
+    listeners.push(fd);
+  }
+  // One that fits less well gets nothing.
+  const any = await stream(p, family, SOCK.NONBLOCK);
+  await p.setsockopt(any, SOL.SOCKET, SO.REUSEPORT, ints(1));
+  await p.bind(any, family.any(PORT));
+  await p.listen(any, 100);
+  const { silent } = p as Recorder;
+  for (let i = 0; i < 40; i++) await silent.connect(await silent.socket(family.domain, SOCK.STREAM, 0), family.loopback(PORT));
+  await env.settle();
+  const counts: number[] = [];
+  for (const fd of [...listeners, any]) {
+    let count = 0;
+    while (await silent.accept(fd).then(() => true, () => false)) count++;
+    counts.push(count);
+  }
+  const [one, two, none] = counts as [number, number, number];
+  env.note('both are given connections', one > 3 && two > 3);
+  env.note('all of them', one + two);
+  env.note('the wildcard', none);
+  // Alone, one gets everything.
+  await p.close(listeners[0] as number);
+  for (let i = 0; i < 10; i++) await silent.connect(await silent.socket(family.domain, SOCK.STREAM, 0), family.loopback(PORT));
+  let count = 0;
+  while (await silent.accept(listeners[1] as number).then(() => true, () => false)) count++;
+  env.note('the last one', count);
+}));
+
+const sharedDatagrams = FAMILIES.map((family) => program(`reuseport-datagrams-${family.name}`, async (env) => {
+  const p = await env.process();
+  const sockets: number[] = [];
+  for (let i = 0; i < 2; i++) {
+    const fd = await dgram(p, family, SOCK.NONBLOCK);
+    await p.setsockopt(fd, SOL.SOCKET, SO.REUSEPORT, ints(1));
+    await p.bind(fd, family.loopback(PORT));
+    sockets.push(fd);
+  }
+  const { silent } = p as Recorder;
+  const sender = async (): Promise<number> => {
+    const fd = await silent.socket(family.domain, SOCK.DGRAM, 0);
+    await silent.bind(fd, family.loopback(0));
+    return fd;
+  };
+  const drained = async (fd: number): Promise<number> => {
+    let count = 0;
+    while (await silent.recv(fd, new Uint8Array(4), 0).then(() => true, () => false)) count++;
+    return count;
+  };
+  for (let i = 0; i < 40; i++) await silent.sendto(await sender(), new Uint8Array(1), 0, family.loopback(PORT));
+  const one = await drained(sockets[0] as number);
+  const two = await drained(sockets[1] as number);
+  env.note('both are given datagrams', one > 3 && two > 3);
+  env.note('all of them', one + two);
+  // What one socket sends goes to one socket.
+  const from = await sender();
+  for (let i = 0; i < 10; i++) await silent.sendto(from, new Uint8Array(1), 0, family.loopback(PORT));
+  const rest = [await drained(sockets[0] as number), await drained(sockets[1] as number)];
+  env.note('they stay together', Math.max(...rest));
+  // A connected one has its peer's before anybody, and nothing of others.
+  await p.connect(sockets[0] as number, family.loopback(portOf(await silent.getsockname(from))));
+  for (let i = 0; i < 10; i++) {
+    await silent.sendto(from, new Uint8Array(1), 0, family.loopback(PORT));
+    await silent.sendto(await sender(), new Uint8Array(1), 0, family.loopback(PORT));
+  }
+  env.note('the connected one', await drained(sockets[0] as number));
+  env.note('the other', await drained(sockets[1] as number));
+}));
+
 export const programs: Program[] = [
   ...addresses, ...automatic, special, ...conflicts, ...dualStack, crossProtocol, ...twoProcesses, ...listening,
-  ...acceptedPort, ...timeWaitPort,
+  ...acceptedPort, ...timeWaitPort, ...sharedStreams, ...sharedDatagrams,
 ];
