@@ -2,12 +2,22 @@
  * What no RFC says but every peer of a Linux host knows: bytes of the options, windows, queues, ends of life.
  */
 import { equal, notEqual, ok } from 'node:assert/strict';
-import { SO, SOL, TCP } from '../../src/socket/constants.ts';
+import { IPPROTO, IPV6, SO, SOL, TCP } from '../../src/socket/constants.ts';
 import { errno, PEER_TS, type Trace, traceTest } from '../tools/tcp-trace.ts';
 
 function hex(bytes: Uint8Array): string {
   return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }
+
+traceTest('net.ipv6.bindv6only: counts for sockets that are made later', { ipVersion: 6 }, (t) => {
+  const older = t.socket();
+  t.sysctl('net.ipv6.bindv6only', 1);
+  const younger = t.socket();
+  t.sysctl('net.ipv6.bindv6only', 0);
+  equal(t.getOption(IPPROTO.IPV6, IPV6.V6ONLY, older), 0);
+  equal(t.getOption(IPPROTO.IPV6, IPV6.V6ONLY, younger), 1);
+  equal(t.getOption(IPPROTO.IPV6, IPV6.V6ONLY, t.socket()), 0);
+});
 
 // Options, byte by byte.
 

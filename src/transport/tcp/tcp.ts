@@ -59,8 +59,9 @@ export class Tcp {
   private clockAt = -0.5;
   private readonly segment = new TcpHeader();
   private readonly budget = new ChallengeBudget();
-  private readonly defaults4: EndpointOptions;
-  private readonly defaults6: EndpointOptions;
+  /** Fresh endpoints share these; nobody writes into them. */
+  private readonly defaults4: EndpointOptions = new EndpointOptions();
+  private defaults6: EndpointOptions = new EndpointOptions();
 
   constructor(context: HostContext, network: Network) {
     this.context = context;
@@ -71,8 +72,6 @@ export class Tcp {
     this.isnHash = new KeyedHash(context.random);
     this.timestampHash = new KeyedHash(context.random);
     this.listeners = new ListenerTable(context.random);
-    this.defaults4 = new EndpointOptions();
-    this.defaults6 = new EndpointOptions();
     this.refreshClock();
   }
 
@@ -100,8 +99,13 @@ export class Tcp {
 
   create(isV4: boolean): TcpEndpoint {
     const { settings } = this.context;
+    const v6Only = settings.ipv6Bindv6only !== 0;
+    if (this.defaults6.v6Only !== v6Only) {
+      // Older endpoints keep what they began with.
+      this.defaults6 = new EndpointOptions();
+      this.defaults6.v6Only = v6Only;
+    }
     const options = isV4 ? this.defaults4 : this.defaults6;
-    options.v6Only = !isV4 && settings.ipv6Bindv6only !== 0;
     const t = new TcpEndpoint(this, isV4, this.anyFor(isV4), options);
     t.sndBufBytes = settings.tcpWmemDefault;
     t.rcvBufBytes = settings.tcpRmemDefault;
