@@ -20,6 +20,7 @@ import { TcpInfo } from './info.ts';
 import { beginListening, takeAccepted } from './listener.ts';
 import { syncMss } from './mss.ts';
 import { belowNotSent, nagleOf, pushAfterWrite, pushPending, queueBytes, removeSent, sendAck } from './output.ts';
+import { signalReadable } from './receive.ts';
 import { RecordFlag, releaseRecord, type SendRecord } from './send-record.ts';
 import { TcpState } from './state.ts';
 import { beginHandshake } from './syn.ts';
@@ -480,6 +481,11 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
     if (name === 'reno') this.bits |= Bit.Reno;
     else this.bits &= ~Bit.Reno;
     return 0;
+  }
+
+  /** SO_RCVLOWAT was set: what is there may be enough now (tcp_set_rcvlowat). */
+  lowWaterChanged(): void {
+    signalReadable(this);
   }
 
   /** SO_KEEPALIVE was set or cleared. */
