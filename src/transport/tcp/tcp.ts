@@ -24,8 +24,9 @@ import { endWithError } from './close.ts';
 import { ConnectionTable, ListenerTable, NodeKind } from './demux.ts';
 import { TcpEndpoint } from './endpoint.ts';
 import { segmentArrives } from './input.ts';
-import { dropRequest, listenInput, Request, requestInput } from './listener.ts';
+import { listenInput, Request, requestInput } from './listener.ts';
 import { markTooLong, syncMss } from './mss.ts';
+import { requestError, saysNoWay } from './request-error.ts';
 import { bare, sendBare } from './segment-out.ts';
 import { TcpState } from './state.ts';
 import { Bit } from './tcb.ts';
@@ -219,10 +220,7 @@ export class Tcp {
     const local = new IpAddress(report.localA, report.localB, report.localC, report.localD);
     const remote = new IpAddress(report.remoteA, report.remoteB, report.remoteC, report.remoteD);
     const node = this.connections.findTuple(local, localPort, remote, remotePort);
-    if (node instanceof Request) {
-      if (seq === node.iss && report.mtuBytes === 0 && report.fatal) dropRequest(node);
-      return;
-    }
+    if (node instanceof Request) return requestError(node, report, seq);
     if (!(node instanceof TcpEndpoint)) return;
     const t = node;
     if (t.state !== TcpState.Listen && (seqLt(seq, t.sndUna) || seqGt(seq, t.sndNxt))) {
@@ -242,7 +240,7 @@ export class Tcp {
       endWithError(t, report.errno);
       return;
     }
-    revertBackoff(t, seq);
+    if (saysNoWay(report)) revertBackoff(t, seq);
     // RFC 1122 4.2.3.9: soft; it becomes the reason when the retries are spent.
     if (t.settledOptions.receiveErrors) {
       t.errno = report.errno;
