@@ -10,7 +10,6 @@ import { F, FD_CLOEXEC, IOCTL, O, SOCK } from '../socket/constants.ts';
 import { getOption, setOption } from '../socket/options.ts';
 import { resolveProtocol, type Socket } from '../socket/socket.ts';
 import type { ReceiveResult } from '../transport/endpoint.ts';
-import { TcpState } from '../transport/tcp/tcp.ts';
 import type { Kernel } from './kernel.ts';
 import { OpenFile } from './open-file.ts';
 import type { Operation } from './operation.ts';
@@ -158,7 +157,7 @@ export class KernelProcess {
     return this.end(socket.listen(backlog));
   }
 
-  /** Prepares connect(2); null with `failure` set when the descriptor is wrong. */
+  /** Prepares connect(2): 0, or the negative errno of a descriptor or address that will not do. */
   prepareConnect(operation: ConnectOperation, fd: number, address: Uint8Array): number {
     const socket = this.socketAt(fd);
     if (typeof socket === 'number') return socket;
@@ -382,11 +381,5 @@ export class KernelProcess {
     this.lowestFree = 0;
     this.kernel.processEnded(this);
     this.kernel.loop.drain();
-  }
-
-  /** True for a socket that listens (accept's and ss's question). */
-  isListening(fd: number): boolean {
-    const socket = this.socketAt(fd);
-    return typeof socket !== 'number' && socket.tcp !== null && socket.tcp.state === TcpState.Listen;
   }
 }

@@ -106,10 +106,6 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
     return this.destination;
   }
 
-  private pathMtu = 0;
-  /** When our SYN went out (milliseconds): an echo of before is not ours. */
-  synStampMs = 0;
-
   /** The peer answers: its neighbour entry needs no probe. */
   confirmRoute(): void {
     if (this.destination !== null) this.tcp.network.confirmNeighbour(this.destination);
@@ -253,11 +249,7 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
   }
 
   accept(): TcpEndpoint | null {
-    const { listener } = this;
-    if (listener === null) return null;
-    const child = takeAccepted(listener);
-    if (child !== null) child.parent = null;
-    return child;
+    return this.listener === null ? null : takeAccepted(this.listener);
   }
 
   // Sending.
@@ -296,8 +288,8 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
     this.upcalls?.writable();
   }
 
-  /** `next` became part of the record before it, which has `more` bytes of it now. */
-  mergeRecord(next: SendRecord, _more: number): void {
+  /** `next` has become part of the record before it. */
+  mergeRecord(next: SendRecord): void {
     const { previous } = next;
     if (previous !== null) previous.next = next.next;
     if (next.next === null) this.lastRecord = previous;

@@ -118,7 +118,6 @@ export function stopListening(t: TcpEndpoint): void {
   for (;;) {
     const child = takeAccepted(listener);
     if (child === null) break;
-    child.parent = null;
     child.bits |= Bit.Orphan;
     if (child.state !== TcpState.Closed) {
       sendActiveReset(child);
@@ -348,7 +347,6 @@ export function requestInput(request: Request, segment: TcpHeader, p: Packet): v
   tcp.connections.add(child);
   child.bits |= Bit.Hashed;
   tcp.counters[Mib.TcpPassiveOpens]++;
-  child.parent = t;
   if (listener.last === null) listener.first = child;
   else listener.last.nextAccept = child;
   listener.last = child;
