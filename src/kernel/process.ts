@@ -10,7 +10,6 @@ import { F, FD_CLOEXEC, IOCTL, O, SOCK } from '../socket/constants.ts';
 import { getOption, setOption } from '../socket/options.ts';
 import { resolveProtocol, type Socket } from '../socket/socket.ts';
 import type { ReceiveResult } from '../transport/endpoint.ts';
-import { TcpState } from '../transport/tcp/tcp.ts';
 import { isWithin, toInt } from './int.ts';
 import type { Kernel } from './kernel.ts';
 import { OpenFile } from './open-file.ts';
@@ -159,7 +158,7 @@ export class KernelProcess {
     return this.end(socket.listen(toInt(backlog)));
   }
 
-  /** Prepares connect(2); null with `failure` set when the descriptor is wrong. */
+  /** Prepares connect(2): 0, or the negative errno of a descriptor or address that will not do. */
   prepareConnect(operation: ConnectOperation, fd: number, address: Uint8Array): number {
     const socket = this.socketAt(fd);
     if (typeof socket === 'number') return socket;
@@ -384,11 +383,5 @@ export class KernelProcess {
     this.lowestFree = 0;
     this.kernel.processEnded(this);
     this.kernel.loop.drain();
-  }
-
-  /** True for a socket that listens (accept's and ss's question). */
-  isListening(fd: number): boolean {
-    const socket = this.socketAt(fd);
-    return typeof socket !== 'number' && socket.tcp !== null && socket.tcp.state === TcpState.Listen;
   }
 }

@@ -20,6 +20,7 @@ import { TcpInfo } from './info.ts';
 import { beginListening, takeAccepted } from './listener.ts';
 import { syncMss } from './mss.ts';
 import { belowNotSent, nagleOf, pushAfterWrite, pushPending, queueBytes, removeSent, sendAck } from './output.ts';
+import { signalReadable } from './receive.ts';
 import { RecordFlag, releaseRecord, type SendRecord } from './send-record.ts';
 import { TcpState } from './state.ts';
 import { beginHandshake } from './syn.ts';
@@ -106,10 +107,6 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
     }
     return this.destination;
   }
-
-  private pathMtu = 0;
-  /** When our SYN went out (milliseconds): an echo of before is not ours. */
-  synStampMs = 0;
 
   /** The peer answers: its neighbour entry needs no probe. */
   confirmRoute(): void {
@@ -254,11 +251,7 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
   }
 
   accept(): TcpEndpoint | null {
-    const { listener } = this;
-    if (listener === null) return null;
-    const child = takeAccepted(listener);
-    if (child !== null) child.parent = null;
-    return child;
+    return this.listener === null ? null : takeAccepted(this.listener);
   }
 
   // Sending.
@@ -301,8 +294,8 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
     this.upcalls?.writable();
   }
 
-  /** `next` became part of the record before it, which has `more` bytes of it now. */
-  mergeRecord(next: SendRecord, _more: number): void {
+  /** `next` has become part of the record before it. */
+  mergeRecord(next: SendRecord): void {
     const { previous } = next;
     if (previous !== null) previous.next = next.next;
     if (next.next === null) this.lastRecord = previous;
@@ -488,6 +481,11 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
     return 0;
   }
 
+  /** SO_RCVLOWAT was set: what is there may be enough now (tcp_set_rcvlowat). */
+  lowWaterChanged(): void {
+    signalReadable(this);
+  }
+
   /** SO_KEEPALIVE was set or cleared. */
   keepAliveChanged(): void {
     if (this.state < TcpState.Established) return;
@@ -510,7 +508,7 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
       case Option.KeepCount: return user !== null && user.keepCount !== 0 ? user.keepCount : settings.tcpKeepaliveProbes;
       case Option.SynCount: return this.synRetries;
       case Option.Linger2: return user !== null && user.linger2Us !== 0 ? (user.linger2Us < 0 ? -1 : user.linger2Us / 1e6) : settings.tcpFinTimeout;
-      case Option.DeferAccept: return user === null ? 0 : user.deferAcceptSeconds;
+      case Option.DeferAccept: return user === null ? 0 : secondsOfTimeouts(user.deferAccept);
       case Option.WindowClamp: return this.windowClamp;
       case Option.QuickAck: return this.pingPong < 1 ? 1 : 0;
       case Option.UserTimeout: return this.userTimeoutMs;
@@ -563,7 +561,7 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
         this.userOptions.linger2Us = value < 0 ? -1 : value > 120 ? 120e6 : value * 1e6;
         return 0;
       case Option.DeferAccept:
-        this.userOptions.deferAcceptSeconds = wholeRetransmissions(value);
+        this.userOptions.deferAccept = timeoutsOfSeconds(value);
         return 0;
       case Option.WindowClamp:
         if (value === 0 && this.state !== TcpState.Closed) return -Errno.EINVAL;
@@ -605,14 +603,23 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
   }
 }
 
-/** TCP_DEFER_ACCEPT is kept as a number of SYN-ACKs and read back as the seconds they take (secs_to_retrans). */
-function wholeRetransmissions(seconds: number): number {
+/** How many doubling timeouts, from one second on, take as long as that (secs_to_retrans). */
+function timeoutsOfSeconds(seconds: number): number {
   if (seconds <= 0) return 0;
+  let count = 1;
   let timeout = 1;
   let period = 1;
-  while (seconds > period) {
+  while (seconds > period && count < 255) {
+    count++;
     timeout = Math.min(timeout * 2, 120);
     period += timeout;
   }
+  return count;
+}
+
+/** The other way round, so that getsockopt shows more seconds than were asked for (retrans_to_secs). */
+function secondsOfTimeouts(count: number): number {
+  let period = 0;
+  for (let i = 0, timeout = 1; i < count; i++, timeout = Math.min(timeout * 2, 120)) period += timeout;
   return period;
 }

@@ -6,7 +6,7 @@
  * RFC 9293 3.10.7, RFC 5961 and RFC 7323 section 5.
  */
 import { Mib } from '../../base/counters.ts';
-import { type Seq, seqGeq, seqGt, seqLeq, seqLt } from '../../base/seq.ts';
+import { type Seq, seqGt, seqLeq, seqLt } from '../../base/seq.ts';
 import type { Packet } from '../../link/packet.ts';
 import { TcpFlag, type TcpHeader } from '../../wire/tcp.ts';
 import { AckResult, handleAck, pushAfterAck } from './ack.ts';
@@ -226,5 +226,6 @@ function ourFinAcknowledged(t: TcpEndpoint, segment: TcpHeader, p: Packet): bool
     p.release();
     return false;
   }
-  return !seqGeq(t.sndUna, t.writeSeq) || state === TcpState.FinWait2;
+  // FIN-WAIT-2: it was acknowledged before.
+  return true;
 }

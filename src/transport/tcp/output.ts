@@ -514,7 +514,7 @@ function idleRestartCheck(t: TcpEndpoint): void {
   t.cwndUsed = 0;
 }
 
-/** close(2) or shutdown(2) of the sending side: the next state; true when a FIN has to go (Linux's tcp_close_state). */
+/** Enters the state after close(2) or shutdown(2) of the sending side. True when a FIN has to go (tcp_close_state). */
 export function closeState(t: TcpEndpoint): boolean {
   const next = stateAfterClose(t.state);
   const changes = next !== t.state && next !== TcpState.Closed;

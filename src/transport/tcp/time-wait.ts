@@ -207,12 +207,12 @@ export function enterTimeWait(t: TcpEndpoint, state: TcpState = TcpState.TimeWai
     record.fill(t, state, stayUs);
     t.leaveTable();
     tcp.connections.add(record);
-    if ((t.bits & (Bit.Orphan | Bit.InPorts)) === (Bit.Orphan | Bit.InPorts)) {
+    if ((t.bits & Bit.Orphan) === 0 && (t.bits & Bit.PortBound) !== 0) {
+      // The socket is still there, and the port that bind(2) gave it stays its own.
+      tcp.ports.join(record, t.localPort);
+    } else {
       tcp.ports.replace(t, record);
       t.bits &= ~Bit.InPorts;
-    } else {
-      // The socket is still there and goes on to hold the port too.
-      tcp.ports.join(record, t.localPort);
     }
     if (state === TcpState.TimeWait) tcp.counters[Mib.TcpExtTW]++;
     timeWaits.enter(record);

@@ -413,6 +413,23 @@ const exitWhileBlocked = program('exit-while-blocked', async (env) => {
   await p.read(server, room(4));
 });
 
+const lowWater = FAMILIES.map((family) => program(`receive-low-water-wakes-${family.name}`, async (env) => {
+  const p = await env.process();
+  const { client, server } = await pair(p, family);
+  await p.setsockopt(server, SOL.SOCKET, SO.RCVLOWAT, ints(100));
+  await p.write(client, text('hello'));
+  await env.settle();
+  await state(p, server);
+  // Five bytes are not enough for poll, until the mark is lowered.
+  const polling = env.begin(p.poll([asked(server, POLL.IN)], -1));
+  await env.settle();
+  await p.setsockopt(server, SOL.SOCKET, SO.RCVLOWAT, ints(6));
+  await env.settle();
+  await p.setsockopt(server, SOL.SOCKET, SO.RCVLOWAT, ints(5));
+  await polling;
+  await p.read(server, room(8));
+}));
+
 const nonblockingAccept = program('nonblocking-set-while-blocked', async (env) => {
   const p = await env.process();
   const { client, server } = await pair(p, INET);
@@ -431,4 +448,5 @@ export const programs: Program[] = [
   ...many, timeouts, ...wakes, ...receiveTimeout, ...sendTimeout, ...closeWhileReading, ...closeWhileReadingUdp,
   ...closeWhileAccepting, closeWhilePolling, ...shutdownWakes, ...resetWakes, ...disconnectWakes,
   ...disconnectConnect, ...accepts, ...blockingConnect, ...echo, exitWhileBlocked, nonblockingAccept,
+  ...lowWater,
 ];
