@@ -71,7 +71,9 @@ export class Host {
   sysctl(name: string, value: string | number): string;
   sysctl(name: string, value?: string | number): string | null {
     const settings = this.stack.settings;
-    if (value !== undefined && !settings.set(name, value)) throw new RangeError(`sysctl: cannot set ${name} to ${value}`);
+    if (value !== undefined && !settings.set(name, value)) {
+      throw new RangeError(`sysctl: cannot set ${name} to ${value}: ${settings.refusal(name, value)}`);
+    }
     return settings.get(name);
   }
 

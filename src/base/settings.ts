@@ -1,6 +1,7 @@
 /**
  * A host's settings, under their sysctl names and with Linux's defaults. Code reads the fields; programs and tests use
- * `get` and `set` with the name and the text that sysctl(8) takes.
+ * `get` and `set` with the name and the text that sysctl(8) takes. What no code reads yet keeps its default: setting it
+ * fails, rather than promising what does not come (NOT_IMPLEMENTED).
  */
 export class Settings {
   hostname = 'host';
@@ -111,19 +112,40 @@ export class Settings {
     return fields === undefined ? null : fields.map((field) => String(this[field])).join('\t');
   }
 
-  /** Sets a value from text (numbers separated by blanks); false when the name or the text is wrong. */
+  /** Sets a value from text (numbers separated by blanks); false when `refusal` has something to say. */
   set(name: string, text: string | number): boolean {
-    const fields = fieldsOf(name);
-    if (fields === undefined) return false;
-    const words = String(text).trim().split(/\s+/);
-    if (words.length !== fields.length) return false;
-    if (words.some((word, i) => typeof this[fields[i] as Field] === 'number' && !/^-?\d+$/.test(word))) return false;
+    if (this.refusal(name, text) !== null) return false;
     const target = this as unknown as Record<string, string | number>;
-    words.forEach((word, i) => {
+    const fields = fieldsOf(name) as readonly Field[];
+    wordsOf(text).forEach((word, i) => {
       const field = fields[i] as Field;
       target[field] = typeof this[field] === 'number' ? Number(word) : word;
     });
     return true;
+  }
+
+  /** Why a setting cannot have this value; null when it can. */
+  refusal(name: string, text: string | number): string | null {
+    const fields = fieldsOf(name);
+    if (fields === undefined) return 'there is no such name';
+    const words = wordsOf(text);
+    if (words.length !== fields.length) return `it takes ${fields.length === 1 ? 'one value' : `${fields.length} values`}`;
+    for (let i = 0; i < words.length; i++) {
+      const field = fields[i] as Field;
+      const word = words[i] as string;
+      if (typeof this[field] !== 'number') continue;
+      if (!/^-?\d+$/.test(word)) return 'it takes numbers';
+      const [least, most] = LIMITS[field] ?? [0, MOST];
+      if (Number(word) < least || Number(word) > most) return `it takes numbers from ${least} to ${most}`;
+    }
+    const value = words.join('\t');
+    const also = NOT_IMPLEMENTED[name];
+    if (also !== undefined && value !== DEFAULTS.get(name) && !also.includes(value)) return 'this is not implemented yet';
+    if (name === 'net.ipv4.tcp_congestion_control' && !CONGESTION_CONTROLS.includes(value)) {
+      return `there are ${CONGESTION_CONTROLS.join(' and ')}`;
+    }
+    if (name === 'net.ipv4.ip_local_port_range' && Number(words[0]) > Number(words[1])) return 'the first port is the lower one';
+    return null;
   }
 
   names(): string[] {
@@ -131,11 +153,48 @@ export class Settings {
   }
 }
 
+function wordsOf(text: string | number): string[] {
+  return String(text).trim().split(/\s+/);
+}
+
 type Field = { [K in keyof Settings]: Settings[K] extends number | string ? K : never }[keyof Settings];
 
 function fieldsOf(name: string): readonly Field[] | undefined {
   return Object.hasOwn(SYSCTL, name) ? SYSCTL[name] : undefined;
 }
+
+const MOST = Number.MAX_SAFE_INTEGER;
+
+/** Limits where 0 or a large value would divide by zero or wait for ever; Linux has them too. */
+const LIMITS: Readonly<Partial<Record<Field, readonly [number, number]>>> = {
+  ipDefaultTtl: [1, 255], ipv6HopLimit: [1, 255], ipMinPmtu: [68, MOST],
+  ipLocalPortRangeLow: [1, 65535], ipLocalPortRangeHigh: [1, 65535],
+  tcpMinSndMss: [48, 65535], tcpReordering: [1, MOST], tcpMaxReordering: [1, MOST],
+};
+
+/** What `net.ipv4.tcp_congestion_control` and TCP_CONGESTION know. */
+export const CONGESTION_CONTROLS: readonly string[] = ['cubic', 'reno'];
+
+/**
+ * What is not implemented yet, each with the values that are true of us all the same (beside the default, which reads as
+ * on Linux). Listed in docs/deviations.md.
+ */
+export const NOT_IMPLEMENTED: Readonly<Record<string, readonly string[]>> = {
+  'net.ipv4.ip_forward': [], 'net.ipv6.conf.all.forwarding': [],
+  // There are no users: every process may bind every port, as root's may.
+  'net.ipv4.ip_unprivileged_port_start': [],
+  // Stale neighbours are dropped when the table is full.
+  'net.ipv4.neigh.default.gc_stale_time': [],
+  'net.ipv4.tcp_ecn': ['0'], 'net.ipv4.tcp_mem': [], 'net.ipv4.tcp_limit_output_bytes': [], 'net.ipv4.tcp_autocorking': ['0'],
+  'net.ipv4.tcp_min_tso_segs': [], 'net.ipv4.tcp_mtu_probing': [], 'net.ipv4.tcp_base_mss': [],
+  'net.ipv4.tcp_adv_win_scale': [], 'net.ipv4.tcp_no_metrics_save': ['1'],
+};
+
+/**
+ * Memory that is guaranteed to every socket while tcp_mem or udp_mem is exceeded (__sk_mem_raise_allocated). A host of
+ * ours has no such limit, so that any value is kept to without anybody who reads it.
+ */
+export const GUARANTEES: readonly (keyof Settings)[] = ['tcpRmemMin', 'tcpWmemMin', 'udpRmemMin', 'udpWmemMin'];
 
 const SYSCTL: Readonly<Record<string, readonly Field[]>> = {
   'kernel.hostname': ['hostname'],
@@ -195,3 +254,7 @@ const SYSCTL: Readonly<Record<string, readonly Field[]>> = {
   'net.ipv4.tcp_max_orphans': ['tcpMaxOrphans'],
   'net.ipv4.udp_rmem_min': ['udpRmemMin'], 'net.ipv4.udp_wmem_min': ['udpWmemMin'],
 };
+
+const DEFAULTS: ReadonlyMap<string, string> = new Map(
+  Object.keys(SYSCTL).map((name) => [name, new Settings().get(name) as string]),
+);

@@ -77,11 +77,8 @@ export async function tap(args: readonly string[]): Promise<number> {
   try {
     if (theirs.length > 0) configureKernelSide(device.name, theirs.map(String));
     const host = new Host({ name: 'sockscape', loop, random: environment.entropy });
-    loop.enter();
     host.attach(device);
     for (const { address, prefixLength } of addresses) host.addAddress(device, address, prefixLength);
-    // Configuration is no system call: this is what makes the loop take notice of the timers it has set.
-    loop.drain();
     const answering = start(host, services)
       .then(() => settled(host, device, addresses))
       .then(() => void process.stdout.write('ready\n'));

@@ -30,6 +30,7 @@ export class Kernel {
   /** Starts a process with 0, 1 and 2 on a terminal, or with the descriptors of `parent`. */
   spawn(name: string, terminal: Terminal | null, parent: KernelProcess | null): KernelProcess {
     if (this.isOff) throw new Error(`the host ${this.stack.settings.hostname} is off`);
+    if (parent?.exited) throw new Error(`process ${parent.pid} (${parent.name}) has exited: nobody inherits from it`);
     const tty = terminal ?? parent?.terminal ?? new Terminal(() => {});
     const process = new KernelProcess(this, this.nextPid++, name, tty, parent);
     this.table.set(process.pid, process);

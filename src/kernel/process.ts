@@ -2,8 +2,9 @@
  * A process: its descriptor table and its system calls.
  *
  * Calls are synchronous and return a count >= 0 or a negative errno; those that may block return PENDING and settle
- * their operation later. `api/posix` wraps them in promises, `api/node` calls them as they are. Every call drains the
- * run loop at its end.
+ * their operation later. `api/posix` wraps them in promises, `api/node` calls them as they are. Calls that may send, wake
+ * somebody or set a timer drain the run loop at their end; those that only look, or change a flag or a descriptor's
+ * number, have nothing for it.
  */
 import { Errno } from '../base/errno.ts';
 import { F, FD_CLOEXEC, IOCTL, O, SOCK } from '../socket/constants.ts';
@@ -18,7 +19,7 @@ import type { PollEntry, PollOperation, SleepOperation } from './poll.ts';
 import type { Terminal } from './terminal.ts';
 import type { AcceptOperation, ConnectOperation, LingerOperation, ReceiveOperation, SendOperation } from './transfer.ts';
 
-/** RLIMIT_NOFILE's usual soft limit. */
+/** fs.nr_open, to which RLIMIT_NOFILE can be raised: its usual soft limit of 1024 is there for select(2)'s bit masks. */
 const MAX_DESCRIPTORS = 1048576;
 /** sizeof(struct sockaddr_storage): a longer address is refused before anybody looks at it. */
 const MAX_ADDRESS_LEN = 128;
@@ -74,7 +75,7 @@ export class KernelProcess {
     }
   }
 
-  /** Puts a description into the lowest free descriptor >= `from`, or -EMFILE. Takes a reference. */
+  /** Puts a description into the lowest free descriptor >= `from`, or -EMFILE, -ESRCH. Takes a reference. */
   install(file: OpenFile, closeOnExec: boolean, from = 0): number {
     const fd = this.reserve(from);
     if (fd >= 0) this.fill(fd, file, closeOnExec);
@@ -83,6 +84,7 @@ export class KernelProcess {
 
   /** Takes the lowest free descriptor >= `from` off the market, or -EMFILE. Ends with `fill` or `giveBack`. */
   reserve(from = 0): number {
+    if (this.exited) return -Errno.ESRCH;
     let fd = from > this.lowestFree ? from : this.lowestFree;
     while (fd < this.files.length && this.files[fd] !== null) fd++;
     if (fd >= this.maxDescriptors) return -Errno.EMFILE;
@@ -132,6 +134,7 @@ export class KernelProcess {
   // Sockets.
 
   socket(domain: number, type: number, protocol: number): number {
+    if (this.exited) return -Errno.ESRCH;
     const kind = type & 0xf;
     if ((type & ~0xf & ~(SOCK.NONBLOCK | SOCK.CLOEXEC)) !== 0) return -Errno.EINVAL;
     const chosen = resolveProtocol(domain, kind, protocol);
@@ -207,13 +210,14 @@ export class KernelProcess {
   }
 
   preparePoll(operation: PollOperation, entries: PollEntry[], timeoutMs: number): number {
+    if (this.exited) return -Errno.ESRCH;
     if (entries.length > this.maxDescriptors) return -Errno.EINVAL;
     operation.prepare(entries, this, timeoutMs);
     return 0;
   }
 
   prepareSleep(operation: SleepOperation, us: number): number {
-    return operation.prepare(us);
+    return this.exited ? -Errno.ESRCH : operation.prepare(us);
   }
 
   /** A try without waiting: the count, or a negative errno (-EAGAIN). For callers that wait by readiness. */
@@ -367,7 +371,10 @@ export class KernelProcess {
     return words;
   }
 
-  /** _exit(2): ends what waits, closes every descriptor. */
+  /**
+   * _exit(2): ends what waits, closes every descriptor. On Linux no code of the process runs any more; here its tasks
+   * are told: calls on a descriptor find none (EBADF), those without one have no process to be made by (ESRCH).
+   */
   exit(): void {
     if (this.exited) return;
     this.exited = true;

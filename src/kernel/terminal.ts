@@ -18,6 +18,8 @@ export class Terminal implements FileOperations {
   private readonly writer = new ChunkWriter();
   private readonly input = new StreamBuffer();
   private inputEnded = false;
+  /** Nobody will read: the last descriptor is closed. */
+  private isHungUp = false;
   private readonly output: (bytes: Uint8Array) => void;
 
   /** `output` is called with a fresh array for each write; it must not call back into the kernel. */
@@ -25,8 +27,9 @@ export class Terminal implements FileOperations {
     this.output = output;
   }
 
-  /** Bytes typed at this terminal. Returns how many were taken. */
+  /** Bytes typed at this terminal. Returns how many were taken: none when nobody has it open any more. */
   feed(bytes: Uint8Array): number {
+    if (this.isHungUp) return 0;
     const n = Math.min(bytes.length, INPUT_LIMIT - this.input.length);
     if (n > 0) {
       this.input.append(bytes, 0, n, this.writer);
@@ -60,6 +63,7 @@ export class Terminal implements FileOperations {
   }
 
   release(): void {
+    this.isHungUp = true;
     this.input.clear();
     this.writer.release();
   }

@@ -31,7 +31,10 @@ export const ChecksumState = {
 } as const;
 export type ChecksumState = (typeof ChecksumState)[keyof typeof ChecksumState];
 
-/** Who sent a packet: told when its memory comes back (send-buffer account, UDP senders that wait for room). */
+/**
+ * Who sent a packet and waits for room: told when it has left the card (`orphan`) or is gone. UDP senders; TCP's account
+ * goes by what is acknowledged, and its packets have no owner.
+ */
 export interface PacketOwner {
   released(truesize: number): void;
 }
@@ -84,6 +87,8 @@ export class Packet {
   dstD = 0;
   /** The frame's destination was this host (0), broadcast (1), multicast (2) or another host (3), as sll_pkttype. */
   linkType = 0;
+  /** Output to a group: no copy comes back to this host (IP_MULTICAST_LOOP is off). */
+  staysOut = false;
   /** Wires: when it arrives, and its place among equal times. Doubles from birth. */
   dueAt = 0.5;
   order = 0.5;
@@ -397,6 +402,7 @@ export function takePacket(): Packet {
   p.checksumOffset = 0;
   p.truesize = 0;
   p.linkType = 0;
+  p.staysOut = false;
   packetStatistics.packetsInUse++;
   return p;
 }

@@ -2,7 +2,8 @@
  * The result of a route lookup, kept by whoever sends (Linux's dst_entry): device, next hop, source and path MTU.
  *
  * Endpoints keep one and check `generation` against the network's before use; addresses, routes and devices that change
- * raise the generation. A path MTU that is learnt changes `mtuBytes` in place.
+ * raise the generation. A path MTU that is learnt changes `mtuBytes` in place, or when it is used next, after the cache
+ * has let it go (`Network.output`; TCP, which cuts its segments before, asks `Network.refreshPathMtu`).
  */
 import type { IpAddress } from '../base/inet-address.ts';
 import type { Device } from '../link/device.ts';
@@ -31,9 +32,14 @@ export class Destination {
   mtuLocked = false;
   /** Prefix length of the route that was taken (ICMPv6's rate limit is wider for wide prefixes). */
   prefixLength = 0;
-  /** What was asked for: source and device. Keys of the cache. */
+  /** What was asked for: source, device, and whether to do without gateways. Keys of the cache. */
   askedFrom: IpAddress | null = null;
   askedDevice: Device | null = null;
+  askedOnLink = false;
+  /** False once the cache has let it go: path MTUs that are learnt do not reach it by themselves any more. */
+  isCached = true;
+  /** Then: what it has seen of them (PathMtuTable.epoch). */
+  pathEpoch = 0;
   nextCached: Destination | null = null;
 
   constructor(

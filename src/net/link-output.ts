@@ -50,7 +50,7 @@ export class LinkOutput {
 
   /** A broadcast or multicast packet before it goes out: this host may be among the receivers. Borrows `p`. */
   loopBack(p: Packet, d: Destination): void {
-    if (d.device.isLoopback) return;
+    if (d.device.isLoopback || p.staysOut) return;
     const { to } = d;
     if (d.kind === DestinationKind.Multicast) {
       const owner = this.network.interfaceOf(d.device);

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { IpAddress } from '../base/inet-address.ts';
+import { takePacket } from '../link/packet.ts';
 import { type Destination, DestinationKind } from './destination.ts';
 import type { Network } from './network.ts';
 import { ipv4Frame, pattern, ProbeDevice, type Probe, probe, sendFrom } from './testing.ts';
@@ -197,12 +198,33 @@ test('more destinations than the cache takes: all still work, and learn their pa
   const t = probe();
   const { network } = t;
   network.addAddress(t.device, ip('10.0.0.1'), 8);
-  const first = way(network, '10.1.0.0');
+  const [first, second] = [way(network, '10.1.0.0'), way(network, '10.1.0.1')] as [Destination, Destination];
+  const before = network.generation;
   for (let i = 0; i < 5000; i++) assert.ok(network.lookup(IpAddress.fromV4(0x0a010000 + i), null, null) !== null);
-  assert.notEqual(first?.generation, network.generation, 'the first was forgotten, and knows it');
+  assert.equal(network.generation, before, 'nobody else has to look again');
+  assert.notEqual(way(network, '10.1.0.0'), first, 'the first was forgotten, and is as good as before for who keeps it');
   network.setPathMtu(ip('10.1.0.0'), 1300);
   assert.equal(way(network, '10.1.0.0')?.mtuBytes, 1300);
   assert.equal(way(network, '10.1.0.1')?.mtuBytes, 1500);
+  network.refreshPathMtu(first);
+  network.refreshPathMtu(second);
+  assert.deepEqual([first.mtuBytes, second.mtuBytes], [1300, 1500]);
+  network.setPathMtu(ip('10.1.0.0'), 1200);
+  const p = takePacket();
+  p.addBytes(pattern(1250), 0, 1250, network.context.writer);
+  assert.equal(network.output(p, first, first.source, first.to, 17, -1, 0, true), -90, 'output looks by itself');
+  assert.equal(first.mtuBytes, 1200);
+});
+
+test('a full cache lets the destination go that was asked for least recently', () => {
+  const t = probe();
+  const { network } = t;
+  network.addAddress(t.device, ip('10.0.0.1'), 8);
+  const kept = ['10.1.0.7', '10.2.0.7'].map((to) => way(network, to));
+  for (let i = 0; i < 20_000; i++) {
+    network.lookup(IpAddress.fromV4(0x0a100000 + i), null, null);
+    if (i % 500 === 0) assert.deepEqual(['10.1.0.7', '10.2.0.7'].map((to) => way(network, to)), kept);
+  }
 });
 
 test('802.1Q: a priority tag means nothing to a host, another VLAN is not its own', () => {

@@ -29,20 +29,15 @@ export class RouteLookup {
     this.network = network;
   }
 
-  lookup(to: IpAddress, from: IpAddress | null, bound: Device | null): Destination | null {
+  lookup(to: IpAddress, from: IpAddress | null, bound: Device | null, onLink: boolean): Destination | null {
     const { cache, network } = this;
     cache.refresh(network.generation);
-    const cached = cache.find(to, from, bound);
+    const cached = cache.find(to, from, bound, onLink);
     if (cached !== null) return cached;
-    const found = to.isV4 ? this.lookup4(to, from, bound) : this.lookup6(to, from, bound);
+    const found = to.isV4 ? this.lookup4(to, from, bound, onLink) : this.lookup6(to, from, bound);
     if (found === null) return null;
     network.pathMtus.apply(found, network.context.loop.now);
-    if (cache.full) {
-      // Endpoints must not keep Destinations that a learnt path MTU no longer reaches.
-      network.changed();
-      return this.lookup(to, from, bound);
-    }
-    cache.add(found, from, bound);
+    cache.add(found, from, bound, onLink, network.pathMtus.epoch);
     return found;
   }
 
@@ -56,26 +51,34 @@ export class RouteLookup {
    * The way back to where a received packet came from, from where it was sent to; null as `lookup`. Allocates nothing
    * once it is cached, and `askedFrom` and `to` of the result are the two addresses, to be kept instead of copies.
    */
-  lookupBack(p: Packet, bound: Device | null): Destination | null {
+  lookupBack(p: Packet, bound: Device | null, onLink: boolean): Destination | null {
     this.cache.refresh(this.network.generation);
-    const cached = this.cache.findBack(p, bound);
+    const cached = this.cache.findBack(p, bound, onLink);
     if (cached !== null) return cached;
     const to = new IpAddress(p.srcA, p.srcB, p.srcC, p.srcD);
     // There is no way back to nobody; for `lookup` it would mean this host.
     if (to.isUnspecified) return this.fail(Errno.ENETUNREACH);
-    return this.lookup(to, new IpAddress(p.dstA, p.dstB, p.dstC, p.dstD), bound);
+    return this.lookup(to, new IpAddress(p.dstA, p.dstB, p.dstC, p.dstD), bound, onLink);
   }
 
   setPathMtu(to: IpAddress, mtuBytes: number): void {
     const { network } = this;
     const now = network.context.loop.now;
-    const d = this.lookup(to, null, null) ?? this.cache.first(to);
+    const d = this.lookup(to, null, null, false) ?? this.cache.first(to);
     if (d === null || d.kind !== DestinationKind.Unicast) return;
     if (d.mtuExpiresAt <= now) this.expirePathMtu(d);
     if (!network.pathMtus.learn(to, mtuBytes, d.mtuBytes, now)) return;
     for (let here = this.cache.first(to); here !== null; here = here.nextCached) {
       if (here.to.equals(to)) network.pathMtus.apply(here, now);
     }
+  }
+
+  /** For a Destination that the cache has let go: takes notice of what was learnt since. Rare, and cheap when nothing was. */
+  refreshPathMtu(d: Destination): void {
+    const { pathMtus, context } = this.network;
+    if (d.pathEpoch === pathMtus.epoch) return;
+    d.pathEpoch = pathMtus.epoch;
+    pathMtus.apply(d, context.loop.now);
   }
 
   /** What was learnt about the path is too old: the device's MTU counts again. */
@@ -88,7 +91,7 @@ export class RouteLookup {
 
   // IPv4.
 
-  private lookup4(asked: IpAddress, from: IpAddress | null, bound: Device | null): Destination | null {
+  private lookup4(asked: IpAddress, from: IpAddress | null, bound: Device | null, onLink: boolean): Destination | null {
     const { network } = this;
     const { configuration } = network;
     const to = asked.isUnspecified ? (from ?? LOOPBACK4) : asked;
@@ -110,7 +113,7 @@ export class RouteLookup {
     }
     if (to.isMulticast || to.isBroadcast) {
       const kind = to.isMulticast ? DestinationKind.Multicast : DestinationKind.Broadcast;
-      const route = device === null ? this.table.lookup(to, null) : null;
+      const route = device === null ? this.table.lookup(to, null, onLink) : null;
       const out = device ?? (route === null ? null : route.device);
       if (out === null) return this.fail(Errno.ENETUNREACH);
       return this.make(kind, out, to, to, from ?? this.source4(out, to, route), 32);
@@ -119,7 +122,7 @@ export class RouteLookup {
     if (broadcastOn !== null) {
       return this.make(DestinationKind.Broadcast, broadcastOn, to, to, from ?? this.source4(broadcastOn, to, null), 32);
     }
-    const route = this.table.lookup(to, device);
+    const route = this.table.lookup(to, device, onLink);
     if (route === null) {
       if (device === null) return this.fail(Errno.ENETUNREACH);
       // Linux: the user named the device, so the destination is taken to be on its link.

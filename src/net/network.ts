@@ -191,15 +191,16 @@ export class Network implements NetInput {
 
   /**
    * The way to `to`; null sets `lookupErrno`. `from` is the source that is bound (null: choose one), `bound` the device
-   * (null: any). Results are shared: do not change them.
+   * (null: any). `onLink` (SO_DONTROUTE) does without gateways, over IPv4: IPv6 takes no notice of it, as on Linux.
+   * Results are shared: do not change them.
    */
-  lookup(to: IpAddress, from: IpAddress | null, bound: Device | null): Destination | null {
-    return this.routing.lookup(to, from, bound);
+  lookup(to: IpAddress, from: IpAddress | null, bound: Device | null, onLink = false): Destination | null {
+    return this.routing.lookup(to, from, bound, onLink);
   }
 
   /** The way back to where a received packet came from, from where it was sent to (RouteLookup.lookupBack). */
-  lookupBack(p: Packet, bound: Device | null): Destination | null {
-    return this.routing.lookupBack(p, bound);
+  lookupBack(p: Packet, bound: Device | null, onLink = false): Destination | null {
+    return this.routing.lookupBack(p, bound, onLink);
   }
 
   /** Is this an address that a socket of ours may bind? Addresses under duplicate detection are not. */
@@ -218,6 +219,11 @@ export class Network implements NetInput {
     this.routing.setPathMtu(to, mtuBytes);
   }
 
+  /** Before `mtuBytes` of a Destination that was kept is used without `output`: brings it up to date. */
+  refreshPathMtu(d: Destination): void {
+    if (!d.isCached) this.routing.refreshPathMtu(d);
+  }
+
   /** A transport made progress with this peer: its neighbour entry is confirmed (RFC 4861 7.3.1). */
   confirmNeighbour(d: Destination): void {
     const neighbour = d.neighbour;
@@ -234,6 +240,7 @@ export class Network implements NetInput {
     p: Packet, d: Destination, from: IpAddress, to: IpAddress, protocol: number, ttl: number, tos: number,
     dontFragment: boolean,
   ): number {
+    if (!d.isCached) this.routing.refreshPathMtu(d);
     if (d.mtuExpiresAt <= this.context.loop.now) this.routing.expirePathMtu(d);
     return d.isV4
       ? this.ipv4Out.output(p, d, from.d, to.d, protocol, ttl, tos, dontFragment)

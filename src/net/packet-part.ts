@@ -7,6 +7,7 @@ import { type Packet, takePacket } from '../link/packet.ts';
 /** `length` bytes from `offset` behind `p.head` on: what lies in the head is copied, ranges are shared. Borrows `p`. */
 export function packetPart(p: Packet, offset: number, length: number): Packet {
   const part = takePacket();
+  part.staysOut = p.staysOut;
   const linear = p.headEnd - p.head;
   let skip = offset;
   let left = length;

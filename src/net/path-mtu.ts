@@ -21,6 +21,8 @@ class PathMtu {
 export class PathMtuTable {
   private readonly settings: Settings;
   private readonly paths = new Map<string, PathMtu>();
+  /** Raised whenever something was learnt. */
+  epoch = 0;
 
   constructor(settings: Settings) {
     this.settings = settings;
@@ -43,6 +45,7 @@ export class PathMtuTable {
       path = new PathMtu();
       this.paths.set(key, path);
     }
+    this.epoch = (this.epoch + 1) | 0;
     path.mtuBytes = mtu;
     // Linux: a smaller claim than min_pmtu is not believed; such packets are fragmented on the way instead.
     path.locked = to.isV4 && mtuBytes < floor;

@@ -84,11 +84,15 @@ export class RouteTable {
     return this.routes.length !== before;
   }
 
-  /** The best route to `to`, through `bound` when it is given; devices that are down do not count. */
-  lookup(to: IpAddress, bound: Device | null): Route | null {
+  /**
+   * The best route to `to`, through `bound` when it is given; devices that are down do not count, and with `onLink`
+   * neither do gateways.
+   */
+  lookup(to: IpAddress, bound: Device | null, onLink = false): Route | null {
     const isV4 = to.isV4;
     for (const route of this.routes) {
       if (route.isV4 !== isV4 || !route.device.up || (bound !== null && route.device !== bound)) continue;
+      if (onLink && route.gateway !== null) continue;
       const { prefix } = route;
       if (prefixMatches(to.a, to.b, to.c, to.d, prefix.a, prefix.b, prefix.c, prefix.d, route.bits)) return route;
     }

@@ -1,6 +1,7 @@
 import { deepEqual, equal, match, notEqual, ok, rejects, throws } from 'node:assert/strict';
 import { test } from 'node:test';
 import { Process } from '../api/posix/process.ts';
+import { type IpAddress, networkOf } from '../base/inet-address.ts';
 import { readCapture } from '../capture/capture-file.ts';
 import type { Host } from '../host.ts';
 import type { CableOptions } from '../link/cable.ts';
@@ -123,6 +124,44 @@ test('hosts on a switch share a network and hear each other', async () => {
         equal(formatSockaddr(address), `10.0.1.${from + 1}:7`);
       }
     }
+  });
+});
+
+test('300 hosts on a switch have addresses of one network, none of them its broadcast address, and hear each other', async () => {
+  await run(async (world) => {
+    world.cable(world.host('before a'), world.host('before b'));
+    const bridge = world.switch();
+    const hosts = Array.from({ length: 300 }, (_, i) => world.host(`h${i}`));
+    for (const host of hosts) world.cable(host, bridge, { delayUs: 10 });
+    world.cable(world.host('behind a'), world.host('behind b'));
+    const entries = world.hosts.map((host) => host.network.interfaces()[1]?.addresses.find(({ address }) => address.isV4));
+    const words = entries.map((entry) => String(entry?.address));
+    equal(new Set(words).size, 304);
+    const networks = new Set(entries.map((entry) => `${networkOf(entry?.address as IpAddress, entry?.prefixLength as number)}/${entry?.prefixLength}`));
+    deepEqual([...networks], ['10.0.1.0/24', '10.0.16.0/20', '10.0.32.0/24']);
+    ok(entries.every((entry) => entry?.broadcast !== entry?.address.d));
+    const last = await boundSocket(hosts[299] as Host, 7);
+    const first = await boundSocket(hosts[0] as Host, 7);
+    const middle = await boundSocket(hosts[254] as Host, 7);
+    for (const [from, to, address] of [[first, last, words[301]], [last, middle, words[256]], [middle, first, words[2]]] as const) {
+      await from.process.sendto(from.fd, Uint8Array.of(1), 0, sockaddrIn(address as string, 7));
+      equal(await to.process.recv(to.fd, new Uint8Array(9), 0), 1);
+    }
+  });
+});
+
+test('hosts of two switches that are joined have no address twice', async () => {
+  await run(async (world) => {
+    const [one, two] = [world.switch(), world.switch()];
+    world.cable(one, two);
+    const [a, b] = [world.host('a'), world.host('b')];
+    world.cable(a, one);
+    world.cable(two, b);
+    const left = await boundSocket(a, 7);
+    const right = await boundSocket(b, 7);
+    await left.process.sendto(left.fd, Uint8Array.of(1), 0, sockaddrIn('10.0.1.2', 7));
+    const { address } = await right.process.recvfrom(right.fd, new Uint8Array(9), 0);
+    equal(formatSockaddr(address), '10.0.1.1:7');
   });
 });
 

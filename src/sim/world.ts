@@ -7,11 +7,14 @@
  *     ...
  *   });
  *
- * Every host, cable and switch draws from a generator that is forked from the seed under its own name, so adding one
- * leaves the others' choices alone. Time moves when user code has nothing left to do (base/loop.ts).
+ * Every host draws from a generator that is forked from the seed under its name, every cable from one under its number;
+ * a switch leaves nothing to chance. So another host, or another cable behind the others, leaves their choices alone; a
+ * cable between them shifts those of the cables (and the MAC and automatic addresses) behind it.
+ *
+ * Time moves when user code has nothing left to do (base/loop.ts).
  */
 import { Process } from '../api/posix/process.ts';
-import { type IpAddress, parseCidr } from '../base/inet-address.ts';
+import { formatV4Word, type IpAddress, parseCidr } from '../base/inet-address.ts';
 import { Loop } from '../base/loop.ts';
 import { SeededRandom } from '../base/random.ts';
 import { slabStatistics } from '../base/slab.ts';
@@ -46,9 +49,36 @@ export interface SimulateOptions {
 }
 
 export interface WorldCableOptions extends CableOptions {
-  /** Addresses of the two ends, `192.0.2.1/24`; chosen from 10.N.0.0/24 and fd00:N::/64 when left out. */
+  /**
+   * Addresses of the two ends, `192.0.2.1/24`. When left out they are chosen: 10.0.N.1 and .2 of a /24 for the Nth cable,
+   * 10.0.N.1 and on of a /20 for the hosts of a switch, and fd00:N::1 and on.
+   */
   readonly addressA?: string | readonly string[];
   readonly addressB?: string | readonly string[];
+}
+
+/** How many of the /24 networks a switch's network takes the place of: a /20 has room for 3,838 hosts from its second on. */
+const SWITCH_NETWORKS = 16;
+
+/** An automatic network: hands out the addresses of its hosts one by one. */
+class Segment {
+  private readonly network: number;
+  private readonly prefixLength: number;
+  private hosts = 0;
+
+  constructor(network: number, prefixLength: number) {
+    this.network = network;
+    this.prefixLength = prefixLength;
+  }
+
+  next(): string[] {
+    const host = ++this.hosts;
+    const word = 0x0a000000 + this.network * 256 + host;
+    const size = 1 << (32 - this.prefixLength);
+    // The last address of the prefix is its broadcast address.
+    if (word % size === size - 1) throw new WorldError(`a switch has automatic addresses for ${host - 1} hosts`);
+    return [`${formatV4Word(word)}/${this.prefixLength}`, `fd00:${this.network.toString(16)}::${host.toString(16)}/64`];
+  }
 }
 
 /** What a world ends with when it cannot go on: nothing will ever happen, or too much does. */
@@ -64,8 +94,8 @@ export class World {
   private readonly clock: VirtualClock;
   private readonly captures: WorldCapture[] = [];
   private readonly cables: Cable[] = [];
-  /** Which of the automatic networks a switch's ports are in, and how many hosts are there. */
-  private readonly segments: Map<Switch, { network: number; hosts: number }> = new Map();
+  /** Which of the automatic networks a switch's ports are in. */
+  private readonly segments: Map<Switch, Segment> = new Map();
   private networks = 0;
   private nextMac = 1;
   private readonly keeper: Host;
@@ -125,19 +155,25 @@ export class World {
       nameA: deviceName(a, n), nameB: deviceName(b, n), ...options,
     });
     this.cables.push(cable);
-    const bridge = a instanceof Switch ? a : b instanceof Switch ? b : null;
-    const segment = bridge === null ? null : this.segments.get(bridge);
-    const network = segment?.network ?? ++this.networks;
-    let hosts = segment?.hosts ?? 0;
-    const addresses = (end: Host | Switch): string[] => {
-      if (end instanceof Switch) return [];
-      hosts++;
-      return [`10.${network >> 8}.${network & 255}.${hosts}/24`, `fd00:${network.toString(16)}::${hosts.toString(16)}/64`];
-    };
-    this.plug(a, cable.a, options.addressA ?? addresses(a));
-    this.plug(b, cable.b, options.addressB ?? addresses(b));
-    for (const end of [a, b]) if (end instanceof Switch) this.segments.set(end, { network, hosts });
+    const segment = this.segmentOf(a, b);
+    this.plug(a, cable.a, options.addressA ?? (a instanceof Host ? segment.next() : []));
+    this.plug(b, cable.b, options.addressB ?? (b instanceof Host ? segment.next() : []));
     return cable;
+  }
+
+  /** The automatic network of a cable: of its switch, when it has one; two switches that are joined share theirs. */
+  private segmentOf(a: Host | Switch, b: Host | Switch): Segment {
+    const bridges = [a, b].filter((end) => end instanceof Switch);
+    if (bridges.length === 0) return new Segment(++this.networks, 24);
+    let segment = bridges.map((bridge) => this.segments.get(bridge)).find((known) => known !== undefined);
+    if (segment === undefined) {
+      // Room for more than 254 hosts: the next sixteen networks that are all free. Cables begin at 1, so 0 is at first.
+      const first = this.networks === 0 ? 0 : (Math.floor(this.networks / SWITCH_NETWORKS) + 1) * SWITCH_NETWORKS;
+      segment = new Segment(first + 1, 20);
+      this.networks = first + SWITCH_NETWORKS - 1;
+    }
+    for (const bridge of bridges) if (!this.segments.has(bridge)) this.segments.set(bridge, segment);
+    return segment;
   }
 
   switch(options: SwitchOptions = {}): Switch {

@@ -67,7 +67,10 @@ export class Process implements Syscalls {
     this.host.loop.drain();
   }
 
-  /** _exit(2): closes every descriptor and ends what waits. */
+  /**
+   * _exit(2): closes every descriptor and ends what waits with EINTR. Calls after it fail: with EBADF on a descriptor,
+   * with ESRCH where none is needed (socket, poll, sleep).
+   */
   exit(): void {
     this.core.exit();
   }

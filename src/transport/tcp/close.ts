@@ -8,7 +8,7 @@ import { Shut } from '../endpoint.ts';
 import { TcpFlag } from '../../wire/tcp.ts';
 import { TIME_WAIT_US } from './constants.ts';
 import type { TcpEndpoint } from './endpoint.ts';
-import { stopListening } from './listener.ts';
+import { stopListening, takeAccepted } from './listener.ts';
 import { purgeOutOfOrder } from './out-of-order.ts';
 import { acceptableSeq, closeState, purgeSendQueue, sendFin } from './output.ts';
 import { sendSegment } from './segment-out.ts';
@@ -39,18 +39,40 @@ export function freeEndpoint(t: TcpEndpoint): void {
   t.rcvBuf.clear();
   t.leaveTable();
   t.leavePort();
+  if ((t.bits & Bit.Counted) !== 0) {
+    t.bits &= ~Bit.Counted;
+    t.tcp.orphans--;
+  }
   t.upcalls = null;
+}
+
+/**
+ * An orphan that still wants something of the network: are there too many (tcp_out_of_resources)? One whose peer is
+ * silent or complained of counts for more of them, and may end without a reset. True when this was its end.
+ */
+export function outOfResources(t: TcpEndpoint, mustReset: boolean): boolean {
+  const { tcp } = t;
+  const { settings } = tcp.context;
+  const silentMs = (tcp.nowMs - t.lastSendMs) | 0;
+  let shift = silentMs > 2 * settings.tcpRtoMaxMs || !mustReset ? 1 : 0;
+  if (t.softErrno !== 0) shift++;
+  if (tcp.orphans << shift <= settings.tcpMaxOrphans) return false;
+  if (mustReset || silentMs * 1000 <= TIME_WAIT_US || (t.sndWnd === 0 && t.packetsOut === 0)) sendActiveReset(t);
+  connectionDone(t);
+  tcp.counters[Mib.TcpExtTCPAbortOnMemory]++;
+  return true;
 }
 
 /** The machine has lost its power: the endpoint ends as it stands, without a segment to anybody. */
 export function vanish(t: TcpEndpoint): void {
-  if (t.state === TcpState.Listen) {
-    // Connections that nobody has accepted are endpoints of their own.
+  const { listener } = t;
+  if (listener !== null) {
     t.tcp.listeners.remove(t);
     t.listener = null;
+    // Those that were reset before anybody accepted them are in no other table.
+    for (let child = takeAccepted(listener); child !== null; child = takeAccepted(listener)) vanish(child);
   }
   t.nextAccept = null;
-  t.parent = null;
   setState(t, TcpState.Closed);
   freeEndpoint(t);
 }
@@ -129,7 +151,13 @@ export function closeEndpoint(t: TcpEndpoint): void {
     connectionDone(t);
     return;
   }
+  t.bits |= Bit.Counted;
+  t.tcp.orphans++;
   orphanInFinWait2(t);
+  if ((t.bits & Bit.Counted) === 0 || t.tcp.orphans <= t.tcp.context.settings.tcpMaxOrphans) return;
+  counters[Mib.TcpExtTCPAbortOnMemory]++;
+  sendActiveReset(t);
+  connectionDone(t);
 }
 
 /** An orphan in FIN_WAIT2 waits tcp_fin_timeout for the peer's FIN, as a record when that is short enough. */

@@ -7,13 +7,13 @@
 import { Errno } from '../../base/errno.ts';
 import type { IpAddress } from '../../base/inet-address.ts';
 import { seqGt } from '../../base/seq.ts';
+import { CONGESTION_CONTROLS } from '../../base/settings.ts';
 import { Poll } from '../../base/wait-queue.ts';
 import type { Device } from '../../link/device.ts';
 import { type Destination, DestinationKind } from '../../net/destination.ts';
 import { type Endpoint, EndpointOptions, Msg, type ReceiveResult } from '../endpoint.ts';
 import { PortFlag, type PortHolder, type TupleCheck } from '../ports.ts';
 import { abortConnection, closeEndpoint, freeEndpoint, shutdownEndpoint } from './close.ts';
-import { CONGESTION_NAMES } from './congestion/congestion.ts';
 import { DELACK_MIN_US, NO_LOW_WATER, RECORD_OVERHEAD } from './constants.ts';
 import { initialSequence, timestampOffset } from './isn.ts';
 import { TcpInfo } from './info.ts';
@@ -91,7 +91,9 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
   route(): Destination | null {
     const known = this.destination;
     const { network } = this.tcp;
-    if (known !== null && known.generation === network.generation) {
+    const { boundDevice, dontRoute } = this.settledOptions;
+    if (known !== null && known.generation === network.generation && known.askedOnLink === dontRoute) {
+      network.refreshPathMtu(known);
       if (known.mtuBytes !== this.pathMtu) {
         this.pathMtu = known.mtuBytes;
         syncMss(this);
@@ -99,8 +101,9 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
       return known;
     }
     if (this.remoteAddress === null) return null;
-    const bound = this.settledOptions.boundDevice ?? (this.scopeId !== 0 ? network.deviceAt(this.scopeId) : null);
-    this.destination = network.lookup(this.remoteAddress, this.localAddress.isUnspecified ? null : this.localAddress, bound);
+    const bound = boundDevice ?? (this.scopeId !== 0 ? network.deviceAt(this.scopeId) : null);
+    const from = this.localAddress.isUnspecified ? null : this.localAddress;
+    this.destination = network.lookup(this.remoteAddress, from, bound, dontRoute);
     if (this.destination !== null) {
       this.pathMtu = this.destination.mtuBytes;
       syncMss(this);
@@ -475,7 +478,7 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
   }
 
   setCongestion(name: string): number {
-    if (!CONGESTION_NAMES.includes(name)) return -Errno.ENOENT;
+    if (!CONGESTION_CONTROLS.includes(name)) return -Errno.ENOENT;
     if (name === 'reno') this.bits |= Bit.Reno;
     else this.bits &= ~Bit.Reno;
     return 0;

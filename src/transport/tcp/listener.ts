@@ -179,7 +179,7 @@ function synArrives(t: TcpEndpoint, segment: TcpHeader, p: Packet, reusedIss: Se
     return false;
   }
   const onLink = !p.isV4 && isLinkLocal(p.srcA, p.srcB, p.srcC, p.srcD);
-  const way = tcp.network.lookupBack(p, onLink ? p.device : t.settledOptions.boundDevice);
+  const way = tcp.network.lookupBack(p, onLink ? p.device : t.settledOptions.boundDevice, t.settledOptions.dontRoute);
   if (way === null) {
     tcp.counters[Mib.TcpExtListenDrops]++;
     return false;

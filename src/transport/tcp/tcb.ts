@@ -65,6 +65,8 @@ export const Bit = {
   Hashed: 1 << 26,
   /** The peer's FIN is in order (Linux's SOCK_DONE). */
   Done: 1 << 27,
+  /** One of the host's orphans (tcp_max_orphans). */
+  Counted: 1 << 28,
 } as const;
 
 /** Congestion-avoidance state, as in TCP_INFO. */

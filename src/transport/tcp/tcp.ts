@@ -24,7 +24,7 @@ import { endWithError, vanish } from './close.ts';
 import { ConnectionTable, ListenerTable, NodeKind } from './demux.ts';
 import { TcpEndpoint } from './endpoint.ts';
 import { segmentArrives } from './input.ts';
-import { listenInput, Request, requestInput } from './listener.ts';
+import { dropRequest, listenInput, Request, requestInput } from './listener.ts';
 import { markTooLong, syncMss } from './mss.ts';
 import { requestError, saysNoWay } from './request-error.ts';
 import { bare, sendBare } from './segment-out.ts';
@@ -53,6 +53,8 @@ export class Tcp {
   readonly timestampHash: KeyedHash;
   trace: TcpTrace | null = null;
   readonly timeWaits: TimeWaitQueue = new TimeWaitQueue(this);
+  /** Connections that no socket refers to any more, those in TIME_WAIT not counted. */
+  orphans = 0;
   /** The time as int32: microseconds and milliseconds, both wrap. */
   nowUs = 0;
   nowMs = 0;
@@ -140,6 +142,8 @@ export class Tcp {
 
   /** The machine loses its power: connections, requests and queues are gone, and nobody is told. */
   powerOff(): void {
+    // Listeners first: their queues hold connections that are in no table.
+    for (const t of [...this.listeners]) vanish(t);
     for (const node of [...this.connections]) {
       if (node instanceof Request) dropRequest(node);
       else if (node instanceof TcpEndpoint) vanish(node);

@@ -12,7 +12,7 @@ import { Errno } from '../../base/errno.ts';
 import { seqLt, seqGt, seqLeq } from '../../base/seq.ts';
 import { TcpFlag } from '../../wire/tcp.ts';
 import { DELACK_MAX_US, DELACK_MIN_US, TIMEOUT_INIT_US, TIMEOUT_MIN_US } from './constants.ts';
-import { endWithError, sendActiveReset } from './close.ts';
+import { endWithError, outOfResources, sendActiveReset } from './close.ts';
 import type { TcpEndpoint } from './endpoint.ts';
 import { adjustForLossTimeout } from './recovery.ts';
 import { appendSent, currentMss, pushLossProbe, sendAck, splitRecord, transmitRecord } from './output.ts';
@@ -340,7 +340,11 @@ function writeTimedOut(t: TcpEndpoint, syn: boolean): boolean {
   } else {
     if (retransmitsTimedOut(t, settings.tcpRetries1, 0, false)) t.destination = null;
     until = settings.tcpRetries2;
-    if ((t.bits & Bit.Orphan) !== 0) until = orphanRetries(t, t.rtoUs < settings.tcpRtoMaxMs * 1000);
+    if ((t.bits & Bit.Orphan) !== 0) {
+      const alive = t.rtoUs < settings.tcpRtoMaxMs * 1000;
+      until = orphanRetries(t, alive);
+      if (outOfResources(t, alive || !retransmitsTimedOut(t, until, 0, false))) return true;
+    }
     expired = retransmitsTimedOut(t, until, t.userTimeoutMs, false);
   }
   if (expired) writeError(t);
@@ -434,6 +438,7 @@ function probeTimeout(t: TcpEndpoint): void {
     const alive = probeWhen(t) < settings.tcpRtoMaxMs * 1000;
     most = orphanRetries(t, alive);
     if (!alive && t.backoff >= most) return writeError(t);
+    if (outOfResources(t, true)) return;
   }
   // RFC 1122 4.2.2.17: probes go on for ever while the peer answers, which sets probesOut back to 0.
   if (t.probesOut >= most) return writeError(t);

@@ -2,7 +2,7 @@
  * A UDP endpoint: a queue of datagrams in, packets out.
  *
  * Received packets are kept, payload in the head's rest and ranges (small ones in the host's own chunk), and accounted
- * by true size against SO_RCVBUF; sent ones are accounted against SO_SNDBUF until the last holder lets go (`released`).
+ * by true size against SO_RCVBUF; sent ones are accounted against SO_SNDBUF until they have left the card (`released`).
  */
 import { pseudoHeaderSum4, pseudoHeaderSum6 } from '../../base/checksum.ts';
 import { Mib } from '../../base/counters.ts';
@@ -58,6 +58,8 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
   private pendingAddress: IpAddress | null = null;
   private pendingPort = 0;
   private pendingScope = 0;
+  /** MSG_DONTROUTE of the first write: it chose the way. */
+  private pendingFlags = 0;
 
   constructor(udp: Udp, isV4: boolean) {
     this.udp = udp;
@@ -113,7 +115,7 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
       const result = this.takePort(this.localAddress, 0);
       if (result < 0) return result;
     }
-    const route = this.route(address, scope);
+    const route = this.route(address, scope, this.options.dontRoute);
     if (route === null) return -this.udp.network.lookupErrno;
     if (route.kind === DestinationKind.Broadcast && !this.options.broadcast) return -Errno.EACCES;
     if (this.localAddress.isUnspecified || this.addressFromConnect) {
@@ -144,13 +146,15 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     return 0;
   }
 
-  private route(address: IpAddress, scopeId: number): Destination | null {
+  private route(address: IpAddress, scopeId: number, onLink: boolean): Destination | null {
     const cached = this.destination;
     const network = this.udp.network;
-    if (cached !== null && cached.generation === network.generation && cached.to.equals(address)) return cached;
+    if (
+      cached !== null && cached.generation === network.generation && cached.askedOnLink === onLink && cached.to.equals(address)
+    ) return cached;
     const from = this.localAddress.isUnspecified || this.localAddress.isMulticast ? null : this.localAddress;
     const bound = this.options.boundDevice ?? (scopeId !== 0 ? network.deviceAt(scopeId) : address.isMulticast ? this.options.multicastDevice : null);
-    const found = network.lookup(address, from, bound);
+    const found = network.lookup(address, from, bound, onLink);
     this.destination = found;
     return found;
   }
@@ -182,7 +186,8 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     if ((this.shut & 2) !== 0) return -Errno.EPIPE;
     const udp = this.udp;
     const to = address.isUnspecified ? (address.isV4 ? LOOPBACK4 : LOOPBACK6) : address;
-    const route = this.route(to, scopeId !== 0 ? scopeId : this.scopeId);
+    const onLink = this.options.dontRoute || (flags & Msg.DONTROUTE) !== 0;
+    const route = this.route(to, scopeId !== 0 ? scopeId : this.scopeId, onLink);
     if (route === null) return -udp.network.lookupErrno;
     if (route.kind === DestinationKind.Broadcast && !this.options.broadcast) return -Errno.EACCES;
     if (length > (to.isV4 ? MAX_PAYLOAD_V4 : MAX_PAYLOAD_V6)) return -Errno.EMSGSIZE;
@@ -191,6 +196,7 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
       this.pendingAddress = to;
       this.pendingPort = port;
       this.pendingScope = scopeId;
+      this.pendingFlags = flags & Msg.DONTROUTE;
       return length;
     }
     const truesize = datagramTruesize(length, to.isV4);
@@ -204,6 +210,7 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     p.truesize = truesize;
     this.sendQueued += truesize;
     const multicast = route.kind === DestinationKind.Multicast;
+    p.staysOut = multicast && !this.options.multicastLoop;
     const ttl = multicast ? this.options.multicastTtl : this.options.ttl;
     const dontFragment = this.options.mtuDiscover >= 2;
     const tos = to.isV4 ? this.options.tos : this.options.trafficClass;
@@ -235,8 +242,8 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     whole.set(from.subarray(at, at + length), before.length);
     this.pending = null;
     if (whole.length > (to.isV4 ? MAX_PAYLOAD_V4 : MAX_PAYLOAD_V6)) return -Errno.EMSGSIZE;
-    const more = flags & Msg.MORE;
-    const result = this.sendTo(whole, 0, whole.length, more, to, this.pendingPort, this.pendingScope);
+    const first = (flags & Msg.MORE) | this.pendingFlags;
+    const result = this.sendTo(whole, 0, whole.length, first, to, this.pendingPort, this.pendingScope);
     return result < 0 ? result : length;
   }
 

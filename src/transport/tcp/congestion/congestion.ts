@@ -8,8 +8,6 @@ import { Bit } from '../tcb.ts';
 import { cubicAcked, cubicAvoid, cubicLoss, cubicSendAfterIdle, cubicSsthresh } from './cubic.ts';
 import { renoAvoid, renoSsthresh } from './reno.ts';
 
-export const CONGESTION_NAMES: readonly string[] = ['cubic', 'reno'];
-
 /** `acked` segments were newly delivered while the window was used up. */
 export function congestionAvoid(t: TcpEndpoint, acked: number): void {
   if ((t.bits & Bit.CwndLimited) === 0 && !isSlowStartLimited(t)) return;
