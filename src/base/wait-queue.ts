@@ -60,17 +60,21 @@ export class WaitQueue {
     waiter.nextWaiter = null;
   }
 
-  /** Wakes every waiter that asked for one of `events`, up to and including the first exclusive one. */
+  /**
+   * Wakes every waiter that asked for one of `events`, and of the exclusive ones the first, after all others: a poll
+   * behind a blocked accept hears of the connection too, as on Linux (add_wait_queue_exclusive).
+   */
   wake(events: number): void {
+    let exclusive: Waiter | null = null;
     let waiter = this.first;
     while (waiter !== null) {
       const next = waiter.nextWaiter;
       if ((waiter.events & events) !== 0) {
-        const exclusive = waiter.exclusive;
-        waiter.wake(events);
-        if (exclusive) return;
+        if (!waiter.exclusive) waiter.wake(events);
+        else if (exclusive === null) exclusive = waiter;
       }
       waiter = next;
     }
+    if (exclusive !== null) exclusive.wake(events);
   }
 }

@@ -89,7 +89,7 @@ export class Udp {
     let endpoint = this.onPort(this.header.dstPort);
     let delivered = false;
     while (endpoint !== null) {
-      if (endpoint.score(p, srcPort) >= 0 && endpoint.deliver(copyForInput(p), srcPort)) {
+      if (endpoint.score(p, srcPort) >= 0 && endpoint.deliver(p.clone(), srcPort)) {
         delivered = true;
         this.count(p.isV4, Mib.UdpInDatagrams, Mib.Udp6InDatagrams);
       }
@@ -155,22 +155,4 @@ export class Udp {
 function isGroup(p: Packet): boolean {
   if (p.isV4) return p.dstD >>> 28 === 14 || p.linkType === 1;
   return p.dstA >>> 24 === 0xff;
-}
-
-/** A clone that keeps what the IP layer found out. */
-function copyForInput(p: Packet): Packet {
-  const copy = p.clone();
-  copy.isV4 = p.isV4;
-  copy.protocol = p.protocol;
-  copy.ttl = p.ttl;
-  copy.tos = p.tos;
-  copy.srcA = p.srcA;
-  copy.srcB = p.srcB;
-  copy.srcC = p.srcC;
-  copy.srcD = p.srcD;
-  copy.dstA = p.dstA;
-  copy.dstB = p.dstB;
-  copy.dstC = p.dstC;
-  copy.dstD = p.dstD;
-  return copy;
 }
