@@ -33,7 +33,7 @@ function filesUnder(folder) {
 function digest() {
   const hash = createHash('sha256');
   const settings = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json'];
-  const scripts = ['scripts/build.mjs', 'scripts/entries.mjs', 'scripts/scan.mjs'];
+  const scripts = ['scripts/build.mjs', 'scripts/entries.mjs', 'scripts/scan.mjs', 'scripts/keep-const.mjs'];
   const sources = filesUnder(join(root, 'src')).filter(
     (file) => /\.(ts|tsx|c|json)$/.test(file) && !file.endsWith('.test.ts'),
   );
@@ -60,6 +60,7 @@ async function unlessDone(name, wanted, make) {
 
 async function bundle(entries) {
   const { build } = await import('esbuild');
+  const { keepConstPlugin } = await import('./keep-const.mjs');
   const shared = {
     bundle: true,
     splitting: true,
@@ -69,6 +70,7 @@ async function bundle(entries) {
     legalComments: 'none',
     logLevel: 'warning',
     absWorkingDir: root,
+    plugins: [keepConstPlugin],
   };
   const points = (environment) =>
     Object.fromEntries(entries.filter((entry) => entry[environment]).map((entry) => [entry.name, entry[environment]]));

@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } 
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { keepConstPlugin } from './keep-const.mjs';
 
 export const root = resolve(fileURLToPath(import.meta.url), '../..');
 
@@ -45,6 +46,7 @@ export async function bundleForNode(files, inject = []) {
     sourcemap: 'inline',
     outExtension: { '.js': '.mjs' },
     logLevel: 'warning',
+    plugins: [keepConstPlugin],
   });
   writeFileSync(join(outdir, 'package.json'), '{"type":"module"}');
   return names.map((name) => join(outdir, `${name}.mjs`));

@@ -39,7 +39,10 @@ const ERROR = String(0x800000);
  */
 function faultOf(field) {
   const quotes = /icmp(v6)?:ip/.test(field['frame.protocols']);
-  for (const name of quotes ? ['ip', 'icmp', 'icmpv6'] : CHECKSUMS) {
+  // An ICMPv6 error has no IPv4 header of its own: the first one there is quoted, too.
+  const outer = field['frame.protocols'].split(':').find((name) => name === 'ip' || name === 'ipv6');
+  const ours = outer === 'ipv6' ? ['icmpv6'] : ['ip', 'icmp'];
+  for (const name of quotes ? ours : CHECKSUMS) {
     // Values of all headers of its kind, the outermost first.
     const values = field[`${name}.checksum.status`].split(',');
     if (quotes ? values[0] === STATUS.BAD : values.includes(STATUS.BAD)) return `bad ${name} checksum`;

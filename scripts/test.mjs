@@ -12,6 +12,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync }
 import { join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { ensureInstalled } from './install.mjs';
+import { writeRecord } from './records.mjs';
 
 const root = resolve(fileURLToPath(import.meta.url), '../..');
 const args = process.argv.slice(2);
@@ -74,6 +75,7 @@ const STEPS = [
     // Of a run without hosts there is nothing to judge.
     command: () => (chosenSteps().some((step) => step.frames) ? script('frames.mjs', framesFolder) : null),
   },
+  { name: 'nodes', seconds: 240, command: () => script('compare-nodes.mjs') },
   { name: 'node-20.19', full: true, seconds: 300, command: onNode('20.19') },
   { name: 'node-22', full: true, seconds: 300, command: onNode('22') },
   { name: 'node-24', full: true, seconds: 300, command: onNode('24') },
@@ -165,6 +167,7 @@ async function main() {
   let passed = 0;
   let failed = 0;
   const leftOut = [];
+  const figures = {};
   const broken = [];
   try {
     for (const step of steps) {
@@ -172,6 +175,7 @@ async function main() {
       if (command === null) continue;
       const totalsFile = join(folder, `${step.name}.json`);
       console.log(`${clock()} ${step.name}`);
+      const stepStarted = Date.now();
       const left = Math.max(1, WHOLE - (Date.now() - startedAt) / 1000);
       const limit = full ? step.seconds * 20 : Math.min(step.seconds, left);
       const { status, late } = await run(command, limit, {
@@ -184,6 +188,12 @@ async function main() {
       passed += totals ? totals.passed : status === 0 ? 1 : 0;
       const failures = Math.max(totals?.failed ?? 0, status === 0 ? 0 : 1);
       failed += failures;
+      figures[step.name] = {
+        passed: totals ? totals.passed : status === 0 ? 1 : 0,
+        failed: failures,
+        skipped: totals?.skipped.length ?? 0,
+        seconds: Math.round((Date.now() - stepStarted) / 1000),
+      };
       leftOut.push(...(totals?.skipped ?? []).map((skip) => ({ ...skip, step: step.name })));
       if (failures > 0) broken.push(`${step.name}${late ? ` (ended after ${Math.round(limit)} s)` : ''}`);
     }
@@ -196,6 +206,10 @@ async function main() {
   if (broken.length > 0) console.log(`failed: ${broken.join(', ')}`);
   if (ci && leftOut.length > 0) console.log('CI is set, so nothing may be left out');
   console.log(`${clock()} done`);
+  if (full && !args.includes('--only')) {
+    process.env.SOCKSCAPE_SEED = env.SOCKSCAPE_SEED;
+    writeRecord('test-full', 'npm run test:full', { passed, failed, skipped: leftOut.length, steps: figures });
+  }
   console.log(`${passed} passed, ${failed} failed, ${leftOut.length} skipped`);
   return failed > 0 || (ci && leftOut.length > 0) ? 1 : 0;
 }

@@ -42,7 +42,7 @@ export class HostTimers extends EventSource {
     // An overdue timer stands behind what the wires have for now, also behind what the timer before it has just sent:
     // with its own, earlier time all overdue timers would fire before a single frame is looked at.
     this.at = this.shown < loop.now ? loop.now : this.shown;
-    this.order = loop.nextSeq;
+    this.order = ++loop.sequence;
     loop.update(this);
   }
 }

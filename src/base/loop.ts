@@ -16,7 +16,7 @@ import type { Environment } from './environment.ts';
 export abstract class EventSource {
   /** Time of its next event; Infinity when it has none. */
   at = Infinity;
-  /** Breaks ties: drawn from `loop.nextSeq` when the event was made. A double from birth. */
+  /** Breaks ties: `++loop.sequence` when the event was made. A double from birth. */
   order = 0.5;
   sourceIndex = -1;
 
@@ -53,6 +53,11 @@ export class Loop {
   private readonly virtual: boolean;
   /** The current time in microseconds. Read it from here; it is refreshed once per turn and while draining. */
   now = 0.5;
+  /**
+   * Sequence number of the newest event: whoever makes one raises it and takes it (`++loop.sequence`). A field and not a
+   * function, whose result V8 would box where it is not inlined: 16 bytes a frame.
+   */
+  sequence = 0.5;
   /** User code was woken since time last moved (virtual time waits for it). */
   userWoken = false;
   /** Events run so far; a double from birth. */
@@ -66,7 +71,6 @@ export class Loop {
   onLimit: (() => void) | null = null;
 
   private readonly sources: EventSource[] = [];
-  private orderCounter = 0.5;
   private firstReady: Runnable | null = null;
   private lastReady: Runnable | null = null;
   private firstCompletion: Completion | null = null;
@@ -87,11 +91,6 @@ export class Loop {
     this.virtual = environment.virtual;
     this.now = environment.now();
     environment.attach(() => this.wake());
-  }
-
-  /** The next sequence number for an event. */
-  get nextSeq(): number {
-    return ++this.orderCounter;
   }
 
   /** Takes notice of a changed `source.at`. */

@@ -27,20 +27,3 @@ export function seqGt(a: Seq, b: Seq): boolean {
 export function seqGeq(a: Seq, b: Seq): boolean {
   return ((a - b) | 0) >= 0;
 }
-
-/** a - b as a signed distance in bytes. */
-export function seqDiff(a: Seq, b: Seq): number {
-  return (a - b) | 0;
-}
-
-export function seqAdd(a: Seq, n: number): Seq {
-  return (a + n) | 0;
-}
-
-export function seqMax(a: Seq, b: Seq): Seq {
-  return ((a - b) | 0) >= 0 ? a : b;
-}
-
-export function seqMin(a: Seq, b: Seq): Seq {
-  return ((a - b) | 0) <= 0 ? a : b;
-}

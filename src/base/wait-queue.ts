@@ -11,6 +11,12 @@ export const Poll = {
   WRNORM: 0x100, WRBAND: 0x200, RDHUP: 0x2000,
 } as const;
 
+/**
+ * Goes with poll(2)'s bits in a wake: the socket was disconnected under its waiters, and what they wait for is not theirs
+ * any more, whatever it is connected to by the time they look (Linux's sk_disconnects).
+ */
+export const DISCONNECTED = 0x10000;
+
 /** One entry in a wait queue. */
 export abstract class Waiter extends Runnable {
   /** Events (`Poll`) this waiter is woken for. */
@@ -54,17 +60,21 @@ export class WaitQueue {
     waiter.nextWaiter = null;
   }
 
-  /** Wakes every waiter that asked for one of `events`, up to and including the first exclusive one. */
+  /**
+   * Wakes every waiter that asked for one of `events`, and of the exclusive ones the first, after all others: a poll
+   * behind a blocked accept hears of the connection too, as on Linux (add_wait_queue_exclusive).
+   */
   wake(events: number): void {
+    let exclusive: Waiter | null = null;
     let waiter = this.first;
     while (waiter !== null) {
       const next = waiter.nextWaiter;
       if ((waiter.events & events) !== 0) {
-        const exclusive = waiter.exclusive;
-        waiter.wake(events);
-        if (exclusive) return;
+        if (!waiter.exclusive) waiter.wake(events);
+        else if (exclusive === null) exclusive = waiter;
       }
       waiter = next;
     }
+    if (exclusive !== null) exclusive.wake(events);
   }
 }

@@ -14,7 +14,7 @@ import { Errno } from '../base/errno.ts';
 import type { HostTimers } from '../base/host-timers.ts';
 import type { Loop } from '../base/loop.ts';
 import { Timer } from '../base/timer-queue.ts';
-import { Waiter } from '../base/wait-queue.ts';
+import { DISCONNECTED, Waiter } from '../base/wait-queue.ts';
 import type { OpenFile } from './open-file.ts';
 
 /** What `start` returns when the operation waits: no count and no errno has this value. */
@@ -45,6 +45,8 @@ export abstract class Operation extends Waiter {
   result = 0;
   /** Set by the deadline's timer; the next step ends the wait. */
   timedOut = false;
+  /** Its socket was disconnected while it waited. */
+  protected disconnected = false;
   onSettled: (() => void) | null = null;
   /** Links of the process's list of what waits. */
   nextOfProcess: Operation | null = null;
@@ -74,6 +76,7 @@ export abstract class Operation extends Waiter {
   start(): number {
     this.loop.enter();
     this.timedOut = false;
+    this.disconnected = false;
     this.settledInside = false;
     const result = this.step();
     if (result !== -Errno.EAGAIN || !this.mayBlock) {
@@ -114,8 +117,10 @@ export abstract class Operation extends Waiter {
     if (this.queue !== null) this.queue.remove(this);
   }
 
-  wake(_events: number): void {
-    if (this.waiting) this.loop.ready(this);
+  wake(events: number): void {
+    if (!this.waiting) return;
+    if ((events & DISCONNECTED) !== 0) this.disconnected = true;
+    this.loop.ready(this);
   }
 
   attempt(): void {

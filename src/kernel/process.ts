@@ -11,7 +11,6 @@ import { F, FD_CLOEXEC, IOCTL, O, SOCK } from '../socket/constants.ts';
 import { getOption, setOption } from '../socket/options.ts';
 import { resolveProtocol, type Socket } from '../socket/socket.ts';
 import type { ReceiveResult } from '../transport/endpoint.ts';
-import { TcpState } from '../transport/tcp/tcp.ts';
 import { isWithin, toInt } from './int.ts';
 import type { Kernel } from './kernel.ts';
 import { OpenFile } from './open-file.ts';
@@ -33,7 +32,8 @@ export class KernelProcess {
   readonly terminal: Terminal;
   /** RLIMIT_NOFILE. */
   maxDescriptors = MAX_DESCRIPTORS;
-  private readonly files: (OpenFile | null)[] = [];
+  /** Null is free. Undefined is reserved by an accept under way: nobody else gets the number, and it is not open. */
+  private readonly files: (OpenFile | null | undefined)[] = [];
   private readonly closeOnExec: boolean[] = [];
   /** No descriptor below this one is free: keeps "lowest free number" cheap. */
   private lowestFree = 0;
@@ -46,13 +46,12 @@ export class KernelProcess {
     this.name = name;
     this.terminal = terminal;
     if (inheritFrom !== null) {
-      inheritFrom.files.forEach((file, fd) => {
-        if (file === null) return;
-        file.hold();
-        this.files[fd] = file;
-        this.closeOnExec[fd] = inheritFrom.closeOnExec[fd] === true;
-      });
-      for (let fd = 0; fd < this.files.length; fd++) this.files[fd] ??= null;
+      for (let fd = 0; fd < inheritFrom.files.length; fd++) {
+        const file = inheritFrom.file(fd);
+        this.files.push(file);
+        this.closeOnExec.push(inheritFrom.closeOnExec[fd] === true);
+        if (file !== null) file.hold();
+      }
       this.findLowest(0);
     } else {
       const file = new OpenFile(terminal);
@@ -65,7 +64,7 @@ export class KernelProcess {
   /** The description behind a descriptor; null is EBADF. */
   file(fd: number): OpenFile | null {
     // Only whole numbers are descriptors: '1' would find one too, and 'length' something that is none.
-    return fd >>> 0 === fd && fd < this.files.length ? (this.files[fd] as OpenFile | null) : null;
+    return fd >>> 0 === fd && fd < this.files.length ? (this.files[fd] ?? null) : null;
   }
 
   /** Open descriptors, for `/proc/PID/fd` and leak tests. */
@@ -78,16 +77,34 @@ export class KernelProcess {
 
   /** Puts a description into the lowest free descriptor >= `from`, or -EMFILE, -ESRCH. Takes a reference. */
   install(file: OpenFile, closeOnExec: boolean, from = 0): number {
+    const fd = this.reserve(from);
+    if (fd >= 0) this.fill(fd, file, closeOnExec);
+    return fd;
+  }
+
+  /** Takes the lowest free descriptor >= `from` off the market, or -EMFILE. Ends with `fill` or `giveBack`. */
+  reserve(from = 0): number {
     if (this.exited) return -Errno.ESRCH;
     let fd = from > this.lowestFree ? from : this.lowestFree;
     while (fd < this.files.length && this.files[fd] !== null) fd++;
     if (fd >= this.maxDescriptors) return -Errno.EMFILE;
     while (this.files.length < fd) this.files.push(null);
+    this.files[fd] = undefined;
+    if (fd === this.lowestFree) this.findLowest(fd + 1);
+    return fd;
+  }
+
+  /** A reserved descriptor gets its description. Takes a reference. */
+  fill(fd: number, file: OpenFile, closeOnExec: boolean): void {
     this.files[fd] = file;
     this.closeOnExec[fd] = closeOnExec;
     file.hold();
-    if (fd === this.lowestFree) this.findLowest(fd + 1);
-    return fd;
+  }
+
+  /** A reserved descriptor is free again. */
+  giveBack(fd: number): void {
+    this.files[fd] = null;
+    if (fd < this.lowestFree) this.lowestFree = fd;
   }
 
   private findLowest(from: number): void {
@@ -98,8 +115,7 @@ export class KernelProcess {
 
   private remove(fd: number): OpenFile {
     const file = this.files[fd] as OpenFile;
-    this.files[fd] = null;
-    if (fd < this.lowestFree) this.lowestFree = fd;
+    this.giveBack(fd);
     return file;
   }
 
@@ -145,7 +161,7 @@ export class KernelProcess {
     return this.end(socket.listen(toInt(backlog)));
   }
 
-  /** Prepares connect(2); null with `failure` set when the descriptor is wrong. */
+  /** Prepares connect(2): 0, or the negative errno of a descriptor or address that will not do. */
   prepareConnect(operation: ConnectOperation, fd: number, address: Uint8Array): number {
     const socket = this.socketAt(fd);
     if (typeof socket === 'number') return socket;
@@ -154,20 +170,22 @@ export class KernelProcess {
     return 0;
   }
 
-  prepareAccept(operation: AcceptOperation, fd: number): number {
-    const socket = this.socketAt(fd);
-    if (typeof socket === 'number') return socket;
-    operation.prepare(this.files[fd] as OpenFile);
+  /**
+   * accept(2), accept4(2). The descriptor is reserved before anything else (__sys_accept4_file): a process at its limit
+   * hears EMFILE although nothing waits, and no connection is lost for want of a number.
+   */
+  prepareAccept(operation: AcceptOperation, fd: number, flags: number): number {
+    const file = this.file(fd);
+    if (file === null) return -Errno.EBADF;
+    if ((flags & ~(SOCK.NONBLOCK | SOCK.CLOEXEC)) !== 0) return -Errno.EINVAL;
+    const reserved = this.reserve();
+    if (reserved < 0) return reserved;
+    if (file.socket === null) {
+      this.giveBack(reserved);
+      return -Errno.ENOTSOCK;
+    }
+    operation.prepare(file, this, reserved, flags);
     return 0;
-  }
-
-  /** Gives an accepted socket its descriptor; -EMFILE closes it again, as on Linux. */
-  installAccepted(socket: Socket, flags: number): number {
-    const file = new OpenFile(socket);
-    file.nonBlocking = (flags & SOCK.NONBLOCK) !== 0;
-    const fd = this.install(file, (flags & SOCK.CLOEXEC) !== 0);
-    if (fd < 0) socket.release();
-    return fd;
   }
 
   /** recv(2) and read(2) alike; `needSocket` is ENOTSOCK's difference. */
@@ -253,7 +271,7 @@ export class KernelProcess {
 
   /**
    * close(2), first half. Returns 0, a negative errno, or PENDING with `linger` started when SO_LINGER makes the call
-   * wait for the last data to be acknowledged.
+   * wait for the last data to be acknowledged: O_NONBLOCK does not spare anybody that (inet_release).
    */
   close(fd: number, linger: LingerOperation): number {
     const file = this.file(fd);
@@ -262,7 +280,7 @@ export class KernelProcess {
     this.remove(fd);
     const socket = file.socket;
     const seconds = socket === null ? -1 : socket.endpoint.settledOptions.lingerSeconds;
-    if (socket !== null && socket.tcp !== null && file.refs === 1 && seconds > 0 && !file.nonBlocking) {
+    if (socket !== null && socket.tcp !== null && file.refs === 1 && seconds > 0) {
       file.letGo();
       linger.prepare(socket, seconds);
       return linger.start();
@@ -280,12 +298,11 @@ export class KernelProcess {
     const file = this.file(fd);
     if (file === null || to >>> 0 !== to || to >= this.maxDescriptors) return -Errno.EBADF;
     if (fd === to) return to;
+    while (this.files.length <= to) this.files.push(null);
+    if (this.files[to] === undefined) return -Errno.EBUSY;
     this.kernel.loop.enter();
     const old = this.file(to);
-    file.hold();
-    while (this.files.length <= to) this.files.push(null);
-    this.files[to] = file;
-    this.closeOnExec[to] = false;
+    this.fill(to, file, false);
     if (to === this.lowestFree) this.findLowest(to + 1);
     if (old !== null) old.letGo();
     return this.end(to);
@@ -373,11 +390,5 @@ export class KernelProcess {
     this.lowestFree = 0;
     this.kernel.processEnded(this);
     this.kernel.loop.drain();
-  }
-
-  /** True for a socket that listens (accept's and ss's question). */
-  isListening(fd: number): boolean {
-    const socket = this.socketAt(fd);
-    return typeof socket !== 'number' && socket.tcp !== null && socket.tcp.state === TcpState.Listen;
   }
 }

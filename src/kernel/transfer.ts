@@ -6,8 +6,10 @@ import { Poll } from '../base/wait-queue.ts';
 import { SOCK } from '../socket/constants.ts';
 import type { Socket } from '../socket/socket.ts';
 import { Msg, ReceiveResult } from '../transport/endpoint.ts';
-import type { OpenFile } from './open-file.ts';
-import { Operation } from './operation.ts';
+import { OpenFile } from './open-file.ts';
+import { Operation, PENDING } from './operation.ts';
+
+const NO_BYTES = new Uint8Array(0);
 
 /** read(2), recv(2), recvfrom(2), and recvmsg(2) once its iov is one buffer. */
 export class ReceiveOperation extends Operation {
@@ -44,6 +46,7 @@ export class ReceiveOperation extends Operation {
     const socket = file.socket;
     if (socket === null) return file.operations.read(this.buffer, 0, this.buffer.length);
     if (this.emptyReads && this.buffer.length === 0) return 0;
+    if (this.disconnected) return this.done > 0 ? this.done : -Errno.EPIPE;
     // What is there is copied at once and kept while waiting for the rest; an error or end after that waits its turn.
     const peeking = (this.flags & Msg.PEEK) !== 0;
     const n = socket.receive(this.buffer, peeking ? 0 : this.done, this.buffer.length - (peeking ? 0 : this.done), this.flags, this.received);
@@ -97,6 +100,7 @@ export class SendOperation extends Operation {
     const socket = file.socket;
     const length = this.buffer.length;
     if (socket === null) return this.account(file.operations.write(this.buffer, this.done, length - this.done));
+    if (this.disconnected) return this.done > 0 ? this.done : -(socket.endpoint.takeError() || Errno.EPIPE);
     if (this.done > 0 && (socket.readiness() & Poll.ERR) !== 0) return this.done;
     const n =
       this.address === null
@@ -131,32 +135,64 @@ export class SendOperation extends Operation {
   }
 }
 
-/** accept(2), accept4(2). The new socket is in `accepted`. */
+/** Where an accepted socket gets its descriptor (KernelProcess). */
+export interface ReservedDescriptors {
+  readonly exited: boolean;
+  fill(fd: number, file: OpenFile, closeOnExec: boolean): void;
+  giveBack(fd: number): void;
+}
+
+/** accept(2), accept4(2). The result is the new descriptor. */
 export class AcceptOperation extends Operation {
-  /** accept4's flags, for whoever gives the socket its descriptor. */
-  flags = 0;
-  accepted: Socket | null = null;
+  /** The peer's address, after a result >= 0. */
+  peerName: Uint8Array = NO_BYTES;
+  private table: ReservedDescriptors | null = null;
+  /** Reserved before the first try; -1 once it is filled or given back. */
+  private descriptor = -1;
+  private flags = 0;
 
-  /** The socket, after a result of 0; the operation keeps nothing of it. */
-  takeAccepted(): Socket {
-    const socket = this.accepted as Socket;
-    this.accepted = null;
-    return socket;
-  }
-
-  prepare(file: OpenFile): void {
+  /** `descriptor` is reserved in `table`; `flags` are accept4's. */
+  prepare(file: OpenFile, table: ReservedDescriptors, descriptor: number, flags: number): void {
     this.file = file;
-    this.accepted = null;
+    this.table = table;
+    this.descriptor = descriptor;
+    this.flags = flags;
     this.exclusive = true;
     this.mayBlock = !file.nonBlocking;
   }
 
+  override start(): number {
+    const result = super.start();
+    if (result !== PENDING) this.giveBack();
+    return result;
+  }
+
   protected step(): number {
+    const table = this.table as ReservedDescriptors;
+    // A process that ends leaves the connection to whoever shares the listener.
+    if (table.exited) return -Errno.EINTR;
     const listener = (this.file as OpenFile).socket as Socket;
     const socket = listener.accept();
     if (typeof socket === 'number') return socket;
-    this.accepted = socket;
-    return 0;
+    const file = new OpenFile(socket);
+    file.nonBlocking = (this.flags & SOCK.NONBLOCK) !== 0;
+    this.peerName = socket.remoteName();
+    const fd = this.descriptor;
+    this.descriptor = -1;
+    table.fill(fd, file, (this.flags & SOCK.CLOEXEC) !== 0);
+    return fd;
+  }
+
+  protected override ended(): void {
+    super.ended();
+    this.giveBack();
+  }
+
+  /** Nothing was accepted: the number is free again. */
+  private giveBack(): void {
+    if (this.descriptor < 0) return;
+    (this.table as ReservedDescriptors).giveBack(this.descriptor);
+    this.descriptor = -1;
   }
 
   protected waitFor(): number {
@@ -185,6 +221,7 @@ export class ConnectOperation extends Operation {
 
   protected step(): number {
     const socket = (this.file as OpenFile).socket as Socket;
+    if (this.disconnected) return -Errno.EPIPE;
     if (this.begun) return socket.connectResult(-Errno.EAGAIN);
     this.begun = true;
     const result = socket.connect(this.address);

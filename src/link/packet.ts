@@ -85,6 +85,11 @@ export class Packet {
   dstB = 0;
   dstC = 0;
   dstD = 0;
+  /** A datagram in a receive queue: the port it came from. */
+  srcPort = 0;
+  /** A fragment that waits for others: where its bytes belong, and where the header in front of IPv6's fragment header is. */
+  fragmentOffset = 0;
+  previousHeaderAt = 0;
   /** The frame's destination was this host (0), broadcast (1), multicast (2) or another host (3), as sll_pkttype. */
   linkType = 0;
   /** Output to a group: no copy comes back to this host (IP_MULTICAST_LOOP is off). */
@@ -325,6 +330,18 @@ export class Packet {
     copy.checksumOffset = this.checksumOffset;
     copy.device = this.device;
     copy.linkType = this.linkType;
+    copy.isV4 = this.isV4;
+    copy.protocol = this.protocol;
+    copy.ttl = this.ttl;
+    copy.tos = this.tos;
+    copy.srcA = this.srcA;
+    copy.srcB = this.srcB;
+    copy.srcC = this.srcC;
+    copy.srcD = this.srcD;
+    copy.dstA = this.dstA;
+    copy.dstB = this.dstB;
+    copy.dstC = this.dstC;
+    copy.dstD = this.dstD;
     return copy;
   }
 

@@ -103,7 +103,7 @@ export class Transmitter extends EventSource {
     this.sending = p;
     // A rate that was lifted while frames wait lets them go at once.
     this.at = rate === 0 ? from : from + (p.length * 8e6) / rate;
-    this.order = this.loop.nextSeq;
+    this.order = ++this.loop.sequence;
   }
 }
 

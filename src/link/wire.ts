@@ -161,7 +161,7 @@ export class Wire extends EventSource {
       delayUs += 1 + below(random, conditions.reorderUs);
     }
     p.dueAt = this.departedAt + delayUs;
-    p.order = this.loop.nextSeq;
+    p.order = ++this.loop.sequence;
     p.next = null;
     const last = this.last;
     // A frame that is due before one ahead of it (its delay was shortened meanwhile) does not belong in the list.

@@ -203,7 +203,7 @@ export class Ipv6Input implements ReassemblyOwner {
     if (isAtomic) return this.reassembled(p, payloadAt, previousAt, nextHeader);
     if (offset === 0) p.l4 = payloadAt;
     // The reassembled packet is rebuilt from its first fragment: that one keeps what is needed for it.
-    p.checksumOffset = previousAt;
+    p.previousHeaderAt = previousAt;
     const link = p.device === null ? 0 : p.device.index;
     const key = `${p.srcA} ${p.srcB} ${p.srcC} ${p.srcD} ${p.dstA} ${p.dstB} ${p.dstC} ${p.dstD} ${id} ${link}`;
     const result = this.reassembly.add(p, key, '', offset, moreFragments);
@@ -215,13 +215,12 @@ export class Ipv6Input implements ReassemblyOwner {
     const whole = this.reassembly.completed as Packet;
     this.reassembly.completed = null;
     const firstPayload = whole.head;
-    this.reassembled(whole, firstPayload, whole.checksumOffset, whole.view.getUint8(firstPayload - IPV6_FRAGMENT_HEADER_LEN));
+    this.reassembled(whole, firstPayload, whole.previousHeaderAt, whole.view.getUint8(firstPayload - IPV6_FRAGMENT_HEADER_LEN));
   }
 
   /** Takes the fragment header out: what stands before it moves up by its eight bytes. */
   private reassembled(p: Packet, payloadAt: number, previousAt: number, nextHeader: number): void {
     const values = this.network.counters.values;
-    p.checksumOffset = 0;
     const from = p.l3;
     const unfragmentable = payloadAt - IPV6_FRAGMENT_HEADER_LEN - from;
     p.view.setUint8(previousAt, nextHeader);

@@ -121,7 +121,7 @@ class LoopedPackets extends EventSource {
 
   private show(): void {
     this.at = this.first === null ? Infinity : this.loop.now;
-    this.order = this.loop.nextSeq;
+    this.order = ++this.loop.sequence;
     this.loop.update(this);
   }
 }

@@ -75,7 +75,7 @@ export class Neighbour extends Timer {
   /** The state that `ip neigh` would show. */
   get stateNow(): number {
     if (this.state !== NeighbourState.Reachable) return this.state;
-    return this.table.now <= this.confirmedAt + this.table.reachableUs ? this.state : NeighbourState.Stale;
+    return this.table.loop.now <= this.confirmedAt + this.table.reachableUs ? this.state : NeighbourState.Stale;
   }
 
   get hasWaiting(): boolean {
@@ -90,7 +90,7 @@ export class Neighbour extends Timer {
   /** Sends a packet whose head is at its IP header, now or when the address is known. Takes over `p`. */
   output(p: Packet): void {
     const { table } = this;
-    if (this.state === NeighbourState.Reachable && table.now <= this.confirmedAt + table.reachableUs) return this.send(p);
+    if (this.state === NeighbourState.Reachable && table.loop.now <= this.confirmedAt + table.reachableUs) return this.send(p);
     switch (this.state) {
       case NeighbourState.Reachable:
       case NeighbourState.Stale:
@@ -124,7 +124,7 @@ export class Neighbour extends Timer {
     if (old === NeighbourState.Permanent || (!hasMac && !wasValid)) return false;
     let next: NeighbourState = state;
     let changesMac = hasMac && !(wasValid && macHi === this.macHi && macLo === this.macLo);
-    if (next === NeighbourState.Reachable) this.confirmedAt = this.table.now;
+    if (next === NeighbourState.Reachable) this.confirmedAt = this.table.loop.now;
     if (wasValid) {
       if (changesMac && override !== Override.Yes) {
         // RFC 4861 7.2.5: another address without the override flag only makes a reachable entry doubtful.
@@ -138,9 +138,9 @@ export class Neighbour extends Timer {
     if (changesMac) {
       this.macHi = macHi;
       this.macLo = macLo;
-      if (next !== NeighbourState.Reachable) this.confirmedAt = this.table.now - 2 * this.table.reachableUs;
+      if (next !== NeighbourState.Reachable) this.confirmedAt = this.table.loop.now - 2 * this.table.reachableUs;
     }
-    if (next !== old || changesMac) this.updatedAt = this.table.now;
+    if (next !== old || changesMac) this.updatedAt = this.table.loop.now;
     if (next !== old) {
       this.table.timers.disarm(this);
       this.probes = 0;
@@ -153,7 +153,7 @@ export class Neighbour extends Timer {
   override expired(): void {
     const { table } = this;
     if (this.state === NeighbourState.Delay) {
-      if (table.now <= this.confirmedAt + table.settings.neighDelayFirstProbeTime * 1e6) {
+      if (table.loop.now <= this.confirmedAt + table.settings.neighDelayFirstProbeTime * 1e6) {
         return this.setState(NeighbourState.Reachable);
       }
       this.setState(NeighbourState.Probe);
@@ -176,11 +176,11 @@ export class Neighbour extends Timer {
 
   private setState(state: NeighbourState): void {
     this.state = state;
-    this.updatedAt = this.table.now;
+    this.updatedAt = this.table.loop.now;
   }
 
   private wait(us: number): void {
-    this.deadline = this.table.now + us;
+    this.deadline = this.table.loop.now + us;
     this.table.timers.arm(this);
   }
 
@@ -256,6 +256,8 @@ export class NeighbourTable {
   readonly protocol: NeighbourProtocol;
   readonly settings: HostContext['settings'];
   readonly timers: HostContext['timers'];
+  /** Time is read as `loop.now`: a function's result would be boxed. */
+  readonly loop: HostContext['loop'];
   /** How long an answer counts, drawn once from [0.5, 1.5) of the base (RFC 4861 6.3.2). */
   readonly reachableUs: number;
   size = 0;
@@ -267,13 +269,10 @@ export class NeighbourTable {
     this.context = context;
     this.settings = context.settings;
     this.timers = context.timers;
+    this.loop = context.loop;
     this.protocol = protocol;
     const base = context.settings.neighBaseReachableTimeMs;
     this.reachableUs = (base / 2 + below(context.random, base)) * 1000 + 0.5;
-  }
-
-  get now(): number {
-    return this.context.loop.now;
   }
 
   countDrop(): void {
@@ -293,7 +292,7 @@ export class NeighbourTable {
     if (known !== null) return known;
     if (this.size >= this.settings.neighGcThresh3 && !this.collect()) return null;
     const neighbour = new Neighbour(this, device, address);
-    neighbour.updatedAt = this.now;
+    neighbour.updatedAt = this.loop.now;
     const at = hash(address.b, address.d);
     neighbour.next = this.buckets[at];
     this.buckets[at] = neighbour;
@@ -314,7 +313,7 @@ export class NeighbourTable {
 
   /** Makes room by dropping entries that nobody uses now; true when there is some. */
   private collect(): boolean {
-    const { now } = this;
+    const { now } = this.loop;
     if (now - this.collectedAt < COLLECT_EVERY_US) return false;
     this.collectedAt = now;
     this.removeWhere((neighbour) => {

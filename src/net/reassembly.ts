@@ -53,7 +53,7 @@ class Assembly extends Timer {
   /** A bit for each ECN codepoint seen. */
   ecnSeen = 0;
   readonly key: string;
-  /** Fragments by offset; a packet's `truesize` is its offset, `l4Len` its length. */
+  /** Fragments by offset; a packet's `fragmentOffset` is its offset, `l4Len` its length. */
   first: Packet | null = null;
   bytes = 0;
   memory = 0;
@@ -127,11 +127,11 @@ export class ReassemblyTable {
     const end = offset + length;
     if (assembly.total >= 0 && (end > assembly.total || (!more && end !== assembly.total))) return this.spoiled(assembly, p);
     if (!more && end < assembly.highest) return this.spoiled(assembly, p);
-    p.truesize = offset;
+    p.fragmentOffset = offset;
     p.l4Len = length;
     let before: Packet | null = null;
     let after = assembly.first;
-    while (after !== null && after.truesize < offset) {
+    while (after !== null && after.fragmentOffset < offset) {
       before = after;
       after = after.next;
     }
@@ -139,8 +139,8 @@ export class ReassemblyTable {
       p.release();
       return FragmentResult.Kept;
     }
-    if (before !== null && before.truesize + before.l4Len > offset) return this.spoiled(assembly, p);
-    if (after !== null && after.truesize < end) return this.spoiled(assembly, p);
+    if (before !== null && before.fragmentOffset + before.l4Len > offset) return this.spoiled(assembly, p);
+    if (after !== null && after.fragmentOffset < end) return this.spoiled(assembly, p);
     if (!more) assembly.total = end;
     if (end > assembly.highest) assembly.highest = end;
     p.next = after;
@@ -185,7 +185,7 @@ export class ReassemblyTable {
       p.release();
       p = next;
     }
-    first.truesize = 0;
+    first.fragmentOffset = 0;
     // Fragments carry a whole checksum, whatever a device said of the first of them.
     first.checksumState = ChecksumState.Full;
     return first;
@@ -216,7 +216,7 @@ export class ReassemblyTable {
   timedOut(assembly: Assembly): void {
     this.forget(assembly);
     const first = assembly.first;
-    this.owner.reassemblyTimedOut(first !== null && first.truesize === 0 ? first : null);
+    this.owner.reassemblyTimedOut(first !== null && first.fragmentOffset === 0 ? first : null);
     this.free(assembly);
   }
 
@@ -233,7 +233,7 @@ export class ReassemblyTable {
     while (p !== null) {
       const next: Packet | null = p.next;
       p.next = null;
-      p.truesize = 0;
+      p.fragmentOffset = 0;
       p.release();
       p = next;
     }
@@ -243,9 +243,9 @@ export class ReassemblyTable {
 
 /** Are all bytes of [offset, end) there already? `before` ends the fragments that begin in front of `offset`. */
 function isCovered(before: Packet | null, after: Packet | null, offset: number, end: number): boolean {
-  const beforeEnd = before === null ? 0 : before.truesize + before.l4Len;
+  const beforeEnd = before === null ? 0 : before.fragmentOffset + before.l4Len;
   let covered = beforeEnd > offset ? beforeEnd : offset;
-  for (let here = after; covered < end && here !== null && here.truesize === covered; here = here.next) {
+  for (let here = after; covered < end && here !== null && here.fragmentOffset === covered; here = here.next) {
     covered += here.l4Len;
   }
   return covered >= end;

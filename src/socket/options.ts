@@ -216,6 +216,7 @@ function setSocketOption(socket: Socket, option: number, value: Uint8Array): num
     }
     case SO.RCVLOWAT:
       options.receiveLowWater = lowWater(socket, n < 0 ? 0x7fffffff : n);
+      if (socket.tcp !== null) socket.tcp.lowWaterChanged();
       return 0;
     case SO.LINGER:
       if (value.length < 8) return -Errno.EINVAL;

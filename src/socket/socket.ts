@@ -8,7 +8,7 @@
 import { Errno } from '../base/errno.ts';
 import type { FileOperations } from '../base/file-operations.ts';
 import { ANY4, LOOPBACK4, LOOPBACK6, IpAddress } from '../base/inet-address.ts';
-import { Poll, WaitQueue } from '../base/wait-queue.ts';
+import { DISCONNECTED, Poll, WaitQueue } from '../base/wait-queue.ts';
 import type { Stack } from '../stack/stack.ts';
 import { type Endpoint, type EndpointUpcalls, type ReceiveResult, Shut } from '../transport/endpoint.ts';
 import { type TcpEndpoint, TcpState } from '../transport/tcp/tcp.ts';
@@ -17,7 +17,11 @@ import { AF, IOCTL, IPPROTO, O, SOCK } from './constants.ts';
 import { ParsedSockaddr, parseSockaddr, sockaddrBytes, sockaddrFamily } from './sockaddr.ts';
 
 /** Linux's socket_state: what connect(2) answers a second time depends on it. */
-export const ConnectState = { Unconnected: 0, Connecting: 1, Connected: 2 } as const;
+export const ConnectState = {
+  Unconnected: 0, Connecting: 1, Connected: 2,
+  /** shutdown(2) came before connect(2) was told how it ended: only AF_UNSPEC leads out (inet_shutdown). */
+  Disconnecting: 3,
+} as const;
 export type ConnectState = (typeof ConnectState)[keyof typeof ConnectState];
 
 /** Re-filled by every call that takes an address; none keeps it. */
@@ -134,7 +138,14 @@ export class Socket extends WaitQueue implements FileOperations, EndpointUpcalls
     const endpoint = this.endpoint;
     if (endpoint.remoteAddress === null || endpoint.remotePort === 0) return -Errno.ENOTCONN;
     if (this.tcp !== null && (this.tcp.state === TcpState.Closed || this.tcp.state === TcpState.SynSent)) return -Errno.ENOTCONN;
-    return sockaddrBytes(this.isV4, endpoint.remoteAddress, endpoint.remotePort, linkScope(endpoint.remoteAddress, endpoint.scopeId));
+    return this.remoteName();
+  }
+
+  /** Who is, or was, at the other end: accept(2) tells it of a connection that has been reset too (inet_getname). */
+  remoteName(): Uint8Array {
+    const { remoteAddress, remotePort, scopeId } = this.endpoint;
+    const address = remoteAddress as IpAddress;
+    return sockaddrBytes(this.isV4, address, remotePort, linkScope(address, scopeId));
   }
 
   // Connecting.
@@ -144,11 +155,14 @@ export class Socket extends WaitQueue implements FileOperations, EndpointUpcalls
     if (address.length < 2) return -Errno.EINVAL;
     if (sockaddrFamily(address) === AF.UNSPEC) {
       this.connectState = ConnectState.Unconnected;
-      return this.tcp !== null ? this.tcp.disconnect() : (this.udp as UdpEndpoint).disconnect();
+      if (this.tcp === null) return (this.udp as UdpEndpoint).disconnect();
+      this.disconnect(this.tcp);
+      return 0;
     }
     if (this.tcp !== null) {
       if (this.connectState === ConnectState.Connected) return -Errno.EISCONN;
       if (this.connectState === ConnectState.Connecting) return this.connectResult(-Errno.EALREADY);
+      if (this.connectState === ConnectState.Disconnecting) return -Errno.EINVAL;
       if (this.tcp.state !== TcpState.Closed) return -Errno.EISCONN;
     }
     const bad = this.parsePeer(address);
@@ -167,11 +181,17 @@ export class Socket extends WaitQueue implements FileOperations, EndpointUpcalls
       this.connectState = ConnectState.Unconnected;
       const errno = tcp.takeError();
       // Whoever hears of the failure here gets a socket as good as new (__inet_stream_connect).
-      tcp.disconnect();
+      this.disconnect(tcp);
       return errno === 0 ? -Errno.ECONNABORTED : -errno;
     }
     this.connectState = ConnectState.Connected;
     return 0;
+  }
+
+  /** Whoever else waits on the socket hears of it too. */
+  private disconnect(tcp: TcpEndpoint): void {
+    tcp.disconnect();
+    this.wake(DISCONNECTED | Poll.ERR | Poll.HUP | Poll.IN | Poll.OUT);
   }
 
   private parsePeer(address: Uint8Array): number {
@@ -249,9 +269,18 @@ export class Socket extends WaitQueue implements FileOperations, EndpointUpcalls
 
   shutdown(how: number): number {
     if (how !== Shut.RD && how !== Shut.WR && how !== Shut.RDWR) return -Errno.EINVAL;
+    if (this.connectState === ConnectState.Connecting) this.settleConnect(this.tcp as TcpEndpoint);
     const result = this.endpoint.shutdown(how);
     if (result === 0 || result === -Errno.ENOTCONN) this.wake(Poll.IN | Poll.OUT | Poll.HUP | Poll.RDHUP);
     return result;
+  }
+
+  /** What shutdown(2) makes of a connect(2) that nobody has asked about again (inet_shutdown). */
+  private settleConnect({ state }: TcpEndpoint): void {
+    // In SYN-SENT the endpoint is disconnected, and as good as new.
+    if (state === TcpState.SynSent) this.connectState = ConnectState.Unconnected;
+    else if (state === TcpState.SynReceived || state === TcpState.Closed) this.connectState = ConnectState.Disconnecting;
+    else this.connectState = ConnectState.Connected;
   }
 
   /** sockatmark(3): is the next byte the urgent one? */

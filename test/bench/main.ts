@@ -1,15 +1,18 @@
 /**
- * `npm run bench -- [--json] [--rounds N] [CASE...]`: our figures and the kernel's, taken in turn in the same process.
+ * `npm run bench -- [--json] [--rounds N] [CASE...]`: our figures and the kernel's, taken in turn in the same process, one
+ * process a case.
  *
  * Prints a table, or with --json one object `{"case": {"value", "unit", "kernel", "ratio", ...}}`. The kernel is reached
  * through node:net and node:dgram on 127.0.0.1 with plain callbacks; ours through `Process`, its promise face.
  */
+import { type ChildProcess, fork } from 'node:child_process';
 import { fairness, tcpPingPong } from './cases/tcp-pingpong.ts';
 import { idle10k } from './cases/idle.ts';
 import { tapCase, tapHost } from './cases/tap.ts';
 import { tcpBulk } from './cases/tcp-bulk.ts';
 import { tcpConnect } from './cases/tcp-connect.ts';
 import { udp512 } from './cases/udp-512.ts';
+import { writeRecord } from '../../scripts/records.mjs';
 import type { Figure } from './rounds.ts';
 
 /** What each case must reach; printed beside the figure, judged by people and by the long tier. */
@@ -26,22 +29,54 @@ const CASES: Record<string, { goal: string; root?: boolean; run: (rounds: number
   'tap-rx': { goal: 'ratio >= 0.6', root: true, run: (rounds) => tapCase('rx', rounds) },
 };
 
-const USAGE = `usage: npm run bench -- [--json] [--rounds N] [CASE...]
+const USAGE = `usage: npm run bench -- [--json] [--rounds N] [--record] [CASE...]
 
 cases: ${Object.keys(CASES).join(' ')}
 Without a case all run; tap-tx and tap-rx need root and are left out (and named) without it.
+--record writes docs/results/bench.json.
 
 examples:
   npm run bench -- tcp-bulk tcp-pingpong-64
   npm run bench -- --json --rounds 15 > bench.json`;
 
+/** Runs one case here and prints its figure for the process that asked. */
+async function runCase(name: string, rounds: number): Promise<void> {
+  const entry = CASES[name] as (typeof CASES)[string];
+  const figure = await entry.run(rounds);
+  process.send?.(figure);
+}
+
+/**
+ * Each case in a process of its own, ours and the kernel's side together in it: what one case leaves behind (a warm or a
+ * full heap, code compiled for other shapes) is not measured by the next.
+ */
+function figureOf(name: string, rounds: number): Promise<Figure> {
+  return new Promise((resolve, reject) => {
+    const child = fork(process.argv[1] as string, ['--case', name, String(rounds)], { execArgv: process.execArgv });
+    let figure: Figure | null = null;
+    child.on('message', (message) => {
+      figure = message as Figure;
+    });
+    child.on('error', reject);
+    child.on('exit', (code, signal) => {
+      running = null;
+      if (figure !== null && code === 0) resolve(figure);
+      else reject(new Error(`bench: ${name} ended with ${signal ?? code} and no figure`));
+    });
+    running = child;
+  });
+}
+let running: ChildProcess | null = null;
+
 async function main(argv: string[]): Promise<number> {
   const names: string[] = [];
   let json = false;
   let rounds = 9;
+  let record = false;
   for (let i = 0; i < argv.length; i++) {
     const arg = argv[i] as string;
     if (arg === '--json') json = true;
+    else if (arg === '--record') record = true;
     else if (arg === '--help' || arg === '-h') {
       console.log(USAGE);
       return 0;
@@ -67,7 +102,11 @@ async function main(argv: string[]): Promise<number> {
       console.error(`bench: ${name} left out: it needs root`);
       continue;
     }
-    const figure = await entry.run(rounds);
+    const figure = await figureOf(name, rounds).catch((error: Error) => {
+      console.error(error.message);
+      return null;
+    });
+    if (figure === null) return 1;
     figures[name] = figure;
     if (!json) {
       const number = (n: number | null): string => (n === null ? '-' : n >= 100 ? n.toFixed(0) : n.toFixed(2));
@@ -78,8 +117,21 @@ async function main(argv: string[]): Promise<number> {
     }
   }
   if (json) console.log(JSON.stringify(figures, null, 2));
+  if (record) writeRecord('bench', `npm run bench -- ${argv.join(' ')}`, figures as unknown as Record<string, unknown>);
   return 0;
 }
 
-if (process.argv[2] === '--tap-host') await tapHost();
-else process.exit(await main(process.argv.slice(2)));
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    running?.kill(signal);
+    process.exit(signal === 'SIGINT' ? 130 : 143);
+  });
+}
+if (process.argv[2] === '--tap-host') {
+  await tapHost();
+} else if (process.argv[2] === '--case') {
+  await runCase(process.argv[3] as string, Number(process.argv[4]));
+  process.exit(0);
+} else {
+  process.exit(await main(process.argv.slice(2)));
+}

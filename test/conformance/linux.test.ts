@@ -1,13 +1,23 @@
 /**
  * What no RFC says but every peer of a Linux host knows: bytes of the options, windows, queues, ends of life.
  */
-import { equal, ok } from 'node:assert/strict';
-import { SO, SOL, TCP } from '../../src/socket/constants.ts';
+import { equal, notEqual, ok } from 'node:assert/strict';
+import { IPPROTO, IPV6, SO, SOL, TCP } from '../../src/socket/constants.ts';
 import { errno, PEER_TS, type Trace, traceTest } from '../tools/tcp-trace.ts';
 
 function hex(bytes: Uint8Array): string {
   return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }
+
+traceTest('net.ipv6.bindv6only: counts for sockets that are made later', { ipVersion: 6 }, (t) => {
+  const older = t.socket();
+  t.sysctl('net.ipv6.bindv6only', 1);
+  const younger = t.socket();
+  t.sysctl('net.ipv6.bindv6only', 0);
+  equal(t.getOption(IPPROTO.IPV6, IPV6.V6ONLY, older), 0);
+  equal(t.getOption(IPPROTO.IPV6, IPV6.V6ONLY, younger), 1);
+  equal(t.getOption(IPPROTO.IPV6, IPV6.V6ONLY, t.socket()), 0);
+});
 
 // Options, byte by byte.
 
@@ -165,6 +175,26 @@ traceTest('accept queue full, tcp_abort_on_overflow: RST', { sysctl: { 'net.ipv4
   equal(t.state, 'LISTEN');
 });
 
+traceTest('SO_REUSEPORT: connections are spread over the listeners', (t) => {
+  const shared = [t.socket(), t.socket()];
+  for (const fd of shared) {
+    equal(t.setOption(SOL.SOCKET, SO.REUSEPORT, 1, fd), 0);
+    equal(t.bind(80, fd), 0);
+    equal(t.listen(80, 128, fd), 0);
+  }
+  for (let port = 40000; port < 40020; port++) {
+    handshake(t, port);
+    equal(t.state, 'ESTABLISHED');
+  }
+  const counts = shared.map((fd) => {
+    let count = 0;
+    while (t.accept(fd) >= 0) count++;
+    return count;
+  });
+  equal((counts[0] as number) + (counts[1] as number), 20);
+  ok(Math.min(...counts) > 0, `accepted: ${counts.join(' and ')}`);
+});
+
 traceTest('SYN queue: the SYN-ACK is sent again after 1, 2, 4 s ... tcp_synack_retries times', {
   sysctl: { 'net.ipv4.tcp_synack_retries': 2 },
 }, (t) => {
@@ -189,6 +219,71 @@ traceTest('TCP_DEFER_ACCEPT: accept waits for data', (t) => {
   t.advance(50_000);
   t.expect('.', { ack: 6 });
   equal(t.read(), 5);
+});
+
+/** A request to a listener with TCP_DEFER_ACCEPT, which the peer has acknowledged. */
+function deferred(t: Trace, seconds: number): void {
+  t.listen();
+  equal(t.setTcp(TCP.DEFER_ACCEPT, seconds, t.listenFd), 0);
+  t.peer('S', { mss: 1460, ts: [PEER_TS, 0] });
+  t.expect('S.');
+  t.advance(100_000);
+  t.peer('.');
+  equal(t.counter('TcpExtTCPDeferAcceptDrop'), 1);
+}
+
+traceTest('TCP_DEFER_ACCEPT 5: after three timeouts (7 s) one SYN-ACK asks for an ACK, and that is enough', (t) => {
+  deferred(t, 5);
+  t.after(6_900_000, 'S.', { seq: 0, ack: 1, ts: { ecr: PEER_TS } }, 50_000);
+  equal(errno(t.accept()), 'EAGAIN');
+  equal(t.state, 'SYN-RECEIVED');
+  t.peer('.');
+  ok(t.accept() >= 0);
+  equal(t.counter('TcpExtTCPDeferAcceptDrop'), 1);
+  equal(t.counter('TcpExtTCPSynRetrans'), 1);
+  equal(t.counter('TcpExtTCPTimeouts'), 3);
+});
+
+traceTest('TCP_DEFER_ACCEPT: before an ACK the SYN-ACK is sent again as ever', (t) => {
+  t.listen();
+  t.setTcp(TCP.DEFER_ACCEPT, 5, t.listenFd);
+  t.peer('S', { mss: 1460 });
+  t.expect('S.');
+  t.after(1_000_000, 'S.', { seq: 0 }, 20_000);
+  t.after(2_000_000, 'S.', { seq: 0 }, 20_000);
+  t.peer('.');
+  equal(errno(t.accept()), 'EAGAIN');
+});
+
+traceTest('TCP_DEFER_ACCEPT: a FIN is as good as data', (t) => {
+  deferred(t, 5);
+  t.peer('F.');
+  ok(t.accept() >= 0);
+  equal(t.read(), 0);
+  t.advance(50_000);
+  t.expect('.', { ack: 2 });
+});
+
+traceTest('TCP_DEFER_ACCEPT: who has acknowledged is waited for longer than tcp_synack_retries says', {
+  sysctl: { 'net.ipv4.tcp_synack_retries': 1 },
+}, (t) => {
+  deferred(t, 2);
+  t.after(2_900_000, 'S.', { seq: 0 }, 50_000);
+  equal(t.state, 'SYN-RECEIVED');
+  t.quiet(3_800_000);
+  equal(t.state, 'SYN-RECEIVED');
+  t.quiet(1_000_000);
+  equal(t.state, 'LISTEN');
+});
+
+traceTest('SYN again: it is answered like a retransmission, and the next one is a second away', (t) => {
+  t.reach('SYN-RECEIVED');
+  t.advance(800_000);
+  t.peer('S', { seq: 0, mss: 1460 });
+  t.expect('S.', { seq: 0, ack: 1 });
+  equal(t.counter('TcpExtTCPSynRetrans'), 1);
+  equal(t.counter('TcpRetransSegs'), 1);
+  t.after(1_000_000, 'S.', { seq: 0 }, 20_000);
 });
 
 // Connecting
@@ -327,11 +422,31 @@ traceTest('TIME_WAIT: data is acknowledged, nothing more', (t) => {
 
 traceTest('TIME_WAIT: a SYN behind RCV.NXT opens a new connection', (t) => {
   t.reach('TIME-WAIT');
+  const old = t.conn;
   t.renew(5_000_000);
   t.peer('S', { mss: 1460 });
   t.expect('S.', { seq: 0, ack: 1 });
+  equal((t.conn.hostIsn - old.hostIsn) | 0, 2 + 65537, 'its numbers begin beyond all that the old one can have used');
   t.peer('.');
   equal(t.state, 'ESTABLISHED');
+});
+
+traceTest('TIME_WAIT: a SYN with FIN leaves nothing behind that the next SYN takes over', (t) => {
+  t.reach('TIME-WAIT');
+  const old = t.conn;
+  t.peer('SF', { seq: 5000 });
+  t.expectNothing();
+  t.use(50001, 80).peer('S', { mss: 1460 });
+  t.expect('S.', { seq: 0, ack: 1 });
+  notEqual((t.conn.hostIsn - old.hostIsn) | 0, 2 + 65537);
+});
+
+traceTest('TIME_WAIT: where nobody listens any more, a SYN behind RCV.NXT gets the last ACK again', (t) => {
+  t.reach('TIME-WAIT');
+  t.close(t.listenFd);
+  t.peer('S', { seq: 5000, mss: 1460 });
+  t.expect('.', { seq: 2, ack: 2 });
+  equal(t.state, 'TIME-WAIT');
 });
 
 traceTest('TIME_WAIT: an old SYN is answered with the last ACK', (t) => {

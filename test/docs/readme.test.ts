@@ -64,3 +64,8 @@ test('README.md: every js block runs against the built package', () => {
     assert.match(run.stdout, /You wrote: hello/);
   });
 });
+
+test("README.md: the speeds are the record's", () => {
+  const run = spawnSync(process.execPath, [join(root, 'scripts/figures.mjs')], { encoding: 'utf8', env: { ...process.env, SOCKSCAPE_ROOT: root } });
+  assert.equal(run.status, 0, run.stderr);
+});

@@ -28,6 +28,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -43,7 +44,7 @@ enum operation {
   OP_SOCKET = 1, OP_BIND, OP_LISTEN, OP_CONNECT, OP_ACCEPT, OP_ACCEPT4, OP_READ, OP_WRITE, OP_READV, OP_WRITEV,
   OP_RECV, OP_SEND, OP_RECVFROM, OP_SENDTO, OP_RECVMSG, OP_SENDMSG, OP_SHUTDOWN, OP_CLOSE, OP_DUP, OP_DUP2,
   OP_GETSOCKNAME, OP_GETPEERNAME, OP_GETSOCKOPT, OP_SETSOCKOPT, OP_FCNTL, OP_POLL, OP_IOCTL,
-  OP_READ_FILE, OP_WRITE_FILE,
+  OP_READ_FILE, OP_WRITE_FILE, OP_LIMIT_DESCRIPTORS,
 };
 
 struct buffer {
@@ -303,6 +304,16 @@ static void perform(struct request *q, struct answer *answer) {
     if (fd >= 0) {
       r = write(fd, q->buffers[1].bytes, q->buffers[1].length);
       close(fd);
+    }
+    break;
+  }
+  case OP_LIMIT_DESCRIPTORS: {
+    /* The soft limit: what is open above it stays open. */
+    struct rlimit limit;
+    r = getrlimit(RLIMIT_NOFILE, &limit);
+    if (r == 0) {
+      limit.rlim_cur = (rlim_t)q->a;
+      r = setrlimit(RLIMIT_NOFILE, &limit);
     }
     break;
   }

@@ -26,7 +26,9 @@ export function linuxSide(agentSource: string, buildFolder: string): Side {
       return {
         async spawn() {
           const process = await host.spawn();
-          return { calls: process, exit: () => process.exit() };
+          return {
+            calls: process, exit: () => process.exit(), limitDescriptors: (most) => process.limitDescriptors(most),
+          };
         },
         sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
         now: () => performance.now(),

@@ -25,7 +25,13 @@ export function ourSide(settings: ReadonlyMap<string, string>): Side {
       return {
         async spawn() {
           const process = new Process(host, 'program');
-          return { calls: process, exit: async () => process.exit() };
+          return {
+            calls: process,
+            exit: async () => process.exit(),
+            limitDescriptors: async (most) => {
+              process.core.maxDescriptors = most;
+            },
+          };
         },
         sleep: (ms) => clock.sleep(ms * 1000),
         now: () => loop.now / 1000,

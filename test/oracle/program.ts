@@ -8,6 +8,8 @@ export interface ProgramEnvironment {
   process(): Promise<Syscalls>;
   /** Ends a process: its descriptors are closed as exit(2) does. */
   exit(process: Syscalls): Promise<void>;
+  /** RLIMIT_NOFILE of a process: no descriptor from `most` on is given out. */
+  limitDescriptors(process: Syscalls, most: number): Promise<void>;
   /** Lets `ms` milliseconds pass, so that what is under way comes to rest. */
   settle(ms?: number): Promise<void>;
   /** Milliseconds of the side's clock. */
@@ -36,6 +38,7 @@ export function program(name: string, run: (env: ProgramEnvironment) => Promise<
 export interface SideProcess {
   calls: Syscalls;
   exit(): Promise<void>;
+  limitDescriptors(most: number): Promise<void>;
 }
 
 /** One fresh host (loopback up, nothing open) of one side. */

@@ -30,6 +30,10 @@ class Environment implements ProgramEnvironment {
     await this.processes.get(process)?.exit();
   }
 
+  async limitDescriptors(process: Syscalls, most: number): Promise<void> {
+    await this.processes.get(process)?.limitDescriptors(most);
+  }
+
   settle(ms = SETTLE_MS): Promise<void> {
     return this.host.sleep(ms);
   }

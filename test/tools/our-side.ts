@@ -117,10 +117,9 @@ export class OurSide implements TraceSide {
 
   accept(fd: number): number {
     const operation = new AcceptOperation(this.loop, this.core.kernel.timers);
-    const bad = this.core.prepareAccept(operation, fd);
+    const bad = this.core.prepareAccept(operation, fd, SOCK.NONBLOCK);
     const result = bad < 0 ? bad : operation.start();
-    if (result < 0 || operation.accepted === null) return result;
-    return this.keep(this.core.installAccepted(operation.accepted, SOCK.NONBLOCK));
+    return result < 0 ? result : this.keep(result);
   }
 
   send(fd: number, bytes: Uint8Array, flags: number): number {

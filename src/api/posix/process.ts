@@ -15,9 +15,8 @@ import { PollOperation, SleepOperation } from '../../kernel/poll.ts';
 import type { KernelProcess } from '../../kernel/process.ts';
 import { Terminal } from '../../kernel/terminal.ts';
 import { AcceptOperation, ConnectOperation, LingerOperation, ReceiveOperation, SendOperation } from '../../kernel/transfer.ts';
-import { AF, IPPROTO, SOCK } from '../../socket/constants.ts';
+import { AF, IPPROTO } from '../../socket/constants.ts';
 import { sockaddrBytes } from '../../socket/sockaddr.ts';
-import type { Socket } from '../../socket/socket.ts';
 import { Call } from './call.ts';
 import { systemError } from './errors.ts';
 import type { MessageHeader, PollFd, ReceivedMessage, Syscalls } from './syscalls.ts';
@@ -153,7 +152,6 @@ export class Process implements Syscalls {
   }
 
   accept4(fd: number, flags: number): Promise<Accepted> {
-    if ((flags & ~(SOCK.NONBLOCK | SOCK.CLOEXEC)) !== 0) return Promise.reject(systemError(-Errno.EINVAL, 'accept4'));
     return this.acceptAs(fd, flags, 'accept4');
   }
 
@@ -161,42 +159,20 @@ export class Process implements Syscalls {
     const call = this.spareAccept ?? this.acceptCall();
     this.spareAccept = null;
     const { operation } = call;
-    operation.flags = flags;
-    const bad = this.core.prepareAccept(operation, fd);
+    const bad = this.core.prepareAccept(operation, fd, flags);
     const result = bad < 0 ? bad : operation.start();
     if (result === PENDING) return call.pending(name);
     this.spareAccept = call;
     if (result < 0) return Promise.reject(systemError(result, name));
-    const value = this.accepted(operation.takeAccepted(), flags);
-    return typeof value === 'number' ? Promise.reject(systemError(value, name)) : Promise.resolve(value);
+    return Promise.resolve({ fd: result, address: operation.peerName });
   }
 
   private acceptCall(): Call<AcceptOperation, Accepted> {
     return new Call(this.core, new AcceptOperation(this.host.loop, this.core.kernel.timers), (call) => {
       this.spareAccept = call;
-      const { operation, name } = call;
-      if (operation.result < 0) return systemError(operation.result, name);
-      const socket = operation.takeAccepted();
-      if (this.core.exited) {
-        socket.release();
-        return systemError(-Errno.EINTR, name);
-      }
-      const value = this.accepted(socket, operation.flags);
-      return typeof value === 'number' ? systemError(value, name) : value;
+      const { result, peerName } = call.operation;
+      return result < 0 ? systemError(result, call.name) : { fd: result, address: peerName };
     });
-  }
-
-  private accepted(socket: Socket, flags: number): Accepted | number {
-    const peer = socket.peerName();
-    const endpoint = socket.endpoint;
-    const fd = this.core.installAccepted(socket, flags);
-    if (fd < 0) return fd;
-    // A connection that was reset before accept has lost its peer's name; Linux still reports who it was.
-    const address =
-      typeof peer !== 'number' || endpoint.remoteAddress === null
-        ? (peer as Uint8Array)
-        : sockaddrBytes(socket.family === AF.INET, endpoint.remoteAddress, endpoint.remotePort, 0);
-    return { fd, address };
   }
 
   read(fd: number, buffer: Uint8Array): Promise<number> {

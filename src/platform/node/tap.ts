@@ -402,7 +402,7 @@ class TapWriter extends EventSource {
   schedule(loop: Loop, at: number): void {
     this.loop = loop;
     this.at = at;
-    this.order = loop.nextSeq;
+    this.order = ++loop.sequence;
     loop.update(this);
   }
 

@@ -8,7 +8,7 @@ import { Shut } from '../endpoint.ts';
 import { TcpFlag } from '../../wire/tcp.ts';
 import { TIME_WAIT_US } from './constants.ts';
 import type { TcpEndpoint } from './endpoint.ts';
-import { stopListening } from './listener.ts';
+import { stopListening, takeAccepted } from './listener.ts';
 import { purgeOutOfOrder } from './out-of-order.ts';
 import { acceptableSeq, closeState, purgeSendQueue, sendFin } from './output.ts';
 import { sendSegment } from './segment-out.ts';
@@ -65,13 +65,14 @@ export function outOfResources(t: TcpEndpoint, mustReset: boolean): boolean {
 
 /** The machine has lost its power: the endpoint ends as it stands, without a segment to anybody. */
 export function vanish(t: TcpEndpoint): void {
-  if (t.state === TcpState.Listen) {
-    // Connections that nobody has accepted are endpoints of their own.
+  const { listener } = t;
+  if (listener !== null) {
     t.tcp.listeners.remove(t);
     t.listener = null;
+    // Those that were reset before anybody accepted them are in no other table.
+    for (let child = takeAccepted(listener); child !== null; child = takeAccepted(listener)) vanish(child);
   }
   t.nextAccept = null;
-  t.parent = null;
   setState(t, TcpState.Closed);
   freeEndpoint(t);
 }
@@ -110,7 +111,7 @@ export function abortConnection(t: TcpEndpoint): void {
     state === TcpState.FinWait2 || state === TcpState.SynReceived;
   const leftUnsent = t.sndNxt !== t.writeSeq && (state === TcpState.Closing || state === TcpState.LastAck);
   if (mustReset || leftUnsent) sendActiveReset(t);
-  if (mustReset || state === TcpState.SynSent) t.errno = Errno.ECONNRESET;
+  if (mustReset || leftUnsent || state === TcpState.SynSent) t.errno = Errno.ECONNRESET;
   connectionDone(t);
 }
 

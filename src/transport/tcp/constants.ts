@@ -12,15 +12,11 @@ export const TIMEOUT_INIT_US = 1000000;
 export const TIMEOUT_FALLBACK_US = 3000000;
 export const TIMEOUT_MIN_US = 2000;
 export const TIME_WAIT_US = 60000000;
-export const RESOURCE_PROBE_US = 500000;
 export const PAWS_DAYS_24 = 60 * 60 * 24 * 24;
-export const PAWS_WINDOW = 1;
 export const MSS_DEFAULT = 536;
 export const MIN_MSS = 88;
 /** The MSS an IPv6 peer without the option gets (RFC 8200's 1280 less headers). */
 export const MSS_DEFAULT_V6 = 1220;
-export const MAX_OPTION_SPACE = 40;
-export const FASTRETRANS_THRESH = 3;
 /** Bytes of payload in the largest segment: 65,535 less IPv4 and TCP header and 12 of options. */
 export const MAX_SEGMENT = 65483;
 /** What one received packet or one queued record costs beside its payload (Linux: sk_buff and its head). */
@@ -28,3 +24,5 @@ export const PACKET_OVERHEAD = 768;
 export const RECORD_OVERHEAD = 1280;
 /** CUBIC's clock and others: milliseconds, as Linux's jiffies at HZ 1000. */
 export const MS = 1000;
+/** `notSentLowWater` without a limit. */
+export const NO_LOW_WATER = 0x7fffffff;

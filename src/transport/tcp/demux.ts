@@ -5,8 +5,12 @@
  * by Tcp.input for every segment: addresses come as words, nothing is allocated.
  */
 import type { IpAddress } from '../../base/inet-address.ts';
+import type { RandomSource } from '../../base/random.ts';
 import type { Packet } from '../../link/packet.ts';
+import { KeyedHash } from '../keyed-hash.ts';
+import { chooseSharer } from '../reuse-port.ts';
 import type { TcpEndpoint } from './endpoint.ts';
+import type { Listener } from './listener.ts';
 
 /** The three classes in the table of connections. */
 export const NodeKind = { Endpoint: 0, Request: 1, TimeWait: 2 } as const;
@@ -119,6 +123,11 @@ export class ConnectionTable {
 /** Listening endpoints by port; a port's few listeners are a chain through `Listener.nextListener`. */
 export class ListenerTable {
   private readonly heads: Map<number, TcpEndpoint> = new Map();
+  private readonly hash: KeyedHash;
+
+  constructor(random: RandomSource) {
+    this.hash = new KeyedHash(random);
+  }
 
   add(t: TcpEndpoint): void {
     const listener = t.listener;
@@ -145,21 +154,42 @@ export class ListenerTable {
 
   /**
    * The best listener for a received segment (Linux's inet_lhash2_lookup): a bound address before "any", a bound
-   * device before none, and for IPv4 an AF_INET socket before a dual-stack one.
+   * device before none, and for IPv4 an AF_INET socket before a dual-stack one. Among equals with SO_REUSEPORT the
+   * connection's hash decides.
    */
-  find(p: Packet, localPort: number): TcpEndpoint | null {
+  find(p: Packet, localPort: number, remotePort: number): TcpEndpoint | null {
     let best: TcpEndpoint | null = null;
     let bestScore = -1;
+    let equals = 0;
     let t = this.heads.get(localPort) ?? null;
     while (t !== null) {
       const score = scoreOf(t, p);
       if (score > bestScore) {
         best = t;
         bestScore = score;
+        equals = 1;
+      } else if (score === bestScore) {
+        equals++;
       }
       t = t.listener === null ? null : t.listener.nextListener;
     }
-    return best;
+    if (best === null || equals === 1 || !best.settledOptions.reusePort) return best;
+    return this.sharer(p, localPort, remotePort, bestScore);
+  }
+
+  /** One of the listeners with SO_REUSEPORT and this score; there is one. */
+  private sharer(p: Packet, localPort: number, remotePort: number, score: number): TcpEndpoint {
+    const head = this.heads.get(localPort) as TcpEndpoint;
+    let count = 0;
+    for (let t: TcpEndpoint | null = head; t !== null; t = (t.listener as Listener).nextListener) {
+      if (t.settledOptions.reusePort && scoreOf(t, p) === score) count++;
+    }
+    let left = chooseSharer(this.hash, p, localPort, remotePort, count);
+    let t = head;
+    while (!(t.settledOptions.reusePort && scoreOf(t, p) === score && left-- === 0)) {
+      t = (t.listener as Listener).nextListener as TcpEndpoint;
+    }
+    return t;
   }
 
   *[Symbol.iterator](): IterableIterator<TcpEndpoint> {

@@ -14,12 +14,13 @@ import { type Destination, DestinationKind } from '../../net/destination.ts';
 import { type Endpoint, EndpointOptions, Msg, type ReceiveResult } from '../endpoint.ts';
 import { PortFlag, type PortHolder, type TupleCheck } from '../ports.ts';
 import { abortConnection, closeEndpoint, freeEndpoint, shutdownEndpoint } from './close.ts';
-import { DELACK_MIN_US, RECORD_OVERHEAD } from './constants.ts';
+import { DELACK_MIN_US, NO_LOW_WATER, RECORD_OVERHEAD } from './constants.ts';
 import { initialSequence, timestampOffset } from './isn.ts';
 import { TcpInfo } from './info.ts';
 import { beginListening, takeAccepted } from './listener.ts';
 import { syncMss } from './mss.ts';
 import { belowNotSent, nagleOf, pushAfterWrite, pushPending, queueBytes, removeSent, sendAck } from './output.ts';
+import { signalReadable } from './receive.ts';
 import { RecordFlag, releaseRecord, type SendRecord } from './send-record.ts';
 import { TcpState } from './state.ts';
 import { beginHandshake } from './syn.ts';
@@ -79,7 +80,9 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
   /** TCP_NOTSENT_LOWAT in bytes: the socket's, or the host's. */
   get notSentLowWater(): number {
     const { user } = this;
-    return user !== null && user.notSentLowWater !== 0 ? user.notSentLowWater : this.tcp.context.settings.tcpNotsentLowat;
+    const bytes = user !== null && user.notSentLowWater !== 0 ? user.notSentLowWater : this.tcp.context.settings.tcpNotsentLowat;
+    // Linux's "no limit" is 2^32 - 1, which V8 would box on every return; no buffer comes near the smaller one.
+    return bytes > NO_LOW_WATER ? NO_LOW_WATER : bytes;
   }
 
   // Routes and ports.
@@ -107,10 +110,6 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
     }
     return this.destination;
   }
-
-  private pathMtu = 0;
-  /** When our SYN went out (milliseconds): an echo of before is not ours. */
-  synStampMs = 0;
 
   /** The peer answers: its neighbour entry needs no probe. */
   confirmRoute(): void {
@@ -255,11 +254,7 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
   }
 
   accept(): TcpEndpoint | null {
-    const { listener } = this;
-    if (listener === null) return null;
-    const child = takeAccepted(listener);
-    if (child !== null) child.parent = null;
-    return child;
+    return this.listener === null ? null : takeAccepted(this.listener);
   }
 
   // Sending.
@@ -290,16 +285,20 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
     return free >= this.queuedBytes >> 1 && free > 0 && belowNotSent(this);
   }
 
-  /** Acknowledgements freed memory: tell writers when it is worth their while (sk_stream_write_space). */
+  /** Acknowledgements freed memory: tell writers when it is worth their while (tcp_new_space, sk_stream_write_space). */
   roomMade(): void {
-    expandSendBuffer(this);
-    if ((this.bits & Bit.NoSpace) === 0 || !this.writeable) return;
+    if ((this.bits & Bit.NoSpace) === 0) return;
+    if (this.packetsOut < this.cwnd) {
+      expandSendBuffer(this);
+      this.cwndStampMs = this.tcp.nowMs;
+    }
+    if (!this.writeable) return;
     this.bits &= ~Bit.NoSpace;
     this.upcalls?.writable();
   }
 
-  /** `next` became part of the record before it, which has `more` bytes of it now. */
-  mergeRecord(next: SendRecord, _more: number): void {
+  /** `next` has become part of the record before it. */
+  mergeRecord(next: SendRecord): void {
     const { previous } = next;
     if (previous !== null) previous.next = next.next;
     if (next.next === null) this.lastRecord = previous;
@@ -485,6 +484,11 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
     return 0;
   }
 
+  /** SO_RCVLOWAT was set: what is there may be enough now (tcp_set_rcvlowat). */
+  lowWaterChanged(): void {
+    signalReadable(this);
+  }
+
   /** SO_KEEPALIVE was set or cleared. */
   keepAliveChanged(): void {
     if (this.state < TcpState.Established) return;
@@ -507,7 +511,7 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
       case Option.KeepCount: return user !== null && user.keepCount !== 0 ? user.keepCount : settings.tcpKeepaliveProbes;
       case Option.SynCount: return this.synRetries;
       case Option.Linger2: return user !== null && user.linger2Us !== 0 ? (user.linger2Us < 0 ? -1 : user.linger2Us / 1e6) : settings.tcpFinTimeout;
-      case Option.DeferAccept: return user === null ? 0 : user.deferAcceptSeconds;
+      case Option.DeferAccept: return user === null ? 0 : secondsOfTimeouts(user.deferAccept);
       case Option.WindowClamp: return this.windowClamp;
       case Option.QuickAck: return this.pingPong < 1 ? 1 : 0;
       case Option.UserTimeout: return this.userTimeoutMs;
@@ -560,7 +564,7 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
         this.userOptions.linger2Us = value < 0 ? -1 : value > 120 ? 120e6 : value * 1e6;
         return 0;
       case Option.DeferAccept:
-        this.userOptions.deferAcceptSeconds = wholeRetransmissions(value);
+        this.userOptions.deferAccept = timeoutsOfSeconds(value);
         return 0;
       case Option.WindowClamp:
         if (value === 0 && this.state !== TcpState.Closed) return -Errno.EINVAL;
@@ -602,14 +606,23 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
   }
 }
 
-/** TCP_DEFER_ACCEPT is kept as a number of SYN-ACKs and read back as the seconds they take (secs_to_retrans). */
-function wholeRetransmissions(seconds: number): number {
+/** How many doubling timeouts, from one second on, take as long as that (secs_to_retrans). */
+function timeoutsOfSeconds(seconds: number): number {
   if (seconds <= 0) return 0;
+  let count = 1;
   let timeout = 1;
   let period = 1;
-  while (seconds > period) {
+  while (seconds > period && count < 255) {
+    count++;
     timeout = Math.min(timeout * 2, 120);
     period += timeout;
   }
+  return count;
+}
+
+/** The other way round, so that getsockopt shows more seconds than were asked for (retrans_to_secs). */
+function secondsOfTimeouts(count: number): number {
+  let period = 0;
+  for (let i = 0, timeout = 1; i < count; i++, timeout = Math.min(timeout * 2, 120)) period += timeout;
   return period;
 }

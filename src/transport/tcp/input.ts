@@ -6,7 +6,7 @@
  * RFC 9293 3.10.7, RFC 5961 and RFC 7323 section 5.
  */
 import { Mib } from '../../base/counters.ts';
-import { type Seq, seqGeq, seqGt, seqLeq, seqLt } from '../../base/seq.ts';
+import { type Seq, seqGt, seqLeq, seqLt } from '../../base/seq.ts';
 import type { Packet } from '../../link/packet.ts';
 import { TcpFlag, type TcpHeader } from '../../wire/tcp.ts';
 import { AckResult, handleAck, pushAfterAck } from './ack.ts';
@@ -23,6 +23,7 @@ import { receiveWindow } from './window.ts';
 
 /** A segment for `t`, `p.head` at its TCP header. Takes over `p`. */
 export function segmentArrives(t: TcpEndpoint, segment: TcpHeader, p: Packet): void {
+  if (isPlainData(t, segment)) return takePlainData(t, segment, p);
   if (t.state === TcpState.SynSent) return synSentInput(t, segment, p);
   if (t.state === TcpState.Closed) {
     t.tcp.sendReset(segment, p);
@@ -81,6 +82,32 @@ export function segmentArrives(t: TcpEndpoint, segment: TcpHeader, p: Packet): v
   }
   if ((t.state as TcpState) === TcpState.Closed) return;
   pushAfterAck(t);
+  ackSendCheck(t);
+}
+
+/**
+ * Header prediction (Van Jacobson's; Linux's tcp_rcv_established): is this the next data of a one-way stream, about which
+ * every step below has nothing to say? SEG.ACK is SND.UNA, nothing of ours is in flight or waits, the window is as it was.
+ */
+function isPlainData(t: TcpEndpoint, segment: TcpHeader): boolean {
+  return (
+    segment.seq === t.rcvNxt && segment.dataLen > 0 && t.state === TcpState.Established &&
+    (segment.flags & ~TcpFlag.Psh) === TcpFlag.Ack && segment.ack === t.sndUna && t.firstRecord === null &&
+    segment.window * (1 << t.sndScale) === t.sndWnd && segment.sackCount === 0 && t.ofo === null && t.urgent === null &&
+    (t.bits & (Bit.Orphan | Bit.ShutRead)) === 0 &&
+    (!segment.hasTimestamps || (t.bits & Bit.TimestampsOk) === 0 || ((segment.tsVal - t.tsRecent) | 0) >= 0)
+  );
+}
+
+function takePlainData(t: TcpEndpoint, segment: TcpHeader, p: Packet): void {
+  const { seq } = segment;
+  updateTimestamp(t, segment, seq);
+  t.sndWl1 = seq;
+  t.softErrno = 0;
+  t.probesOut = 0;
+  t.lastAckMs = t.tcp.nowMs;
+  p.trimFront(segment.headerLen);
+  queueData(t, p, segment, seq, (seq + segment.dataLen) | 0);
   ackSendCheck(t);
 }
 
@@ -199,5 +226,6 @@ function ourFinAcknowledged(t: TcpEndpoint, segment: TcpHeader, p: Packet): bool
     p.release();
     return false;
   }
-  return !seqGeq(t.sndUna, t.writeSeq) || state === TcpState.FinWait2;
+  // FIN-WAIT-2: it was acknowledged before.
+  return true;
 }

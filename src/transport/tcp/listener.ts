@@ -64,7 +64,12 @@ export class Request extends Timer implements DemuxNode {
   rcvWnd = 0;
   rcvScale = 0;
   windowClamp = 0;
-  retries = 0;
+  /** Timeouts so far, and SYN-ACKs sent again: not the same while accepting is deferred. */
+  timeouts = 0;
+  retransmits = 0;
+  /** The handshake is complete, but for data (TCP_DEFER_ACCEPT) or room in the queue it became no connection. */
+  acked = false;
+  /** When the first SYN-ACK went. */
   sentUs = 0;
   outOfWindowMs = 0;
   destination: Destination;
@@ -113,7 +118,6 @@ export function stopListening(t: TcpEndpoint): void {
   for (;;) {
     const child = takeAccepted(listener);
     if (child === null) break;
-    child.parent = null;
     child.bits |= Bit.Orphan;
     if (child.state !== TcpState.Closed) {
       sendActiveReset(child);
@@ -136,8 +140,11 @@ export function takeAccepted(listener: Listener): TcpEndpoint | null {
   return child;
 }
 
-/** A segment for a listener (RFC 9293 3.10.7.2). Takes over `p`. */
-export function listenInput(t: TcpEndpoint, segment: TcpHeader, p: Packet): void {
+/**
+ * A segment for a listener (RFC 9293 3.10.7.2). `reusedIss` is the ISS for a SYN that takes the place of a TIME_WAIT
+ * record, else 0. Takes over `p`.
+ */
+export function listenInput(t: TcpEndpoint, segment: TcpHeader, p: Packet, reusedIss: Seq): void {
   const { tcp } = t;
   const { flags } = segment;
   if ((flags & TcpFlag.Rst) !== 0) return tcp.discard(p);
@@ -147,17 +154,15 @@ export function listenInput(t: TcpEndpoint, segment: TcpHeader, p: Packet): void
   }
   // A SYN with FIN is dropped as Linux does: nobody honest sends one.
   if ((flags & TcpFlag.Syn) === 0 || (flags & TcpFlag.Fin) !== 0) return tcp.discard(p);
-  if (synArrives(t, segment, p)) p.release();
+  if (synArrives(t, segment, p, reusedIss)) p.release();
   else tcp.discard(p);
 }
 
 /** False when the SYN opens nothing. Borrows `p`. */
-function synArrives(t: TcpEndpoint, segment: TcpHeader, p: Packet): boolean {
+function synArrives(t: TcpEndpoint, segment: TcpHeader, p: Packet, reusedIss: Seq): boolean {
   const { tcp } = t;
   const settings = tcp.context.settings;
   const listener = t.listener as Listener;
-  const reusedIss = tcp.timeWaitIss;
-  tcp.timeWaitIss = 0;
   // Broadcasts and multicasts open nothing.
   if (p.linkType !== 0 || (p.isV4 ? p.dstD >>> 28 === 0xe : p.dstA >>> 24 === 0xff)) return false;
   // Deviation: Linux answers SYNs beyond the backlog with cookies (tcp_syncookies). Cookies come later; until then
@@ -205,10 +210,18 @@ function synArrives(t: TcpEndpoint, segment: TcpHeader, p: Packet): boolean {
   request.windowClamp = initialWindow.clamp;
   tcp.connections.add(request);
   listener.requests++;
-  request.deadline = tcp.context.loop.now + FIRST_TIMEOUT_US;
-  tcp.context.timers.arm(request);
+  armRequest(request);
+  request.sentUs = tcp.nowUs;
   sendSynAck(request);
   return true;
+}
+
+function armRequest(request: Request): void {
+  const { context } = request.listener.tcp;
+  // Ten doublings are more than any limit; deferring may count further.
+  const wait = Math.min(FIRST_TIMEOUT_US * (1 << Math.min(request.timeouts, 10)), context.settings.tcpRtoMaxMs * 1000);
+  request.deadline = context.loop.now + wait;
+  context.timers.arm(request);
 }
 
 function sendSynAck(request: Request): void {
@@ -229,30 +242,38 @@ function sendSynAck(request: Request): void {
   bare.window = Math.min(request.rcvWnd, 65535);
   bare.tos = request.destination.isV4 ? settled.tos : settled.trafficClass;
   bare.ttl = settled.ttl;
-  if (request.retries === 0) request.sentUs = tcp.nowUs;
   sendBare(
     tcp, request.destination, request.localAddress, request.localPort, request.remoteAddress as IpAddress, request.remotePort, options,
   );
 }
 
+/** tcp_rtx_synack. */
+function resendSynAck(request: Request): void {
+  const { counters } = request.listener.tcp;
+  request.retransmits++;
+  counters[Mib.TcpRetransSegs]++;
+  counters[Mib.TcpExtTCPSynRetrans]++;
+  sendSynAck(request);
+}
+
+/** reqsk_timer_handler, syn_ack_recalc. */
 function requestTimeout(request: Request): void {
-  const { listener } = request;
-  const { tcp } = listener;
+  const { listener, timeouts } = request;
+  const { tcp, user } = listener;
   tcp.refreshClock();
-  const user = listener.user;
   const most = user !== null && user.synCount !== 0 ? user.synCount : tcp.context.settings.tcpSynackRetries;
-  if (request.retries >= most) {
+  const defer = user === null ? 0 : user.deferAccept;
+  tcp.counters[Mib.TcpExtTCPTimeouts]++;
+  // A peer that has answered is waited for until the deferring is over, however long that is.
+  const waits = defer > 0 && request.acked;
+  if (timeouts >= most && !(waits && timeouts < defer)) {
     dropRequest(request);
     return;
   }
-  request.retries++;
-  tcp.counters[Mib.TcpExtTCPTimeouts]++;
-  tcp.counters[Mib.TcpRetransSegs]++;
-  tcp.counters[Mib.TcpExtTCPSynRetrans]++;
-  sendSynAck(request);
-  const wait = Math.min(FIRST_TIMEOUT_US * (1 << request.retries), tcp.context.settings.tcpRtoMaxMs * 1000);
-  request.deadline = tcp.context.loop.now + wait;
-  tcp.context.timers.arm(request);
+  // It is silent meanwhile; the last SYN-ACK asks for another ACK, which makes the connection with or without data.
+  if (!waits || timeouts >= defer - 1) resendSynAck(request);
+  request.timeouts++;
+  armRequest(request);
 }
 
 export function dropRequest(request: Request): void {
@@ -272,7 +293,10 @@ export function requestInput(request: Request, segment: TcpHeader, p: Packet): v
   if (segment.hasTimestamps && request.timestamps) pawsReject = ((segment.tsVal - request.tsRecent) | 0) < 0;
   if (seq === request.irs && (flags & (TcpFlag.Syn | TcpFlag.Ack | TcpFlag.Rst)) === TcpFlag.Syn && !pawsReject) {
     // The peer's SYN again: our answer was lost.
-    if (mayAnswerRequest(request, tcp)) sendSynAck(request);
+    if (mayAnswerRequest(request, tcp)) {
+      resendSynAck(request);
+      armRequest(request);
+    }
     return tcp.discard(p);
   }
   // RFC 9293 3.10.7.4: an acknowledgement of something else than our SYN is reset.
@@ -300,8 +324,12 @@ export function requestInput(request: Request, segment: TcpHeader, p: Packet): v
     dropRequest(request);
     return p.release();
   }
-  const user = t.user;
-  if (user !== null && user.deferAcceptSeconds > 0 && segment.dataLen === 0 && request.retries === 0) return tcp.discard(p);
+  // TCP_DEFER_ACCEPT: an ACK with nothing in it is noted, no more.
+  if (end === expected && t.user !== null && request.timeouts < t.user.deferAccept) {
+    request.acked = true;
+    tcp.counters[Mib.TcpExtTCPDeferAcceptDrop]++;
+    return tcp.discard(p);
+  }
   if (listener.accepted > listener.backlog) {
     tcp.counters[Mib.TcpExtListenOverflows]++;
     tcp.counters[Mib.TcpExtListenDrops]++;
@@ -310,22 +338,22 @@ export function requestInput(request: Request, segment: TcpHeader, p: Packet): v
       dropRequest(request);
     }
     // Otherwise the ACK is as if lost: the SYN-ACK goes again, and the peer's data with it.
+    request.acked = true;
     return tcp.discard(p);
   }
-  if (segment.hasTimestamps && request.timestamps) request.tsRecent = segment.tsVal;
+  if (segment.hasTimestamps && request.timestamps && !seqGt(seq, expected)) request.tsRecent = segment.tsVal;
   const child = childOf(request, segment);
   dropRequest(request);
   tcp.connections.add(child);
   child.bits |= Bit.Hashed;
   tcp.counters[Mib.TcpPassiveOpens]++;
-  child.parent = t;
   if (listener.last === null) listener.first = child;
   else listener.last.nextAccept = child;
   listener.last = child;
   listener.accepted++;
   established(child);
   child.sndWl1 = segment.seq;
-  if (request.retries === 0) {
+  if (request.retransmits === 0) {
     const rtt = (tcp.nowUs - request.sentUs) | 0;
     const sample = rtt > 0 ? rtt : 1;
     updateMinRtt(child, sample);
@@ -380,7 +408,8 @@ function childOf(request: Request, segment: TcpHeader): TcpEndpoint {
   child.scopeId = request.scopeId !== 0 ? request.scopeId : t.scopeId;
   child.destination = request.destination;
   tcp.ports.join(child, t.localPort);
-  child.bits |= Bit.InPorts | (t.bits & (Bit.NoDelay | Bit.Cork | Bit.Reno)) | Bit.AddressBound | Bit.PortBound;
+  // That bind(2) chose the port is the listener's alone (sk_clone_lock): the child gives it back when it is closed.
+  child.bits |= Bit.InPorts | (t.bits & (Bit.NoDelay | Bit.Cork | Bit.Reno | Bit.AddressBound));
   child.irs = request.irs;
   child.rcvNxt = (request.irs + 1) | 0;
   child.rcvWup = child.rcvNxt;

@@ -11,7 +11,7 @@ import { seqGt, seqLt, type Seq } from '../../base/seq.ts';
 import { EMPTY_STREAM, StreamBuffer } from '../../base/stream-buffer.ts';
 import { TcpFlag } from '../../wire/tcp.ts';
 import { congestionSendAfterIdle } from './congestion/congestion.ts';
-import { DELACK_MAX_US, DELACK_MIN_US, INIT_CWND, MAX_SEGMENT, RECORD_OVERHEAD } from './constants.ts';
+import { DELACK_MAX_US, DELACK_MIN_US, INIT_CWND, MAX_SEGMENT, NO_LOW_WATER, RECORD_OVERHEAD } from './constants.ts';
 import type { TcpEndpoint } from './endpoint.ts';
 import { headerLenNow, sendSegment } from './segment-out.ts';
 import { RecordFlag, releaseRecord, type SendRecord, takeRecord } from './send-record.ts';
@@ -88,9 +88,12 @@ export function queueBytes(t: TcpEndpoint, from: Uint8Array, at: number, length:
   let copied = 0;
   // A whole array that certainly fits is copied in one piece: V8 needs no view for it, as it does for each part.
   const most = length + RECORD_OVERHEAD * (length / goal + 3);
-  const whole = at === 0 && length === from.length && t.notSentLowWater === 4294967295 && t.queuedBytes + most < sndBuf;
+  const whole = at === 0 && length === from.length && t.notSentLowWater === NO_LOW_WATER && t.queuedBytes + most < sndBuf;
   if (t.sndBuf === EMPTY_STREAM) t.sndBuf = new StreamBuffer();
   if (whole) t.sndBuf.append(from, 0, length, t.tcp.context.writer);
+  // What is full goes early so that the wire is busy while we copy; with everything copied, and no window in the way, all
+  // of it goes in one pass at the end of the write.
+  const early = !whole || seqGt((t.writeSeq + length) | 0, (t.sndUna + t.sndWnd) | 0) || (t.cwnd - packetsInFlight(t)) * mss < 2 * length;
   while (copied < length) {
     let record = t.sendHead === null ? null : t.lastRecord;
     let room = 0;
@@ -112,11 +115,11 @@ export function queueBytes(t: TcpEndpoint, from: Uint8Array, at: number, length:
     (record as SendRecord).end = t.writeSeq;
     copied += n;
     if (copied < length) {
-      // More follows than fits one record: let what is full go, so that the wire is busy while we copy.
+      // More follows than fits one record.
       if (seqGt(t.writeSeq, (t.pushedSeq + (t.maxWindow >> 1)) | 0)) {
         markPush(t, record as SendRecord);
         pushPending(t, Nagle.Push);
-      } else if (record === t.sendHead) {
+      } else if (early && record === t.sendHead) {
         pushOne(t);
       }
     }
@@ -130,7 +133,7 @@ export function queueBytes(t: TcpEndpoint, from: Uint8Array, at: number, length:
 /** TCP_NOTSENT_LOWAT: is there little enough unsent data? */
 export function belowNotSent(t: TcpEndpoint): boolean {
   const low = t.notSentLowWater;
-  return low === 4294967295 || ((t.writeSeq - t.sndNxt) | 0) < low;
+  return low === NO_LOW_WATER || ((t.writeSeq - t.sndNxt) | 0) < low;
 }
 
 export function markPush(t: TcpEndpoint, record: SendRecord): void {
@@ -184,6 +187,7 @@ export function pushLossProbe(t: TcpEndpoint): boolean {
 function writeXmit(t: TcpEndpoint, nonagle: number, mode: number): boolean {
   let sent = 0;
   let cwndLimited = false;
+  let timerDue = false;
   const mss = currentMss(t);
   if (t.destination === null && t.route() === null) return t.packetsOut === 0 && t.sendHead !== null;
   const maxSegs = mode === 2 ? 1 : largestSegmentCount(t, mss);
@@ -217,6 +221,7 @@ function writeXmit(t: TcpEndpoint, nonagle: number, mode: number): boolean {
     if (length > limit) splitRecord(t, record, limit, mss);
     record.segs = length <= mss ? 1 : Math.ceil((length < limit ? length : limit) / mss);
     if (!transmitRecord(t, record)) break;
+    if (t.packetsOut === 0 || t.rexmtKind === RexmtKind.LossProbe) timerDue = true;
     newDataSent(t, record);
     const size = (record.end - record.seq) | 0;
     if (size < mss * record.segs) t.smallSeq = record.end;
@@ -228,7 +233,8 @@ function writeXmit(t: TcpEndpoint, nonagle: number, mode: number): boolean {
   if (sent > 0 || cwndLimited) validateCwnd(t, cwndLimited);
   if (sent > 0) {
     if (t.caState === CaState.Recovery || t.caState === CaState.Cwr) ownRecovery(t).prrOut += sent;
-    if (mode !== 2) scheduleLossProbe(t);
+    // A loss probe takes the place of the retransmission timer that new data starts.
+    if ((mode === 2 || !scheduleLossProbe(t)) && timerDue) armRto(t);
     return false;
   }
   return t.packetsOut === 0 && t.sendHead !== null;
@@ -302,12 +308,10 @@ export function acceptableSeq(t: TcpEndpoint): Seq {
 
 /** The record that was just sent leaves the unsent part of the queue. */
 function newDataSent(t: TcpEndpoint, record: SendRecord): void {
-  const prior = t.packetsOut;
   t.sendHead = record.next;
   t.sndNxt = record.end;
   t.packetsOut += record.segs;
   appendSent(t, record);
-  if (prior === 0 || t.rexmtKind === RexmtKind.LossProbe) armRto(t);
 }
 
 /** Puts a record last in the list by time of sending. */
@@ -510,7 +514,7 @@ function idleRestartCheck(t: TcpEndpoint): void {
   t.cwndUsed = 0;
 }
 
-/** close(2) or shutdown(2) of the sending side: the next state; true when a FIN has to go (Linux's tcp_close_state). */
+/** Enters the state after close(2) or shutdown(2) of the sending side. True when a FIN has to go (tcp_close_state). */
 export function closeState(t: TcpEndpoint): boolean {
   const next = stateAfterClose(t.state);
   const changes = next !== t.state && next !== TcpState.Closed;

@@ -408,13 +408,3 @@ export function processProbeAck(t: TcpEndpoint, ack: Seq): void {
     t.tlpHighSeq = 0;
   }
 }
-
-/** ECN or a source quench of our own making: reduce without loss (tcp_enter_cwr). */
-export function enterCwr(t: TcpEndpoint): void {
-  if (t.recovery.priorSsthresh !== 0) ownRecovery(t).priorSsthresh = 0;
-  if (t.caState < CaState.Cwr) {
-    if (t.recovery.undoMarker !== 0) ownRecovery(t).undoMarker = 0;
-    initCwndReduction(t);
-    t.caState = CaState.Cwr;
-  }
-}

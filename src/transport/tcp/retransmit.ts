@@ -87,7 +87,7 @@ function collapseNext(t: TcpEndpoint, record: SendRecord, length: number, mss: n
     if ((next.flags & RecordFlag.Retransmitted) !== 0) t.retransOut--;
     record.flags |= next.flags & (RecordFlag.Push | RecordFlag.EverRetransmitted);
     record.end = next.end;
-    t.mergeRecord(next, more);
+    t.mergeRecord(next);
   }
 }
 

@@ -40,17 +40,7 @@ export function stateName(state: TcpState): string {
   return STATE_NAME[state];
 }
 
-/** May the user's data still be sent (no FIN queued yet)? */
-export function maySend(state: TcpState): boolean {
-  return state === TcpState.Established || state === TcpState.CloseWait;
-}
-
-/** May data of the peer still arrive (its FIN has not)? */
-export function mayReceive(state: TcpState): boolean {
-  return state === TcpState.Established || state === TcpState.FinWait1 || state === TcpState.FinWait2;
-}
-
-/** Does the state after a close of ours need our FIN to be sent? (Linux's new_state table: the TCP_ACTION_FIN rows.) */
+/** The state after close(2) or shutdown(2) of the sending side (Linux's new_state table, without its TCP_ACTION_FIN). */
 export function stateAfterClose(state: TcpState): TcpState {
   switch (state) {
     case TcpState.SynReceived:

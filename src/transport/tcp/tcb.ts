@@ -23,56 +23,50 @@ import type { Tcp } from './tcp.ts';
 
 /** Bits of `Tcb.bits`: facts that are asked one at a time. */
 export const Bit = {
-  NoDelay: 1,
-  Cork: 2,
-  /** TCP_NODELAY was set: one push passes the cork. */
-  NagleOff: 4,
+  NoDelay: 1 << 0,
+  Cork: 1 << 1,
   /** Negotiated options. */
-  SackOk: 8,
-  TimestampsOk: 16,
-  WindowScaleOk: 32,
+  SackOk: 1 << 2,
+  TimestampsOk: 1 << 3,
+  WindowScaleOk: 1 << 4,
   /** The socket is gone (Linux's SOCK_DEAD). */
-  Orphan: 64,
-  ShutRead: 128,
-  ShutWrite: 256,
+  Orphan: 1 << 5,
+  ShutRead: 1 << 6,
+  ShutWrite: 1 << 7,
   /** bind(2) gave the address; otherwise connect(2) chose it, and disconnect forgets it. */
-  AddressBound: 512,
-  PortBound: 1024,
+  AddressBound: 1 << 8,
+  PortBound: 1 << 9,
   /** The port was chosen by connect(2). */
-  PortByConnect: 2048,
+  PortByConnect: 1 << 10,
   /** Writers found no room: tell them when there is some (SOCK_NOSPACE). */
-  NoSpace: 4096,
+  NoSpace: 1 << 11,
   /** The congestion window, not the application, limited the last burst. */
-  CwndLimited: 8192,
-  RackAdvanced: 16384,
+  CwndLimited: 1 << 12,
+  RackAdvanced: 1 << 13,
   /** A loss probe is in flight, and it retransmitted old data. */
-  TlpRetransmitted: 32768,
-  Frto: 65536,
-  DsackSeen: 131072,
-  ReorderingSeen: 262144,
+  TlpRetransmitted: 1 << 14,
+  Frto: 1 << 15,
+  DsackSeen: 1 << 16,
+  ReorderingSeen: 1 << 17,
   /** Reno, not CUBIC. */
-  Reno: 524288,
+  Reno: 1 << 18,
   /** An acknowledgement is owed: at once, or by timer. */
-  AckScheduled: 1 << 20,
-  AckNow: 1 << 21,
-  AckPushed: 1 << 22,
-  AckPushed2: 1 << 23,
-  /** A RST came: nothing is sent any more. */
-  Reset: 1 << 24,
+  AckScheduled: 1 << 19,
+  AckNow: 1 << 20,
+  AckPushed: 1 << 21,
+  AckPushed2: 1 << 22,
   /** `options` is this endpoint's own copy. */
-  OwnOptions: 1 << 25,
+  OwnOptions: 1 << 23,
   /** The user's FIN is in the queue. */
-  FinQueued: 1 << 26,
+  FinQueued: 1 << 24,
   /** In the table of ports. */
-  InPorts: 1 << 27,
+  InPorts: 1 << 25,
   /** In the table of connections. */
-  Hashed: 1 << 28,
-  /** RACK should look for lost records although nothing newer was delivered. */
-  RackTimeout: 1 << 29,
+  Hashed: 1 << 26,
   /** The peer's FIN is in order (Linux's SOCK_DONE). */
-  Done: 1 << 30,
+  Done: 1 << 27,
   /** One of the host's orphans (tcp_max_orphans). */
-  Counted: 1 << 31,
+  Counted: 1 << 28,
 } as const;
 
 /** Congestion-avoidance state, as in TCP_INFO. */
@@ -96,7 +90,8 @@ export class UserOptions {
   synCount = 0;
   /** TCP_LINGER2: -1 means "do not stay in FIN_WAIT2". */
   linger2Us = 0;
-  deferAcceptSeconds = 0;
+  /** TCP_DEFER_ACCEPT, as Linux keeps it: for how many timeouts of a request. */
+  deferAccept = 0;
   windowClamp = 0;
   userTimeoutMs = 0;
   notSentLowWater = 0;
@@ -187,12 +182,13 @@ export abstract class Tcb extends Timer implements DemuxNode {
   /** Read-only here: shared with others until `options` is asked for. */
   settledOptions: EndpointOptions;
   destination: Destination | null = null;
+  /** The path's MTU that `mss` was made for. */
+  pathMtu = 0;
   nextNode: DemuxNode | null = null;
   nextHolder: PortHolder | null = null;
   previousHolder: PortHolder | null = null;
   listener: Listener | null = null;
-  /** In an accept queue: whose, and the next there. */
-  parent: TcpEndpoint | null = null;
+  /** The next in an accept queue. */
   nextAccept: TcpEndpoint | null = null;
   user: UserOptions | null = null;
   errno = 0;
@@ -270,6 +266,8 @@ export abstract class Tcb extends Timer implements DemuxNode {
   backoff = 0;
   retransmits = 0;
   probesOut = 0;
+  /** When our SYN went out (milliseconds): an echo of before is not ours. */
+  synStampMs = 0;
   lastSendMs = 0;
   /** When the peer last acknowledged anything (rcv_tstamp), and when a window probe first went without answer. */
   lastAckMs = 0;

@@ -26,10 +26,11 @@ import { TcpEndpoint } from './endpoint.ts';
 import { segmentArrives } from './input.ts';
 import { dropRequest, listenInput, Request, requestInput } from './listener.ts';
 import { markTooLong, syncMss } from './mss.ts';
+import { requestError, saysNoWay } from './request-error.ts';
 import { bare, sendBare } from './segment-out.ts';
 import { TcpState } from './state.ts';
 import { Bit } from './tcb.ts';
-import { removeTimeWait, TimeWaitQueue, type TimeWaitRecord, timeWaitInput } from './time-wait.ts';
+import { removeTimeWait, sendLastAck, TimeWaitQueue, type TimeWaitRecord, timeWaitInput } from './time-wait.ts';
 import { revertBackoff } from './timers.ts';
 import { xmitRetransmitQueue } from './retransmit.ts';
 
@@ -46,7 +47,7 @@ export class Tcp {
   readonly network: Network;
   readonly counters: Float64Array;
   readonly connections: ConnectionTable;
-  readonly listeners: ListenerTable = new ListenerTable();
+  readonly listeners: ListenerTable;
   readonly ports: PortTable;
   readonly isnHash: KeyedHash;
   readonly timestampHash: KeyedHash;
@@ -54,8 +55,6 @@ export class Tcp {
   readonly timeWaits: TimeWaitQueue = new TimeWaitQueue(this);
   /** Connections that no socket refers to any more, those in TIME_WAIT not counted. */
   orphans = 0;
-  /** Set by timeWaitInput for the SYN that takes a record's place; 0 when there is none. */
-  timeWaitIss = 0;
   /** The time as int32: microseconds and milliseconds, both wrap. */
   nowUs = 0;
   nowMs = 0;
@@ -63,8 +62,9 @@ export class Tcp {
   private clockAt = -0.5;
   private readonly segment = new TcpHeader();
   private readonly budget = new ChallengeBudget();
-  private readonly defaults4: EndpointOptions;
-  private readonly defaults6: EndpointOptions;
+  /** Fresh endpoints share these; nobody writes into them. */
+  private readonly defaults4: EndpointOptions = new EndpointOptions();
+  private defaults6: EndpointOptions = new EndpointOptions();
 
   constructor(context: HostContext, network: Network) {
     this.context = context;
@@ -74,8 +74,7 @@ export class Tcp {
     this.ports = new PortTable(context, false);
     this.isnHash = new KeyedHash(context.random);
     this.timestampHash = new KeyedHash(context.random);
-    this.defaults4 = new EndpointOptions();
-    this.defaults6 = new EndpointOptions();
+    this.listeners = new ListenerTable(context.random);
     this.refreshClock();
   }
 
@@ -103,8 +102,13 @@ export class Tcp {
 
   create(isV4: boolean): TcpEndpoint {
     const { settings } = this.context;
+    const v6Only = settings.ipv6Bindv6only !== 0;
+    if (this.defaults6.v6Only !== v6Only) {
+      // Older endpoints keep what they began with.
+      this.defaults6 = new EndpointOptions();
+      this.defaults6.v6Only = v6Only;
+    }
     const options = isV4 ? this.defaults4 : this.defaults6;
-    options.v6Only = !isV4 && settings.ipv6Bindv6only !== 0;
     const t = new TcpEndpoint(this, isV4, this.anyFor(isV4), options);
     t.sndBufBytes = settings.tcpWmemDefault;
     t.rcvBufBytes = settings.tcpRmemDefault;
@@ -138,6 +142,8 @@ export class Tcp {
 
   /** The machine loses its power: connections, requests and queues are gone, and nobody is told. */
   powerOff(): void {
+    // Listeners first: their queues hold connections that are in no table.
+    for (const t of [...this.listeners]) vanish(t);
     for (const node of [...this.connections]) {
       if (node instanceof Request) dropRequest(node);
       else if (node instanceof TcpEndpoint) vanish(node);
@@ -175,13 +181,24 @@ export class Tcp {
       // By a field: `instanceof` walks the chain of prototypes.
       if (node.kind === NodeKind.Endpoint) return segmentArrives(node as TcpEndpoint, segment, p);
       if (node.kind === NodeKind.Request) return requestInput(node as Request, segment, p);
-      if (!timeWaitInput(node as TimeWaitRecord, segment, p)) return this.discard(p);
+      return this.timeWaitSegment(node as TimeWaitRecord, segment, p);
     }
-    const listener = this.listeners.find(p, segment.dstPort);
-    if (listener !== null) return listenInput(listener, segment, p);
-    this.timeWaitIss = 0;
+    const listener = this.listeners.find(p, segment.dstPort, segment.srcPort);
+    if (listener !== null) return listenInput(listener, segment, p, 0);
     this.sendReset(segment, p);
     this.discard(p);
+  }
+
+  private timeWaitSegment(record: TimeWaitRecord, segment: TcpHeader, p: Packet): void {
+    const iss = timeWaitInput(record, segment, p);
+    if (iss === 0) return this.discard(p);
+    const listener = this.listeners.find(p, segment.dstPort, segment.srcPort);
+    if (listener === null) {
+      sendLastAck(record);
+      return this.discard(p);
+    }
+    removeTimeWait(record);
+    listenInput(listener, segment, p, iss);
   }
 
   /** RFC 9293 3.10.7.1: a segment for nobody is answered with a reset. Borrows `p`. */
@@ -217,10 +234,7 @@ export class Tcp {
     const local = new IpAddress(report.localA, report.localB, report.localC, report.localD);
     const remote = new IpAddress(report.remoteA, report.remoteB, report.remoteC, report.remoteD);
     const node = this.connections.findTuple(local, localPort, remote, remotePort);
-    if (node instanceof Request) {
-      if (seq === node.iss && report.mtuBytes === 0 && report.fatal) dropRequest(node);
-      return;
-    }
+    if (node instanceof Request) return requestError(node, report, seq);
     if (!(node instanceof TcpEndpoint)) return;
     const t = node;
     if (t.state !== TcpState.Listen && (seqLt(seq, t.sndUna) || seqGt(seq, t.sndNxt))) {
@@ -240,7 +254,7 @@ export class Tcp {
       endWithError(t, report.errno);
       return;
     }
-    revertBackoff(t, seq);
+    if (saysNoWay(report)) revertBackoff(t, seq);
     // RFC 1122 4.2.3.9: soft; it becomes the reason when the retries are spent.
     if (t.settledOptions.receiveErrors) {
       t.errno = report.errno;

@@ -207,12 +207,12 @@ export function enterTimeWait(t: TcpEndpoint, state: TcpState = TcpState.TimeWai
     record.fill(t, state, stayUs);
     t.leaveTable();
     tcp.connections.add(record);
-    if ((t.bits & (Bit.Orphan | Bit.InPorts)) === (Bit.Orphan | Bit.InPorts)) {
+    if ((t.bits & Bit.Orphan) === 0 && (t.bits & Bit.PortBound) !== 0) {
+      // The socket is still there, and the port that bind(2) gave it stays its own.
+      tcp.ports.join(record, t.localPort);
+    } else {
       tcp.ports.replace(t, record);
       t.bits &= ~Bit.InPorts;
-    } else {
-      // The socket is still there and goes on to hold the port too.
-      tcp.ports.join(record, t.localPort);
     }
     if (state === TcpState.TimeWait) tcp.counters[Mib.TcpExtTW]++;
     timeWaits.enter(record);
@@ -225,8 +225,9 @@ export function enterTimeWait(t: TcpEndpoint, state: TcpState = TcpState.TimeWai
   purgeOutOfOrder(t);
   setState(t, TcpState.Closed);
   t.bits |= Bit.ShutWrite;
+  // Whoever lingers in close(2) waits for this too, and freeing forgets who it was.
+  t.upcalls?.writable();
   if ((t.bits & Bit.Orphan) !== 0) t.free();
-  else t.upcalls?.writable();
 }
 
 /** An orphan that has waited in FIN_WAIT2 spends its last minute as a record. */
@@ -243,10 +244,11 @@ export function removeTimeWait(record: TimeWaitRecord): void {
 }
 
 /**
- * A segment for a record (tcp_timewait_state_process). True when it is a SYN that may open a new connection in its
- * place: the record is gone then. Borrows `p`.
+ * A segment for a record (tcp_timewait_state_process). 0, or, when it is a SYN that may open a new connection in its
+ * place, that connection's ISS: then the caller removes the record if somebody listens, and else gives the last ACK
+ * again. Borrows `p`.
  */
-export function timeWaitInput(record: TimeWaitRecord, segment: TcpHeader, p: Packet): boolean {
+export function timeWaitInput(record: TimeWaitRecord, segment: TcpHeader, p: Packet): Seq {
   const { tcp } = record;
   const { flags, seq } = segment;
   const end = (seq + segment.segLen) | 0;
@@ -259,15 +261,15 @@ export function timeWaitInput(record: TimeWaitRecord, segment: TcpHeader, p: Pac
   if (record.state === TcpState.FinWait2) {
     if (pawsReject || seqLt(end, record.rcvNxt) || seqGt(seq, (record.rcvNxt + record.rcvWndBytes) | 0)) {
       answer(record);
-      return false;
+      return 0;
     }
     if ((flags & TcpFlag.Rst) !== 0) {
       removeTimeWait(record);
-      return false;
+      return 0;
     }
     if ((flags & TcpFlag.Syn) !== 0 && seqLt(seq, record.rcvNxt)) return reset(record, segment, p);
     const data = segment.dataLen > 0;
-    if ((flags & TcpFlag.Ack) === 0 || !seqGt(end, record.rcvNxt) || end === seq) return false;
+    if ((flags & TcpFlag.Ack) === 0 || !seqGt(end, record.rcvNxt) || end === seq) return 0;
     // New data for a socket that is gone: a reset. A FIN that is due: TIME_WAIT proper.
     if ((flags & TcpFlag.Fin) === 0 || data || end !== ((record.rcvNxt + 1) | 0)) return reset(record, segment, p);
     record.state = TcpState.TimeWait;
@@ -279,29 +281,26 @@ export function timeWaitInput(record: TimeWaitRecord, segment: TcpHeader, p: Pac
     tcp.counters[Mib.TcpExtTW]++;
     record.restart();
     answer(record);
-    return false;
+    return 0;
   }
   if (!pawsReject && seq === record.rcvNxt && (seq === end || (flags & TcpFlag.Rst) !== 0)) {
     if ((flags & TcpFlag.Rst) !== 0) {
       // RFC 1337: hazards are prevented only when asked for.
       if (tcp.context.settings.tcpRfc1337 === 0) removeTimeWait(record);
-      return false;
+      return 0;
     }
     if (hasStamp) {
       record.tsRecent = segment.tsVal;
       record.tsRecentSeconds = Math.floor(tcp.context.loop.now / 1e6);
     }
     record.restart();
-    return false;
+    return 0;
   }
   // RFC 6191, RFC 1122 4.2.2.13: a SYN that is certainly newer may open the connection again.
   const isSyn = (flags & (TcpFlag.Syn | TcpFlag.Rst | TcpFlag.Ack)) === TcpFlag.Syn;
   if (isSyn && !pawsReject && (seqGt(seq, record.rcvNxt) || (hasStamp && ((record.tsRecent - segment.tsVal) | 0) < 0))) {
-    let iss = (record.sndNxt + 65535 + 2) | 0;
-    if (iss === 0) iss = 1;
-    tcp.timeWaitIss = iss;
-    removeTimeWait(record);
-    return true;
+    const iss = (record.sndNxt + 65535 + 2) | 0;
+    return iss === 0 ? 1 : iss;
   }
   if (pawsReject) tcp.counters[Mib.TcpExtPAWSTimewait]++;
   if ((flags & TcpFlag.Rst) === 0) {
@@ -309,20 +308,19 @@ export function timeWaitInput(record: TimeWaitRecord, segment: TcpHeader, p: Pac
     if (pawsReject || (flags & TcpFlag.Ack) !== 0) record.restart();
     answer(record);
   }
-  return false;
+  return 0;
 }
 
-function reset(record: TimeWaitRecord, segment: TcpHeader, p: Packet): boolean {
+function reset(record: TimeWaitRecord, segment: TcpHeader, p: Packet): Seq {
   const { tcp } = record;
   removeTimeWait(record);
   tcp.sendReset(segment, p);
-  return false;
+  return 0;
 }
 
 /** Our last ACK again, at most one per tcp_invalid_ratelimit. */
 function answer(record: TimeWaitRecord): void {
   const { tcp } = record;
-  const remote = record.remoteAddress as IpAddress;
   const { nowMs } = tcp;
   if (record.outOfWindowMs !== 0) {
     const elapsed = (nowMs - record.outOfWindowMs) | 0;
@@ -333,12 +331,19 @@ function answer(record: TimeWaitRecord): void {
     }
   }
   record.outOfWindowMs = nowMs === 0 ? 1 : nowMs;
+  sendLastAck(record);
+}
+
+/** tcp_v4_timewait_ack. */
+export function sendLastAck(record: TimeWaitRecord): void {
+  const { tcp } = record;
+  const remote = record.remoteAddress as IpAddress;
   const way = tcp.network.lookup(remote, record.localAddress, record.boundDevice);
   if (way === null) return;
   options.clear();
   if (record.timestamps) {
     options.timestamps = true;
-    options.tsVal = (nowMs + record.tsOffset) | 0;
+    options.tsVal = (tcp.nowMs + record.tsOffset) | 0;
     options.tsEcr = record.tsRecent;
   }
   bare.seq = record.sndNxt;

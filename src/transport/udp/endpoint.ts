@@ -322,7 +322,7 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
       owner.released(p.truesize);
     }
     p.truesize = truesize;
-    p.l4 = srcPort;
+    p.srcPort = srcPort;
     p.next = null;
     if (this.last === null) this.first = p;
     else this.last.next = p;
@@ -344,7 +344,7 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     result.datagramLen = whole;
     if (n < whole) result.flags |= Msg.TRUNC;
     result.address = sourceAddress(p, result.address);
-    result.port = p.l4;
+    result.port = p.srcPort;
     result.scopeId = result.address.isLinkLocal && !p.isV4 && p.device !== null ? p.device.index : 0;
     if ((flags & Msg.PEEK) === 0) {
       this.first = p.next;

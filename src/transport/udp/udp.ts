@@ -10,7 +10,9 @@ import type { Packet } from '../../link/packet.ts';
 import type { Network } from '../../net/network.ts';
 import type { IcmpErrorReport } from '../../net/transport-input.ts';
 import { UDP_HEADER_LEN, UdpHeader } from '../../wire/udp.ts';
+import { KeyedHash } from '../keyed-hash.ts';
 import { PortTable } from '../ports.ts';
+import { chooseSharer } from '../reuse-port.ts';
 import { UdpEndpoint } from './endpoint.ts';
 
 export { UdpEndpoint } from './endpoint.ts';
@@ -23,11 +25,13 @@ export class Udp {
   readonly network: Network;
   readonly ports: PortTable;
   private readonly header = new UdpHeader();
+  private readonly hash: KeyedHash;
 
   constructor(context: HostContext, network: Network) {
     this.context = context;
     this.network = network;
     this.ports = new PortTable(context, true);
+    this.hash = new KeyedHash(context.random);
   }
 
   create(isV4: boolean): UdpEndpoint {
@@ -85,7 +89,7 @@ export class Udp {
     let endpoint = this.onPort(this.header.dstPort);
     let delivered = false;
     while (endpoint !== null) {
-      if (endpoint.score(p, srcPort) >= 0 && endpoint.deliver(copyForInput(p), srcPort)) {
+      if (endpoint.score(p, srcPort) >= 0 && endpoint.deliver(p.clone(), srcPort)) {
         delivered = true;
         this.count(p.isV4, Mib.UdpInDatagrams, Mib.Udp6InDatagrams);
       }
@@ -95,20 +99,41 @@ export class Udp {
     p.release();
   }
 
-  /** The endpoint that fits best: connected before bound to an address before any (udp4_lib_lookup's score). */
+  /**
+   * The endpoint that fits best: connected before bound to an address before any (udp4_lib_lookup's score). Among equals
+   * with SO_REUSEPORT that are not connected the hash of the two ends decides.
+   */
   private find(p: Packet): UdpEndpoint | null {
     let best: UdpEndpoint | null = null;
     let bestScore = -1;
+    let equals = 0;
     let endpoint = this.onPort(this.header.dstPort);
     while (endpoint !== null) {
       const score = endpoint.score(p, this.header.srcPort);
       if (score > bestScore) {
         best = endpoint;
         bestScore = score;
+        equals = 1;
+      } else if (score === bestScore) {
+        equals++;
       }
       endpoint = endpoint.nextHolder as UdpEndpoint | null;
     }
-    return best;
+    if (best === null || equals === 1 || !best.options.reusePort || best.remoteAddress !== null) return best;
+    return this.sharer(p, bestScore);
+  }
+
+  /** One of the endpoints with SO_REUSEPORT and this score; there is one. */
+  private sharer(p: Packet, score: number): UdpEndpoint {
+    const { srcPort, dstPort } = this.header;
+    let count = 0;
+    for (let e = this.onPort(dstPort); e !== null; e = e.nextHolder as UdpEndpoint | null) {
+      if (e.options.reusePort && e.score(p, srcPort) === score) count++;
+    }
+    let left = chooseSharer(this.hash, p, dstPort, srcPort, count);
+    let e = this.onPort(dstPort) as UdpEndpoint;
+    while (!(e.options.reusePort && e.score(p, srcPort) === score && left-- === 0)) e = e.nextHolder as UdpEndpoint;
+    return e;
   }
 
   icmpError(report: IcmpErrorReport): void {
@@ -130,22 +155,4 @@ export class Udp {
 function isGroup(p: Packet): boolean {
   if (p.isV4) return p.dstD >>> 28 === 14 || p.linkType === 1;
   return p.dstA >>> 24 === 0xff;
-}
-
-/** A clone that keeps what the IP layer found out. */
-function copyForInput(p: Packet): Packet {
-  const copy = p.clone();
-  copy.isV4 = p.isV4;
-  copy.protocol = p.protocol;
-  copy.ttl = p.ttl;
-  copy.tos = p.tos;
-  copy.srcA = p.srcA;
-  copy.srcB = p.srcB;
-  copy.srcC = p.srcC;
-  copy.srcD = p.srcD;
-  copy.dstA = p.dstA;
-  copy.dstB = p.dstB;
-  copy.dstC = p.dstC;
-  copy.dstD = p.dstD;
-  return copy;
 }

@@ -110,7 +110,8 @@ async function ready(child: ChildProcess): Promise<void> {
   let text = '';
   for await (const data of stdout) {
     text += String(data);
-    if (text.includes('ready')) return;
+    // The whole line: leaving the loop closes the pipe, and an unbuffered Python writes the line's end by itself.
+    if (text.includes('ready\n')) return;
   }
   throw new Error(`a server of the tap case ended before it was ready: ${text}`);
 }

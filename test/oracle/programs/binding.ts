@@ -1,9 +1,10 @@
 /** bind(2): addresses, ports, conflicts; listen(2). */
-import { AF, IPPROTO, IPV6, SO, SOCK, SOL } from '../numbers.ts';
+import { AF, IPPROTO, IPV6, SHUT, SO, SOCK, SOL } from '../numbers.ts';
 import { familyOnly, in4, in6, portOf } from '../address.ts';
 import { program } from '../program.ts';
 import type { Program, ProgramEnvironment } from '../program.ts';
 import type { Syscalls } from '../../../src/api/posix/syscalls.ts';
+import type { Recorder } from '../recorder.ts';
 import { FAMILIES, INET, INET6, MAPPED, PORT, dgram, ints, state, stream } from '../toolkit.ts';
 import type { Family } from '../toolkit.ts';
 
@@ -227,6 +228,137 @@ const listening = FAMILIES.map((family) => program(`listen-${family.name}`, asyn
   await env.attempt(p.accept4(udp, SOCK.NONBLOCK));
 }));
 
+const acceptedPort = [INET, INET6, MAPPED].flatMap((family) => (['any', 'loopback'] as const).map((where) => (
+  program(`accepted-port-${family.name}-${where}`, async (env) => {
+    const p = await env.process();
+    const listening = await stream(p, family);
+    await p.bind(listening, family[where](PORT));
+    await p.listen(listening, 8);
+    const accepted = async (): Promise<{ client: number; fd: number }> => {
+      const client = await stream(p, family);
+      await p.connect(client, family.loopback(PORT));
+      return { client, fd: (await p.accept(listening)).fd };
+    };
+    const reset = await accepted();
+    const left = await accepted();
+    // A connection that was reset, and one that was disconnected: each goes on to show its name.
+    await p.setsockopt(reset.client, SOL.SOCKET, SO.LINGER, ints(1, 0));
+    await p.close(reset.client);
+    await p.connect(left.fd, new Uint8Array(28));
+    await env.settle();
+    await p.getsockname(reset.fd);
+    await p.getsockname(left.fd);
+    await p.close(listening);
+    // Neither holds the port.
+    const other = await stream(p, family);
+    await p.bind(other, family[where](PORT));
+    await p.listen(other, 8);
+    // As clients they get ports like anybody's.
+    await p.connect(left.fd, family.loopback(PORT));
+    await p.getsockname(left.fd);
+    await p.connect(reset.fd, new Uint8Array(28));
+    await p.connect(reset.fd, family.loopback(PORT));
+    await p.getsockname(reset.fd);
+  }))));
+
+const timeWaitPort = FAMILIES.map((family) => program(`time-wait-port-${family.name}`, async (env) => {
+  const p = await env.process();
+  const listening = await stream(p, family);
+  await p.bind(listening, family.loopback(PORT));
+  await p.listen(listening, 8);
+  const client = await stream(p, family);
+  await p.connect(client, family.loopback(PORT));
+  const { fd } = await p.accept(listening);
+  // The socket stays open while its connection is in TIME-WAIT, and is used again.
+  await p.shutdown(fd, SHUT.RDWR);
+  await env.settle();
+  await p.close(client);
+  await env.settle();
+  await p.getsockname(fd);
+  await p.connect(fd, new Uint8Array(28));
+  await p.connect(fd, family.loopback(PORT));
+  await p.getsockname(fd);
+  await p.close(listening);
+  await env.attempt(p.bind(await stream(p, family), family.loopback(PORT)));
+}));
+
+const sharedStreams = FAMILIES.map((family) => program(`reuseport-listeners-${family.name}`, async (env) => {
+  const p = await env.process();
+  const listeners: number[] = [];
+  for (let i = 0; i < 2; i++) {
+    const fd = await stream(p, family, SOCK.NONBLOCK);
+    await p.setsockopt(fd, SOL.SOCKET, SO.REUSEPORT, ints(1));
+    await p.bind(fd, family.loopback(PORT));
+    await p.listen(fd, 100);
+    listeners.push(fd);
+  }
+  // One that fits less well gets nothing.
+  const any = await stream(p, family, SOCK.NONBLOCK);
+  await p.setsockopt(any, SOL.SOCKET, SO.REUSEPORT, ints(1));
+  await p.bind(any, family.any(PORT));
+  await p.listen(any, 100);
+  const { silent } = p as Recorder;
+  for (let i = 0; i < 40; i++) await silent.connect(await silent.socket(family.domain, SOCK.STREAM, 0), family.loopback(PORT));
+  await env.settle();
+  const counts: number[] = [];
+  for (const fd of [...listeners, any]) {
+    let count = 0;
+    while (await silent.accept(fd).then(() => true, () => false)) count++;
+    counts.push(count);
+  }
+  const [one, two, none] = counts as [number, number, number];
+  env.note('both are given connections', one > 3 && two > 3);
+  env.note('all of them', one + two);
+  env.note('the wildcard', none);
+  // Alone, one gets everything.
+  await p.close(listeners[0] as number);
+  for (let i = 0; i < 10; i++) await silent.connect(await silent.socket(family.domain, SOCK.STREAM, 0), family.loopback(PORT));
+  let count = 0;
+  while (await silent.accept(listeners[1] as number).then(() => true, () => false)) count++;
+  env.note('the last one', count);
+}));
+
+const sharedDatagrams = FAMILIES.map((family) => program(`reuseport-datagrams-${family.name}`, async (env) => {
+  const p = await env.process();
+  const sockets: number[] = [];
+  for (let i = 0; i < 2; i++) {
+    const fd = await dgram(p, family, SOCK.NONBLOCK);
+    await p.setsockopt(fd, SOL.SOCKET, SO.REUSEPORT, ints(1));
+    await p.bind(fd, family.loopback(PORT));
+    sockets.push(fd);
+  }
+  const { silent } = p as Recorder;
+  const sender = async (): Promise<number> => {
+    const fd = await silent.socket(family.domain, SOCK.DGRAM, 0);
+    await silent.bind(fd, family.loopback(0));
+    return fd;
+  };
+  const drained = async (fd: number): Promise<number> => {
+    let count = 0;
+    while (await silent.recv(fd, new Uint8Array(4), 0).then(() => true, () => false)) count++;
+    return count;
+  };
+  for (let i = 0; i < 40; i++) await silent.sendto(await sender(), new Uint8Array(1), 0, family.loopback(PORT));
+  const one = await drained(sockets[0] as number);
+  const two = await drained(sockets[1] as number);
+  env.note('both are given datagrams', one > 3 && two > 3);
+  env.note('all of them', one + two);
+  // What one socket sends goes to one socket.
+  const from = await sender();
+  for (let i = 0; i < 10; i++) await silent.sendto(from, new Uint8Array(1), 0, family.loopback(PORT));
+  const rest = [await drained(sockets[0] as number), await drained(sockets[1] as number)];
+  env.note('they stay together', Math.max(...rest));
+  // A connected one has its peer's before anybody, and nothing of others.
+  await p.connect(sockets[0] as number, family.loopback(portOf(await silent.getsockname(from))));
+  for (let i = 0; i < 10; i++) {
+    await silent.sendto(from, new Uint8Array(1), 0, family.loopback(PORT));
+    await silent.sendto(await sender(), new Uint8Array(1), 0, family.loopback(PORT));
+  }
+  env.note('the connected one', await drained(sockets[0] as number));
+  env.note('the other', await drained(sockets[1] as number));
+}));
+
 export const programs: Program[] = [
   ...addresses, ...automatic, special, ...conflicts, ...dualStack, crossProtocol, ...twoProcesses, ...listening,
+  ...acceptedPort, ...timeWaitPort, ...sharedStreams, ...sharedDatagrams,
 ];

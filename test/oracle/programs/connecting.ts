@@ -4,7 +4,7 @@ import { familyOnly, in4, in6 } from '../address.ts';
 import { program } from '../program.ts';
 import type { Program } from '../program.ts';
 import {
-  ALL_FAMILIES, FAMILIES, INET, INET6, MAPPED, POLL, PORT, dgram, ints, listener, pair, room, state, stream, text, wait,
+  ALL_FAMILIES, FAMILIES, INET, INET6, MAPPED, POLL, PORT, dgram, ints, listener, pair, room, state, stream, text, timeval, wait,
 } from '../toolkit.ts';
 
 const names = ALL_FAMILIES.map((family) => program(`connect-names-${family.name}`, async (env) => {
@@ -381,7 +381,103 @@ const inherited = FAMILIES.map((family) => program(`accept-inherits-${family.nam
   await p.getsockopt(fd, IPPROTO.TCP, 4, 4);
 }));
 
+const shutdownFirst = FAMILIES.map((family) => program(`shutdown-before-connected-${family.name}`, async (env) => {
+  const p = await env.process();
+  const full = await stream(p, family);
+  await p.bind(full, family.loopback(PORT));
+  await p.listen(full, 0);
+  await p.connect(await stream(p, family), family.loopback(PORT));
+  await listener(p, family, PORT + 1, 32);
+  for (const how of [SHUT.RD, SHUT.WR, SHUT.RDWR]) {
+    // Nobody answers yet: the socket is as good as new afterwards.
+    const waiting = await stream(p, family, SOCK.NONBLOCK);
+    await env.attempt(p.connect(waiting, family.loopback(PORT)));
+    await p.shutdown(waiting, how);
+    await state(p, waiting);
+    await p.getsockname(waiting);
+    await env.attempt(p.connect(waiting, family.loopback(PORT + 1)));
+    await env.settle();
+    await p.getpeername(waiting);
+    await p.getsockopt(waiting, SOL.SOCKET, SO.ERROR, 4);
+    // Somebody has answered, but connect(2) was not asked again.
+    const unasked = await stream(p, family, SOCK.NONBLOCK);
+    await env.attempt(p.connect(unasked, family.loopback(PORT + 1)));
+    await env.settle();
+    await p.shutdown(unasked, how);
+    await env.attempt(p.connect(unasked, family.loopback(PORT + 1)));
+    // It was refused, and nobody heard of it.
+    const refusedOne = await stream(p, family, SOCK.NONBLOCK);
+    await env.attempt(p.connect(refusedOne, family.loopback(PORT + 2)));
+    await env.settle();
+    await env.attempt(p.shutdown(refusedOne, how));
+    await env.attempt(p.connect(refusedOne, family.loopback(PORT + 1)));
+    await env.attempt(p.listen(refusedOne, 1));
+    await p.getsockopt(refusedOne, SOL.SOCKET, SO.ERROR, 4);
+    await p.connect(refusedOne, new Uint8Array(28));
+    await env.attempt(p.connect(refusedOne, family.loopback(PORT + 1)));
+  }
+  // A blocking connect hears of the other task's shutdown.
+  const fd = await stream(p, family);
+  const connecting = env.begin(p.connect(fd, family.loopback(PORT)));
+  await env.settle();
+  await p.shutdown(fd, SHUT.RDWR);
+  await env.attempt(connecting);
+  await p.getsockopt(fd, SOL.SOCKET, SO.ERROR, 4);
+  await p.connect(fd, family.loopback(PORT + 1));
+}));
+
+const descriptorLimit = FAMILIES.map((family) => program(`accept-descriptor-limit-${family.name}`, async (env) => {
+  const p = await env.process();
+  const listening = await listener(p, family);
+  const client = await stream(p, family);
+  await p.connect(client, family.loopback(PORT));
+  await env.limitDescriptors(p, 5);
+  // Without a number the connection stays where it is.
+  await env.attempt(p.accept(listening));
+  await env.settle();
+  await state(p, client);
+  await state(p, listening);
+  // What else is wrong is not looked at, but for the descriptor and the flags.
+  await env.attempt(p.accept(client));
+  await env.attempt(p.accept(1));
+  await env.attempt(p.accept(99));
+  await env.attempt(p.accept4(99, 1));
+  await env.attempt(p.accept4(listening, 1));
+  await env.limitDescriptors(p, 6);
+  await p.accept(listening);
+  // Nothing waits and no number is free: the call does not wait either.
+  await env.attempt(p.accept(listening));
+  await env.attempt(p.socket(family.domain, SOCK.STREAM, 0));
+  await env.attempt(p.dup(client));
+}));
+
+const reserved = FAMILIES.map((family) => program(`accept-reserves-${family.name}`, async (env) => {
+  const p = await env.process();
+  const listening = await listener(p, family);
+  // An accept that waits has its descriptor already; until it returns the number is nobody's.
+  const accepting = env.begin(p.accept4(listening, SOCK.CLOEXEC));
+  await env.settle();
+  const client = await stream(p, family);
+  const next = client - 1;
+  await env.attempt(p.dup2(client, next));
+  await env.attempt(p.close(next));
+  await env.attempt(p.getsockname(next));
+  await state(p, next);
+  await p.connect(client, family.loopback(PORT));
+  const { fd } = await accepting;
+  await p.fcntl(fd, F.GETFD);
+  await p.dup2(client, fd);
+  // One that fails gives it back.
+  await p.setsockopt(listening, SOL.SOCKET, SO.RCVTIMEO, timeval(0, 20_000));
+  await env.attempt(p.accept(listening));
+  await p.fcntl(listening, F.SETFL, O.NONBLOCK);
+  await env.attempt(p.accept(listening));
+  await env.attempt(p.accept(client));
+  await stream(p, family);
+}));
+
 export const programs: Program[] = [
   ...names, dual, ...refused, ...badAddresses, ...unreachable, ...nonblocking, ...inProgress, ...queueOverflow,
-  ...dissolve, ...twice, ...self, ...abandoned, ...listenerGone, ...listenerShutdown, ...inherited,
+  ...dissolve, ...twice, ...self, ...abandoned, ...listenerGone, ...listenerShutdown, ...inherited, ...shutdownFirst,
+  ...descriptorLimit, ...reserved,
 ];

@@ -1,5 +1,5 @@
 /** shutdown(2) and close(2) of TCP: every direction and state, resets, lingering. */
-import { MSG, SHUT, SO, SOL } from '../numbers.ts';
+import { F, MSG, O, SHUT, SO, SOL } from '../numbers.ts';
 import { program } from '../program.ts';
 import type { Program, ProgramEnvironment } from '../program.ts';
 import type { Syscalls } from '../../../src/api/posix/syscalls.ts';
@@ -209,6 +209,20 @@ const lingering = each('linger-waits', async (env, p, family) => {
   await env.attempt(p.getsockname(slow));
 });
 
+const lingeringNonblocking = each('linger-nonblocking', async (env, p, family) => {
+  // O_NONBLOCK changes nothing about it.
+  const { client, server } = await pair(p, family);
+  await p.setsockopt(server, SOL.SOCKET, SO.RCVBUF, ints(3000));
+  await p.setsockopt(client, SOL.SOCKET, SO.SNDBUF, ints(2_000_000));
+  await p.setsockopt(client, SOL.SOCKET, SO.LINGER, ints(1, 1));
+  await p.write(client, pattern(1_000_000));
+  await p.fcntl(client, F.SETFL, O.NONBLOCK);
+  const start = env.now();
+  await p.close(client);
+  const took = env.now() - start;
+  env.note('took about a second', took >= 900 && took < 1500);
+});
+
 const processEnd = each('exit-closes', async (env, p, family) => {
   const q = await env.process();
   const { listening } = await pair(p, family);
@@ -275,5 +289,5 @@ const notConnected = program('shutdown-after-refusal', async (env) => {
 
 export const programs: Program[] = [
   ...halfClose, ...readShut, ...bothShut, ...bothSides, ...wrongHow, ...closed, ...resetRead, ...unread,
-  ...resetWithData, ...lingerZero, ...lingering, ...processEnd, ...reuse, mapped, notConnected,
+  ...resetWithData, ...lingerZero, ...lingering, ...lingeringNonblocking, ...processEnd, ...reuse, mapped, notConnected,
 ];

@@ -194,7 +194,7 @@ const tcpNumbers = FAMILIES.map((family) => program(`options-tcp-${family.name}`
   await setAndGet(env, p, fd, IPPROTO.TCP, TCP.KEEPCNT, [1, 100, 127, 128, 0, -1]);
   await setAndGet(env, p, fd, IPPROTO.TCP, TCP.SYNCNT, [1, 100, 127, 128, 0, -1]);
   await setAndGet(env, p, fd, IPPROTO.TCP, TCP.LINGER2, [5, 60, 120, 121, 0, -1]);
-  await setAndGet(env, p, fd, IPPROTO.TCP, TCP.DEFER_ACCEPT, [1, 3, 10, 0]);
+  await setAndGet(env, p, fd, IPPROTO.TCP, TCP.DEFER_ACCEPT, [1, 2, 3, 10, 1000, 100_000, -1, 0]);
   await setAndGet(env, p, fd, IPPROTO.TCP, TCP.WINDOW_CLAMP, [0, 1000, 10_000, 100_000]);
   await setAndGet(env, p, fd, IPPROTO.TCP, TCP.QUICKACK, [0, 1, 2]);
   await setAndGet(env, p, fd, IPPROTO.TCP, TCP.USER_TIMEOUT, [0, 1000, 60_000, -1]);

@@ -263,6 +263,75 @@ const resetWakes = FAMILIES.map((family) => program(`reset-wakes-${family.name}`
   env.note('blocked write ends with', result);
 }));
 
+const disconnectWakes = FAMILIES.map((family) => program(`disconnect-wakes-${family.name}`, async (env) => {
+  const p = await env.process();
+  const error = (fd: number): Promise<unknown> => p.getsockopt(fd, SOL.SOCKET, SO.ERROR, 4);
+  const unspec = new Uint8Array(28);
+  const receiving = await pair(p, family, PORT);
+  const reading = env.begin(p.recv(receiving.client, room(4), 0));
+  await env.settle();
+  await p.connect(receiving.client, unspec);
+  await env.attempt(reading);
+  await error(receiving.client);
+  // What is there already is returned.
+  const half = await pair(p, family, PORT + 1);
+  const filling = env.begin(p.recv(half.client, room(8), MSG.WAITALL));
+  await p.write(half.server, text('abc'));
+  await env.settle();
+  await p.connect(half.client, unspec);
+  await filling;
+  await error(half.client);
+  const polled = await pair(p, family, PORT + 2);
+  const polling = env.begin(p.poll([asked(polled.client, POLL.IN)], -1));
+  await env.settle();
+  await p.connect(polled.client, unspec);
+  await polling;
+  // A writer that found no room hears of the reset itself.
+  const sending = await pair(p, family, PORT + 3);
+  const silent = (p as Recorder).silent;
+  await p.fcntl(sending.client, F.SETFL, O.NONBLOCK);
+  for (let full = false; !full;) full = await silent.write(sending.client, pattern(100_000)).then(() => false, () => true);
+  await p.fcntl(sending.client, F.SETFL, 0);
+  const writing = env.begin(p.write(sending.client, text('x')));
+  await env.settle();
+  await p.connect(sending.client, unspec);
+  await env.attempt(writing);
+  await error(sending.client);
+  // One that had handed over a part gets its count.
+  const partly = await pair(p, family, PORT + 4);
+  const part = env.begin(silent.write(partly.client, pattern(16_000_000)));
+  await env.settle(100);
+  await p.connect(partly.client, unspec);
+  env.note('a part was written', (await part) > 0);
+  const accepting = env.begin(p.accept(receiving.listening));
+  await env.settle();
+  await p.connect(receiving.listening, unspec);
+  await env.attempt(accepting);
+  await error(receiving.listening);
+  await env.attempt(p.connect(await stream(p, family), family.loopback(PORT)));
+}));
+
+const disconnectConnect = FAMILIES.map((family) => program(`disconnect-ends-connect-${family.name}`, async (env) => {
+  const p = await env.process();
+  const listening = await stream(p, family);
+  await p.bind(listening, family.loopback(PORT));
+  await p.listen(listening, 0);
+  await p.connect(await stream(p, family), family.loopback(PORT));
+  // The queue is full: both wait for one handshake.
+  const fd = await stream(p, family);
+  const first = env.begin(p.connect(fd, family.loopback(PORT)));
+  await env.settle();
+  const second = env.begin(p.connect(fd, family.loopback(PORT)));
+  await env.settle();
+  await p.connect(fd, new Uint8Array(28));
+  await env.attempt(first);
+  await env.attempt(second);
+  await p.getsockopt(fd, SOL.SOCKET, SO.ERROR, 4);
+  await p.accept(listening);
+  await p.connect(fd, family.loopback(PORT));
+  await p.getpeername(fd);
+}));
+
 const accepts = FAMILIES.map((family) => program(`accept-two-processes-${family.name}`, async (env) => {
   const p = await env.process();
   const q = await env.process();
@@ -344,6 +413,23 @@ const exitWhileBlocked = program('exit-while-blocked', async (env) => {
   await p.read(server, room(4));
 });
 
+const lowWater = FAMILIES.map((family) => program(`receive-low-water-wakes-${family.name}`, async (env) => {
+  const p = await env.process();
+  const { client, server } = await pair(p, family);
+  await p.setsockopt(server, SOL.SOCKET, SO.RCVLOWAT, ints(100));
+  await p.write(client, text('hello'));
+  await env.settle();
+  await state(p, server);
+  // Five bytes are not enough for poll, until the mark is lowered.
+  const polling = env.begin(p.poll([asked(server, POLL.IN)], -1));
+  await env.settle();
+  await p.setsockopt(server, SOL.SOCKET, SO.RCVLOWAT, ints(6));
+  await env.settle();
+  await p.setsockopt(server, SOL.SOCKET, SO.RCVLOWAT, ints(5));
+  await polling;
+  await p.read(server, room(8));
+}));
+
 const nonblockingAccept = program('nonblocking-set-while-blocked', async (env) => {
   const p = await env.process();
   const { client, server } = await pair(p, INET);
@@ -360,6 +446,7 @@ const nonblockingAccept = program('nonblocking-set-while-blocked', async (env) =
 
 export const programs: Program[] = [
   ...many, timeouts, ...wakes, ...receiveTimeout, ...sendTimeout, ...closeWhileReading, ...closeWhileReadingUdp,
-  ...closeWhileAccepting, closeWhilePolling, ...shutdownWakes, ...resetWakes, ...accepts, ...blockingConnect, ...echo,
-  exitWhileBlocked, nonblockingAccept,
+  ...closeWhileAccepting, closeWhilePolling, ...shutdownWakes, ...resetWakes, ...disconnectWakes,
+  ...disconnectConnect, ...accepts, ...blockingConnect, ...echo, exitWhileBlocked, nonblockingAccept,
+  ...lowWater,
 ];

@@ -12,7 +12,7 @@ const Operation = {
   socket: 1, bind: 2, listen: 3, connect: 4, accept: 5, accept4: 6, read: 7, write: 8, readv: 9, writev: 10,
   recv: 11, send: 12, recvfrom: 13, sendto: 14, recvmsg: 15, sendmsg: 16, shutdown: 17, close: 18, dup: 19, dup2: 20,
   getsockname: 21, getpeername: 22, getsockopt: 23, setsockopt: 24, fcntl: 25, poll: 26, ioctl: 27,
-  readFile: 28, writeFile: 29,
+  readFile: 28, writeFile: 29, limitDescriptors: 30,
 } as const;
 
 const POLLFD_BYTES = 8;
@@ -176,6 +176,11 @@ export class LinuxProcess implements Syscalls {
 
   async ioctl(fd: number, request: number): Promise<number> {
     return (await this.call('ioctl', fd, request)).extra;
+  }
+
+  /** RLIMIT_NOFILE: no descriptor from `most` on is given out. */
+  async limitDescriptors(most: number): Promise<void> {
+    await this.call('limitDescriptors', most);
   }
 
   /** A setting of this process's network namespace by its sysctl name; null when this kernel has none of that name. */
