@@ -45,6 +45,10 @@ export abstract class Runnable extends Completion {
 
 /** Length of a slice, in microseconds (DESIGN: 0.2 to 0.5 ms). */
 const SLICE_US = 300;
+/** Calls in a row that have their result at once, between two looks at a real clock. */
+const RESULTS_PER_LOOK = 64;
+/** The same in virtual time: so many calls, and user code has had a turn's work. They count as events. */
+const RESULTS_PER_TURN = 1024;
 /** Passes between two looks at a real clock while draining: a look costs 60 ns, a pass about 500. */
 const PASSES_PER_LOOK = 32;
 
@@ -82,6 +86,9 @@ export class Loop {
   private turnPending = false;
   private wokenFor = Infinity;
   private stopped = false;
+  /** Calls that had their result at once since the clock was looked at; and whether that look found the slice used up. */
+  private results = 0;
+  private spent = false;
   private passes = 0;
   private readonly turnEnded = (): void => this.nextTurn();
   private readonly virtualTurn = (): void => this.advance();
@@ -169,6 +176,29 @@ export class Loop {
     this.arm();
   }
 
+  /**
+   * A call has its result at once. True when its caller gets it in the next turn all the same (as a completion): a task
+   * that never waits goes from microtask to microtask, and nothing else of the process would ever run, nor would a
+   * world's limits be looked at.
+   */
+  holdsBack(): boolean {
+    if (this.spent) return true;
+    const limit = this.virtual ? RESULTS_PER_TURN : RESULTS_PER_LOOK;
+    if (++this.results < limit) return false;
+    this.results = 0;
+    if (this.stopped) return false;
+    if (this.virtual) {
+      this.eventCount += RESULTS_PER_TURN;
+      if (this.eventCount > this.eventLimit) this.overLimit();
+      this.userStarted();
+      return true;
+    }
+    this.enter();
+    this.now = this.environment.now();
+    this.spent = this.now >= this.sliceEnd;
+    return this.spent;
+  }
+
   /** Ends the loop: no event runs any more, no wake-up is left. */
   stop(): void {
     this.stopped = true;
@@ -214,6 +244,7 @@ export class Loop {
 
   private startTurn(): void {
     this.turnStarted = true;
+    this.spent = false;
     this.now = this.environment.now();
     this.sliceEnd = this.now + SLICE_US;
     this.environment.turn(this.turnEnded);

@@ -4,6 +4,7 @@
  * Process keeps a spare one of each frequent kind and uses it again, executor and handler included, so that a call that
  * blocks allocates the promise and nothing else (a closure a call was a third of a ping-pong's garbage).
  */
+import { Completion, type Loop } from '../../base/loop.ts';
 import type { KernelProcess } from '../../kernel/process.ts';
 import type { Operation } from '../../kernel/operation.ts';
 
@@ -45,4 +46,32 @@ export class Call<O extends Operation, T> {
     this.operation.onSettled = this.settled;
     return new Promise(this.executor);
   }
+}
+
+class HeldBack<T> extends Completion {
+  private readonly outcome: T | Error;
+  private resolve: (value: T) => void = ignore;
+  private reject: (reason: Error) => void = ignore;
+  readonly promise: Promise<T>;
+
+  constructor(outcome: T | Error) {
+    super();
+    this.outcome = outcome;
+    this.promise = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+  }
+
+  deliver(): void {
+    if (this.outcome instanceof Error) this.reject(this.outcome);
+    else this.resolve(this.outcome);
+  }
+}
+
+/** The promise of a call that has its result already, for the next turn (Loop.holdsBack). */
+export function heldBack<T>(loop: Loop, outcome: T | Error): Promise<T> {
+  const held = new HeldBack(outcome);
+  loop.complete(held);
+  return held.promise;
 }

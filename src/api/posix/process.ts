@@ -17,7 +17,7 @@ import { Terminal } from '../../kernel/terminal.ts';
 import { AcceptOperation, ConnectOperation, LingerOperation, ReceiveOperation, SendOperation } from '../../kernel/transfer.ts';
 import { AF, IPPROTO } from '../../socket/constants.ts';
 import { sockaddrBytes } from '../../socket/sockaddr.ts';
-import { Call } from './call.ts';
+import { Call, heldBack } from './call.ts';
 import { systemError } from './errors.ts';
 import type { MessageHeader, PollFd, ReceivedMessage, Syscalls } from './syscalls.ts';
 
@@ -163,8 +163,9 @@ export class Process implements Syscalls {
     const result = bad < 0 ? bad : operation.start();
     if (result === PENDING) return call.pending(name);
     this.spareAccept = call;
-    if (result < 0) return Promise.reject(systemError(result, name));
-    return Promise.resolve({ fd: result, address: operation.peerName });
+    const outcome = result < 0 ? systemError(result, name) : { fd: result, address: operation.peerName };
+    if (this.host.loop.holdsBack()) return heldBack<Accepted>(this.host.loop, outcome);
+    return outcome instanceof Error ? Promise.reject(outcome) : Promise.resolve(outcome);
   }
 
   private acceptCall(): Call<AcceptOperation, Accepted> {
@@ -233,7 +234,9 @@ export class Process implements Syscalls {
       const finish = (): T | Error => (operation.result < 0 ? systemError(operation.result, name) : shape(operation));
       return new Call<ReceiveOperation, T>(this.core, operation, finish).pending(name);
     }
-    return result < 0 ? Promise.reject(systemError(result, name)) : Promise.resolve(shape(operation));
+    const outcome = result < 0 ? systemError(result, name) : shape(operation);
+    if (this.host.loop.holdsBack()) return heldBack<T>(this.host.loop, outcome);
+    return outcome instanceof Error ? Promise.reject(outcome) : Promise.resolve(outcome);
   }
 
   readv(fd: number, iov: Uint8Array[]): Promise<number> {
@@ -332,6 +335,7 @@ export class Process implements Syscalls {
   }
 
   private value(result: number, name: string): Promise<number> {
+    if (this.host.loop.holdsBack()) return heldBack<number>(this.host.loop, result < 0 ? systemError(result, name) : result);
     if (result < 0) return Promise.reject(systemError(result, name));
     // Calls that do not wait mostly have the count of the call before: the same resolved promise serves again.
     if (result !== this.settledCount) {
@@ -342,10 +346,12 @@ export class Process implements Syscalls {
   }
 
   private done(result: number, name: string): Promise<void> {
+    if (this.host.loop.holdsBack()) return heldBack<void>(this.host.loop, result < 0 ? systemError(result, name) : undefined);
     return result < 0 ? Promise.reject(systemError(result, name)) : FULFILLED;
   }
 
   private bytes(result: Uint8Array | number, name: string): Promise<Uint8Array> {
+    if (this.host.loop.holdsBack()) return heldBack<Uint8Array>(this.host.loop, typeof result === 'number' ? systemError(result, name) : result);
     return typeof result === 'number' ? Promise.reject(systemError(result, name)) : Promise.resolve(result);
   }
 }
