@@ -44,7 +44,7 @@ export abstract class Runnable extends Completion {
 }
 
 /** Length of a slice, in microseconds (DESIGN: 0.2 to 0.5 ms). */
-const SLICE_US = 300;
+const SLICE_US = 500;
 /** Calls in a row that have their result at once, between two looks at a real clock. */
 const RESULTS_PER_LOOK = 64;
 /** The same in virtual time: so many calls, and user code has had a turn's work. They count as events. */
