@@ -17,9 +17,10 @@ import { Terminal } from '../../kernel/terminal.ts';
 import { AcceptOperation, ConnectOperation, LingerOperation, ReceiveOperation, SendOperation } from '../../kernel/transfer.ts';
 import { AF, IPPROTO } from '../../socket/constants.ts';
 import { sockaddrBytes } from '../../socket/sockaddr.ts';
+import { addressFault, bytesOf, described, isForeignBytes, notBytes, vectorFault } from './arguments.ts';
 import { Call } from './call.ts';
 import { systemError } from './errors.ts';
-import type { MessageHeader, PollFd, ReceivedMessage, Syscalls } from './syscalls.ts';
+import type { MessageHeader, PollFd, PollRequest, ReceivedMessage, Syscalls } from './syscalls.ts';
 
 const NO_BYTES = new Uint8Array(0);
 const FULFILLED: Promise<void> = Promise.resolve();
@@ -82,6 +83,8 @@ export class Process implements Syscalls {
   }
 
   bind(fd: number, address: Uint8Array): Promise<void> {
+    const fault = addressFault('bind', address);
+    if (fault !== null) return Promise.reject(fault);
     return this.done(this.core.bind(fd, address), 'bind');
   }
 
@@ -121,13 +124,22 @@ export class Process implements Syscalls {
     return this.bytes(this.core.getOption(fd, level, option, length), 'getsockopt');
   }
 
-  setsockopt(fd: number, level: number, option: number, value: Uint8Array): Promise<void> {
-    return this.done(this.core.setOption(fd, level, option, value), 'setsockopt');
+  setsockopt(fd: number, level: number, option: number, value: ArrayBufferView): Promise<void> {
+    const bytes = bytesOf(value);
+    if (bytes === null) {
+      const hint = 'int32(...), timeval(...), linger(...)';
+      return Promise.reject(new TypeError(`setsockopt: value must be a Uint8Array (${hint}), not ${described(value)}`));
+    }
+    return this.done(this.core.setOption(fd, level, option, bytes), 'setsockopt');
   }
 
   // Calls that may block.
 
   connect(fd: number, address: Uint8Array): Promise<void> {
+    if (!(address instanceof Uint8Array)) {
+      const fault = addressFault('connect', address);
+      if (fault !== null) return Promise.reject(fault);
+    }
     const call = this.spareConnect ?? this.connectCall();
     this.spareConnect = null;
     const { operation } = call;
@@ -184,6 +196,7 @@ export class Process implements Syscalls {
   }
 
   private receive(fd: number, buffer: Uint8Array, flags: number, needSocket: boolean, name: string): Promise<number> {
+    if (!(buffer instanceof Uint8Array) && !isForeignBytes(buffer)) return Promise.reject(notBytes(name, 'buffer', buffer));
     const call = this.spareReceive ?? this.receiveCall();
     this.spareReceive = null;
     const { operation } = call;
@@ -211,6 +224,8 @@ export class Process implements Syscalls {
   }
 
   recvmsg(fd: number, iov: Uint8Array[], flags: number, nameLength = 128, _controlLength = 0): Promise<ReceivedMessage> {
+    const fault = vectorFault('recvmsg', iov);
+    if (fault !== null) return Promise.reject(fault);
     const buffer = iov.length === 1 ? (iov[0] as Uint8Array) : new Uint8Array(iov.reduce((sum, part) => sum + part.length, 0));
     return this.receiveMessage(fd, buffer, flags, 'recvmsg', (operation) => {
       if (iov.length !== 1) scatter(buffer, Math.min(operation.result, buffer.length), iov);
@@ -226,6 +241,7 @@ export class Process implements Syscalls {
   private receiveMessage<T>(
     fd: number, buffer: Uint8Array, flags: number, name: string, shape: (operation: ReceiveOperation) => T,
   ): Promise<T> {
+    if (!(buffer instanceof Uint8Array) && !isForeignBytes(buffer)) return Promise.reject(notBytes(name, 'buffer', buffer));
     const operation = new ReceiveOperation(this.host.loop, this.core.kernel.timers);
     const bad = this.core.prepareReceive(operation, fd, buffer, flags, true);
     const result = bad < 0 ? bad : operation.start();
@@ -237,6 +253,8 @@ export class Process implements Syscalls {
   }
 
   readv(fd: number, iov: Uint8Array[]): Promise<number> {
+    const fault = vectorFault('readv', iov);
+    if (fault !== null) return Promise.reject(fault);
     if (iov.length === 1) return this.receive(fd, iov[0] as Uint8Array, 0, false, 'readv');
     const buffer = new Uint8Array(iov.reduce((sum, part) => sum + part.length, 0));
     return this.receive(fd, buffer, 0, false, 'readv').then((count) => {
@@ -258,6 +276,8 @@ export class Process implements Syscalls {
   }
 
   writev(fd: number, iov: Uint8Array[]): Promise<number> {
+    const fault = vectorFault('writev', iov);
+    if (fault !== null) return Promise.reject(fault);
     const all = gather(iov);
     // Nothing to write is nothing to do (vfs_writev), where write(2) of nothing sends an empty datagram.
     if (all.length === 0 && this.core.file(fd) !== null) return Promise.resolve(0);
@@ -265,17 +285,24 @@ export class Process implements Syscalls {
   }
 
   sendmsg(fd: number, message: MessageHeader, flags: number): Promise<number> {
+    const fault = vectorFault('sendmsg', message?.iov);
+    if (fault !== null) return Promise.reject(fault);
     const control = message.control;
     if (control !== undefined && control !== null && control.length > 0) {
       return Promise.reject(systemError(-Errno.EINVAL, 'sendmsg'));
     }
-    const name = message.name !== undefined && message.name !== null && message.name.length > 0 ? message.name : null;
+    const name = message.name !== undefined && message.name !== null && message.name.length !== 0 ? message.name : null;
     return this.transmit(fd, gather(message.iov), flags, name, true, 'sendmsg');
   }
 
   private transmit(
     fd: number, buffer: Uint8Array, flags: number, address: Uint8Array | null, needSocket: boolean, name: string,
   ): Promise<number> {
+    if (!(buffer instanceof Uint8Array) && !isForeignBytes(buffer)) return Promise.reject(notBytes(name, 'buffer', buffer));
+    if (address !== null && !(address instanceof Uint8Array)) {
+      const fault = addressFault(name, address);
+      if (fault !== null) return Promise.reject(fault);
+    }
     const call = this.spareSend ?? this.sendCall();
     this.spareSend = null;
     const { operation } = call;
@@ -295,9 +322,9 @@ export class Process implements Syscalls {
     });
   }
 
-  poll(fds: PollFd[], timeoutMs: number): Promise<number> {
+  poll(fds: PollRequest[], timeoutMs: number): Promise<number> {
     const operation = new PollOperation(this.host.loop, this.core.kernel.timers);
-    const bad = this.core.preparePoll(operation, fds, timeoutMs);
+    const bad = this.core.preparePoll(operation, fds as PollFd[], timeoutMs);
     const result = bad < 0 ? bad : operation.start();
     if (result !== PENDING) return this.value(result, 'poll');
     return new Call<PollOperation, number>(this.core, operation, countOf).pending('poll');

@@ -31,11 +31,20 @@ export interface ReceivedMessage {
   flags: number;
 }
 
-/** A `struct pollfd`; `revents` is filled in. */
+/** A `struct pollfd` as poll(2) leaves it. */
 export interface PollFd {
   fd: number;
+  /** What is waited for: POLLIN, POLLOUT ... */
   events: number;
+  /** What there is, POLLERR, POLLHUP and POLLNVAL unasked. */
   revents: number;
+}
+
+/** A `struct pollfd` on its way in: `revents` may be left out, and is filled in. */
+export interface PollRequest {
+  fd: number;
+  events: number;
+  revents?: number;
 }
 
 export interface Syscalls {
@@ -66,14 +75,14 @@ export interface Syscalls {
   getpeername(fd: number): Promise<Uint8Array>;
   /** Returns the option's bytes, at most `length`. */
   getsockopt(fd: number, level: number, option: number, length: number): Promise<Uint8Array>;
-  setsockopt(fd: number, level: number, option: number, value: Uint8Array): Promise<void>;
+  setsockopt(fd: number, level: number, option: number, value: ArrayBufferView): Promise<void>;
   /** F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_DUPFD, F_DUPFD_CLOEXEC. */
   fcntl(fd: number, command: number, argument?: number): Promise<number>;
   /**
    * Timeout in whole milliseconds, as C's int; -1 for ever, and so is Infinity. Fills `revents`; resolves to the number
    * of ready descriptors.
    */
-  poll(fds: PollFd[], timeoutMs: number): Promise<number>;
+  poll(fds: PollRequest[], timeoutMs: number): Promise<number>;
   /** FIONREAD, SIOCATMARK, SIOCOUTQ ...: resolves to the int that C finds behind the pointer. */
   ioctl(fd: number, request: number): Promise<number>;
 }
