@@ -38,6 +38,7 @@ interface Accepted {
   address: Uint8Array;
 }
 
+/** One process of a host. What each call takes, resolves to and fails with stands in full at `Syscalls`. */
 export class Process implements Syscalls {
   readonly host: Host;
   /** The synchronous core below this face. */
@@ -57,6 +58,7 @@ export class Process implements Syscalls {
     this.core = host.kernel.spawn(name, terminal, options.inherit?.core ?? null);
   }
 
+  /** getpid(2). */
   get pid(): number {
     return this.core.pid;
   }
@@ -78,52 +80,64 @@ export class Process implements Syscalls {
 
   // Plain calls.
 
+  /** socket(2): resolves to a new descriptor. EAFNOSUPPORT, EPROTONOSUPPORT, EMFILE ... */
   socket(domain: number, type: number, protocol: number): Promise<number> {
     return this.value(this.core.socket(domain, type, protocol), 'socket');
   }
 
+  /** bind(2): gives the socket a local address, `sockaddrIn(...)`. EADDRINUSE, EADDRNOTAVAIL, EINVAL ... */
   bind(fd: number, address: Uint8Array): Promise<void> {
     const fault = addressFault('bind', address);
     if (fault !== null) return Promise.reject(fault);
     return this.done(this.core.bind(fd, address), 'bind');
   }
 
+  /** listen(2): takes connections; `backlog` of them may wait for accept. EADDRINUSE, EOPNOTSUPP ... */
   listen(fd: number, backlog: number): Promise<void> {
     return this.done(this.core.listen(fd, backlog), 'listen');
   }
 
+  /** shutdown(2): SHUT_RD, SHUT_WR (sends the FIN) or SHUT_RDWR. ENOTCONN ... */
   shutdown(fd: number, how: number): Promise<void> {
     return this.done(this.core.shutdown(fd, how), 'shutdown');
   }
 
+  /** dup(2): resolves to the lowest free descriptor, of the same description. EBADF, EMFILE. */
   dup(fd: number): Promise<number> {
     return this.value(this.core.dup(fd), 'dup');
   }
 
+  /** dup2(2): makes `to` a descriptor of the same description; resolves to it. EBADF. */
   dup2(fd: number, to: number): Promise<number> {
     return this.value(this.core.dup2(fd, to), 'dup2');
   }
 
+  /** fcntl(2): F_GETFL, F_SETFL (O_NONBLOCK), F_DUPFD ...; resolves to what it returns. EBADF, EINVAL. */
   fcntl(fd: number, command: number, argument = 0): Promise<number> {
     return this.value(this.core.fcntl(fd, command, argument), 'fcntl');
   }
 
+  /** ioctl(2): FIONREAD, FIONBIO ...; resolves to the int behind C's pointer. ENOTTY, EINVAL. */
   ioctl(fd: number, request: number, argument = 0): Promise<number> {
     return this.value(this.core.ioctl(fd, request, argument), 'ioctl');
   }
 
+  /** getsockname(2): resolves to the local address; `readSockaddr` and `formatSockaddr` read it. EBADF, ENOTSOCK. */
   getsockname(fd: number): Promise<Uint8Array> {
     return this.bytes(this.core.localName(fd), 'getsockname');
   }
 
+  /** getpeername(2): resolves to the peer's address. ENOTCONN ... */
   getpeername(fd: number): Promise<Uint8Array> {
     return this.bytes(this.core.peerName(fd), 'getpeername');
   }
 
+  /** getsockopt(2): resolves to the option's bytes, at most `length`. ENOPROTOOPT ... */
   getsockopt(fd: number, level: number, option: number, length: number): Promise<Uint8Array> {
     return this.bytes(this.core.getOption(fd, level, option, length), 'getsockopt');
   }
 
+  /** setsockopt(2): `value` as C lays it out: `int32(1)`, `timeval(0.5)`, `linger(true, 5)`. ENOPROTOOPT, EINVAL ... */
   setsockopt(fd: number, level: number, option: number, value: ArrayBufferView): Promise<void> {
     const bytes = bytesOf(value);
     if (bytes === null) {
@@ -135,6 +149,7 @@ export class Process implements Syscalls {
 
   // Calls that may block.
 
+  /** connect(2): resolves when the handshake is over. ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, EINPROGRESS (O_NONBLOCK) ... */
   connect(fd: number, address: Uint8Array): Promise<void> {
     if (!(address instanceof Uint8Array)) {
       const fault = addressFault('connect', address);
@@ -159,10 +174,12 @@ export class Process implements Syscalls {
     });
   }
 
+  /** accept(2): resolves to the next connection's descriptor and its peer's address. EAGAIN, EINVAL, EMFILE ... */
   accept(fd: number): Promise<Accepted> {
     return this.acceptAs(fd, 0, 'accept');
   }
 
+  /** accept4(2): accept, with SOCK_NONBLOCK and SOCK_CLOEXEC for the new descriptor. */
   accept4(fd: number, flags: number): Promise<Accepted> {
     return this.acceptAs(fd, flags, 'accept4');
   }
@@ -187,10 +204,12 @@ export class Process implements Syscalls {
     });
   }
 
+  /** read(2): resolves to how many bytes are in `buffer` now, 0 at the end of the stream. ECONNRESET, EAGAIN ... */
   read(fd: number, buffer: Uint8Array): Promise<number> {
     return this.receive(fd, buffer, 0, false, 'read');
   }
 
+  /** recv(2): read with MSG_PEEK, MSG_DONTWAIT, MSG_WAITALL ... ENOTSOCK, and the errors of read. */
   recv(fd: number, buffer: Uint8Array, flags: number): Promise<number> {
     return this.receive(fd, buffer, flags, true, 'recv');
   }
@@ -216,6 +235,7 @@ export class Process implements Syscalls {
     });
   }
 
+  /** recvfrom(2): recv that also resolves to the sender's address (empty on a stream). */
   recvfrom(fd: number, buffer: Uint8Array, flags: number): Promise<{ count: number; address: Uint8Array }> {
     return this.receiveMessage(fd, buffer, flags, 'recvfrom', (operation) => ({
       count: operation.result,
@@ -223,6 +243,7 @@ export class Process implements Syscalls {
     }));
   }
 
+  /** recvmsg(2): recvfrom into several buffers; the result's `flags` may hold MSG_TRUNC. */
   recvmsg(fd: number, iov: Uint8Array[], flags: number, nameLength = 128, _controlLength = 0): Promise<ReceivedMessage> {
     const fault = vectorFault('recvmsg', iov);
     if (fault !== null) return Promise.reject(fault);
@@ -252,6 +273,7 @@ export class Process implements Syscalls {
     return result < 0 ? Promise.reject(systemError(result, name)) : Promise.resolve(shape(operation));
   }
 
+  /** readv(2): read into several buffers, one after the other. */
   readv(fd: number, iov: Uint8Array[]): Promise<number> {
     const fault = vectorFault('readv', iov);
     if (fault !== null) return Promise.reject(fault);
@@ -263,18 +285,22 @@ export class Process implements Syscalls {
     });
   }
 
+  /** write(2): resolves to the number of bytes taken; waits while the send buffer is full. EPIPE, ECONNRESET, EAGAIN ... */
   write(fd: number, buffer: Uint8Array): Promise<number> {
     return this.transmit(fd, buffer, 0, null, false, 'write');
   }
 
+  /** send(2): write with MSG_DONTWAIT, MSG_MORE, MSG_OOB ... ENOTSOCK, and the errors of write. */
   send(fd: number, buffer: Uint8Array, flags: number): Promise<number> {
     return this.transmit(fd, buffer, flags, null, true, 'send');
   }
 
+  /** sendto(2): send to `address`; null for the connected peer. EHOSTUNREACH, EMSGSIZE, EISCONN ... */
   sendto(fd: number, buffer: Uint8Array, flags: number, address: Uint8Array | null): Promise<number> {
     return this.transmit(fd, buffer, flags, address, true, 'sendto');
   }
 
+  /** writev(2): writes several buffers as one. */
   writev(fd: number, iov: Uint8Array[]): Promise<number> {
     const fault = vectorFault('writev', iov);
     if (fault !== null) return Promise.reject(fault);
@@ -284,6 +310,7 @@ export class Process implements Syscalls {
     return this.transmit(fd, all, 0, null, false, 'writev');
   }
 
+  /** sendmsg(2): sendto from several buffers. EINVAL for control data, which is not there yet. */
   sendmsg(fd: number, message: MessageHeader, flags: number): Promise<number> {
     const fault = vectorFault('sendmsg', message?.iov);
     if (fault !== null) return Promise.reject(fault);
@@ -322,6 +349,7 @@ export class Process implements Syscalls {
     });
   }
 
+  /** poll(2): resolves to the number of ready descriptors and fills in `revents`; the timeout in ms, -1 for ever. */
   poll(fds: PollRequest[], timeoutMs: number): Promise<number> {
     const operation = new PollOperation(this.host.loop, this.core.kernel.timers);
     const bad = this.core.preparePoll(operation, fds as PollFd[], timeoutMs);
@@ -330,6 +358,7 @@ export class Process implements Syscalls {
     return new Call<PollOperation, number>(this.core, operation, countOf).pending('poll');
   }
 
+  /** close(2): lets the descriptor go; the last one of a description sends the FIN. Waits only with SO_LINGER. EBADF. */
   close(fd: number): Promise<void> {
     const call = this.spareLinger ?? this.lingerCall();
     this.spareLinger = null;
