@@ -18,7 +18,7 @@ import { AcceptOperation, ConnectOperation, LingerOperation, ReceiveOperation, S
 import { AF, IPPROTO } from '../../socket/constants.ts';
 import { sockaddrBytes } from '../../socket/sockaddr.ts';
 import { addressFault, bytesOf, described, isForeignBytes, notBytes, vectorFault } from './arguments.ts';
-import { Call } from './call.ts';
+import { Call, FAILED } from './call.ts';
 import { systemError } from './errors.ts';
 import type { MessageHeader, PollFd, PollRequest, ReceivedMessage, Syscalls } from './syscalls.ts';
 
@@ -170,7 +170,7 @@ export class Process implements Syscalls {
     return new Call(this.core, new ConnectOperation(this.host.loop, this.core.kernel.timers), (call) => {
       this.spareConnect = call;
       const { result } = call.operation;
-      return result < 0 ? systemError(result, call.name) : undefined;
+      return result < 0 ? FAILED : undefined;
     });
   }
 
@@ -200,7 +200,7 @@ export class Process implements Syscalls {
     return new Call(this.core, new AcceptOperation(this.host.loop, this.core.kernel.timers), (call) => {
       this.spareAccept = call;
       const { result, peerName } = call.operation;
-      return result < 0 ? systemError(result, call.name) : { fd: result, address: peerName };
+      return result < 0 ? FAILED : { fd: result, address: peerName };
     });
   }
 
@@ -267,7 +267,7 @@ export class Process implements Syscalls {
     const bad = this.core.prepareReceive(operation, fd, buffer, flags, true);
     const result = bad < 0 ? bad : operation.start();
     if (result === PENDING) {
-      const finish = (): T | Error => (operation.result < 0 ? systemError(operation.result, name) : shape(operation));
+      const finish = (): T | typeof FAILED => (operation.result < 0 ? FAILED : shape(operation));
       return new Call<ReceiveOperation, T>(this.core, operation, finish).pending(name);
     }
     return result < 0 ? Promise.reject(systemError(result, name)) : Promise.resolve(shape(operation));
@@ -381,10 +381,8 @@ export class Process implements Syscalls {
     const bad = this.core.prepareSleep(operation, us);
     const result = bad < 0 ? bad : operation.start();
     if (result !== PENDING) return this.done(result, 'nanosleep');
-    return new Call<SleepOperation, void>(this.core, operation, (call) => {
-      const outcome = countOf(call);
-      return typeof outcome === 'number' ? undefined : outcome;
-    }).pending('nanosleep');
+    const finish = (): void | typeof FAILED => (operation.result < 0 ? FAILED : undefined);
+    return new Call<SleepOperation, void>(this.core, operation, finish).pending('nanosleep');
   }
 
   private value(result: number, name: string): Promise<number> {
@@ -406,10 +404,10 @@ export class Process implements Syscalls {
   }
 }
 
-/** The count an operation ended with, or its error. */
-function countOf(call: { readonly operation: Operation; readonly name: string }): number | Error {
+/** The count an operation ended with. */
+function countOf(call: { readonly operation: Operation }): number | typeof FAILED {
   const { result } = call.operation;
-  return result < 0 ? systemError(result, call.name) : result;
+  return result < 0 ? FAILED : result;
 }
 
 function sourceBytes(operation: ReceiveOperation): Uint8Array {
