@@ -4,8 +4,11 @@
 require('./node-version.cjs')('sockscape');
 require('./load.cjs')('../dist/cli.js').catch(function (error) {
   var missing = error && error.code === 'ERR_MODULE_NOT_FOUND' && String(error.message).indexOf('cli.js') >= 0;
+  var folder = require('node:path').resolve(__dirname, '..');
   process.stderr.write(
-    missing ? 'sockscape: not built yet; run `npm run build` first.\n' : (error && error.stack) + '\n',
+    missing
+      ? 'sockscape: not built yet; run `npm install && npm run build` in ' + folder + ' first.\n'
+      : (error && error.stack) + '\n',
   );
   process.exit(1);
 });

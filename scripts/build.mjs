@@ -66,7 +66,8 @@ async function bundle(entries) {
     splitting: true,
     format: 'esm',
     sourcemap: true,
-    sourcesContent: false,
+    // The sources are not in the package: without their text the maps would lead nowhere.
+    sourcesContent: true,
     legalComments: 'none',
     logLevel: 'warning',
     absWorkingDir: root,

@@ -1,6 +1,6 @@
 /**
  * Installs the packages when node_modules is missing or older than what package-lock.json asks for; otherwise takes a
- * few milliseconds. Called by start.mjs and test.mjs before anything that needs a package; uses Node's modules only.
+ * few milliseconds. Called by start.mjs, test.mjs and prepare.mjs before anything that needs a package; uses Node's modules only.
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -10,6 +10,25 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = resolve(fileURLToPath(import.meta.url), '../..');
 const STAMP = join(root, 'node_modules/.sockscape-installed');
+/** Tells the `prepare` of the npm below that its caller builds. */
+const INSTALLING = 'SOCKSCAPE_INSTALLING';
+
+/** Whether this process was started by an `ensureInstalled` further up. */
+export function installing() {
+  return process.env[INSTALLING] === '1';
+}
+
+/**
+ * The environment for npm: `npm install ../sockscape` elsewhere leads here too, and what that npm was told about its own
+ * project (npm_config_prefix, ..._global, ..._dry_run) is not meant for this one.
+ */
+function environment() {
+  const env = { ...process.env, [INSTALLING]: '1' };
+  for (const name of Object.keys(env)) {
+    if (/^npm_config_(local_prefix|prefix|global|location|dry_run|package_lock_only|workspaces?|install_links|json)$/i.test(name)) delete env[name];
+  }
+  return env;
+}
 
 /** Whether every package the lock file requires on this machine is there in the version that it names. */
 function matchesLock() {
@@ -38,9 +57,10 @@ export function ensureInstalled() {
     const args = ['install', '--no-save', '--no-fund', '--no-audit', '--loglevel=error'];
     // npm tells its children which npm runs; without it, the one on the path serves.
     const npm = process.env.npm_execpath;
+    const options = { cwd: root, encoding: 'utf8', env: environment() };
     const run = npm?.endsWith('.js')
-      ? spawnSync(process.execPath, [npm, ...args], { cwd: root, encoding: 'utf8' })
-      : spawnSync('npm', args, { cwd: root, encoding: 'utf8', shell: process.platform === 'win32' });
+      ? spawnSync(process.execPath, [npm, ...args], options)
+      : spawnSync('npm', args, { ...options, shell: process.platform === 'win32' });
     if (run.status !== 0) {
       throw new Error(`npm install failed: ${(run.stderr || run.error?.message || '').trim()}`);
     }

@@ -14,12 +14,15 @@ try {
   process.stderr.write(`sockscape: ${error.message}\n`);
   process.exit(1);
 }
-const build = spawnSync(process.execPath, [join(root, 'scripts/build.mjs'), '--no-types'], {
+const build = spawnSync(process.execPath, [join(root, 'scripts/build.mjs')], {
   cwd: root,
   stdio: ['ignore', 2, 2],
 });
 if (build.status !== 0) process.exit(1);
 
 const command = join(root, 'bin/sockscape.cjs');
-process.argv = [process.argv[0], command, 'demo', ...process.argv.slice(2)];
+const options = process.argv.slice(2);
+// `npm start --once`, without the `--`: npm takes the option for its own and hands it down in the environment.
+if (process.env.npm_lifecycle_event === 'start' && process.env.npm_config_once === 'true' && !options.includes('--once')) options.push('--once');
+process.argv = [process.argv[0], command, 'demo', ...options];
 await import(pathToFileURL(command).href);

@@ -45,6 +45,24 @@ export class Host {
   }
 
   /**
+   * Its addresses in the words of `ip addr`, loopback's first: `192.0.2.1/24`, `fe80::1/64`. Of one device alone when it
+   * is given (`host.addresses(cable.a)`).
+   */
+  addresses(device: Device | null = null): string[] {
+    const words: string[] = [];
+    for (const entry of this.network.interfaces()) {
+      if (device !== null && entry.device !== device) continue;
+      // inet before inet6, as ip(8) has them.
+      for (const isV4 of [true, false]) {
+        for (const { address, prefixLength } of entry.addresses) {
+          if (address.isV4 === isV4) words.push(`${address}/${prefixLength}`);
+        }
+      }
+    }
+    return words;
+  }
+
+  /**
    * The machine loses its power. Its processes end (what waits in a call gets EINTR), no frame leaves it any more, not
    * even a FIN or a RST, and all memory that it held is free. Its devices are unplugged, and may be attached to another
    * host: a machine that is switched on again is a new `Host`.

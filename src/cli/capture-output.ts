@@ -14,6 +14,8 @@ import { PlatformError } from '../platform/node/libc.ts';
 export class CaptureOutput implements FrameSink {
   /** Frames seen. */
   frames = 0;
+  /** Those of them that were printed. */
+  printed = 0;
   private readonly file: number;
   private readonly writer: PcapngWriter | null;
   private readonly interfaces: Map<Device, number> = new Map();
@@ -41,7 +43,9 @@ export class CaptureOutput implements FrameSink {
       }
       this.writer.packet(id, timeUs, bytes, bytes.length, { direction: outgoing ? 'out' : 'in' });
     }
-    if (this.printer !== null && this.prints(bytes)) this.print(this.printer.format(LinkType.Ethernet, timeUs, bytes));
+    if (this.printer === null || !this.prints(bytes)) return;
+    this.printed++;
+    this.print(this.printer.format(LinkType.Ethernet, timeUs, bytes));
   }
 
   /** Whether a frame is printed, too. */

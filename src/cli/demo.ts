@@ -126,11 +126,16 @@ async function live(port: number, file: string | null): Promise<number> {
     );
     await asked;
     forward.close();
-    process.stderr.write(`\n${world.capture.frames} packets captured\n`);
+    const { frames, printed } = world.capture;
+    process.stderr.write(`\n${count(printed, 'packet')} shown; ${count(frames - printed, 'IPv6 neighbour packet')} only captured\n`);
   } finally {
     world.stop();
   }
   return 0;
+}
+
+function count(n: number, what: string): string {
+  return `${n} ${what}${n === 1 ? '' : 's'}`;
 }
 
 async function openForward(from: Host, port: number): Promise<PortForward> {

@@ -19,7 +19,7 @@ import { wrote } from '../programs/wrote.ts';
 import { CaptureOutput } from './capture-output.ts';
 import { hostCidr } from './cidr.ts';
 import { parseOptions, UsageError } from './options.ts';
-import { untilAsked } from './terminal.ts';
+import { paint, untilAsked } from './terminal.ts';
 
 export const TAP_HELP = `usage: sockscape tap --address CIDR ... [--name NAME] [--host-address CIDR ...] [--no-offload]
                      [--serve SERVICE:PORT,...] [-w FILE]
@@ -82,7 +82,8 @@ export async function tap(args: readonly string[]): Promise<number> {
     for (const { address, prefixLength } of addresses) host.addAddress(device, address, prefixLength);
     const answering = start(host, services)
       .then(() => settled(host, device, addresses))
-      .then(() => void process.stdout.write('ready\n'));
+      .then(() => void process.stdout.write('ready\n'))
+      .then(() => (process.stderr.isTTY ? void process.stderr.write(whatToTry(device.name, addresses, theirs, services)) : undefined));
     const ended = Promise.race([asked, lost]);
     await Promise.race([answering, ended]);
     const reason = await ended;
@@ -116,6 +117,29 @@ function parseServices(words: readonly string[]): Service[] {
     services.push({ name, program, port });
   }
   return services;
+}
+
+/** For whoever sits before the terminal: what this is now, and what to try. */
+function whatToTry(device: string, addresses: readonly Cidr[], theirs: readonly Cidr[], services: readonly Service[]): string {
+  const { stderr } = process;
+  const offered = services.map(({ name, port }) => `${name} on port ${port}`).join(', ');
+  const { address } = addresses[0] as Cidr;
+  const host = address.isV4 ? String(address) : `[${address}]`;
+  const tries = [`ping ${address}`];
+  for (const { name, port } of services) {
+    if (name === 'http') tries.push(`curl http://${host}:${port}/`);
+    else if (name === 'wrote' || name === 'echo') tries.push(`telnet ${address} ${port}`);
+  }
+  const lines = [
+    `${paint(stderr, 'bold', 'sockscape tap')}: a host of ours, ${addresses.join(' ')}, on ${device}`,
+    theirs.length > 0
+      ? `this machine's side: ${theirs.join(' ')}`
+      : `this machine's side has no address yet: ip addr add CIDR dev ${device}; ip link set ${device} up`,
+    offered === '' ? 'no services (--serve); it answers ping' : `services: ${offered}`,
+    `try:  ${tries.map((line) => paint(stderr, 'green', line)).join('   ')}`,
+    paint(stderr, 'dim', 'Ctrl-C ends it and removes the device'),
+  ];
+  return `${lines.join('\n')}\n`;
 }
 
 /** Starts each service in a process of its own; resolves when all of them listen. */

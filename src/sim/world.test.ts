@@ -190,8 +190,39 @@ test('addresses can be chosen; one that is none is refused', async () => {
     const socket = await client.socket(AF.INET, SOCK.DGRAM, 0);
     await client.sendto(socket, Uint8Array.of(1), 0, sockaddrIn('192.0.2.2', 9));
     equal((await process.recvfrom(fd, new Uint8Array(9), 0)).count, 1);
-    throws(() => world.cable(a, b, { addressA: '192.0.2/24' }), /prefix length: 192.0.2\/24/);
+    for (const wrong of ['192.0.2/24', '192.0.2.1', '192.0.2.1/33', '']) {
+      throws(() => world.cable(a, b, { addressA: wrong, addressB: '192.0.2.2/24' }), {
+        message: `world.cable: addressA takes an address with its prefix length, such as 192.0.2.1/24, not '${wrong}'`,
+      });
+    }
+    for (const [options, sentence] of [
+      [{ addressA: '192.0.2.1/24' }, /addressA is given and addressB is not; give both/],
+      [{ addressB: '192.0.2.1/24' }, /addressB is given and addressA is not; give both/],
+    ] as const) throws(() => world.cable(a, b, options), sentence);
+    world.cable(a, world.switch(), { addressA: '198.51.100.1/24' });
+    equal(a.addresses().includes('198.51.100.1/24'), true);
+    equal(a.network.interfaces().length, 3, 'what failed left no device');
   });
+});
+
+test('a host tells its addresses as ip addr words them: chosen ones too', async () => {
+  await run(async (world) => {
+    const [a, b] = [world.host('a'), world.host('b')];
+    const cable = world.cable(a, b);
+    deepEqual(a.addresses().slice(0, 2), ['127.0.0.1/8', '::1/128']);
+    deepEqual(b.addresses(cable.b), ['10.0.1.2/24', 'fe80::ff:fe00:2/64', 'fd00:1::2/64']);
+    for (let n = 2; n < 260; n++) world.cable(world.host(`l${n}`), world.host(`r${n}`));
+    equal(world.hosts[2 + 2 * (256 - 2)]?.addresses().includes('10.1.0.1/24'), true, 'the 256th');
+  });
+});
+
+test('an option that there is not is refused, and the error names those there are', async () => {
+  await run(async (world) => {
+    const [a, b] = [world.host('a'), world.host('b')];
+    throws(() => world.cable(a, b, { latencyMs: 5 } as CableOptions), /^TypeError: world.cable: unknown option latencyMs; there are addressA, addressB, delayUs, .*\bloss\b/);
+    throws(() => world.cable(a, b, { aToB: { lost: 1 } } as CableOptions), /^TypeError: world.cable, aToB: unknown option lost; there are delayUs, /);
+  });
+  await rejects(run(async () => {}, { limit: 5 } as Partial<SimulateOptions>), /^TypeError: simulate: unknown option limit; there are seed, timeLimitUs, eventLimit( \(seed 1\))?$/);
 });
 
 test('a world in which nothing can happen any more says so, and who waits for what', async () => {
@@ -200,7 +231,7 @@ test('a world in which nothing can happen any more says so, and who waits for wh
       const { process, fd } = await boundSocket(world.host('lonely'), 5);
       await process.recv(fd, new Uint8Array(1), 0);
     }, { seed: 'quiet' }),
-    (error: Error) => error instanceof WorldError && /stuck \(seed quiet\): on 5 on lonely waits in receive/.test(error.message),
+    (error: Error) => error instanceof WorldError && /stuck \(seed quiet\): on 5 on lonely waits in receive; does the body await something outside of the world/.test(error.message),
   );
   await rejects(run(() => new Promise(() => {})), /stuck \(seed 1\): no process waits/);
 });

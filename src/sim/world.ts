@@ -14,7 +14,7 @@
  * Time moves when user code has nothing left to do (base/loop.ts).
  */
 import { Process } from '../api/posix/process.ts';
-import { formatV4Word, parseCidr } from '../base/inet-address.ts';
+import { type Cidr, formatV4Word, parseCidr } from '../base/inet-address.ts';
 import { Loop } from '../base/loop.ts';
 import { SeededRandom } from '../base/random.ts';
 import { slabStatistics } from '../base/slab.ts';
@@ -24,6 +24,7 @@ import { Cable, type CableOptions } from '../link/cable.ts';
 import type { Device } from '../link/device.ts';
 import { packetStatistics } from '../link/packet.ts';
 import { Switch, type SwitchOptions } from '../link/switch.ts';
+import type { LinkConditions } from '../link/wire-conditions.ts';
 import { Neighbour } from '../net/neighbour.ts';
 import { WorldCapture } from './capture.ts';
 
@@ -50,8 +51,11 @@ export interface SimulateOptions {
 
 export interface WorldCableOptions extends CableOptions {
   /**
-   * Addresses of the two ends, `192.0.2.1/24`. When left out they are chosen: 10.0.N.1 and .2 of a /24 for the Nth cable,
-   * 10.0.N.1 and on of a /20 for the hosts of a switch, and fd00:N::1 and on.
+   * Addresses of the two ends, `192.0.2.1/24`: of every end that is a host, or of none. When left out they are chosen, and
+   * `host.addresses()` tells them. Two hosts on a cable of their own get the Nth /24 of 10.0.0.0/8, 10.H.L.1 and .2 with
+   * H = N >> 8 and L = N & 255 (10.0.1.1/24 and 10.0.1.2/24 for the first), and fd00:N::1/64 and ::2, N in hexadecimal.
+   * The hosts of a switch get those of a /20 one after the other, 10.0.1.1/20 and on for a world's first switch; a later
+   * one takes the place of sixteen /24 that are free, and begins with the second of these.
    */
   readonly addressA?: string | readonly string[];
   readonly addressB?: string | readonly string[];
@@ -104,6 +108,7 @@ export class World {
   private readonly packetsBefore = packetStatistics.packetsInUse;
 
   constructor(options: SimulateOptions, fail: (error: Error) => void) {
+    onlyKnown('simulate', options, SIMULATE_OPTIONS);
     this.seed = String(options.seed);
     this.random = new SeededRandom(options.seed);
     this.clock = new VirtualClock(this.random, (fn) => {
@@ -128,7 +133,8 @@ export class World {
     };
     this.loop.onIdle = () => {
       this.loop.stop();
-      fail(new WorldError(`the world is stuck (seed ${this.seed}): ${this.whoWaits()}`));
+      const hint = 'does the body await something outside of the world (setTimeout, fs, fetch)?';
+      fail(new WorldError(`the world is stuck (seed ${this.seed}): ${this.whoWaits()}; ${hint}`));
     };
     // `world.sleep` is a process of a host that no cable reaches.
     this.keeper = new Host({ name: 'world', loop: this.loop, random: new SeededRandom(`${this.seed}/world`) });
@@ -150,14 +156,23 @@ export class World {
 
   /** Joins two hosts (or a host and a switch, or two switches) and gives the ends their addresses. */
   cable(a: Host | Switch, b: Host | Switch, options: WorldCableOptions = {}): Cable {
+    onlyKnown('world.cable', options, CABLE_OPTIONS);
+    for (const direction of ['aToB', 'bToA'] as const) onlyKnown(`world.cable, ${direction}`, options[direction] ?? {}, CONDITIONS);
+    if (a instanceof Host && b instanceof Host && (options.addressA === undefined) !== (options.addressB === undefined)) {
+      const [there, missing] = options.addressA === undefined ? ['addressB', 'addressA'] : ['addressA', 'addressB'];
+      throw new TypeError(`world.cable: ${there} is given and ${missing} is not; give both, or neither to have them chosen`);
+    }
+    // Looked at before anything is made: a cable that fails leaves no half of itself.
+    const chosenA = addressesOf('addressA', options.addressA);
+    const chosenB = addressesOf('addressB', options.addressB);
     const n = this.cables.length + 1;
     const cable = new Cable(this.loop, new SeededRandom(`${this.seed}/cable/${n}`), {
       nameA: deviceName(a, n), nameB: deviceName(b, n), ...options,
     });
     this.cables.push(cable);
     const segment = this.segmentOf(a, b);
-    this.plug(a, cable.a, options.addressA ?? (a instanceof Host ? segment.next() : []));
-    this.plug(b, cable.b, options.addressB ?? (b instanceof Host ? segment.next() : []));
+    this.plug(a, cable.a, chosenA ?? (a instanceof Host ? addressesOf('addressA', segment.next()) : null));
+    this.plug(b, cable.b, chosenB ?? (b instanceof Host ? addressesOf('addressB', segment.next()) : null));
     return cable;
   }
 
@@ -180,7 +195,7 @@ export class World {
     return new Switch(this.loop, options);
   }
 
-  private plug(end: Host | Switch, device: Device, addresses: string | readonly string[]): void {
+  private plug(end: Host | Switch, device: Device, addresses: readonly Cidr[] | null): void {
     device.macHi = 0x0200;
     device.macLo = this.nextMac++;
     if (end instanceof Switch) {
@@ -188,11 +203,9 @@ export class World {
       return;
     }
     end.attach(device);
-    for (const text of typeof addresses === 'string' ? [addresses] : addresses) {
-      const parsed = parseCidr(text);
-      if (parsed === null) throw new TypeError(`not an address with prefix length: ${text}`);
+    for (const { address, prefixLength } of addresses ?? []) {
       // `nodad`: a world's addresses can be used at once. Hosts that shall test theirs get them by `host.addAddress`.
-      end.network.addAddress(device, parsed.address, parsed.prefixLength, { nodad: true });
+      end.network.addAddress(device, address, prefixLength, { nodad: true });
     }
   }
 
@@ -242,13 +255,13 @@ export class World {
   /** Who waits for what, for a world that does not go on. */
   private whoWaits(): string {
     const waits: string[] = [];
-    for (const host of this.hosts) {
+    for (const host of [this.keeper, ...this.hosts]) {
       for (const process of host.kernel.processes()) {
         const what = process.waitingFor();
         if (what.length > 0) waits.push(`${process.name} on ${host.name} waits in ${what.join(', ')}`);
       }
     }
-    return waits.length > 0 ? waits.join('; ') : 'no process waits for anything; does the body await something outside the world?';
+    return waits.length > 0 ? waits.join('; ') : 'no process waits for anything';
   }
 
   /** Ends the world: no event runs any more, and everything that its hosts and wires hold is let go. Called by `simulate`. */
@@ -258,6 +271,32 @@ export class World {
     for (const cable of this.cables) cable.sever();
     for (const host of [this.keeper, ...this.hosts]) host.powerOff();
   }
+}
+
+const CONDITIONS = ['delayUs', 'jitterUs', 'rateBitsPerSecond', 'queuePackets', 'queueBytes', 'loss', 'duplicate', 'reorder', 'corrupt'] as const satisfies readonly (keyof LinkConditions)[];
+const CABLE_OPTIONS = [
+  'addressA', 'addressB', ...CONDITIONS, 'aToB', 'bToA', 'mtuBytes', 'offload', 'receiveOffload', 'nameA', 'nameB',
+] as const satisfies readonly (keyof WorldCableOptions)[];
+const SIMULATE_OPTIONS = ['seed', 'timeLimitUs', 'eventLimit', 'turn', 'watchRejections'] as const satisfies readonly (keyof SimulateOptions)[];
+/** Those that the entries bind: no program gives them, so no complaint offers them. */
+const BOUND: readonly string[] = ['turn', 'watchRejections'];
+
+/** For programs without types: `latencyMs: 5` would be fair weather without a word. */
+function onlyKnown(what: string, options: object, known: readonly string[]): void {
+  for (const name of Object.keys(options)) {
+    if (known.includes(name)) continue;
+    throw new TypeError(`${what}: unknown option ${name}; there are ${known.filter((each) => !BOUND.includes(each)).join(', ')}`);
+  }
+}
+
+/** Reads the addresses of one end; null when they are left out. As in `tap`, each says how long its prefix is. */
+function addressesOf(option: string, texts: string | readonly string[] | undefined): Cidr[] | null {
+  if (texts === undefined) return null;
+  return (typeof texts === 'string' ? [texts] : texts).map((text) => {
+    const parsed = typeof text === 'string' && text.includes('/') ? parseCidr(text) : null;
+    if (parsed !== null) return parsed;
+    throw new TypeError(`world.cable: ${option} takes an address with its prefix length, such as 192.0.2.1/24, not '${String(text)}'`);
+  });
 }
 
 function limit(name: string, value: number): number {

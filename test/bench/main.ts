@@ -117,6 +117,7 @@ async function main(argv: string[]): Promise<number> {
     }
   }
   if (json) console.log(JSON.stringify(figures, null, 2));
+  else console.log("kernel: node:net and node:dgram with plain callbacks on the kernel's loopback (tap-tx, tap-rx: Python over a veth pair)");
   if (record) writeRecord('bench', `npm run bench -- ${argv.join(' ')}`, figures as unknown as Record<string, unknown>);
   return 0;
 }

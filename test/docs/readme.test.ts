@@ -1,10 +1,10 @@
 /**
  * The README in the hands of a stranger: a clean clone, an empty npm cache and a HOME of its own. Every `sh` block runs
- * as it stands, every `js` block is a program that imports the package by its name.
+ * as it stands, every `js` block is a program of a project that has installed the clone, and imports the package by its name.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -15,6 +15,12 @@ function blocks(file: string, language: string): string[] {
   const text = readFileSync(join(root, file), 'utf8');
   return [...text.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'))].map((match) => match[1] as string);
 }
+
+/** What the js blocks of README.md print, one after the other. */
+const BLOCKS = [
+  [/You wrote: hello/],
+  [/connect: ECONNREFUSED/, /^\S+ ARP, Request who-has 10\.0\.1\.2 /m, /> 10\.0\.1\.2\.80: Flags \[S\], /, /10\.0\.1\.2\.80 > .* Flags \[R\.\], /],
+];
 
 let folder = '';
 let clone = '';
@@ -52,16 +58,24 @@ for (const file of ['README.md', 'README.zh-CN.md']) {
 
 test('README.md: every js block runs against the built package', () => {
   const found = blocks('README.md', 'js');
-  assert.ok(found.length > 0, 'there is no js block');
+  assert.equal(found.length, BLOCKS.length, 'each js block has its words in BLOCKS');
   const project = join(folder, 'project');
-  mkdirSync(join(project, 'node_modules'), { recursive: true });
-  symlinkSync(clone, join(project, 'node_modules', 'sockscape'));
+  mkdirSync(project);
+  writeFileSync(join(project, 'package.json'), '{ "private": true }');
+  // As the section "Install" says: the folder of the clone, which is built on the way.
+  const installed = spawnSync('npm', ['install', '../clone'], { cwd: project, env: environment, encoding: 'utf8', timeout: 300_000 });
+  assert.equal(installed.status, 0, installed.stderr);
+  for (const name of ['index', 'sim', 'capture']) {
+    assert.ok(existsSync(join(project, 'node_modules/sockscape/dist/node', `${name}.d.ts`)), `declarations of ${name}`);
+  }
+  const command = spawnSync('npx', ['sockscape', '--version'], { cwd: clone, env: environment, encoding: 'utf8', timeout: 60_000 });
+  assert.match(command.stdout, /^sockscape \d+\.\d+\.\d+\n$/, command.stderr);
   found.forEach((block, i) => {
     const path = join(project, `block-${i}.mjs`);
     writeFileSync(path, block);
     const run = spawnSync(process.execPath, [path], { cwd: project, env: environment, encoding: 'utf8', timeout: 60_000 });
     assert.equal(run.status, 0, `${block}\n${run.stdout}\n${run.stderr}`);
-    assert.match(run.stdout, /You wrote: hello/);
+    for (const words of BLOCKS[i] ?? []) assert.match(run.stdout, words);
   });
 });
 

@@ -238,6 +238,19 @@ describe('the tap command', { skip: NEEDS.skip, timeout: 60_000 }, () => {
     deepEqual([status, stderr], [1, 'sockscape tap: the device gone was removed\n']);
   });
 
+  test('on a terminal it says what it is and what to try; elsewhere it says ready and no more', needs('script'), async () => {
+    const words = commandLine('tap', '--address', `${OURS4}/24`, '--host-address', '192.0.2.1/24', '--serve', 'echo:9502,http:80');
+    const plain = namespace.start(...words);
+    await plain.says(/^ready$/m);
+    deepEqual(await plain.stop(), { status: 0, stdout: 'ready\n', stderr: '' });
+    const running = namespace.start('script', '-qefc', words.map((word) => `'${word}'`).join(' '), '/dev/null');
+    await running.says(/Ctrl-C ends it/);
+    match(running.stdout, /^ready\r?\n[\s\S]*192\.0\.2\.2\/24, on tap0[\s\S]*side: 192\.0\.2\.1\/24[\s\S]*services: echo on port 9502, http on port 80/);
+    match(running.stdout, /ping 192\.0\.2\.2[\s\S]*telnet 192\.0\.2\.2 9502[\s\S]*curl http:\/\/192\.0\.2\.2:80\//);
+    running.child.stdin?.write('\x03');
+    equal((await running.ended()).status, 0);
+  });
+
   test('-w: what passes is in the file, also after kill -9', needs('ping', 'tcpdump'), async () => {
     const folder = mkdtempSync(join(tmpdir(), 'sockscape-tap-'));
     try {

@@ -12,6 +12,24 @@ import { PROGRAMS } from './programs/all.ts';
 import { BLOCKED } from './trace.ts';
 
 const USAGE = 'usage: npm run oracle -- [--json] [--list] [--trace] [PROGRAM...]';
+const HELP = `${USAGE}
+
+Runs the same small programs on our kernel and on the real Linux kernel of this machine (in a network namespace of their
+own; needs root and a C compiler), and compares the result of every call: counts, bytes, addresses, errnos.
+Prints what was compared, what is equal, the deviations that docs/deviations.md lists, and every other difference.
+
+  PROGRAM   only programs whose name holds this word; all without
+  --list    names them and runs none
+  --trace   prints every call with its result
+  --json    the report as JSON
+
+Exit status: 0 when no difference is unexplained, 1 when one is, 2 when the Linux side cannot run here.
+
+examples:
+  npm run oracle
+  npm run oracle -- --list
+  npm run oracle -- --trace bind-inet
+`;
 
 function print(report: OracleReport): void {
   const { comparison, unexplained, listed } = report;
@@ -49,6 +67,14 @@ function printJson(report: OracleReport): void {
 const args = process.argv.slice(2);
 const wanted = args.filter((arg) => !arg.startsWith('-'));
 const options = new Set(args.filter((arg) => arg.startsWith('-')));
+if (options.has('--help') || options.has('-h')) {
+  process.stdout.write(HELP);
+  process.exit(0);
+}
+/** One line that is written over, where somebody sees it. */
+const progress = (text: string): void => {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
+};
 for (const option of options) {
   if (!['--json', '--list', '--trace'].includes(option)) {
     console.error(`oracle: unknown option ${option}\n${USAGE}`);
@@ -67,18 +93,21 @@ if (options.has('--list')) {
 try {
   const report = await compareAll(resolve(process.env['SOCKSCAPE_ROOT'] ?? '.'), programs, (program, linux, ours) => {
     if (!options.has('--trace')) return;
+    progress('');
     console.log(`== ${program.name}${linux.failure === null ? '' : ` (Linux: ${linux.failure})`}`);
     const own = ours.normalized();
     linux.normalized().forEach((entry, i) => {
       const other = own[i]?.outcome ?? BLOCKED;
       console.log(`  ${entry.request} = ${entry.outcome}${other === entry.outcome ? '' : `   | ours: ${other}`}`);
     });
-  });
+  }, (program, number) => progress(`oracle: ${number} of ${programs.length}, ${program.name}`));
+  progress('');
   if (options.has('--json')) printJson(report);
   else print(report);
   // Not process.exit: a pipe may still have most of the report before it.
   process.exitCode = report.unexplained.length > 0 || report.comparison.broken.length > 0 ? 1 : 0;
 } catch (error) {
+  progress('');
   if (!(error instanceof OracleUnavailable)) throw error;
   console.error(`oracle: ${error.message}`);
   process.exitCode = 2;

@@ -5,6 +5,7 @@
  * is a failure.
  */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { test } from 'node:test';
 import { OracleUnavailable } from '../../src/platform/node/oracle/linux-host.ts';
@@ -35,6 +36,12 @@ test('our kernel answers as Linux does', async (t) => {
   assert.ok(
     PROGRAMS.some(({ name }: Program) => name.startsWith('close-while-reading')), 'close while another task reads',
   );
+});
+
+test('--help says what the oracle does, with an example, and ends well', () => {
+  const run = spawnSync(process.execPath, [resolve(root, 'scripts/run.cjs'), 'oracle', '--help'], { encoding: 'utf8', timeout: 60_000 });
+  assert.deepEqual([run.status, run.stderr], [0, '']);
+  assert.match(run.stdout, /^usage: npm run oracle [\s\S]*--trace [\s\S]*Exit status: 0 [\s\S]*examples:\n {2}npm run oracle\n/);
 });
 
 function traceOf(...outcomes: string[]): Trace {

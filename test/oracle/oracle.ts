@@ -21,13 +21,15 @@ export interface OracleReport {
 
 export async function compareAll(
   root: string, programs: readonly Program[], watch: (program: Program, linux: Trace, ours: Trace) => void = () => {},
+  starts: (program: Program, number: number) => void = () => {},
 ): Promise<OracleReport> {
   const agentSource = join(root, 'test/oracle/agent.c');
   const buildFolder = join(root, 'build/oracle');
   const linux = linuxSide(agentSource, buildFolder);
   const ours = ourSide(await linuxSettings(agentSource, buildFolder));
   const comparison = new Comparison();
-  for (const program of programs) {
+  for (const [i, program] of programs.entries()) {
+    starts(program, i + 1);
     const theirs = await runProgram(program, linux);
     const own = await runProgram(program, ours);
     watch(program, theirs, own);

@@ -17,9 +17,10 @@ import { Terminal } from '../../kernel/terminal.ts';
 import { AcceptOperation, ConnectOperation, LingerOperation, ReceiveOperation, SendOperation } from '../../kernel/transfer.ts';
 import { AF, IPPROTO } from '../../socket/constants.ts';
 import { sockaddrBytes } from '../../socket/sockaddr.ts';
-import { Call, heldBack } from './call.ts';
+import { addressFault, bytesOf, described, isForeignBytes, notBytes, vectorFault } from './arguments.ts';
+import { Call, FAILED, heldBack } from './call.ts';
 import { systemError } from './errors.ts';
-import type { MessageHeader, PollFd, ReceivedMessage, Syscalls } from './syscalls.ts';
+import type { MessageHeader, PollFd, PollRequest, ReceivedMessage, Syscalls } from './syscalls.ts';
 
 const NO_BYTES = new Uint8Array(0);
 const FULFILLED: Promise<void> = Promise.resolve();
@@ -37,6 +38,7 @@ interface Accepted {
   address: Uint8Array;
 }
 
+/** One process of a host. What each call takes, resolves to and fails with stands in full at `Syscalls`. */
 export class Process implements Syscalls {
   readonly host: Host;
   /** The synchronous core below this face. */
@@ -56,6 +58,7 @@ export class Process implements Syscalls {
     this.core = host.kernel.spawn(name, terminal, options.inherit?.core ?? null);
   }
 
+  /** getpid(2). */
   get pid(): number {
     return this.core.pid;
   }
@@ -77,57 +80,81 @@ export class Process implements Syscalls {
 
   // Plain calls.
 
+  /** socket(2): resolves to a new descriptor. EAFNOSUPPORT, EPROTONOSUPPORT, EMFILE ... */
   socket(domain: number, type: number, protocol: number): Promise<number> {
     return this.value(this.core.socket(domain, type, protocol), 'socket');
   }
 
+  /** bind(2): gives the socket a local address, `sockaddrIn(...)`. EADDRINUSE, EADDRNOTAVAIL, EINVAL ... */
   bind(fd: number, address: Uint8Array): Promise<void> {
+    const fault = addressFault('bind', address);
+    if (fault !== null) return Promise.reject(fault);
     return this.done(this.core.bind(fd, address), 'bind');
   }
 
+  /** listen(2): takes connections; `backlog` of them may wait for accept. EADDRINUSE, EOPNOTSUPP ... */
   listen(fd: number, backlog: number): Promise<void> {
     return this.done(this.core.listen(fd, backlog), 'listen');
   }
 
+  /** shutdown(2): SHUT_RD, SHUT_WR (sends the FIN) or SHUT_RDWR. ENOTCONN ... */
   shutdown(fd: number, how: number): Promise<void> {
     return this.done(this.core.shutdown(fd, how), 'shutdown');
   }
 
+  /** dup(2): resolves to the lowest free descriptor, of the same description. EBADF, EMFILE. */
   dup(fd: number): Promise<number> {
     return this.value(this.core.dup(fd), 'dup');
   }
 
+  /** dup2(2): makes `to` a descriptor of the same description; resolves to it. EBADF. */
   dup2(fd: number, to: number): Promise<number> {
     return this.value(this.core.dup2(fd, to), 'dup2');
   }
 
+  /** fcntl(2): F_GETFL, F_SETFL (O_NONBLOCK), F_DUPFD ...; resolves to what it returns. EBADF, EINVAL. */
   fcntl(fd: number, command: number, argument = 0): Promise<number> {
     return this.value(this.core.fcntl(fd, command, argument), 'fcntl');
   }
 
+  /** ioctl(2): FIONREAD, FIONBIO ...; resolves to the int behind C's pointer. ENOTTY, EINVAL. */
   ioctl(fd: number, request: number, argument = 0): Promise<number> {
     return this.value(this.core.ioctl(fd, request, argument), 'ioctl');
   }
 
+  /** getsockname(2): resolves to the local address; `readSockaddr` and `formatSockaddr` read it. EBADF, ENOTSOCK. */
   getsockname(fd: number): Promise<Uint8Array> {
     return this.bytes(this.core.localName(fd), 'getsockname');
   }
 
+  /** getpeername(2): resolves to the peer's address. ENOTCONN ... */
   getpeername(fd: number): Promise<Uint8Array> {
     return this.bytes(this.core.peerName(fd), 'getpeername');
   }
 
+  /** getsockopt(2): resolves to the option's bytes, at most `length`. ENOPROTOOPT ... */
   getsockopt(fd: number, level: number, option: number, length: number): Promise<Uint8Array> {
     return this.bytes(this.core.getOption(fd, level, option, length), 'getsockopt');
   }
 
-  setsockopt(fd: number, level: number, option: number, value: Uint8Array): Promise<void> {
-    return this.done(this.core.setOption(fd, level, option, value), 'setsockopt');
+  /** setsockopt(2): `value` as C lays it out: `int32(1)`, `timeval(0.5)`, `linger(true, 5)`. ENOPROTOOPT, EINVAL ... */
+  setsockopt(fd: number, level: number, option: number, value: ArrayBufferView): Promise<void> {
+    const bytes = bytesOf(value);
+    if (bytes === null) {
+      const hint = 'int32(...), timeval(...), linger(...)';
+      return Promise.reject(new TypeError(`setsockopt: value must be a Uint8Array (${hint}), not ${described(value)}`));
+    }
+    return this.done(this.core.setOption(fd, level, option, bytes), 'setsockopt');
   }
 
   // Calls that may block.
 
+  /** connect(2): resolves when the handshake is over. ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, EINPROGRESS (O_NONBLOCK) ... */
   connect(fd: number, address: Uint8Array): Promise<void> {
+    if (!(address instanceof Uint8Array)) {
+      const fault = addressFault('connect', address);
+      if (fault !== null) return Promise.reject(fault);
+    }
     const call = this.spareConnect ?? this.connectCall();
     this.spareConnect = null;
     const { operation } = call;
@@ -143,14 +170,16 @@ export class Process implements Syscalls {
     return new Call(this.core, new ConnectOperation(this.host.loop, this.core.kernel.timers), (call) => {
       this.spareConnect = call;
       const { result } = call.operation;
-      return result < 0 ? systemError(result, call.name) : undefined;
+      return result < 0 ? FAILED : undefined;
     });
   }
 
+  /** accept(2): resolves to the next connection's descriptor and its peer's address. EAGAIN, EINVAL, EMFILE ... */
   accept(fd: number): Promise<Accepted> {
     return this.acceptAs(fd, 0, 'accept');
   }
 
+  /** accept4(2): accept, with SOCK_NONBLOCK and SOCK_CLOEXEC for the new descriptor. */
   accept4(fd: number, flags: number): Promise<Accepted> {
     return this.acceptAs(fd, flags, 'accept4');
   }
@@ -172,19 +201,22 @@ export class Process implements Syscalls {
     return new Call(this.core, new AcceptOperation(this.host.loop, this.core.kernel.timers), (call) => {
       this.spareAccept = call;
       const { result, peerName } = call.operation;
-      return result < 0 ? systemError(result, call.name) : { fd: result, address: peerName };
+      return result < 0 ? FAILED : { fd: result, address: peerName };
     });
   }
 
+  /** read(2): resolves to how many bytes are in `buffer` now, 0 at the end of the stream. ECONNRESET, EAGAIN ... */
   read(fd: number, buffer: Uint8Array): Promise<number> {
     return this.receive(fd, buffer, 0, false, 'read');
   }
 
+  /** recv(2): read with MSG_PEEK, MSG_DONTWAIT, MSG_WAITALL ... ENOTSOCK, and the errors of read. */
   recv(fd: number, buffer: Uint8Array, flags: number): Promise<number> {
     return this.receive(fd, buffer, flags, true, 'recv');
   }
 
   private receive(fd: number, buffer: Uint8Array, flags: number, needSocket: boolean, name: string): Promise<number> {
+    if (!(buffer instanceof Uint8Array) && !isForeignBytes(buffer)) return Promise.reject(notBytes(name, 'buffer', buffer));
     const call = this.spareReceive ?? this.receiveCall();
     this.spareReceive = null;
     const { operation } = call;
@@ -204,6 +236,7 @@ export class Process implements Syscalls {
     });
   }
 
+  /** recvfrom(2): recv that also resolves to the sender's address (empty on a stream). */
   recvfrom(fd: number, buffer: Uint8Array, flags: number): Promise<{ count: number; address: Uint8Array }> {
     return this.receiveMessage(fd, buffer, flags, 'recvfrom', (operation) => ({
       count: operation.result,
@@ -211,7 +244,10 @@ export class Process implements Syscalls {
     }));
   }
 
+  /** recvmsg(2): recvfrom into several buffers; the result's `flags` may hold MSG_TRUNC. */
   recvmsg(fd: number, iov: Uint8Array[], flags: number, nameLength = 128, _controlLength = 0): Promise<ReceivedMessage> {
+    const fault = vectorFault('recvmsg', iov);
+    if (fault !== null) return Promise.reject(fault);
     const buffer = iov.length === 1 ? (iov[0] as Uint8Array) : new Uint8Array(iov.reduce((sum, part) => sum + part.length, 0));
     return this.receiveMessage(fd, buffer, flags, 'recvmsg', (operation) => {
       if (iov.length !== 1) scatter(buffer, Math.min(operation.result, buffer.length), iov);
@@ -227,11 +263,12 @@ export class Process implements Syscalls {
   private receiveMessage<T>(
     fd: number, buffer: Uint8Array, flags: number, name: string, shape: (operation: ReceiveOperation) => T,
   ): Promise<T> {
+    if (!(buffer instanceof Uint8Array) && !isForeignBytes(buffer)) return Promise.reject(notBytes(name, 'buffer', buffer));
     const operation = new ReceiveOperation(this.host.loop, this.core.kernel.timers);
     const bad = this.core.prepareReceive(operation, fd, buffer, flags, true);
     const result = bad < 0 ? bad : operation.start();
     if (result === PENDING) {
-      const finish = (): T | Error => (operation.result < 0 ? systemError(operation.result, name) : shape(operation));
+      const finish = (): T | typeof FAILED => (operation.result < 0 ? FAILED : shape(operation));
       return new Call<ReceiveOperation, T>(this.core, operation, finish).pending(name);
     }
     const outcome = result < 0 ? systemError(result, name) : shape(operation);
@@ -239,7 +276,10 @@ export class Process implements Syscalls {
     return outcome instanceof Error ? Promise.reject(outcome) : Promise.resolve(outcome);
   }
 
+  /** readv(2): read into several buffers, one after the other. */
   readv(fd: number, iov: Uint8Array[]): Promise<number> {
+    const fault = vectorFault('readv', iov);
+    if (fault !== null) return Promise.reject(fault);
     if (iov.length === 1) return this.receive(fd, iov[0] as Uint8Array, 0, false, 'readv');
     const buffer = new Uint8Array(iov.reduce((sum, part) => sum + part.length, 0));
     return this.receive(fd, buffer, 0, false, 'readv').then((count) => {
@@ -248,37 +288,51 @@ export class Process implements Syscalls {
     });
   }
 
+  /** write(2): resolves to the number of bytes taken; waits while the send buffer is full. EPIPE, ECONNRESET, EAGAIN ... */
   write(fd: number, buffer: Uint8Array): Promise<number> {
     return this.transmit(fd, buffer, 0, null, false, 'write');
   }
 
+  /** send(2): write with MSG_DONTWAIT, MSG_MORE, MSG_OOB ... ENOTSOCK, and the errors of write. */
   send(fd: number, buffer: Uint8Array, flags: number): Promise<number> {
     return this.transmit(fd, buffer, flags, null, true, 'send');
   }
 
+  /** sendto(2): send to `address`; null for the connected peer. EHOSTUNREACH, EMSGSIZE, EISCONN ... */
   sendto(fd: number, buffer: Uint8Array, flags: number, address: Uint8Array | null): Promise<number> {
     return this.transmit(fd, buffer, flags, address, true, 'sendto');
   }
 
+  /** writev(2): writes several buffers as one. */
   writev(fd: number, iov: Uint8Array[]): Promise<number> {
+    const fault = vectorFault('writev', iov);
+    if (fault !== null) return Promise.reject(fault);
     const all = gather(iov);
     // Nothing to write is nothing to do (vfs_writev), where write(2) of nothing sends an empty datagram.
     if (all.length === 0 && this.core.file(fd) !== null) return Promise.resolve(0);
     return this.transmit(fd, all, 0, null, false, 'writev');
   }
 
+  /** sendmsg(2): sendto from several buffers. EINVAL for control data, which is not there yet. */
   sendmsg(fd: number, message: MessageHeader, flags: number): Promise<number> {
+    const fault = vectorFault('sendmsg', message?.iov);
+    if (fault !== null) return Promise.reject(fault);
     const control = message.control;
     if (control !== undefined && control !== null && control.length > 0) {
       return Promise.reject(systemError(-Errno.EINVAL, 'sendmsg'));
     }
-    const name = message.name !== undefined && message.name !== null && message.name.length > 0 ? message.name : null;
+    const name = message.name !== undefined && message.name !== null && message.name.length !== 0 ? message.name : null;
     return this.transmit(fd, gather(message.iov), flags, name, true, 'sendmsg');
   }
 
   private transmit(
     fd: number, buffer: Uint8Array, flags: number, address: Uint8Array | null, needSocket: boolean, name: string,
   ): Promise<number> {
+    if (!(buffer instanceof Uint8Array) && !isForeignBytes(buffer)) return Promise.reject(notBytes(name, 'buffer', buffer));
+    if (address !== null && !(address instanceof Uint8Array)) {
+      const fault = addressFault(name, address);
+      if (fault !== null) return Promise.reject(fault);
+    }
     const call = this.spareSend ?? this.sendCall();
     this.spareSend = null;
     const { operation } = call;
@@ -298,14 +352,16 @@ export class Process implements Syscalls {
     });
   }
 
-  poll(fds: PollFd[], timeoutMs: number): Promise<number> {
+  /** poll(2): resolves to the number of ready descriptors and fills in `revents`; the timeout in ms, -1 for ever. */
+  poll(fds: PollRequest[], timeoutMs: number): Promise<number> {
     const operation = new PollOperation(this.host.loop, this.core.kernel.timers);
-    const bad = this.core.preparePoll(operation, fds, timeoutMs);
+    const bad = this.core.preparePoll(operation, fds as PollFd[], timeoutMs);
     const result = bad < 0 ? bad : operation.start();
     if (result !== PENDING) return this.value(result, 'poll');
     return new Call<PollOperation, number>(this.core, operation, countOf).pending('poll');
   }
 
+  /** close(2): lets the descriptor go; the last one of a description sends the FIN. Waits only with SO_LINGER. EBADF. */
   close(fd: number): Promise<void> {
     const call = this.spareLinger ?? this.lingerCall();
     this.spareLinger = null;
@@ -328,10 +384,8 @@ export class Process implements Syscalls {
     const bad = this.core.prepareSleep(operation, us);
     const result = bad < 0 ? bad : operation.start();
     if (result !== PENDING) return this.done(result, 'nanosleep');
-    return new Call<SleepOperation, void>(this.core, operation, (call) => {
-      const outcome = countOf(call);
-      return typeof outcome === 'number' ? undefined : outcome;
-    }).pending('nanosleep');
+    const finish = (): void | typeof FAILED => (operation.result < 0 ? FAILED : undefined);
+    return new Call<SleepOperation, void>(this.core, operation, finish).pending('nanosleep');
   }
 
   private value(result: number, name: string): Promise<number> {
@@ -356,10 +410,10 @@ export class Process implements Syscalls {
   }
 }
 
-/** The count an operation ended with, or its error. */
-function countOf(call: { readonly operation: Operation; readonly name: string }): number | Error {
+/** The count an operation ended with. */
+function countOf(call: { readonly operation: Operation }): number | typeof FAILED {
   const { result } = call.operation;
-  return result < 0 ? systemError(result, call.name) : result;
+  return result < 0 ? FAILED : result;
 }
 
 function sourceBytes(operation: ReceiveOperation): Uint8Array {

@@ -31,49 +31,142 @@ export interface ReceivedMessage {
   flags: number;
 }
 
-/** A `struct pollfd`; `revents` is filled in. */
+/** A `struct pollfd` as poll(2) leaves it. */
 export interface PollFd {
   fd: number;
+  /** What is waited for: POLLIN, POLLOUT ... */
   events: number;
+  /** What there is, POLLERR, POLLHUP and POLLNVAL unasked. */
   revents: number;
 }
 
+/** A `struct pollfd` on its way in: `revents` may be left out, and is filled in. */
+export interface PollRequest {
+  fd: number;
+  events: number;
+  revents?: number;
+}
+
+/** Each call's man page section stands before it; see the file's head for what differs from C. */
 export interface Syscalls {
+  /**
+   * socket(2): makes a socket; resolves to its descriptor, the lowest that is free.
+   *
+   * `domain` AF_INET or AF_INET6; `type` SOCK_STREAM or SOCK_DGRAM, with SOCK_NONBLOCK and SOCK_CLOEXEC; `protocol` 0.
+   * Errors: EAFNOSUPPORT, EPROTONOSUPPORT, ESOCKTNOSUPPORT, EINVAL, EMFILE.
+   */
   socket(domain: number, type: number, protocol: number): Promise<number>;
+  /**
+   * bind(2): gives the socket a local address, `sockaddrIn('192.0.2.2', 80)`; port 0 is any that is free.
+   *
+   * Errors: EADDRINUSE, EADDRNOTAVAIL, EACCES, EAFNOSUPPORT, EINVAL (bound already), EBADF, ENOTSOCK.
+   */
   bind(fd: number, address: Uint8Array): Promise<void>;
+  /**
+   * listen(2): makes a stream socket take connections; `backlog` is how many may wait for accept.
+   *
+   * Errors: EADDRINUSE, EINVAL (connected), EOPNOTSUPP (no stream), EBADF, ENOTSOCK.
+   */
   listen(fd: number, backlog: number): Promise<void>;
+  /**
+   * connect(2): resolves when the handshake is over (SOCK_STREAM), or sets the peer (SOCK_DGRAM).
+   *
+   * Errors: ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, EISCONN, EALREADY, EADDRNOTAVAIL, EAFNOSUPPORT, EINTR;
+   * EINPROGRESS with O_NONBLOCK: poll for POLLOUT, then read SO_ERROR.
+   */
   connect(fd: number, address: Uint8Array): Promise<void>;
+  /**
+   * accept(2): resolves to the descriptor of the next connection and its peer's address (`formatSockaddr` prints it).
+   *
+   * Errors: EAGAIN (O_NONBLOCK, SO_RCVTIMEO), EINVAL (not listening), EMFILE, EOPNOTSUPP, EBADF, ENOTSOCK, EINTR.
+   */
   accept(fd: number): Promise<{ fd: number; address: Uint8Array }>;
+  /** accept4(2): accept, with SOCK_NONBLOCK and SOCK_CLOEXEC for the new descriptor. Errors: those of accept. */
   accept4(fd: number, flags: number): Promise<{ fd: number; address: Uint8Array }>;
+  /**
+   * read(2): resolves to the number of bytes put at the front of `buffer`, 0 at the end of the stream.
+   *
+   * Waits until there is something. Errors: EAGAIN (O_NONBLOCK, SO_RCVTIMEO), ECONNRESET, ECONNREFUSED, ETIMEDOUT,
+   * ENOTCONN, EBADF, EINTR.
+   */
   read(fd: number, buffer: Uint8Array): Promise<number>;
+  /**
+   * write(2): resolves to the number of bytes taken, which are all of them unless O_NONBLOCK or an error cuts it short.
+   *
+   * Waits while the send buffer is full. `buffer` may be used again as soon as this resolves. Errors: EPIPE, ECONNRESET,
+   * EAGAIN (O_NONBLOCK, SO_SNDTIMEO), ENOTCONN, EDESTADDRREQ, EMSGSIZE, EBADF, EINTR.
+   */
   write(fd: number, buffer: Uint8Array): Promise<number>;
+  /** readv(2): read into several buffers, one after the other; resolves to the number of bytes. Errors: those of read. */
   readv(fd: number, iov: Uint8Array[]): Promise<number>;
+  /** writev(2): writes several buffers as one; resolves to the number of bytes. Errors: those of write. */
   writev(fd: number, iov: Uint8Array[]): Promise<number>;
+  /**
+   * recv(2): read with `flags`: MSG_PEEK, MSG_DONTWAIT, MSG_WAITALL, MSG_TRUNC, MSG_OOB.
+   *
+   * Errors: those of read, and ENOTSOCK.
+   */
   recv(fd: number, buffer: Uint8Array, flags: number): Promise<number>;
+  /** send(2): write with `flags`: MSG_DONTWAIT, MSG_MORE, MSG_OOB, MSG_NOSIGNAL. Errors: those of write, and ENOTSOCK. */
   send(fd: number, buffer: Uint8Array, flags: number): Promise<number>;
+  /** recvfrom(2): recv that also resolves to the sender's address (empty on a stream). Errors: those of recv. */
   recvfrom(fd: number, buffer: Uint8Array, flags: number): Promise<{ count: number; address: Uint8Array }>;
+  /**
+   * sendto(2): send to `address`; null for the connected peer.
+   *
+   * Errors: those of send, and EHOSTUNREACH, ENETUNREACH, EACCES (broadcast without SO_BROADCAST), EAFNOSUPPORT, EISCONN,
+   * EINVAL.
+   */
   sendto(fd: number, buffer: Uint8Array, flags: number, address: Uint8Array | null): Promise<number>;
-  /** `controlLength`: room for control data in bytes. */
+  /**
+   * recvmsg(2): recvfrom into several buffers; `flags` of the result may hold MSG_TRUNC. `nameLength` and `controlLength`:
+   * room for the address and for control data, in bytes (there is no control data yet). Errors: those of recv.
+   */
   recvmsg(
     fd: number, iov: Uint8Array[], flags: number, nameLength?: number, controlLength?: number,
   ): Promise<ReceivedMessage>;
+  /** sendmsg(2): sendto from several buffers. Errors: those of sendto; EINVAL for control data, which is not there yet. */
   sendmsg(fd: number, message: MessageHeader, flags: number): Promise<number>;
+  /** shutdown(2): SHUT_RD, SHUT_WR (sends the FIN) or SHUT_RDWR. Errors: ENOTCONN, EINVAL, EBADF, ENOTSOCK. */
   shutdown(fd: number, how: number): Promise<void>;
+  /**
+   * close(2): lets the descriptor go; the last one of a description sends the FIN.
+   *
+   * Waits only with SO_LINGER. Errors: EBADF.
+   */
   close(fd: number): Promise<void>;
+  /** dup(2): resolves to the lowest free descriptor, of the same description. Errors: EBADF, EMFILE. */
   dup(fd: number): Promise<number>;
+  /** dup2(2): makes `to` a descriptor of the same description, closing what it was; resolves to it. Errors: EBADF. */
   dup2(fd: number, to: number): Promise<number>;
+  /** getsockname(2): resolves to the local address. Errors: EBADF, ENOTSOCK. */
   getsockname(fd: number): Promise<Uint8Array>;
+  /** getpeername(2): resolves to the peer's address. Errors: ENOTCONN, EBADF, ENOTSOCK. */
   getpeername(fd: number): Promise<Uint8Array>;
-  /** Returns the option's bytes, at most `length`. */
+  /** getsockopt(2): resolves to the option's bytes, at most `length`. Errors: ENOPROTOOPT, EINVAL, EBADF, ENOTSOCK. */
   getsockopt(fd: number, level: number, option: number, length: number): Promise<Uint8Array>;
-  setsockopt(fd: number, level: number, option: number, value: Uint8Array): Promise<void>;
-  /** F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_DUPFD, F_DUPFD_CLOEXEC. */
+  /**
+   * setsockopt(2): `value` is the bytes of what C passes: `int32(1)`, `timeval(0.5)`, `linger(true, 5)`.
+   *
+   * Errors: ENOPROTOOPT, EINVAL, EDOM (a time), EBADF, ENOTSOCK.
+   */
+  setsockopt(fd: number, level: number, option: number, value: ArrayBufferView): Promise<void>;
+  /**
+   * fcntl(2): F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_DUPFD, F_DUPFD_CLOEXEC; resolves to what it returns.
+   *
+   * Errors: EBADF, EINVAL, EMFILE.
+   */
   fcntl(fd: number, command: number, argument?: number): Promise<number>;
   /**
-   * Timeout in whole milliseconds, as C's int; -1 for ever, and so is Infinity. Fills `revents`; resolves to the number
-   * of ready descriptors.
+   * poll(2): resolves to the number of descriptors that are ready, 0 after the timeout, and fills in `revents`.
+   *
+   * The timeout is in whole milliseconds, as C's int; -1 for ever, and so is Infinity. Errors: EINVAL (too many), EINTR.
    */
-  poll(fds: PollFd[], timeoutMs: number): Promise<number>;
-  /** FIONREAD, SIOCATMARK, SIOCOUTQ ...: resolves to the int that C finds behind the pointer. */
+  poll(fds: PollRequest[], timeoutMs: number): Promise<number>;
+  /**
+   * ioctl(2): FIONREAD, SIOCATMARK, SIOCOUTQ ...; resolves to the int that C finds behind the pointer.
+   *
+   * Errors: ENOTTY, EINVAL, EBADF.
+   */
   ioctl(fd: number, request: number): Promise<number>;
 }

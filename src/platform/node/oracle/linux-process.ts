@@ -4,7 +4,7 @@
  * Called by the programs of test/oracle through linux-host.ts. Programs cannot tell it from `Process`.
  */
 import { errnoName, strerror } from '../../../base/errno.ts';
-import type { MessageHeader, PollFd, ReceivedMessage, Syscalls, SystemError } from '../../../api/posix/syscalls.ts';
+import type { MessageHeader, PollRequest, ReceivedMessage, Syscalls, SystemError } from '../../../api/posix/syscalls.ts';
 import type { AgentAnswer, AgentConnection } from './agent-connection.ts';
 
 /** The agent's operation numbers (`enum operation` in agent.c). */
@@ -150,15 +150,15 @@ export class LinuxProcess implements Syscalls {
     return bufferOf(await this.call('getsockopt', fd, level, option, length), 0);
   }
 
-  async setsockopt(fd: number, level: number, option: number, value: Uint8Array): Promise<void> {
-    await this.call('setsockopt', fd, level, option, 0, [value]);
+  async setsockopt(fd: number, level: number, option: number, value: ArrayBufferView): Promise<void> {
+    await this.call('setsockopt', fd, level, option, 0, [new Uint8Array(value.buffer, value.byteOffset, value.byteLength)]);
   }
 
   fcntl(fd: number, command: number, argument = 0): Promise<number> {
     return this.number('fcntl', fd, command, argument);
   }
 
-  async poll(fds: PollFd[], timeoutMs: number): Promise<number> {
+  async poll(fds: PollRequest[], timeoutMs: number): Promise<number> {
     const records = new Uint8Array(fds.length * POLLFD_BYTES);
     const view = new DataView(records.buffer);
     fds.forEach(({ fd, events }, i) => {

@@ -1,0 +1,50 @@
+/**
+ * Arguments that C's types would have refused: for programs without types, where a string given to write would be sent
+ * as nothing at all. Called by process.ts; the looks that cost something happen only after `instanceof` said no.
+ */
+
+/** A Uint8Array of another realm (a page's frame, a vm context), which no `instanceof` knows. */
+export function isForeignBytes(value: unknown): boolean {
+  return ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === '[object Uint8Array]';
+}
+
+/** The error of a call whose buffer is none. */
+export function notBytes(name: string, what: string, value: unknown): TypeError {
+  return new TypeError(`${name}: ${what} must be a Uint8Array, not ${described(value)}`);
+}
+
+/** The error of an address that is none; null when it will do. */
+export function addressFault(name: string, address: unknown): TypeError | null {
+  if (address instanceof Uint8Array || isForeignBytes(address)) return null;
+  return new TypeError(`${name}: address must be bytes of a sockaddr (sockaddrIn(...)), not ${described(address)}`);
+}
+
+/** The error of a list of buffers that is none; null when it will do. */
+export function vectorFault(name: string, iov: unknown): TypeError | null {
+  if (!Array.isArray(iov)) return new TypeError(`${name}: iov must be an array of Uint8Arrays, not ${described(iov)}`);
+  for (const part of iov) {
+    if (!(part instanceof Uint8Array) && !isForeignBytes(part)) return notBytes(name, 'every buffer', part);
+  }
+  return null;
+}
+
+/** The bytes of a view, whatever its elements are; null when it is none. */
+export function bytesOf(view: unknown): Uint8Array | null {
+  if (view instanceof Uint8Array) return view;
+  return ArrayBuffer.isView(view) ? new Uint8Array(view.buffer, view.byteOffset, view.byteLength) : null;
+}
+
+/** What a value is, as a sentence names it. */
+export function described(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (typeof value === 'object') {
+    const name: unknown = (value as { constructor?: { name?: unknown } }).constructor?.name;
+    return typeof name === 'string' && name !== '' ? article(name === 'Object' ? 'object' : name) : 'an object';
+  }
+  return article(typeof value);
+}
+
+function article(word: string): string {
+  // Not the letter u: the names that begin with it are Uint8Array's kin.
+  return `${/^[aeio]/i.test(word) ? 'an' : 'a'} ${word}`;
+}

@@ -1,0 +1,85 @@
+/**
+ * Arguments that a C compiler would have refused, and the helpers that make the right ones.
+ */
+import { deepEqual, equal, rejects, throws } from 'node:assert/strict';
+import { test } from 'node:test';
+import { runInNewContext } from 'node:vm';
+import { int32, linger, timeval } from '../../src/api/posix/option-values.ts';
+import { Process } from '../../src/api/posix/process.ts';
+import { simulate } from '../../src/entry/sim.node.ts';
+import { AF, SO, SOCK, SOL } from '../../src/socket/constants.ts';
+import { sockaddrIn } from '../../src/socket/sockaddr.ts';
+
+/** As JavaScript without types hands it in. */
+const any = (value: unknown): Uint8Array => value as Uint8Array;
+
+/** Runs `body` with a UDP socket on port 7 of 127.0.0.1. */
+function run(body: (process: Process, fd: number) => Promise<void>): Promise<void> {
+  return simulate({ seed: 1 }, async (world) => {
+    const process = new Process(world.host('a'), 'p');
+    const fd = await process.socket(AF.INET, SOCK.DGRAM, 0);
+    await process.bind(fd, sockaddrIn('127.0.0.1', 7));
+    await body(process, fd);
+  });
+}
+
+test('a buffer that is no Uint8Array rejects with a TypeError that names the call and what it got', () => run(async (process, fd) => {
+  for (const [wrong, word] of [
+    ['hello', 'a string'], [undefined, 'undefined'], [null, 'null'], [7, 'a number'], [{}, 'an object'],
+    [new Uint16Array(2), 'a Uint16Array'], [new DataView(new ArrayBuffer(2)), 'a DataView'], [new ArrayBuffer(2), 'an ArrayBuffer'],
+  ] as const) {
+    const fault = (name: string): object => ({ name: 'TypeError', message: `${name}: buffer must be a Uint8Array, not ${word}` });
+    await rejects(process.write(fd, any(wrong)), fault('write'));
+    await rejects(process.send(fd, any(wrong), 0), fault('send'));
+    await rejects(process.sendto(fd, any(wrong), 0, sockaddrIn('127.0.0.1', 7)), fault('sendto'));
+    await rejects(process.read(fd, any(wrong)), fault('read'));
+    await rejects(process.recv(fd, any(wrong), 0), fault('recv'));
+    await rejects(process.recvfrom(fd, any(wrong), 0), fault('recvfrom'));
+    const each = { name: 'TypeError', message: new RegExp(`: every buffer must be a Uint8Array, not ${word}$`) };
+    await rejects(process.writev(fd, [new Uint8Array(1), any(wrong)]), each);
+    await rejects(process.readv(fd, [any(wrong)]), each);
+    await rejects(process.recvmsg(fd, [any(wrong)], 0), each);
+    await rejects(process.sendmsg(fd, { iov: [any(wrong)] }, 0), each);
+  }
+  await rejects(process.writev(fd, any('x') as unknown as Uint8Array[]), /^TypeError: writev: iov must be an array of Uint8Arrays, not a string$/);
+}));
+
+test('an address that is no bytes rejects with a TypeError that names sockaddrIn', () => run(async (process, fd) => {
+  const fault = (name: string): object => ({
+    name: 'TypeError', message: `${name}: address must be bytes of a sockaddr (sockaddrIn(...)), not a string`,
+  });
+  await rejects(process.connect(fd, any('127.0.0.1:7')), fault('connect'));
+  await rejects(process.bind(fd, any('127.0.0.1:7')), fault('bind'));
+  await rejects(process.sendto(fd, new Uint8Array(1), 0, any('127.0.0.1:7')), fault('sendto'));
+  await rejects(process.sendmsg(fd, { iov: [], name: any('127.0.0.1:7') }, 0), fault('sendmsg'));
+}));
+
+test('a Uint8Array of another realm is one', () => run(async (process, fd) => {
+  const foreign = runInNewContext('Uint8Array.of(1, 2, 3)') as Uint8Array;
+  equal(foreign instanceof Uint8Array, false);
+  const address = runInNewContext('Uint8Array.from(bytes)', { bytes: [...sockaddrIn('127.0.0.1', 7)] }) as Uint8Array;
+  equal(await process.sendto(fd, foreign, 0, address), 3);
+  const buffer = runInNewContext('new Uint8Array(9)') as Uint8Array;
+  equal(await process.recv(fd, buffer, 0), 3);
+  deepEqual([...buffer.subarray(0, 3)], [1, 2, 3]);
+}));
+
+test('setsockopt takes any view of bytes, and the helpers lay out what C does', () => run(async (process, fd) => {
+  await process.setsockopt(fd, SOL.SOCKET, SO.REUSEADDR, Int32Array.of(1));
+  deepEqual(await process.getsockopt(fd, SOL.SOCKET, SO.REUSEADDR, 4), int32(true));
+  await process.setsockopt(fd, SOL.SOCKET, SO.RCVTIMEO, timeval(1.25));
+  deepEqual(await process.getsockopt(fd, SOL.SOCKET, SO.RCVTIMEO, 16), timeval(1.25));
+  await rejects(process.recv(fd, new Uint8Array(1), 0), { code: 'EAGAIN' });
+  await process.setsockopt(fd, SOL.SOCKET, SO.LINGER, linger(true, 5));
+  deepEqual(await process.getsockopt(fd, SOL.SOCKET, SO.LINGER, 8), Uint8Array.of(1, 0, 0, 0, 5, 0, 0, 0));
+  deepEqual(timeval(0.9999999), timeval(1), 'rounded up to a whole second');
+  await rejects(process.setsockopt(fd, SOL.SOCKET, SO.REUSEADDR, any(1)), /TypeError: setsockopt: value must be .* not a number$/);
+  for (const wrong of [1.5, 2 ** 31, Number.NaN]) throws(() => int32(wrong), RangeError);
+  for (const wrong of [-1, Infinity, Number.NaN]) throws(() => timeval(wrong), RangeError);
+}));
+
+test('poll fills in revents where it was left out', () => run(async (process, fd) => {
+  const asked = [{ fd, events: 4 }];
+  equal(await process.poll(asked, 0), 1);
+  deepEqual(asked, [{ fd, events: 4, revents: 4 }]);
+}));
