@@ -3,18 +3,18 @@
  *
  * Called by demo.ts and tap.ts through one CaptureTee for each device they look at.
  */
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { LinkType } from '../capture/capture-record.ts';
 import { PcapngWriter } from '../capture/pcapng-writer.ts';
 import type { TcpdumpPrinter } from '../capture/tcpdump-printer.ts';
 import type { FrameSink } from '../link/capture-tee.ts';
 import type { Device } from '../link/device.ts';
-import { PlatformError } from '../platform/node/libc.ts';
+import { openForWriting, type Output, STDERR, writeAll } from './output.ts';
 
 export class CaptureOutput implements FrameSink {
   /** Frames seen. */
   frames = 0;
-  private readonly file: number;
+  private readonly file: Output | null;
   private readonly writer: PcapngWriter | null;
   private readonly interfaces: Map<Device, number> = new Map();
   private readonly printer: TcpdumpPrinter | null;
@@ -22,11 +22,9 @@ export class CaptureOutput implements FrameSink {
 
   /** `path`: the pcapng file, or null; `printer`: makes the lines that `print` gets, or null. */
   constructor(path: string | null, printer: TcpdumpPrinter | null, print: (line: string) => void) {
-    this.file = path === null ? -1 : openForWriting(path);
-    this.writer =
-      path === null
-        ? null
-        : new PcapngWriter((block) => writeAll(this.file, block), { application: 'sockscape' });
+    const file = path === null ? null : openForWriting(path);
+    this.file = file;
+    this.writer = file === null ? null : new PcapngWriter((block) => writeAll(file, block), { application: 'sockscape' });
     this.printer = printer;
     this.print = print;
   }
@@ -50,20 +48,6 @@ export class CaptureOutput implements FrameSink {
   }
 
   close(): void {
-    if (this.file >= 0) closeSync(this.file);
+    if (this.file !== null && this.file.fd > STDERR) closeSync(this.file.fd);
   }
-}
-
-/** Opens a file that is made anew; '-' is standard output. */
-export function openForWriting(path: string): number {
-  try {
-    return path === '-' ? 1 : openSync(path, 'w');
-  } catch (error) {
-    throw new PlatformError(`cannot write ${path}: ${(error as Error).message}`);
-  }
-}
-
-/** Written at once, block by block: what a command has seen is in the file even if it is killed. */
-export function writeAll(file: number, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
 }

@@ -21,6 +21,7 @@ import { PlatformError } from '../platform/node/libc.ts';
 import { wrote, WROTE_PORT } from '../programs/wrote.ts';
 import { CaptureOutput } from './capture-output.ts';
 import { numberOption, parseOptions, UsageError } from './options.ts';
+import { complain, print, STDERR } from './output.ts';
 import { paint, untilAsked } from './terminal.ts';
 
 export const DEMO_HELP = `usage: sockscape demo [NAME] [--once] [--port N] [-w FILE]
@@ -72,8 +73,7 @@ class DemoWorld {
 
   constructor(environment: Environment, random: (host: string) => RandomSource, file: string | null) {
     // Opened first: a file that cannot be written is the only thing here that can fail.
-    const print = (line: string): void => void process.stdout.write(`${line}\n`);
-    this.capture = new PrintedCapture(file, new TcpdumpPrinter(), print);
+    this.capture = new PrintedCapture(file, new TcpdumpPrinter(), (line) => print(`${line}\n`));
     this.loop = new Loop(environment);
     const cable = new Cable(this.loop, random('cable'), { delayUs: CABLE_DELAY_US });
     this.client = new Host({ name: 'client', loop: this.loop, random: random('client') });
@@ -88,7 +88,7 @@ class DemoWorld {
       host.addAddress(device, IpAddress.from(address), PREFIX_LENGTH);
     }
     new CaptureTee(cable.b, this.loop, this.capture);
-    this.serverProcess = new Process(this.server, 'wrote', { output: (bytes) => void process.stderr.write(bytes) });
+    this.serverProcess = new Process(this.server, 'wrote', { output: complain });
   }
 
   /** Resolves when the server listens. */
@@ -118,15 +118,14 @@ async function live(port: number, file: string | null): Promise<number> {
   try {
     await world.startServer();
     const forward = await openForward(world.client, port);
-    const { stderr } = process;
-    stderr.write(
-      `${paint(stderr, 'bold', 'sockscape demo')}: ${CLIENT} and ${SERVER} on a cable, a server on port ${WROTE_PORT}\n` +
-        `talk to it:  ${paint(stderr, 'green', `telnet 127.0.0.1 ${forward.port}`)}\n` +
-        `${paint(stderr, 'dim', "what passes at the server's card follows; Ctrl-C ends")}\n`,
+    complain(
+      `${paint(STDERR, 'bold', 'sockscape demo')}: ${CLIENT} and ${SERVER} on a cable, a server on port ${WROTE_PORT}\n` +
+        `talk to it:  ${paint(STDERR, 'green', `telnet 127.0.0.1 ${forward.port}`)}\n` +
+        `${paint(STDERR, 'dim', "what passes at the server's card follows; Ctrl-C ends")}\n`,
     );
     await asked;
     forward.close();
-    process.stderr.write(`\n${world.capture.frames} packets captured\n`);
+    complain(`\n${world.capture.frames} packets captured\n`);
   } finally {
     world.stop();
   }
@@ -164,7 +163,7 @@ async function once(file: string | null): Promise<number> {
     await client.close(fd);
     await client.sleep(LAST_SEGMENTS_US);
     if (answer === `You wrote: ${LINE}`) return 0;
-    process.stderr.write(`sockscape demo: the server answered ${JSON.stringify(answer)}\n`);
+    complain(`sockscape demo: the server answered ${JSON.stringify(answer)}\n`);
     return 1;
   } finally {
     world.stop();

@@ -19,6 +19,7 @@ import { wrote } from '../programs/wrote.ts';
 import { CaptureOutput } from './capture-output.ts';
 import { hostCidr } from './cidr.ts';
 import { parseOptions, UsageError } from './options.ts';
+import { complain, print } from './output.ts';
 import { untilAsked } from './terminal.ts';
 
 export const TAP_HELP = `usage: sockscape tap --address CIDR ... [--name NAME] [--host-address CIDR ...] [--no-offload]
@@ -82,7 +83,7 @@ export async function tap(args: readonly string[]): Promise<number> {
     for (const { address, prefixLength } of addresses) host.addAddress(device, address, prefixLength);
     const answering = start(host, services)
       .then(() => settled(host, device, addresses))
-      .then(() => void process.stdout.write('ready\n'));
+      .then(() => print('ready\n'));
     const ended = Promise.race([asked, lost]);
     await Promise.race([answering, ended]);
     const reason = await ended;
@@ -124,7 +125,7 @@ async function start(host: Host, services: readonly Service[]): Promise<void> {
     services.map(
       ({ name, program, port }) =>
         new Promise<void>((resolve, reject) => {
-          const own = new Process(host, name, { output: (bytes) => void process.stderr.write(bytes) });
+          const own = new Process(host, name, { output: complain });
           const ended = (): void => reject(new PlatformError(`the service ${name} has ended`));
           program(own, [String(port)], resolve).then(ended, reject);
         }),

@@ -1,0 +1,70 @@
+/**
+ * What commands write: slow readers, readers that leave, full disks, FIFOs, and captures on standard output.
+ */
+import { deepEqual, equal, match, ok } from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { LinkType } from '../../src/capture/capture-record.ts';
+import { PcapWriter } from '../../src/capture/pcap.ts';
+import { needs } from '../needs.ts';
+import { commandLine, type Ended, run } from './command.ts';
+
+const PACKETS = 30_000;
+/** Makes standard input or output non-blocking, as every Node does to a pipe; killed, it does not undo that. */
+const nonBlocking = (stream: 'stdin' | 'stdout'): string =>
+  `'${process.execPath}' -e 'process.${stream}; process.kill(process.pid, "SIGKILL")'`;
+
+/** Runs a line of shell in which `sockscape` is the command. */
+function shell(line: string, seconds = 60): Ended {
+  const words = commandLine().map((word) => `'${word}'`).join(' ');
+  return run(['sh', '-c', `sockscape() { ${words} "$@"; }\n${line}`], '', seconds);
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'sockscape-output-'));
+const big = join(folder, 'big.pcap');
+
+before(() => {
+  const pieces: Uint8Array[] = [];
+  const writer = new PcapWriter((piece) => pieces.push(piece), { linkType: LinkType.Ethernet });
+  const frame = Buffer.from('0200000000020200000000010806000108000604000102000000000' + '1c0000201000000000000c0000202', 'hex');
+  for (let i = 0; i < PACKETS; i++) writer.packet(i * 10, frame);
+  writeFileSync(big, Buffer.concat(pieces));
+});
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('standard output', () => {
+  test('a slow reader gets every line, also through a pipe that is non-blocking', () => {
+    for (const first of ['true', nonBlocking('stdout')]) {
+      const { stdout, stderr } = shell(`{ ${first}; sockscape tcpdump -n -r ${big}; echo "status $?"; } | (sleep 1; tee ${folder}/all | wc -l)`);
+      deepEqual([stdout.trim(), stderr.replace(/^.*Killed.*\n/gm, '')], [String(PACKETS + 1), '']);
+      match(readFileSync(join(folder, 'all'), 'utf8'), /status 0\n$/);
+    }
+  });
+
+  test('a slow writer on a standard input that is non-blocking', () => {
+    const { stdout, stderr } = shell(`(sleep 1; cat ${big}) | { ${nonBlocking('stdin')}; sockscape tcpdump -n -r - ; } | wc -l`);
+    deepEqual([stdout.trim(), stderr.replace(/^.*Killed.*\n/gm, '')], [String(PACKETS), '']);
+  });
+
+  test('a reader that has seen enough ends the command quietly, with status 0', () => {
+    for (const words of [`tcpdump -n -r ${big}`, `tcpdump -r ${big} -w -`]) {
+      deepEqual(shell(`{ sockscape ${words}; echo "status $?" >&2; } | head -c 10 >${folder}/head`).stderr, 'status 0\n');
+    }
+  });
+
+  test('a full disk: one sentence, status 1', () => {
+    for (const [words, name] of [
+      [`tcpdump -n -r ${big} >/dev/full`, 'standard output'],
+      [`tcpdump -r ${big} -w - >/dev/full`, 'standard output'],
+      [`tcpdump -r ${big} -w /dev/full`, '/dev/full'],
+      ['--help >/dev/full', 'standard output'],
+      ['--version >/dev/full', 'standard output'],
+    ] as const) {
+      const ended = shell(`sockscape ${words}`);
+      equal(ended.status, 1, words);
+      match(ended.stderr, new RegExp(`^sockscape( tcpdump)?: cannot write ${name}: ENOSPC: [^\n]*\n$`), words);
+    }
+  });
+});
