@@ -50,8 +50,9 @@ export async function tcpdump(args: readonly string[]): Promise<number> {
   const name = wanted.read === '-' ? 'standard input' : wanted.read;
   try {
     const packets = readCapture(bytes);
-    const each = wanted.write === null ? printing(new TcpdumpPrinter(options)) : writing(openForWriting(wanted.write));
+    // Asked for before the output is opened: an input that is no capture must not cost the user an older output.
     let next = packets.next();
+    const each = wanted.write === null ? printing(new TcpdumpPrinter(options)) : writing(openForWriting(wanted.write));
     for (let seen = 0; !next.done && seen < wanted.count; seen++) {
       each(next.value);
       if (seen + 1 < wanted.count) next = packets.next();

@@ -68,3 +68,27 @@ describe('standard output', () => {
     }
   });
 });
+
+describe('tcpdump -w', () => {
+  test('an input that is no capture leaves the older output as it is', () => {
+    const good = join(folder, 'good.pcapng');
+    for (const [name, bytes] of [
+      ['empty', new Uint8Array(0)],
+      ['text', Buffer.from('no capture, but long enough to be looked at')],
+      ['cut in the file header', readFileSync(big).subarray(0, 20)],
+      ['cut in the first packet', readFileSync(big).subarray(0, 50)],
+    ] as const) {
+      const bad = join(folder, 'bad');
+      writeFileSync(bad, bytes);
+      writeFileSync(good, 'precious');
+      const ended = run(commandLine('tcpdump', '-r', bad, '-w', good));
+      equal(ended.status, 1, name);
+      match(ended.stderr, /^sockscape tcpdump: [^\n]*\n$/, name);
+      equal(readFileSync(good, 'utf8'), 'precious', name);
+    }
+    // One without packets is a capture, and so is its copy.
+    writeFileSync(join(folder, 'none.pcap'), readFileSync(big).subarray(0, 24));
+    equal(run(commandLine('tcpdump', '-r', join(folder, 'none.pcap'), '-w', good)).status, 0);
+    deepEqual(run(commandLine('tcpdump', '-r', good)), { status: 0, stdout: '', stderr: '' });
+  });
+});
