@@ -9,11 +9,15 @@ import { PcapngWriter } from '../capture/pcapng-writer.ts';
 import type { TcpdumpPrinter } from '../capture/tcpdump-printer.ts';
 import type { FrameSink } from '../link/capture-tee.ts';
 import type { Device } from '../link/device.ts';
+import { PlatformError } from '../platform/node/libc.ts';
 import { openForWriting, type Output, STDERR, writeAll } from './output.ts';
 
 export class CaptureOutput implements FrameSink {
   /** Frames seen. */
   frames = 0;
+  /** Rejects with a PlatformError when the file or standard output takes no more. Nothing is written after that. */
+  readonly failed: Promise<never>;
+  private fail: ((error: PlatformError) => void) | null = null;
   private readonly file: Output | null;
   private readonly writer: PcapngWriter | null;
   private readonly interfaces: Map<Device, number> = new Map();
@@ -27,10 +31,26 @@ export class CaptureOutput implements FrameSink {
     this.writer = file === null ? null : new PcapngWriter((block) => writeAll(file, block), { application: 'sockscape' });
     this.printer = printer;
     this.print = print;
+    this.failed = new Promise((_, reject) => (this.fail = reject));
+    // Whoever does not wait for it is not to be ended by it.
+    this.failed.catch(() => {});
   }
 
   captured(device: Device, timeUs: number, bytes: Uint8Array, outgoing: boolean): void {
     this.frames++;
+    const { fail } = this;
+    if (fail === null) return;
+    try {
+      this.write(device, timeUs, bytes, outgoing);
+    } catch (error) {
+      // We are called from the middle of a host that sends or receives: a full disk must not come up through it.
+      if (!(error instanceof PlatformError)) throw error;
+      this.fail = null;
+      fail(error);
+    }
+  }
+
+  private write(device: Device, timeUs: number, bytes: Uint8Array, outgoing: boolean): void {
     if (this.writer !== null) {
       let id = this.interfaces.get(device);
       if (id === undefined) {

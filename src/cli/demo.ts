@@ -115,18 +115,19 @@ async function live(port: number, file: string | null): Promise<number> {
   const asked = untilAsked();
   const environment = new NodeEnvironment();
   const world = new DemoWorld(environment, () => environment.entropy, file);
+  let forward: PortForward | null = null;
   try {
     await world.startServer();
-    const forward = await openForward(world.client, port);
+    forward = await openForward(world.client, port);
     complain(
       `${paint(STDERR, 'bold', 'sockscape demo')}: ${CLIENT} and ${SERVER} on a cable, a server on port ${WROTE_PORT}\n` +
         `talk to it:  ${paint(STDERR, 'green', `telnet 127.0.0.1 ${forward.port}`)}\n` +
         `${paint(STDERR, 'dim', "what passes at the server's card follows; Ctrl-C ends")}\n`,
     );
-    await asked;
-    forward.close();
+    await Promise.race([asked, world.capture.failed]);
     complain(`\n${world.capture.frames} packets captured\n`);
   } finally {
+    forward?.close();
     world.stop();
   }
   return 0;
@@ -148,24 +149,29 @@ async function once(file: string | null): Promise<number> {
   const world = new DemoWorld(clock, (name) => seed.fork(name), file);
   try {
     await world.startServer();
-    const client = new Process(world.client, 'client');
-    const fd = await client.socket(AF_INET, SOCK_STREAM, 0);
-    await client.connect(fd, sockaddrIn(SERVER, WROTE_PORT));
-    await client.write(fd, new TextEncoder().encode(LINE));
-    const buffer = new Uint8Array(1024);
-    let answer = '';
-    while (!answer.endsWith('\n')) {
-      const n = await client.read(fd, buffer);
-      if (n === 0) break;
-      answer += new TextDecoder().decode(buffer.subarray(0, n));
-    }
-    await client.sleep(READING_US);
-    await client.close(fd);
-    await client.sleep(LAST_SEGMENTS_US);
+    const answer = await Promise.race([session(new Process(world.client, 'client')), world.capture.failed]);
     if (answer === `You wrote: ${LINE}`) return 0;
     complain(`sockscape demo: the server answered ${JSON.stringify(answer)}\n`);
     return 1;
   } finally {
     world.stop();
   }
+}
+
+/** Says one line to the server and returns its answer, when the last segments have passed. */
+async function session(client: Process): Promise<string> {
+  const fd = await client.socket(AF_INET, SOCK_STREAM, 0);
+  await client.connect(fd, sockaddrIn(SERVER, WROTE_PORT));
+  await client.write(fd, new TextEncoder().encode(LINE));
+  const buffer = new Uint8Array(1024);
+  let answer = '';
+  while (!answer.endsWith('\n')) {
+    const n = await client.read(fd, buffer);
+    if (n === 0) break;
+    answer += new TextDecoder().decode(buffer.subarray(0, n));
+  }
+  await client.sleep(READING_US);
+  await client.close(fd);
+  await client.sleep(LAST_SEGMENTS_US);
+  return answer;
 }

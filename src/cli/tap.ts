@@ -84,7 +84,7 @@ export async function tap(args: readonly string[]): Promise<number> {
     const answering = start(host, services)
       .then(() => settled(host, device, addresses))
       .then(() => print('ready\n'));
-    const ended = Promise.race([asked, lost]);
+    const ended = Promise.race([asked, lost, ...(capture === null ? [] : [capture.failed])]);
     await Promise.race([answering, ended]);
     const reason = await ended;
     if (reason !== undefined) throw new PlatformError(reason);

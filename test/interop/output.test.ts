@@ -3,13 +3,15 @@
  */
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { LinkType } from '../../src/capture/capture-record.ts';
 import { PcapWriter } from '../../src/capture/pcap.ts';
 import { needs } from '../needs.ts';
-import { commandLine, type Ended, run } from './command.ts';
+import { commandLine, type Ended, Running, run } from './command.ts';
+import { Namespace, OURS4, startTap } from './namespace.ts';
 
 const PACKETS = 30_000;
 /** Makes standard input or output non-blocking, as every Node does to a pipe; killed, it does not undo that. */
@@ -90,5 +92,49 @@ describe('tcpdump -w', () => {
     writeFileSync(join(folder, 'none.pcap'), readFileSync(big).subarray(0, 24));
     equal(run(commandLine('tcpdump', '-r', join(folder, 'none.pcap'), '-w', good)).status, 0);
     deepEqual(run(commandLine('tcpdump', '-r', good)), { status: 0, stdout: '', stderr: '' });
+  });
+});
+
+describe('a disk that becomes full', () => {
+  test('demo --once: one sentence, status 1', () => {
+    for (const [words, name] of [['>/dev/full', 'standard output'], [`-w /dev/full`, '/dev/full']] as const) {
+      const ended = shell(`sockscape demo --once ${words}`);
+      equal(ended.status, 1, words);
+      match(ended.stderr, new RegExp(`^sockscape demo: cannot write ${name}: ENOSPC: [^\n]*\n$`), words);
+    }
+  });
+
+  // A limit on the size of files refuses in the middle, as a full disk does, and needs no root. Node ignores SIGXFSZ.
+  test('demo: ends by itself, and its port is free again', async () => {
+    const file = join(folder, 'limited.pcapng');
+    const [node, launcher] = commandLine();
+    const words = `ulimit -f 8; exec '${node}' '${launcher}' demo --port 0 -w '${file}' 2>&1 >/dev/null | cat`;
+    const running = new Running(['bash', '-c', words]);
+    const port = Number((await running.says(/telnet 127\.0\.0\.1 (\d+)/))[1]);
+    const socket = connect(port, '127.0.0.1').on('error', () => {});
+    socket.write(`${'x'.repeat(900)}\n`.repeat(50));
+    socket.resume();
+    const { stdout } = await running.ended();
+    match(stdout, /ends\nsockscape demo: cannot write [^\n]*limited\.pcapng: EFBIG: [^\n]*\n$/);
+    socket.destroy();
+    ok(readFileSync(file).length > 4000);
+  });
+
+  test('tap: ends by itself and removes its device', { ...needs('root', 'namespaces', 'tap', 'ip', 'ping'), timeout: 60_000 }, async () => {
+    const namespace = new Namespace();
+    try {
+      const file = join(folder, 'tap.pcapng');
+      const [node, launcher] = commandLine();
+      const words = `ulimit -f 8; exec '${node}' '${launcher}' "$@"`;
+      const running = namespace.start('bash', '-c', words, 'bash', 'tap', '--address', `${OURS4}/24`, '--host-address', '192.0.2.1/24', '-w', file);
+      await running.says(/^ready$/m);
+      await namespace.runBeside(['ping', '-c', '20', '-i', '0.05', '-s', '1000', '-W', '1', OURS4]);
+      const { status, stderr } = await running.ended();
+      equal(status, 1);
+      match(stderr, /^sockscape tap: cannot write [^\n]*tap\.pcapng: EFBIG: [^\n]*\n$/);
+      equal(namespace.run('ip', '-brief', 'link').stdout.includes('tap0'), false);
+    } finally {
+      namespace.remove();
+    }
   });
 });
