@@ -3,20 +3,24 @@
  *
  * Called by demo.ts and tap.ts through one CaptureTee for each device they look at.
  */
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { LinkType } from '../capture/capture-record.ts';
 import { PcapngWriter } from '../capture/pcapng-writer.ts';
 import type { TcpdumpPrinter } from '../capture/tcpdump-printer.ts';
 import type { FrameSink } from '../link/capture-tee.ts';
 import type { Device } from '../link/device.ts';
 import { PlatformError } from '../platform/node/libc.ts';
+import { openForWriting, type Output, STDERR, writeAll } from './output.ts';
 
 export class CaptureOutput implements FrameSink {
   /** Frames seen. */
   frames = 0;
   /** Those of them that were printed. */
   printed = 0;
-  private readonly file: number;
+  /** Rejects with a PlatformError when the file or standard output takes no more. Nothing is written after that. */
+  readonly failed: Promise<never>;
+  private fail: ((error: PlatformError) => void) | null = null;
+  private readonly file: Output | null;
   private readonly writer: PcapngWriter | null;
   private readonly interfaces: Map<Device, number> = new Map();
   private readonly printer: TcpdumpPrinter | null;
@@ -24,17 +28,31 @@ export class CaptureOutput implements FrameSink {
 
   /** `path`: the pcapng file, or null; `printer`: makes the lines that `print` gets, or null. */
   constructor(path: string | null, printer: TcpdumpPrinter | null, print: (line: string) => void) {
-    this.file = path === null ? -1 : openForWriting(path);
-    this.writer =
-      path === null
-        ? null
-        : new PcapngWriter((block) => writeAll(this.file, block), { application: 'sockscape' });
+    const file = path === null ? null : openForWriting(path);
+    this.file = file;
+    this.writer = file === null ? null : new PcapngWriter((block) => writeAll(file, block), { application: 'sockscape' });
     this.printer = printer;
     this.print = print;
+    this.failed = new Promise((_, reject) => (this.fail = reject));
+    // Whoever does not wait for it is not to be ended by it.
+    this.failed.catch(() => {});
   }
 
   captured(device: Device, timeUs: number, bytes: Uint8Array, outgoing: boolean): void {
     this.frames++;
+    const { fail } = this;
+    if (fail === null) return;
+    try {
+      this.write(device, timeUs, bytes, outgoing);
+    } catch (error) {
+      // We are called from the middle of a host that sends or receives: a full disk must not come up through it.
+      if (!(error instanceof PlatformError)) throw error;
+      this.fail = null;
+      fail(error);
+    }
+  }
+
+  private write(device: Device, timeUs: number, bytes: Uint8Array, outgoing: boolean): void {
     if (this.writer !== null) {
       let id = this.interfaces.get(device);
       if (id === undefined) {
@@ -54,20 +72,6 @@ export class CaptureOutput implements FrameSink {
   }
 
   close(): void {
-    if (this.file >= 0) closeSync(this.file);
+    if (this.file !== null && this.file.fd > STDERR) closeSync(this.file.fd);
   }
-}
-
-/** Opens a file that is made anew; '-' is standard output. */
-export function openForWriting(path: string): number {
-  try {
-    return path === '-' ? 1 : openSync(path, 'w');
-  } catch (error) {
-    throw new PlatformError(`cannot write ${path}: ${(error as Error).message}`);
-  }
-}
-
-/** Written at once, block by block: what a command has seen is in the file even if it is killed. */
-export function writeAll(file: number, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
 }

@@ -21,6 +21,7 @@ import { PlatformError } from '../platform/node/libc.ts';
 import { wrote, WROTE_PORT } from '../programs/wrote.ts';
 import { CaptureOutput } from './capture-output.ts';
 import { numberOption, parseOptions, UsageError } from './options.ts';
+import { complain, print, STDERR } from './output.ts';
 import { paint, untilAsked } from './terminal.ts';
 
 export const DEMO_HELP = `usage: sockscape demo [NAME] [--once] [--port N] [-w FILE]
@@ -72,8 +73,7 @@ class DemoWorld {
 
   constructor(environment: Environment, random: (host: string) => RandomSource, file: string | null) {
     // Opened first: a file that cannot be written is the only thing here that can fail.
-    const print = (line: string): void => void process.stdout.write(`${line}\n`);
-    this.capture = new PrintedCapture(file, new TcpdumpPrinter(), print);
+    this.capture = new PrintedCapture(file, new TcpdumpPrinter(), (line) => print(`${line}\n`));
     this.loop = new Loop(environment);
     const cable = new Cable(this.loop, random('cable'), { delayUs: CABLE_DELAY_US });
     this.client = new Host({ name: 'client', loop: this.loop, random: random('client') });
@@ -88,7 +88,7 @@ class DemoWorld {
       host.addAddress(device, IpAddress.from(address), PREFIX_LENGTH);
     }
     new CaptureTee(cable.b, this.loop, this.capture);
-    this.serverProcess = new Process(this.server, 'wrote', { output: (bytes) => void process.stderr.write(bytes) });
+    this.serverProcess = new Process(this.server, 'wrote', { output: complain });
   }
 
   /** Resolves when the server listens. */
@@ -115,20 +115,21 @@ async function live(port: number, file: string | null): Promise<number> {
   const asked = untilAsked();
   const environment = new NodeEnvironment();
   const world = new DemoWorld(environment, () => environment.entropy, file);
+  let forward: PortForward | null = null;
   try {
     await world.startServer();
-    const forward = await openForward(world.client, port);
-    const { stderr } = process;
-    stderr.write(
-      `${paint(stderr, 'bold', 'sockscape demo')}: ${CLIENT} and ${SERVER} on a cable, a server on port ${WROTE_PORT}\n` +
-        `talk to it:  ${paint(stderr, 'green', `telnet 127.0.0.1 ${forward.port}`)}\n` +
-        `${paint(stderr, 'dim', "what passes at the server's card follows; Ctrl-C ends")}\n`,
+    forward = await openForward(world.client, port);
+    complain(
+      `${paint(STDERR, 'bold', 'sockscape demo')}: ${CLIENT} and ${SERVER} on a cable, a server on port ${WROTE_PORT}\n` +
+        `talk to it:  ${paint(STDERR, 'green', `telnet 127.0.0.1 ${forward.port}`)}\n` +
+        `${paint(STDERR, 'dim', "what passes at the server's card follows; Ctrl-C ends")}\n`,
     );
-    await asked;
+    await Promise.race([asked, world.capture.failed]);
     forward.close();
     const { frames, printed } = world.capture;
-    process.stderr.write(`\n${count(printed, 'packet')} shown; ${count(frames - printed, 'IPv6 neighbour packet')} only captured\n`);
+    complain(`\n${count(printed, 'packet')} shown; ${count(frames - printed, 'IPv6 neighbour packet')} only captured\n`);
   } finally {
+    forward?.close();
     world.stop();
   }
   return 0;
@@ -154,24 +155,29 @@ async function once(file: string | null): Promise<number> {
   const world = new DemoWorld(clock, (name) => seed.fork(name), file);
   try {
     await world.startServer();
-    const client = new Process(world.client, 'client');
-    const fd = await client.socket(AF_INET, SOCK_STREAM, 0);
-    await client.connect(fd, sockaddrIn(SERVER, WROTE_PORT));
-    await client.write(fd, new TextEncoder().encode(LINE));
-    const buffer = new Uint8Array(1024);
-    let answer = '';
-    while (!answer.endsWith('\n')) {
-      const n = await client.read(fd, buffer);
-      if (n === 0) break;
-      answer += new TextDecoder().decode(buffer.subarray(0, n));
-    }
-    await client.sleep(READING_US);
-    await client.close(fd);
-    await client.sleep(LAST_SEGMENTS_US);
+    const answer = await Promise.race([session(new Process(world.client, 'client')), world.capture.failed]);
     if (answer === `You wrote: ${LINE}`) return 0;
-    process.stderr.write(`sockscape demo: the server answered ${JSON.stringify(answer)}\n`);
+    complain(`sockscape demo: the server answered ${JSON.stringify(answer)}\n`);
     return 1;
   } finally {
     world.stop();
   }
+}
+
+/** Says one line to the server and returns its answer, when the last segments have passed. */
+async function session(client: Process): Promise<string> {
+  const fd = await client.socket(AF_INET, SOCK_STREAM, 0);
+  await client.connect(fd, sockaddrIn(SERVER, WROTE_PORT));
+  await client.write(fd, new TextEncoder().encode(LINE));
+  const buffer = new Uint8Array(1024);
+  let answer = '';
+  while (!answer.endsWith('\n')) {
+    const n = await client.read(fd, buffer);
+    if (n === 0) break;
+    answer += new TextDecoder().decode(buffer.subarray(0, n));
+  }
+  await client.sleep(READING_US);
+  await client.close(fd);
+  await client.sleep(LAST_SEGMENTS_US);
+  return answer;
 }

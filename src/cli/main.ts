@@ -6,9 +6,9 @@ import { CaptureError } from '../capture/capture-error.ts';
 import { PlatformError } from '../platform/node/libc.ts';
 import { demo, DEMO_HELP } from './demo.ts';
 import { UsageError } from './options.ts';
+import { complain, print } from './output.ts';
 import { tap, TAP_HELP } from './tap.ts';
 import { tcpdump, TCPDUMP_HELP } from './tcpdump.ts';
-import { endWithReader } from './terminal.ts';
 import { version } from './version.ts';
 
 interface Command {
@@ -42,43 +42,48 @@ examples:
 async function run(args: readonly string[]): Promise<number> {
   const [name, ...rest] = args;
   if (name === undefined) {
-    process.stderr.write(HELP);
+    complain(HELP);
     return 2;
   }
   if (name === '--help' || name === '-h' || name === 'help') {
     const topic = rest[0] === undefined ? undefined : COMMANDS[rest[0]];
-    process.stdout.write(topic?.help ?? HELP);
+    print(topic?.help ?? HELP);
     return 0;
   }
   if (name === '--version' || name === '-V') {
-    process.stdout.write(`sockscape ${version()}\n`);
+    print(`sockscape ${version()}\n`);
     return 0;
   }
   const command = Object.hasOwn(COMMANDS, name) ? (COMMANDS[name] as Command) : null;
   if (command === null) {
     const kind = name.startsWith('-') ? 'option' : 'command';
-    process.stderr.write(`sockscape: unknown ${kind} '${name}'; see sockscape --help\n`);
+    complain(`sockscape: unknown ${kind} '${name}'; see sockscape --help\n`);
     return 2;
   }
   if (rest.includes('--help')) {
-    process.stdout.write(command.help);
+    print(command.help);
     return 0;
   }
+  return command.run(rest);
+}
+
+/** Runs the command; what it throws becomes its status. */
+async function main(args: readonly string[]): Promise<number> {
+  const who = Object.hasOwn(COMMANDS, args[0] ?? '') ? `sockscape ${args[0]}` : 'sockscape';
   try {
-    return await command.run(rest);
+    return await run(args);
   } catch (error) {
     if (error instanceof UsageError) {
-      process.stderr.write(`sockscape ${name}: ${error.message}; see sockscape ${name} --help\n`);
+      complain(`${who}: ${error.message}; see ${who} --help\n`);
       return 2;
     }
     if (error instanceof PlatformError || error instanceof CaptureError) {
-      process.stderr.write(`sockscape ${name}: ${error.message}\n`);
+      complain(`${who}: ${error.message}\n`);
       return 1;
     }
     throw error;
   }
 }
 
-endWithReader();
 // Pending deadlines of connections that nobody waits for any more must not hold the process: it ends here.
-process.exit(await run(process.argv.slice(2)));
+process.exit(await main(process.argv.slice(2)));

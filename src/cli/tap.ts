@@ -1,6 +1,7 @@
 /**
  * `sockscape tap`: a host of ours on a TAP device, with services that this machine's kernel and its programs can use.
  */
+import { isatty } from 'node:tty';
 import { Process } from '../api/posix/process.ts';
 import type { Cidr } from '../base/inet-address.ts';
 import { Loop } from '../base/loop.ts';
@@ -19,6 +20,7 @@ import { wrote } from '../programs/wrote.ts';
 import { CaptureOutput } from './capture-output.ts';
 import { hostCidr } from './cidr.ts';
 import { parseOptions, UsageError } from './options.ts';
+import { complain, print, STDERR } from './output.ts';
 import { paint, untilAsked } from './terminal.ts';
 
 export const TAP_HELP = `usage: sockscape tap --address CIDR ... [--name NAME] [--host-address CIDR ...] [--no-offload]
@@ -82,9 +84,9 @@ export async function tap(args: readonly string[]): Promise<number> {
     for (const { address, prefixLength } of addresses) host.addAddress(device, address, prefixLength);
     const answering = start(host, services)
       .then(() => settled(host, device, addresses))
-      .then(() => void process.stdout.write('ready\n'))
-      .then(() => (process.stderr.isTTY ? void process.stderr.write(whatToTry(device.name, addresses, theirs, services)) : undefined));
-    const ended = Promise.race([asked, lost]);
+      .then(() => print('ready\n'))
+      .then(() => (isatty(STDERR) ? complain(whatToTry(device.name, addresses, theirs, services)) : undefined));
+    const ended = Promise.race([asked, lost, ...(capture === null ? [] : [capture.failed])]);
     await Promise.race([answering, ended]);
     const reason = await ended;
     if (reason !== undefined) throw new PlatformError(reason);
@@ -121,7 +123,6 @@ function parseServices(words: readonly string[]): Service[] {
 
 /** For whoever sits before the terminal: what this is now, and what to try. */
 function whatToTry(device: string, addresses: readonly Cidr[], theirs: readonly Cidr[], services: readonly Service[]): string {
-  const { stderr } = process;
   const offered = services.map(({ name, port }) => `${name} on port ${port}`).join(', ');
   const { address } = addresses[0] as Cidr;
   const host = address.isV4 ? String(address) : `[${address}]`;
@@ -131,13 +132,13 @@ function whatToTry(device: string, addresses: readonly Cidr[], theirs: readonly 
     else if (name === 'wrote' || name === 'echo') tries.push(`telnet ${address} ${port}`);
   }
   const lines = [
-    `${paint(stderr, 'bold', 'sockscape tap')}: a host of ours, ${addresses.join(' ')}, on ${device}`,
+    `${paint(STDERR, 'bold', 'sockscape tap')}: a host of ours, ${addresses.join(' ')}, on ${device}`,
     theirs.length > 0
       ? `this machine's side: ${theirs.join(' ')}`
       : `this machine's side has no address yet: ip addr add CIDR dev ${device}; ip link set ${device} up`,
     offered === '' ? 'no services (--serve); it answers ping' : `services: ${offered}`,
-    `try:  ${tries.map((line) => paint(stderr, 'green', line)).join('   ')}`,
-    paint(stderr, 'dim', 'Ctrl-C ends it and removes the device'),
+    `try:  ${tries.map((line) => paint(STDERR, 'green', line)).join('   ')}`,
+    paint(STDERR, 'dim', 'Ctrl-C ends it and removes the device'),
   ];
   return `${lines.join('\n')}\n`;
 }
@@ -148,7 +149,7 @@ async function start(host: Host, services: readonly Service[]): Promise<void> {
     services.map(
       ({ name, program, port }) =>
         new Promise<void>((resolve, reject) => {
-          const own = new Process(host, name, { output: (bytes) => void process.stderr.write(bytes) });
+          const own = new Process(host, name, { output: complain });
           const ended = (): void => reject(new PlatformError(`the service ${name} has ended`));
           program(own, [String(port)], resolve).then(ended, reject);
         }),

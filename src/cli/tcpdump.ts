@@ -1,15 +1,15 @@
 /**
  * `sockscape tcpdump -r FILE`: a capture file as lines, or as another capture file.
  */
-import { closeSync, readFileSync } from 'node:fs';
+import { readFileSync, readSync } from 'node:fs';
 import { CaptureError } from '../capture/capture-error.ts';
 import { readCapture } from '../capture/capture-file.ts';
 import type { CapturedPacket, CaptureInterface } from '../capture/capture-record.ts';
 import { PcapngWriter } from '../capture/pcapng-writer.ts';
 import { TcpdumpPrinter, tcpdumpOptionsFromFlags } from '../capture/tcpdump-printer.ts';
 import { PlatformError } from '../platform/node/libc.ts';
-import { openForWriting, writeAll } from './capture-output.ts';
 import { numberOption, UsageError } from './options.ts';
+import { complain, openForWriting, type Output, print, retried, writeAll } from './output.ts';
 
 export const TCPDUMP_HELP = `usage: sockscape tcpdump -r FILE [-n] [-v ...] [-e] [-S] [-q] [-x|-X|-A] [-t ...] [-#] [-c N] [-w FILE]
 
@@ -32,6 +32,8 @@ examples:
   sockscape tcpdump -nevX -c 3 -r session.pcapng
 `;
 
+const READ_LEN = 1 << 16;
+
 interface Arguments {
   readonly flags: readonly string[];
   readonly read: string;
@@ -46,23 +48,22 @@ export async function tcpdump(args: readonly string[]): Promise<number> {
   if (options === null) throw new UsageError('these options do not go together');
   const bytes = readFile(wanted.read);
   const name = wanted.read === '-' ? 'standard input' : wanted.read;
-  const file = wanted.write === null ? -1 : openForWriting(wanted.write);
-  const each = file < 0 ? printing(new TcpdumpPrinter(options)) : writing(file);
-  let seen = 0;
   try {
-    for (const packet of readCapture(bytes)) {
-      each(packet);
-      if (++seen === wanted.count) break;
+    const packets = readCapture(bytes);
+    // Asked for before the output is opened: an input that is no capture must not cost the user an older output.
+    let next = packets.next();
+    const each = wanted.write === null ? printing(new TcpdumpPrinter(options)) : writing(openForWriting(wanted.write));
+    for (let seen = 0; !next.done && seen < wanted.count; seen++) {
+      each(next.value);
+      if (seen + 1 < wanted.count) next = packets.next();
     }
   } catch (error) {
     if (!(error instanceof CaptureError)) throw error;
     flushLines();
-    process.stderr.write(`sockscape tcpdump: ${name}: ${error.message}\n`);
+    complain(`sockscape tcpdump: ${name}: ${error.message}\n`);
     return 1;
-  } finally {
-    flushLines();
-    if (file > 2) closeSync(file);
   }
+  flushLines();
   return 0;
 }
 
@@ -104,18 +105,30 @@ function parseArguments(args: readonly string[]): Arguments {
 
 function readFile(path: string): Uint8Array {
   try {
-    const buffer = readFileSync(path === '-' ? 0 : path);
+    const buffer = path === '-' ? readStandardInput() : readFileSync(path);
     return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length);
   } catch (error) {
     throw new PlatformError(`cannot read ${path}: ${(error as Error).message}`);
   }
 }
 
+/** To its end. readFileSync(0) gives up when the descriptor is non-blocking and the other side takes its time. */
+function readStandardInput(): Buffer {
+  const pieces: Buffer[] = [];
+  for (;;) {
+    const piece = Buffer.allocUnsafe(READ_LEN);
+    const n = retried('EAGAIN', () => readSync(0, piece));
+    if (n === 0) return Buffer.concat(pieces);
+    pieces.push(piece.subarray(0, n));
+  }
+}
+
 let lines: string[] = [];
 
 function flushLines(): void {
-  if (lines.length > 0) writeAll(1, new TextEncoder().encode(`${lines.join('\n')}\n`));
+  const text = lines.length > 0 ? `${lines.join('\n')}\n` : '';
   lines = [];
+  print(text);
 }
 
 function printing(printer: TcpdumpPrinter): (packet: CapturedPacket) => void {
@@ -127,7 +140,7 @@ function printing(printer: TcpdumpPrinter): (packet: CapturedPacket) => void {
 }
 
 /** Copies packets into a pcapng file, with the interfaces that they name. */
-function writing(file: number): (packet: CapturedPacket) => void {
+function writing(file: Output): (packet: CapturedPacket) => void {
   const writer = new PcapngWriter((block) => writeAll(file, block), { application: 'sockscape' });
   const ids = new Map<CaptureInterface, number>();
   return (packet) => {
