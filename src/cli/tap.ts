@@ -33,7 +33,8 @@ koffi). Prints 'ready' on a line of its own when the host answers. Ctrl-C ends i
   --host-address CIDR ...   addresses for the kernel's side, which is then brought up; without, both are up to you
   --no-offload              plain frames: no partial checksums, no 64 KiB segments
   --serve SERVICE:PORT,...  echo and discard (TCP and UDP), chargen (TCP and UDP), http (/ and /bytes/N), wrote
-  -w FILE                   writes what passes to FILE (pcapng)
+  -w FILE                   writes what passes to FILE (pcapng); '-' is standard output, and 'ready' then goes to
+                            standard error
 
 examples:
   sockscape tap --address 192.0.2.2/24 --host-address 192.0.2.1/24 --serve echo:9502,http:80
@@ -83,7 +84,7 @@ export async function tap(args: readonly string[]): Promise<number> {
     for (const { address, prefixLength } of addresses) host.addAddress(device, address, prefixLength);
     const answering = start(host, services)
       .then(() => settled(host, device, addresses))
-      .then(() => print('ready\n'));
+      .then(() => (file === '-' ? complain : print)('ready\n'));
     const ended = Promise.race([asked, lost, ...(capture === null ? [] : [capture.failed])]);
     await Promise.race([answering, ended]);
     const reason = await ended;
