@@ -114,9 +114,10 @@ class PrintedCapture extends CaptureOutput {
 }
 
 async function live(port: number, file: string | null): Promise<number> {
-  const asked = untilAsked();
   const environment = new NodeEnvironment();
   const world = new DemoWorld(environment, () => environment.entropy, file);
+  // Not before the file is open: that may take its time, and handlers would not run meanwhile.
+  const asked = untilAsked();
   let forward: PortForward | null = null;
   try {
     await world.startServer();

@@ -68,12 +68,13 @@ export async function tap(args: readonly string[]): Promise<number> {
   if (!isInterfaceName(name)) throw new UsageError(`'${name}' cannot be the name of a device`);
   const services = parseServices(options.list('--serve').flatMap(splitList));
 
-  const asked = untilAsked();
   const environment = new NodeEnvironment();
   const loop = new Loop(environment);
   const file = options.values.get('-w') ?? null;
   const offload = !options.flags.has('--no-offload');
   const capture = file === null ? null : new CaptureOutput(file, null, () => {});
+  // Not before the file is open: that may take its time, and handlers would not run meanwhile.
+  const asked = untilAsked();
   const device = await TapDevice.open({ loop, random: environment.entropy, offload, name });
   if (capture !== null) new CaptureTee(device, loop, capture);
   const lost = new Promise<string>((resolve) => (device.onLost = resolve));
