@@ -33,7 +33,8 @@ What passes at the server's card is printed as tcpdump prints it (ARP and IP).
   NAME       which demo: wrote (the only one)
   --once     plays the client itself, shows the session and ends; opens no port
   --port N   the port on 127.0.0.1; ${WROTE_PORT} by default, 0 for any that is free
-  -w FILE    also writes what passes to FILE, for Wireshark (pcapng; IPv6 included)
+  -w FILE    also writes what passes to FILE, for Wireshark (pcapng; IPv6 included); with '-' the capture goes to
+             standard output and the lines to standard error
 
 examples:
   sockscape demo                    then, in another terminal: telnet 127.0.0.1 ${WROTE_PORT}
@@ -73,7 +74,8 @@ class DemoWorld {
 
   constructor(environment: Environment, random: (host: string) => RandomSource, file: string | null) {
     // Opened first: a file that cannot be written is the only thing here that can fail.
-    this.capture = new PrintedCapture(file, new TcpdumpPrinter(), (line) => print(`${line}\n`));
+    const say = file === '-' ? complain : print;
+    this.capture = new PrintedCapture(file, new TcpdumpPrinter(), (line) => say(`${line}\n`));
     this.loop = new Loop(environment);
     const cable = new Cable(this.loop, random('cable'), { delayUs: CABLE_DELAY_US });
     this.client = new Host({ name: 'client', loop: this.loop, random: random('client') });
@@ -112,9 +114,10 @@ class PrintedCapture extends CaptureOutput {
 }
 
 async function live(port: number, file: string | null): Promise<number> {
-  const asked = untilAsked();
   const environment = new NodeEnvironment();
   const world = new DemoWorld(environment, () => environment.entropy, file);
+  // Not before the file is open: that may take its time, and handlers would not run meanwhile.
+  const asked = untilAsked();
   let forward: PortForward | null = null;
   try {
     await world.startServer();

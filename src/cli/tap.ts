@@ -34,7 +34,8 @@ koffi). Prints 'ready' on a line of its own when the host answers. Ctrl-C ends i
   --host-address CIDR ...   addresses for the kernel's side, which is then brought up; without, both are up to you
   --no-offload              plain frames: no partial checksums, no 64 KiB segments
   --serve SERVICE:PORT,...  echo and discard (TCP and UDP), chargen (TCP and UDP), http (/ and /bytes/N), wrote
-  -w FILE                   writes what passes to FILE (pcapng)
+  -w FILE                   writes what passes to FILE (pcapng); '-' is standard output, and 'ready' then goes to
+                            standard error
 
 examples:
   sockscape tap --address 192.0.2.2/24 --host-address 192.0.2.1/24 --serve echo:9502,http:80
@@ -68,12 +69,13 @@ export async function tap(args: readonly string[]): Promise<number> {
   if (!isInterfaceName(name)) throw new UsageError(`'${name}' cannot be the name of a device`);
   const services = parseServices(options.list('--serve').flatMap(splitList));
 
-  const asked = untilAsked();
   const environment = new NodeEnvironment();
   const loop = new Loop(environment);
   const file = options.values.get('-w') ?? null;
   const offload = !options.flags.has('--no-offload');
   const capture = file === null ? null : new CaptureOutput(file, null, () => {});
+  // Not before the file is open: that may take its time, and handlers would not run meanwhile.
+  const asked = untilAsked();
   const device = await TapDevice.open({ loop, random: environment.entropy, offload, name });
   if (capture !== null) new CaptureTee(device, loop, capture);
   const lost = new Promise<string>((resolve) => (device.onLost = resolve));
@@ -84,7 +86,8 @@ export async function tap(args: readonly string[]): Promise<number> {
     for (const { address, prefixLength } of addresses) host.addAddress(device, address, prefixLength);
     const answering = start(host, services)
       .then(() => settled(host, device, addresses))
-      .then(() => print('ready\n'))
+      .then(() => (file === '-' ? complain : print)('ready
+'))
       .then(() => (isatty(STDERR) ? complain(whatToTry(device.name, addresses, theirs, services)) : undefined));
     const ended = Promise.race([asked, lost, ...(capture === null ? [] : [capture.failed])]);
     await Promise.race([answering, ended]);

@@ -7,11 +7,13 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { readCapture } from '../../src/capture/capture-file.ts';
 import { LinkType } from '../../src/capture/capture-record.ts';
 import { PcapWriter } from '../../src/capture/pcap.ts';
 import { needs } from '../needs.ts';
 import { commandLine, type Ended, Running, run } from './command.ts';
-import { Namespace } from './namespace.ts';
+import { Namespace, OURS4 } from './namespace.ts';
 
 const PACKETS = 30_000;
 /** Makes standard input or output non-blocking, as every Node does to a pipe; killed, it does not undo that. */
@@ -135,6 +137,89 @@ describe('a disk that becomes full', () => {
       equal(namespace.run('ip', '-brief', 'link').stdout.includes('tap0'), false);
     } finally {
       namespace.remove();
+    }
+  });
+});
+
+describe('-w -', () => {
+  const packetsOf = (file: string): number => [...readCapture(new Uint8Array(readFileSync(file)))].length;
+
+  test('demo: the capture alone on standard output, the lines on standard error', async () => {
+    const out = join(folder, 'demo.out');
+    const plain = run(commandLine('demo', '--once'));
+    const ended = shell(`sockscape demo --once -w - >${out}`);
+    deepEqual(ended, { status: 0, stdout: '', stderr: plain.stdout });
+    ok(packetsOf(out) >= 10);
+    const [node, launcher] = commandLine();
+    const running = new Running(['sh', '-c', `exec '${node}' '${launcher}' demo --port 0 -w - >'${out}'`]);
+    const port = Number((await running.says(/telnet 127\.0\.0\.1 (\d+)/, 'stderr'))[1]);
+    connect(port, '127.0.0.1').on('error', () => {}).end('x\n');
+    await running.says(/^\S+ IP 192\.0\.2\.2\.9502 > .*length 13$/m, 'stderr');
+    equal((await running.stop()).status, 0);
+    ok(packetsOf(out) >= 6);
+  });
+
+  test("tap: 'ready' on standard error, and a slow reader gets all", { ...needs('root', 'namespaces', 'tap', 'ip', 'ping'), timeout: 60_000 }, async () => {
+    const namespace = new Namespace();
+    try {
+      const out = join(folder, 'tap.out');
+      const [node, launcher] = commandLine();
+      const words = `exec 3>&1; { exec '${node}' '${launcher}' "$@" 2>&3; } | (sleep 3; cat >'${out}')`;
+      const running = namespace.start('sh', '-c', words, 'sh', 'tap', '--address', `${OURS4}/24`, '--host-address', '192.0.2.1/24', '-w', '-');
+      await running.says(/^ready$/m);
+      const ping = ['ping', '-c', '60', '-i', '0.02', '-s', '1400', '-W', '5', OURS4];
+      const { stdout } = await namespace.runBeside(ping);
+      match(stdout, /60 packets transmitted, 60 received/);
+      namespace.run('ip', 'link', 'delete', 'tap0');
+      equal((await running.ended()).stdout, 'ready\nsockscape tap: the device tap0 was removed\n');
+      ok(packetsOf(out) >= 120);
+    } finally {
+      namespace.remove();
+    }
+  });
+});
+
+describe('what nobody reads', () => {
+  const [node, launcher] = commandLine();
+
+  test('-w FIFO: Ctrl-C ends the command while it waits for a reader', async () => {
+    const fifo = join(folder, 'fifo');
+    run(['mkfifo', fifo]);
+    for (const args of [['demo', '--port', '0', '-w', fifo], ['demo', '--once', '-w', fifo]]) {
+      const running = new Running(commandLine(...args));
+      await delay(600);
+      equal(running.child.exitCode, null);
+      await running.stop();
+      equal(running.child.signalCode, 'SIGINT');
+    }
+    // With a reader it goes on.
+    const running = new Running(commandLine('demo', '--once', '-w', fifo));
+    await delay(500);
+    const read = new Running(['cat', fifo]);
+    equal((await running.ended()).status, 0);
+    match((await read.ended()).stdout, /^\n\r\r\n/);
+  });
+
+  test('a reader that no longer reads: Ctrl-C still ends the command', async () => {
+    const fifo = join(folder, 'stuck');
+    run(['mkfifo', fifo]);
+    for (const [args, to] of [[['-w', fifo], '/dev/null'], [['-w', '-'], fifo], [[], fifo]] as const) {
+      const reader = new Running(['sh', '-c', `exec sleep 60 <'${fifo}'`]);
+      const running = new Running(['sh', '-c', `exec '${node}' '${launcher}' demo --port 0 "$@" >${to}`, 'sh', ...args]);
+      const port = Number((await running.says(/telnet 127\.0\.0\.1 (\d+)/, 'stderr'))[1]);
+      const socket = connect(port, '127.0.0.1').on('error', () => {});
+      socket.resume();
+      // Far more than a pipe holds.
+      for (let i = 0; i < 400 && running.child.exitCode === null; i++) {
+        socket.write(`${'x'.repeat(900)}\n`);
+        if (i % 20 === 0) await delay(20);
+      }
+      await delay(500);
+      running.child.kill('SIGINT');
+      const { status } = await running.stop('SIGINT');
+      ok(status === 0 || running.child.signalCode === 'SIGINT', `${args.join(' ')}: ${status} ${running.child.signalCode}`);
+      socket.destroy();
+      await reader.stop('SIGKILL');
     }
   });
 });
