@@ -183,11 +183,14 @@ export class Process implements Syscalls {
     return this.receive(fd, buffer, flags, true, 'recv');
   }
 
-  private receive(fd: number, buffer: Uint8Array, flags: number, needSocket: boolean, name: string): Promise<number> {
+  private receive(
+    fd: number, buffer: Uint8Array, flags: number, needSocket: boolean, name: string, parts: readonly Uint8Array[] | null = null,
+  ): Promise<number> {
     const call = this.spareReceive ?? this.receiveCall();
     this.spareReceive = null;
     const { operation } = call;
     const bad = this.core.prepareReceive(operation, fd, buffer, flags, needSocket);
+    operation.parts = parts;
     const result = bad < 0 ? bad : operation.start();
     if (result === PENDING) return call.pending(name);
     this.spareReceive = call;
@@ -204,7 +207,7 @@ export class Process implements Syscalls {
   }
 
   recvfrom(fd: number, buffer: Uint8Array, flags: number): Promise<{ count: number; address: Uint8Array }> {
-    return this.receiveMessage(fd, buffer, flags, 'recvfrom', (operation) => ({
+    return this.receiveMessage(fd, buffer, null, flags, 'recvfrom', (operation) => ({
       count: operation.result,
       address: sourceBytes(operation),
     }));
@@ -212,8 +215,10 @@ export class Process implements Syscalls {
 
   recvmsg(fd: number, iov: Uint8Array[], flags: number, nameLength = 128, _controlLength = 0): Promise<ReceivedMessage> {
     const buffer = iov.length === 1 ? (iov[0] as Uint8Array) : new Uint8Array(iov.reduce((sum, part) => sum + part.length, 0));
-    return this.receiveMessage(fd, buffer, flags, 'recvmsg', (operation) => {
-      if (iov.length !== 1) scatter(buffer, Math.min(operation.result, buffer.length), iov);
+    return this.receiveMessage<ReceivedMessage>(fd, buffer, iov.length === 1 ? null : iov, flags, 'recvmsg', (operation) => {
+      if (iov.length !== 1 && !scatter(buffer, Math.min(operation.result, buffer.length), iov)) {
+        return systemError(-Errno.EFAULT, 'recvmsg');
+      }
       return {
         count: operation.result,
         name: sourceBytes(operation).slice(0, nameLength),
@@ -224,23 +229,26 @@ export class Process implements Syscalls {
   }
 
   private receiveMessage<T>(
-    fd: number, buffer: Uint8Array, flags: number, name: string, shape: (operation: ReceiveOperation) => T,
+    fd: number, buffer: Uint8Array, parts: readonly Uint8Array[] | null, flags: number, name: string,
+    shape: (operation: ReceiveOperation) => T | Error,
   ): Promise<T> {
     const operation = new ReceiveOperation(this.host.loop, this.core.kernel.timers);
     const bad = this.core.prepareReceive(operation, fd, buffer, flags, true);
+    operation.parts = parts;
     const result = bad < 0 ? bad : operation.start();
     if (result === PENDING) {
       const finish = (): T | Error => (operation.result < 0 ? systemError(operation.result, name) : shape(operation));
       return new Call<ReceiveOperation, T>(this.core, operation, finish).pending(name);
     }
-    return result < 0 ? Promise.reject(systemError(result, name)) : Promise.resolve(shape(operation));
+    const outcome = result < 0 ? systemError(result, name) : shape(operation);
+    return outcome instanceof Error ? Promise.reject(outcome) : Promise.resolve(outcome);
   }
 
   readv(fd: number, iov: Uint8Array[]): Promise<number> {
     if (iov.length === 1) return this.receive(fd, iov[0] as Uint8Array, 0, false, 'readv');
     const buffer = new Uint8Array(iov.reduce((sum, part) => sum + part.length, 0));
-    return this.receive(fd, buffer, 0, false, 'readv').then((count) => {
-      scatter(buffer, count, iov);
+    return this.receive(fd, buffer, 0, false, 'readv', iov).then((count) => {
+      if (!scatter(buffer, count, iov)) throw systemError(-Errno.EFAULT, 'readv');
       return count;
     });
   }
@@ -368,18 +376,23 @@ function gather(iov: Uint8Array[]): Uint8Array {
   const all = new Uint8Array(iov.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of iov) {
-    all.set(part, at);
+    // `set` throws on a transferred array.
+    if (part.length > 0) all.set(part, at);
     at += part.length;
   }
   return all;
 }
 
-function scatter(from: Uint8Array, count: number, iov: Uint8Array[]): void {
+/** Copies to the caller's buffers; false when they have become too short meanwhile (one was transferred). */
+function scatter(from: Uint8Array, count: number, iov: Uint8Array[]): boolean {
   let at = 0;
   for (const part of iov) {
-    if (at >= count) return;
+    if (at >= count) return true;
     const n = Math.min(part.length, count - at);
+    // `set` throws on a transferred array, whatever it is to copy.
+    if (n === 0) continue;
     part.set(from.subarray(at, at + n));
     at += n;
   }
+  return at >= count;
 }
