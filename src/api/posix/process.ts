@@ -7,6 +7,8 @@
  *
  * Every call is tried at once; only one that blocks makes an operation that waits. Operations are reused: a spare of
  * each kind is kept, so a busy socket allocates little more than the promises themselves.
+ *
+ * After the loop was stopped (the world has ended) a call that would wait fails with ESRCH: nothing would end its wait.
  */
 import { Errno } from '../../base/errno.ts';
 import type { Host } from '../../host.ts';
