@@ -308,3 +308,17 @@ test('adding a host leaves the choices of the others alone', async () => {
     });
   equal(await drawn(true), await drawn(false));
 });
+
+test('an error whose message cannot be written comes out as it is', async () => {
+  const aborted = new DOMException('stopped by hand', 'AbortError');
+  await rejects(run(async () => Promise.reject(aborted)), (error) => {
+    equal(error, aborted);
+    match(String((error as Error).cause), /seed 1/);
+    return true;
+  });
+  const frozen = Object.freeze(new TypeError('cold'));
+  await rejects(run(async () => Promise.reject(frozen)), (error) => error === frozen);
+  const odd = Object.defineProperty(new Error('odd'), 'message', { value: undefined });
+  await rejects(run(async () => Promise.reject(odd)), (error) => error === odd);
+  await rejects(run(async () => Promise.reject(new Error('warm'))), /^Error: warm \(seed 1\)$/);
+});

@@ -271,6 +271,22 @@ function deviceName(end: Host | Switch, n: number): string {
   return taken < n ? `eth${taken}` : `eth${n}`;
 }
 
+/** The error with the mark in its message. Where that cannot be written (a DOMException, a frozen error) it stays as it is. */
+function withSeed(error: unknown, mark: string): unknown {
+  if (!(error instanceof Error)) return error;
+  try {
+    if (!error.message.includes(mark)) error.message += ` ${mark}`;
+  } catch {
+    // What the body threw matters more than the mark: callers look at its class and its fields.
+    try {
+      if (error.cause === undefined) Object.defineProperty(error, 'cause', { value: new WorldError(`thrown in a world ${mark}`), configurable: true });
+    } catch {
+      // Frozen.
+    }
+  }
+  return error;
+}
+
 /**
  * Runs `body` in a fresh world and resolves to what it returns. Rejects with what it throws, the seed in the message,
  * or with a WorldError when nothing can happen any more or the limits are passed.
@@ -290,9 +306,7 @@ export async function simulate<T>(options: SimulateOptions, body: (world: World)
   try {
     return await Promise.race([body(world), failed]);
   } catch (error) {
-    const mark = `(seed ${world.seed})`;
-    if (error instanceof Error && !error.message.includes(mark)) error.message += ` ${mark}`;
-    throw error;
+    throw withSeed(error, `(seed ${world.seed})`);
   } finally {
     unwatch?.();
     world.end();
