@@ -62,11 +62,16 @@ export class Process implements Syscalls {
     return this.core.pid;
   }
 
-  /** Types bytes at the process's terminal; null is the end of its input. */
-  feedInput(bytes: Uint8Array | null): void {
+  /**
+   * Types bytes at the process's terminal; null is the end of its input. Returns how many were taken: a terminal holds one
+   * mebibyte that nobody has read yet, and none when nobody has it open any more. What was not taken has to be fed again.
+   */
+  feedInput(bytes: Uint8Array | null): number {
+    let taken = 0;
     if (bytes === null) this.core.terminal.end();
-    else this.core.terminal.feed(bytes);
+    else taken = this.core.terminal.feed(bytes);
     this.host.loop.drain();
+    return taken;
   }
 
   /**
