@@ -14,7 +14,8 @@
  * Time moves when user code has nothing left to do (base/loop.ts).
  */
 import { Process } from '../api/posix/process.ts';
-import { formatV4Word, parseCidr } from '../base/inet-address.ts';
+import { Errno } from '../base/errno.ts';
+import { type Cidr, formatV4Word, parseCidr } from '../base/inet-address.ts';
 import { Loop } from '../base/loop.ts';
 import { SeededRandom } from '../base/random.ts';
 import { slabStatistics } from '../base/slab.ts';
@@ -151,6 +152,10 @@ export class World {
   /** Joins two hosts (or a host and a switch, or two switches) and gives the ends their addresses. */
   cable(a: Host | Switch, b: Host | Switch, options: WorldCableOptions = {}): Cable {
     const n = this.cables.length + 1;
+    const taken = listOf(options.addressA ?? []).map((text) => cidr(text).address);
+    for (const text of listOf(options.addressB ?? [])) {
+      if (taken.some((other) => other.equals(cidr(text).address))) throw new TypeError(`both ends of a cable have the address ${text}`);
+    }
     const cable = new Cable(this.loop, new SeededRandom(`${this.seed}/cable/${n}`), {
       nameA: deviceName(a, n), nameB: deviceName(b, n), ...options,
     });
@@ -188,11 +193,12 @@ export class World {
       return;
     }
     end.attach(device);
-    for (const text of typeof addresses === 'string' ? [addresses] : addresses) {
-      const parsed = parseCidr(text);
-      if (parsed === null) throw new TypeError(`not an address with prefix length: ${text}`);
+    for (const text of listOf(addresses)) {
+      const { address, prefixLength } = cidr(text);
       // `nodad`: a world's addresses can be used at once. Hosts that shall test theirs get them by `host.addAddress`.
-      end.network.addAddress(device, parsed.address, parsed.prefixLength, { nodad: true });
+      const result = end.network.addAddress(device, address, prefixLength, { nodad: true });
+      if (result === -Errno.EEXIST) throw new TypeError(`the address ${text} is given twice`);
+      if (result < 0) throw new TypeError(`no interface can have the address ${text}`);
     }
   }
 
@@ -258,6 +264,16 @@ export class World {
     for (const cable of this.cables) cable.sever();
     for (const host of [this.keeper, ...this.hosts]) host.powerOff();
   }
+}
+
+function listOf(addresses: string | readonly string[]): readonly string[] {
+  return typeof addresses === 'string' ? [addresses] : addresses;
+}
+
+function cidr(text: string): Cidr {
+  const parsed = parseCidr(text);
+  if (parsed === null) throw new TypeError(`not an address with prefix length: ${text}`);
+  return parsed;
 }
 
 function limit(name: string, value: number): number {
