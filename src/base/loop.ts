@@ -205,6 +205,10 @@ export class Loop {
     this.environment.wakeAt(Infinity);
   }
 
+  get isStopped(): boolean {
+    return this.stopped;
+  }
+
   /** Sources that have an event, for leak tests. */
   *pending(): IterableIterator<EventSource> {
     yield* this.sources;

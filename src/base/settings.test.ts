@@ -38,7 +38,10 @@ test('every name reads and writes fields of its own', () => {
     const settings = new Settings();
     const before = settings.get(name) as string;
     const other = name === 'net.ipv4.tcp_congestion_control' ? 'reno' : `${before}x`;
-    const changed = before.split('\t').map((word) => (/^\d+$/.test(word) ? String(Number(word) + 1) : other)).join('\t');
+    const moved = (by: number): string =>
+      before.split('\t').map((word) => (/^\d+$/.test(word) ? String(Number(word) + by) : other)).join('\t');
+    // Some stand at the upper end of their range.
+    const changed = /^it takes numbers from/.test(settings.refusal(name, moved(1)) ?? '') ? moved(-1) : moved(1);
     const also = NOT_IMPLEMENTED[name];
     if (also !== undefined && !also.includes(changed)) {
       equal(settings.set(name, changed), false, name);
@@ -61,5 +64,28 @@ test('values that would divide by zero or wait for ever are refused, as on Linux
     ['net.ipv4.tcp_congestion_control', 'bbr'], ['net.ipv4.tcp_reordering', '0'],
   ] as const) {
     equal(settings.set(name, text), false, `${name}=${text}`);
+  }
+});
+
+test('Linux proc_dointvec_minmax and its kin: what is out of range is refused, with the range', () => {
+  const settings = new Settings();
+  for (const [name, text, range] of [
+    ['net.ipv4.ip_local_port_range', '0 60999', '1 to 65535'], ['net.ipv4.tcp_rto_max_ms', '999', '1000 to 120000'],
+    ['net.ipv4.tcp_rto_max_ms', '120001', '1000 to 120000'], ['net.ipv4.tcp_rto_min_us', '0', '1 to 2147483647'],
+    ['net.ipv4.neigh.default.retrans_time_ms', '0', '1 to 2147483647'],
+    ['net.ipv4.neigh.default.base_reachable_time_ms', '0', '1 to 2147483647'],
+    ['net.ipv4.tcp_keepalive_time', '0', '1 to 2147483'], ['net.ipv4.tcp_keepalive_intvl', '0', '1 to 2147483'],
+    ['net.ipv4.tcp_keepalive_probes', '256', '0 to 255'], ['net.ipv4.tcp_fin_timeout', '2147484', '0 to 2147483'],
+    ['net.core.somaxconn', '2147483648', '0 to 2147483647'], ['net.ipv4.tcp_max_syn_backlog', '1e9', null],
+    ['net.ipv4.tcp_rmem', '4096 0 6291456', '1 to 2147483647'], ['net.ipv4.tcp_wmem', '0 16384 4194304', '1 to 2147483647'],
+    ['net.core.rmem_max', '0', '2304 to 2147483647'], ['net.core.wmem_default', '1', '4608 to 2147483647'],
+    ['net.ipv4.tcp_retries2', '256', '0 to 255'], ['net.ipv4.tcp_syn_retries', '0', '1 to 127'],
+    ['net.ipv4.ipfrag_time', '99999999', '0 to 2147483'], ['net.ipv4.ipfrag_max_dist', '-1', '0 to 2147483647'],
+    ['net.ipv4.icmp_ratelimit', '-1', '0 to 2147483647'], ['net.ipv6.icmp.ratelimit', '4294967296', '0 to 2147483647'],
+  ] as const) {
+    const before = settings.get(name);
+    equal(settings.refusal(name, text), range === null ? 'it takes numbers' : `it takes numbers from ${range}`, name);
+    equal(settings.set(name, text), false, name);
+    equal(settings.get(name), before);
   }
 });

@@ -135,7 +135,7 @@ export class Settings {
       const word = words[i] as string;
       if (typeof this[field] !== 'number') continue;
       if (!/^-?\d+$/.test(word)) return 'it takes numbers';
-      const [least, most] = LIMITS[field] ?? [0, MOST];
+      const [least, most] = LIMITS[field] ?? [0, INT];
       if (Number(word) < least || Number(word) > most) return `it takes numbers from ${least} to ${most}`;
     }
     const value = words.join('\t');
@@ -163,13 +163,36 @@ function fieldsOf(name: string): readonly Field[] | undefined {
   return Object.hasOwn(SYSCTL, name) ? SYSCTL[name] : undefined;
 }
 
-const MOST = Number.MAX_SAFE_INTEGER;
+/** Linux's `int`, `u8`, and seconds that are kept as milliseconds in an `int` (proc_dointvec_jiffies). */
+const INT = 2147483647;
+const U8 = 255;
+const SECONDS = 2147483;
+/** `long`, as far as a double counts. */
+const LONG = Number.MAX_SAFE_INTEGER;
 
-/** Limits where 0 or a large value would divide by zero or wait for ever; Linux has them too. */
+/**
+ * Least and most, where it is not 0 and INT: Linux's own limits (proc_dointvec_minmax and its kin), and a least of 1 where
+ * Linux takes 0 and would divide by it, or where a timer of 0 would run without an end in a world's time.
+ */
 const LIMITS: Readonly<Partial<Record<Field, readonly [number, number]>>> = {
-  ipDefaultTtl: [1, 255], ipv6HopLimit: [1, 255], ipMinPmtu: [68, MOST],
-  ipLocalPortRangeLow: [1, 65535], ipLocalPortRangeHigh: [1, 65535],
-  tcpMinSndMss: [48, 65535], tcpReordering: [1, MOST], tcpMaxReordering: [1, MOST],
+  rmemDefault: [2304, INT], rmemMax: [2304, INT], wmemDefault: [4608, INT], wmemMax: [4608, INT],
+  ipDefaultTtl: [1, U8], ipv6HopLimit: [1, U8], ipMinPmtu: [68, INT], ipMtuExpires: [1, SECONDS], ipNoPmtuDisc: [0, 3],
+  ipLocalPortRangeLow: [1, 65535], ipLocalPortRangeHigh: [1, 65535], ipUnprivilegedPortStart: [0, 65535],
+  ipfragHighThresh: [0, LONG], ip6fragHighThresh: [0, LONG], ipfragTime: [0, SECONDS], ip6fragTime: [0, SECONDS],
+  icmpRatemask: [0, LONG],
+  neighGcStaleTime: [0, SECONDS], neighBaseReachableTimeMs: [1, INT], neighRetransTimeMs: [1, INT],
+  neighDelayFirstProbeTime: [0, SECONDS],
+  tcpRmemMin: [1, INT], tcpRmemDefault: [1, INT], tcpRmemMax: [1, INT],
+  tcpWmemMin: [1, INT], tcpWmemDefault: [1, INT], tcpWmemMax: [1, INT], udpRmemMin: [1, INT], udpWmemMin: [1, INT],
+  tcpMemLow: [0, LONG], tcpMemPressure: [0, LONG], tcpMemHigh: [0, LONG],
+  tcpTimestamps: [0, U8], tcpSack: [0, U8], tcpDsack: [0, U8], tcpWindowScaling: [0, U8], tcpEcn: [0, U8],
+  tcpSynRetries: [1, 127], tcpSynackRetries: [0, U8], tcpSynLinearTimeouts: [0, 127],
+  tcpRetries1: [0, U8], tcpRetries2: [0, U8], tcpOrphanRetries: [0, U8], tcpFinTimeout: [0, SECONDS],
+  tcpKeepaliveTime: [1, SECONDS], tcpKeepaliveProbes: [0, U8], tcpKeepaliveIntvl: [1, SECONDS],
+  tcpSyncookies: [0, U8], tcpTwReuse: [0, 2], tcpEarlyRetrans: [0, 4], tcpRecovery: [0, U8], tcpFrto: [0, U8],
+  tcpTsoWinDivisor: [0, U8], tcpMinTsoSegs: [1, U8], tcpNotsentLowat: [0, 4294967295],
+  tcpMinSndMss: [48, 65535], tcpReordering: [1, INT], tcpMaxReordering: [1, INT],
+  tcpRtoMinUs: [1, INT], tcpRtoMaxMs: [1000, 120000],
 };
 
 /** What `net.ipv4.tcp_congestion_control` and TCP_CONGESTION know. */

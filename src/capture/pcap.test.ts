@@ -70,3 +70,13 @@ test('a damaged file names the place and the reason', () => {
   old[4] = 1;
   equal(failure(old), 'capture file: pcap version 1 is not known (at byte 4)');
 });
+
+test('a time before 1970 is written as 0', () => {
+  for (const resolution of ['us', 'ns'] as const) {
+    const blocks: Uint8Array[] = [];
+    const writer = new PcapWriter((block) => blocks.push(block), { linkType: LinkType.Ethernet, resolution });
+    for (const time of [-1, -1e15, NaN, 7]) writer.packet(time, Uint8Array.of(1), 1, time === 7 ? 0 : 999);
+    const times = [...readCapture(joinBlocks(blocks))].map((packet) => [packet.timeUs, packet.nanoseconds]);
+    deepEqual(times, [[0, 0], [0, 0], [0, 0], [7, 0]]);
+  }
+});

@@ -91,15 +91,16 @@ export class PcapWriter {
     sink(header);
   }
 
-  /** Writes a packet. Borrows `bytes` for the call. */
+  /** Writes a packet. Borrows `bytes` for the call. A time before 1970 becomes 0: seconds are unsigned. */
   packet(timeUs: number, bytes: Uint8Array, originalLength: number = bytes.length, nanoseconds = 0): void {
     const record = new Uint8Array(RECORD_HEADER_LEN + bytes.length);
     const view = new DataView(record.buffer);
-    const us = Math.floor(timeUs);
+    const isBefore = !(timeUs >= 0);
+    const us = isBefore ? 0 : Math.floor(timeUs);
     const seconds = Math.floor(us / 1_000_000);
     const fraction = us - seconds * 1_000_000;
     view.setUint32(0, seconds, this.little);
-    view.setUint32(4, this.nanoseconds ? fraction * 1000 + nanoseconds : fraction, this.little);
+    view.setUint32(4, this.nanoseconds ? fraction * 1000 + (isBefore ? 0 : nanoseconds) : fraction, this.little);
     view.setUint32(8, bytes.length, this.little);
     view.setUint32(12, originalLength, this.little);
     record.set(bytes, RECORD_HEADER_LEN);

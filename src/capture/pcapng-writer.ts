@@ -171,7 +171,7 @@ export class PcapngWriter {
 
   /**
    * Writes a packet. Borrows `bytes` for the call; `originalLength` is its length on the wire when that is more
-   * than what was kept.
+   * than what was kept. A time before 1970, which the format cannot say, becomes 0.
    */
   packet(
     interfaceId: number,
@@ -182,12 +182,14 @@ export class PcapngWriter {
   ): void {
     const units = this.unitsPerUs[interfaceId];
     if (units === undefined) throw new RangeError(`pcapng: no interface ${interfaceId}`);
-    const us = Math.floor(timeUs);
+    // Time stamps are unsigned; a reader takes what is before 1970 for far in the future, and ours refuses it.
+    const isBefore = !(timeUs >= 0);
+    const us = isBefore ? 0 : Math.floor(timeUs);
     // 64-bit arithmetic in two halves: microseconds times 1000 do not fit a double exactly.
     let high = Math.floor(us / 4294967296);
     let low = us - high * 4294967296;
     if (units === 1000) {
-      const product = low * 1000 + (options.nanoseconds ?? 0);
+      const product = low * 1000 + (isBefore ? 0 : options.nanoseconds ?? 0);
       const carry = Math.floor(product / 4294967296);
       low = product - carry * 4294967296;
       high = high * 1000 + carry;

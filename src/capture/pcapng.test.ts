@@ -216,3 +216,14 @@ test('an option that runs over its block is refused', () => {
   blocks.interface(1, 0, [...blocks.u16(2), ...blocks.u16(200), 1, 2, 3, 4]);
   equal(failure(blocks.file()).message, 'capture file: option 2 of 200 bytes runs over the end of its block (at byte 44)');
 });
+
+test('a time before 1970 is written as 0, and the file can be read', () => {
+  for (const resolution of ['us', 'ns'] as const) {
+    const blocks: Uint8Array[] = [];
+    const writer = new PcapngWriter((block) => blocks.push(block));
+    writer.addInterface({ linkType: LinkType.Ethernet, resolution });
+    for (const time of [-1, -0.5, -1e15, NaN, 7]) writer.packet(0, time, Uint8Array.of(1), 1, { nanoseconds: time === 7 ? 0 : 999 });
+    const times = [...readCapture(joinBlocks(blocks))].map((packet) => [packet.timeUs, packet.nanoseconds]);
+    deepEqual(times, [[0, 0], [0, 0], [0, 0], [0, 0], [7, 0]]);
+  }
+});

@@ -86,8 +86,7 @@ export async function tap(args: readonly string[]): Promise<number> {
     for (const { address, prefixLength } of addresses) host.addAddress(device, address, prefixLength);
     const answering = start(host, services)
       .then(() => settled(host, device, addresses))
-      .then(() => (file === '-' ? complain : print)('ready
-'))
+      .then(() => (file === '-' ? complain : print)('ready\n'))
       .then(() => (isatty(STDERR) ? complain(whatToTry(device.name, addresses, theirs, services)) : undefined));
     const ended = Promise.race([asked, lost, ...(capture === null ? [] : [capture.failed])]);
     await Promise.race([answering, ended]);

@@ -8,7 +8,8 @@
  *   start() -> step() --EAGAIN--> wait queue --wake--> loop.ready --> attempt() -> step() ... --> finish --> deliver()
  *
  * Who starts an operation sets `onSettled`; it is called from `Loop`'s deliveries, never from inside the stack. An
- * operation that settles within `start` returns its result there and calls nobody.
+ * operation that settles within `start` returns its result there and calls nobody. On a stopped loop nothing waits: what
+ * would is ESRCH.
  */
 import { Errno } from '../base/errno.ts';
 import type { HostTimers } from '../base/host-timers.ts';
@@ -84,6 +85,7 @@ export abstract class Operation extends Waiter {
       this.loop.drain();
       return result;
     }
+    if (this.loop.isStopped) return this.neverWoken();
     const timeout = this.waitFor();
     if (timeout <= 0) {
       this.stopWaiting();
@@ -105,6 +107,16 @@ export abstract class Operation extends Waiter {
     if (this.settledInside) return this.result;
     this.onSettled = handler;
     return PENDING;
+  }
+
+  /**
+   * The loop is stopped (its world has ended): nothing would ever end this wait. What is done counts; else it is ESRCH, as
+   * for a process that has exited, and not EINTR, after which programs try again.
+   */
+  private neverWoken(): number {
+    const done = this.interruptResult();
+    this.result = done === -Errno.EINTR ? -Errno.ESRCH : done;
+    return this.result;
   }
 
   /** Joins the wait queue of the description. Poll joins several. */

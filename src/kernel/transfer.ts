@@ -17,9 +17,13 @@ export class ReceiveOperation extends Operation {
   flags = 0;
   /** Message flags and source address of what was received. */
   readonly received: ReceiveResult = new ReceiveResult();
+  /** The caller's buffers, when `buffer` only gathers for them (readv, recvmsg); null otherwise. `prepare` sets it to null. */
+  parts: readonly Uint8Array[] | null = null;
   /** read(2) of nothing returns at once and takes nothing (sock_read_iter); recv(2) of nothing takes a datagram. */
   emptyReads = false;
   private done = 0;
+  /** Length of the buffer when the call was made. */
+  private wanted = 0;
   /** Bytes to have before it stops waiting: MSG_WAITALL's whole, or SO_RCVLOWAT. */
   private target = 1;
 
@@ -27,7 +31,9 @@ export class ReceiveOperation extends Operation {
     this.file = file;
     this.buffer = buffer;
     this.flags = flags;
+    this.parts = null;
     this.done = 0;
+    this.wanted = buffer.length;
     this.mayBlock = !file.nonBlocking && (flags & Msg.DONTWAIT) === 0;
     const socket = file.socket;
     this.target = 1;
@@ -44,12 +50,14 @@ export class ReceiveOperation extends Operation {
   protected step(): number {
     const file = this.file as OpenFile;
     const socket = file.socket;
-    if (socket === null) return file.operations.read(this.buffer, 0, this.buffer.length);
-    if (this.emptyReads && this.buffer.length === 0) return 0;
+    // Nothing is taken from the socket for a buffer that went away while the call waited.
+    if (isShorter(this.buffer, this.parts, this.wanted)) return this.done > 0 ? this.done : -Errno.EFAULT;
+    if (socket === null) return file.operations.read(this.buffer, 0, this.wanted);
+    if (this.emptyReads && this.wanted === 0) return 0;
     if (this.disconnected) return this.done > 0 ? this.done : -Errno.EPIPE;
     // What is there is copied at once and kept while waiting for the rest; an error or end after that waits its turn.
     const peeking = (this.flags & Msg.PEEK) !== 0;
-    const n = socket.receive(this.buffer, peeking ? 0 : this.done, this.buffer.length - (peeking ? 0 : this.done), this.flags, this.received);
+    const n = socket.receive(this.buffer, peeking ? 0 : this.done, this.wanted - (peeking ? 0 : this.done), this.flags, this.received);
     if (n < 0) {
       if (n === -Errno.EAGAIN && this.mayBlock && socket.udp !== null && socket.udp.receiveIsShut) return 0;
       if (this.done === 0) return n;
@@ -57,7 +65,7 @@ export class ReceiveOperation extends Operation {
       return this.mayBlock ? n : this.done;
     }
     this.done = peeking ? n : this.done + n;
-    if (n === 0 || this.done >= this.target || !this.mayBlock || this.done === this.buffer.length) return this.done;
+    if (n === 0 || this.done >= this.target || !this.mayBlock || this.done === this.wanted) return this.done;
     // Part of it is here; does the stream end behind it?
     if ((socket.readiness() & (Poll.RDHUP | Poll.ERR | Poll.HUP)) !== 0) return this.done;
     return -Errno.EAGAIN;
@@ -78,6 +86,15 @@ export class ReceiveOperation extends Operation {
   }
 }
 
+/** Has an array been transferred or shrunk since the call was made? Linux's EFAULT: the memory is not there any more. */
+function isShorter(buffer: Uint8Array, parts: readonly Uint8Array[] | null, wanted: number): boolean {
+  if (buffer.length < wanted) return true;
+  if (parts === null) return false;
+  let room = 0;
+  for (let i = 0; i < parts.length; i++) room += (parts[i] as Uint8Array).length;
+  return room < wanted;
+}
+
 /** write(2), send(2), sendto(2), and sendmsg(2) once its iov is one buffer. */
 export class SendOperation extends Operation {
   buffer: Uint8Array = new Uint8Array(0);
@@ -85,6 +102,8 @@ export class SendOperation extends Operation {
   /** sendto's address, or null. */
   address: Uint8Array | null = null;
   private done = 0;
+  /** Length of the buffer when the call was made. */
+  private wanted = 0;
 
   prepare(file: OpenFile, buffer: Uint8Array, flags: number, address: Uint8Array | null): void {
     this.file = file;
@@ -92,13 +111,15 @@ export class SendOperation extends Operation {
     this.flags = flags;
     this.address = address;
     this.done = 0;
+    this.wanted = buffer.length;
     this.mayBlock = !file.nonBlocking && (flags & Msg.DONTWAIT) === 0;
   }
 
   protected step(): number {
     const file = this.file as OpenFile;
     const socket = file.socket;
-    const length = this.buffer.length;
+    const length = this.wanted;
+    if (isShorter(this.buffer, null, length)) return this.done > 0 ? this.done : -Errno.EFAULT;
     if (socket === null) return this.account(file.operations.write(this.buffer, this.done, length - this.done));
     if (this.disconnected) return this.done > 0 ? this.done : -(socket.endpoint.takeError() || Errno.EPIPE);
     if (this.done > 0 && (socket.readiness() & Poll.ERR) !== 0) return this.done;
@@ -117,7 +138,7 @@ export class SendOperation extends Operation {
       return n === -Errno.EAGAIN && this.mayBlock ? n : this.done;
     }
     this.done += n;
-    return this.done >= this.buffer.length || !this.mayBlock ? this.done : -Errno.EAGAIN;
+    return this.done >= this.wanted || !this.mayBlock ? this.done : -Errno.EAGAIN;
   }
 
   protected waitFor(): number {
@@ -269,6 +290,11 @@ export class LingerOperation extends Operation {
   }
 
   protected timeoutResult(): number {
+    return 0;
+  }
+
+  /** The descriptor is closed, whatever became of the wait. */
+  protected override interruptResult(): number {
     return 0;
   }
 }

@@ -104,7 +104,11 @@ export class Configuration {
     const owner = this.interfaceOf(device);
     if (owner === null) return -Errno.ENODEV;
     const longest = address.isV4 ? 32 : 128;
-    if (!isPrefixLength(prefixLength, longest) || address.isMulticast || address.isUnspecified) return -Errno.EINVAL;
+    if (!isPrefixLength(prefixLength, longest) || address.isMulticast || address.isUnspecified || address.isBroadcast) {
+      return -Errno.EINVAL;
+    }
+    // Nobody could talk to it from the wire: packets from and to these are martians there.
+    if (address.isLoopback && !device.isLoopback) return -Errno.EINVAL;
     if (owner.find(address) !== null) return -Errno.EEXIST;
     const scope = address.isLoopback ? AddressScope.Host
       : address.isLinkLocal && !address.isV4 ? AddressScope.Link

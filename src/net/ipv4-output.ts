@@ -101,9 +101,15 @@ export class Ipv4Output {
   private fragment(p: Packet, d: Destination, from: number, to: number, protocol: number, ttl: number, tos: number): number {
     const { network } = this;
     const values = network.counters.values;
+    const most = (d.mtuBytes - IPV4_HEADER_LEN) & ~7;
+    // A device whose MTU has no room for eight bytes carries no fragment; without this the loop below would not end.
+    if (!(most > 0)) {
+      values[Mib.IpFragFails]++;
+      p.release();
+      return -Errno.EMSGSIZE;
+    }
     completeChecksum(p);
     const payload = p.length;
-    const most = (d.mtuBytes - IPV4_HEADER_LEN) & ~7;
     let result = 0;
     const id = this.nextId;
     this.nextId = (id + 1) & 0xffff;

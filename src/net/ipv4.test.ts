@@ -431,6 +431,35 @@ test('the owner of a fragmented datagram gets its memory back once, when the las
   assert.equal(back, 5000);
 });
 
+test('an MTU without room for eight bytes of a fragment is EMSGSIZE, and no endless loop', () => {
+  const t = host();
+  const packets = packetStatistics.packetsInUse;
+  const way = t.network.lookup(IpAddress.from(PEER), null, null);
+  assert.ok(way !== null);
+  for (const mtu of [27, 20, 0, -1, NaN]) {
+    way.mtuBytes = mtu;
+    const p = takePacket();
+    p.bytes.set(pattern(64), p.put(64));
+    // Nothing is longer than NaN.
+    const expected = Number.isNaN(mtu) ? 0 : -90;
+    assert.equal(t.network.output(p, way, way.source, way.to, 17, -1, 0, false), expected, `MTU ${mtu}`);
+  }
+  assert.equal(t.take().length, 1);
+  assert.equal(packetStatistics.packetsInUse, packets);
+});
+
+test('a device whose MTU is nonsense still ends every send', () => {
+  for (const mtu of [0, -5, 67, NaN, Infinity, 68.5]) {
+    const t = host();
+    t.device.mtuBytes = mtu;
+    t.network.changed();
+    const way = t.network.lookup(IpAddress.from(PEER), null, null);
+    if (!(mtu >= 68)) assert.equal(way?.mtuBytes, 68);
+    for (const to of [PEER, '2001:db8::9', '224.0.0.9']) sendFrom(t.network, to, pattern(3000));
+    t.run(10e6);
+  }
+});
+
 test('RFC 1191: a smaller path MTU is learnt in place, has a floor, and expires', () => {
   const t = host();
   t.network.addRoute(IpAddress.from('0.0.0.0'), 0, IpAddress.from(PEER), null);

@@ -103,9 +103,15 @@ export class Ipv6Output {
     p: Packet, d: Destination, from: IpAddress, to: IpAddress, protocol: number, hops: number, trafficClass: number,
   ): number {
     const values = this.network.counters.values;
+    const most = (d.mtuBytes - IPV6_HEADER_LEN - IPV6_FRAGMENT_HEADER_LEN) & ~7;
+    // Linux's ip6_fragment: no room for eight bytes. Without this the loop below would not end.
+    if (!(most > 0)) {
+      values[Mib.Ip6FragFails]++;
+      p.release();
+      return -Errno.EMSGSIZE;
+    }
     completeChecksum(p);
     const payload = p.length;
-    const most = (d.mtuBytes - IPV6_HEADER_LEN - IPV6_FRAGMENT_HEADER_LEN) & ~7;
     this.nextId = (this.nextId + 1) | 0;
     let result = 0;
     for (let offset = 0; offset < payload; offset += most) {

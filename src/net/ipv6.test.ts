@@ -319,6 +319,17 @@ test('RFC 8200 5: a long datagram is fragmented by us, and only when it may be',
 
 // Neighbour discovery.
 
+test('Linux ip6_fragment: an MTU without room for eight bytes of a fragment is EMSGSIZE, and no endless loop', () => {
+  const t = host();
+  const way = t.network.lookup(IpAddress.from(PEER), null, null);
+  assert.ok(way !== null);
+  for (const mtu of [55, 48, 0, -1]) {
+    way.mtuBytes = mtu;
+    assert.equal(sendFrom(t.network, PEER, pattern(3000)), -90, `MTU ${mtu}`);
+  }
+  assert.deepEqual(t.take(), []);
+});
+
 test('RFC 4861 7.2.2: solicited by its group, then by unicast; hop limit 255, source address option', () => {
   const t = probe();
   sendFrom(t.network, PEER, pattern(20));

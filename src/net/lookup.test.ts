@@ -148,6 +148,11 @@ test('addresses: EEXIST, EINVAL, ENODEV; what goes with them when they go', () =
   assert.equal(network.addAddress(device, ip('192.0.2.7'), 33), -22);
   assert.equal(network.addAddress(device, ip('224.0.0.1'), 32), -22);
   assert.equal(network.addAddress(device, ip('0.0.0.0'), 8), -22);
+  for (const text of ['255.255.255.255', '127.0.0.2', '::1', 'ff02::1', '::']) {
+    assert.equal(network.addAddress(device, ip(text), 24), -22, text);
+  }
+  assert.equal(network.addAddress(network.loopback, ip('127.0.0.2'), 8), 0);
+  network.removeAddress(network.loopback, ip('127.0.0.2'));
   assert.equal(network.addAddress(stranger, ip('192.0.2.7'), 24), -19);
   assert.equal(network.removeAddress(device, ip('192.0.2.7')), -99);
   network.addAddress(device, ip('192.0.2.2'), 24);

@@ -210,3 +210,20 @@ test('no packet is left behind when entries fail, or their device goes', () => {
   t.device.inject(ipv4Frame(pattern(20)));
   assert.equal(t.device.statistics.rxDropped, 1, 'no host is behind the device');
 });
+
+test('hash flooding: no choice of words fills one bucket of the table', () => {
+  const choices: Record<string, (i: number) => string> = {
+    c: (i) => `2001:db8::${i.toString(16)}:0:9`,
+    d: (i) => `2001:db8::${i.toString(16)}`,
+    'high half of d': (i) => `2001:db8::${i.toString(16)}:1`,
+    'c and d alike': (i) => `2001:db8::${i.toString(16)}:0:${i.toString(16)}`,
+    'what the old sum took for the same': (i) => `2001:db8::${(i & 0x3ff).toString(16)}:${(i & 0x3ff).toString(16)}`,
+  };
+  for (const [name, address] of Object.entries(choices)) {
+    const t = probe(`flood ${name}`);
+    const table = t.network.neighbours6;
+    for (let i = 1; i <= 1000; i++) table.get(t.device, IpAddress.from(address(i)));
+    assert.equal(table.size, 1000, name);
+    assert.ok(table.longest <= 48, `${name}: ${table.longest} in one bucket`);
+  }
+});

@@ -263,6 +263,8 @@ export class NeighbourTable {
   size = 0;
   private readonly context: HostContext;
   private readonly buckets: (Neighbour | null)[] = new Array<Neighbour | null>(BUCKETS).fill(null);
+  /** Odd, so that nobody on the link knows which addresses meet in a bucket. */
+  private readonly secret: number;
   private collectedAt = -1e15 - 0.5;
 
   constructor(context: HostContext, protocol: NeighbourProtocol) {
@@ -273,6 +275,7 @@ export class NeighbourTable {
     this.protocol = protocol;
     const base = context.settings.neighBaseReachableTimeMs;
     this.reachableUs = (base / 2 + below(context.random, base)) * 1000 + 0.5;
+    this.secret = context.random.int32() | 1;
   }
 
   countDrop(): void {
@@ -280,7 +283,7 @@ export class NeighbourTable {
   }
 
   find(device: Device, a: number, b: number, c: number, d: number): Neighbour | null {
-    for (let n = this.buckets[hash(b, d)]; n !== null; n = n.next) {
+    for (let n = this.buckets[this.slot(a, b, c, d)]; n !== null; n = n.next) {
       if (n.address.is(a, b, c, d) && n.device === device) return n;
     }
     return null;
@@ -293,7 +296,7 @@ export class NeighbourTable {
     if (this.size >= this.settings.neighGcThresh3 && !this.collect()) return null;
     const neighbour = new Neighbour(this, device, address);
     neighbour.updatedAt = this.loop.now;
-    const at = hash(address.b, address.d);
+    const at = this.slot(address.a, address.b, address.c, address.d);
     neighbour.next = this.buckets[at];
     this.buckets[at] = neighbour;
     this.size++;
@@ -309,6 +312,28 @@ export class NeighbourTable {
     for (const first of this.buckets) {
       for (let neighbour = first; neighbour !== null; neighbour = neighbour.next) yield neighbour;
     }
+  }
+
+  /** Entries of the longest bucket: for tests of the hash. */
+  get longest(): number {
+    let most = 0;
+    for (const first of this.buckets) {
+      let n = 0;
+      for (let neighbour = first; neighbour !== null; neighbour = neighbour.next) n++;
+      if (n > most) most = n;
+    }
+    return most;
+  }
+
+  /** Every word counts: whoever is on the link may take any address of its prefix. */
+  private slot(a: number, b: number, c: number, d: number): number {
+    const { secret } = this;
+    let h = Math.imul(a ^ secret, 0x85ebca6b);
+    h = Math.imul((h ^ (h >>> 16)) + b, secret);
+    h = Math.imul((h ^ (h >>> 15)) + c, secret);
+    h = Math.imul((h ^ (h >>> 16)) + d, secret);
+    h = Math.imul(h ^ (h >>> 15), 0x85ebca6b);
+    return (h ^ (h >>> 16)) & (BUCKETS - 1);
   }
 
   /** Makes room by dropping entries that nobody uses now; true when there is some. */
@@ -342,9 +367,4 @@ export class NeighbourTable {
       }
     }
   }
-}
-
-function hash(b: number, d: number): number {
-  const mixed = d ^ b ^ (d >>> 16);
-  return (mixed ^ (mixed >>> 8)) & (BUCKETS - 1);
 }

@@ -123,7 +123,7 @@ export class Network implements NetInput {
     return this.configuration.deviceAt(index);
   }
 
-  /** `ip addr add`: 0, -EEXIST, -EINVAL or -ENODEV. The connected route comes with it; `nodad` skips IPv6's test. */
+  /** `ip addr add`: 0, -EEXIST, -EINVAL (a group's, a loopback's or nobody's address) or -ENODEV. The connected route comes with it; `nodad` skips IPv6's test. */
   addAddress(device: Device, address: IpAddress, prefixLength: number, options?: { nodad?: boolean }): number {
     return this.configuration.addAddress(device, address, prefixLength, options?.nodad === true);
   }

@@ -75,6 +75,6 @@ const LEAST_MTU = 68;
 /** The MTU of a destination of which no router has complained (Linux's ipv4_mtu and ip6_mtu). */
 export function linkMtu(isV4: boolean, deviceMtu: number): number {
   const most = isV4 ? 65535 : 65575;
-  if (deviceMtu < LEAST_MTU) return LEAST_MTU;
+  if (!(deviceMtu >= LEAST_MTU)) return LEAST_MTU;
   return deviceMtu < most ? deviceMtu : most;
 }

@@ -339,3 +339,28 @@ test('adding a host leaves the choices of the others alone', async () => {
     });
   equal(await drawn(true), await drawn(false));
 });
+
+test('an error whose message cannot be written comes out as it is', async () => {
+  const aborted = new DOMException('stopped by hand', 'AbortError');
+  await rejects(run(async () => Promise.reject(aborted)), (error) => {
+    equal(error, aborted);
+    match(String((error as Error).cause), /seed 1/);
+    return true;
+  });
+  const frozen = Object.freeze(new TypeError('cold'));
+  await rejects(run(async () => Promise.reject(frozen)), (error) => error === frozen);
+  const odd = Object.defineProperty(new Error('odd'), 'message', { value: undefined });
+  await rejects(run(async () => Promise.reject(odd)), (error) => error === odd);
+  await rejects(run(async () => Promise.reject(new Error('warm'))), /^Error: warm \(seed 1\)$/);
+});
+
+test('cable refuses addresses that no interface can have, or both ends would', () => run(async (world) => {
+  const refused = (options: object, message: RegExp): void => throws(() => world.cable(world.host(`a${n++}`), world.host(`b${n++}`), options), message);
+  let n = 0;
+  refused({ addressA: '192.0.2.1/24', addressB: '192.0.2.1/24' }, /both ends of a cable have the address 192\.0\.2\.1\/24/);
+  refused({ addressA: ['192.0.2.1/24', '2001:db8::1/64'], addressB: ['192.0.2.2/24', '2001:db8:0::1/64'] }, /both ends/);
+  refused({ addressA: ['192.0.2.1/24', '192.0.2.1/16'], addressB: '192.0.2.2/24' }, /192\.0\.2\.1\/16 is given twice/);
+  for (const address of ['224.0.0.1/4', '127.0.0.2/8', '::1/128', 'ff02::1/16', '0.0.0.0/0', '255.255.255.255/32']) {
+    refused({ addressA: '192.0.2.1/24', addressB: address }, new RegExp(`no interface can have the address ${address}`));
+  }
+}));

@@ -14,6 +14,7 @@
  * Time moves when user code has nothing left to do (base/loop.ts).
  */
 import { Process } from '../api/posix/process.ts';
+import { Errno } from '../base/errno.ts';
 import { type Cidr, formatV4Word, parseCidr } from '../base/inet-address.ts';
 import { Loop } from '../base/loop.ts';
 import { SeededRandom } from '../base/random.ts';
@@ -166,6 +167,9 @@ export class World {
     const chosenA = addressesOf('addressA', options.addressA);
     const chosenB = addressesOf('addressB', options.addressB);
     const n = this.cables.length + 1;
+    for (const one of chosenB ?? []) {
+      if ((chosenA ?? []).some((other) => other.address.equals(one.address))) throw new TypeError(`both ends of a cable have the address ${one}`);
+    }
     const cable = new Cable(this.loop, new SeededRandom(`${this.seed}/cable/${n}`), {
       nameA: deviceName(a, n), nameB: deviceName(b, n), ...options,
     });
@@ -203,9 +207,11 @@ export class World {
       return;
     }
     end.attach(device);
-    for (const { address, prefixLength } of addresses ?? []) {
+    for (const cidr of addresses ?? []) {
       // `nodad`: a world's addresses can be used at once. Hosts that shall test theirs get them by `host.addAddress`.
-      end.network.addAddress(device, address, prefixLength, { nodad: true });
+      const result = end.network.addAddress(device, cidr.address, cidr.prefixLength, { nodad: true });
+      if (result === -Errno.EEXIST) throw new TypeError(`the address ${cidr} is given twice`);
+      if (result < 0) throw new TypeError(`no interface can have the address ${cidr}`);
     }
   }
 
@@ -310,6 +316,22 @@ function deviceName(end: Host | Switch, n: number): string {
   return taken < n ? `eth${taken}` : `eth${n}`;
 }
 
+/** The error with the mark in its message. Where that cannot be written (a DOMException, a frozen error) it stays as it is. */
+function withSeed(error: unknown, mark: string): unknown {
+  if (!(error instanceof Error)) return error;
+  try {
+    if (!error.message.includes(mark)) error.message += ` ${mark}`;
+  } catch {
+    // What the body threw matters more than the mark: callers look at its class and its fields.
+    try {
+      if (error.cause === undefined) Object.defineProperty(error, 'cause', { value: new WorldError(`thrown in a world ${mark}`), configurable: true });
+    } catch {
+      // Frozen.
+    }
+  }
+  return error;
+}
+
 /**
  * Runs `body` in a fresh world and resolves to what it returns. Rejects with what it throws, the seed in the message,
  * or with a WorldError when nothing can happen any more or the limits are passed.
@@ -329,9 +351,7 @@ export async function simulate<T>(options: SimulateOptions, body: (world: World)
   try {
     return await Promise.race([body(world), failed]);
   } catch (error) {
-    const mark = `(seed ${world.seed})`;
-    if (error instanceof Error && !error.message.includes(mark)) error.message += ` ${mark}`;
-    throw error;
+    throw withSeed(error, `(seed ${world.seed})`);
   } finally {
     unwatch?.();
     world.end();

@@ -7,6 +7,8 @@
  *
  * Every call is tried at once; only one that blocks makes an operation that waits. Operations are reused: a spare of
  * each kind is kept, so a busy socket allocates little more than the promises themselves.
+ *
+ * After the loop was stopped (the world has ended) a call that would wait fails with ESRCH: nothing would end its wait.
  */
 import { Errno } from '../../base/errno.ts';
 import type { Host } from '../../host.ts';
@@ -63,11 +65,16 @@ export class Process implements Syscalls {
     return this.core.pid;
   }
 
-  /** Types bytes at the process's terminal; null is the end of its input. */
-  feedInput(bytes: Uint8Array | null): void {
+  /**
+   * Types bytes at the process's terminal; null is the end of its input. Returns how many were taken: a terminal holds one
+   * mebibyte that nobody has read yet, and none when nobody has it open any more. What was not taken has to be fed again.
+   */
+  feedInput(bytes: Uint8Array | null): number {
+    let taken = 0;
     if (bytes === null) this.core.terminal.end();
-    else this.core.terminal.feed(bytes);
+    else taken = this.core.terminal.feed(bytes);
     this.host.loop.drain();
+    return taken;
   }
 
   /**
@@ -215,12 +222,15 @@ export class Process implements Syscalls {
     return this.receive(fd, buffer, flags, true, 'recv');
   }
 
-  private receive(fd: number, buffer: Uint8Array, flags: number, needSocket: boolean, name: string): Promise<number> {
+  private receive(
+    fd: number, buffer: Uint8Array, flags: number, needSocket: boolean, name: string, parts: readonly Uint8Array[] | null = null,
+  ): Promise<number> {
     if (!(buffer instanceof Uint8Array) && !isForeignBytes(buffer)) return Promise.reject(notBytes(name, 'buffer', buffer));
     const call = this.spareReceive ?? this.receiveCall();
     this.spareReceive = null;
     const { operation } = call;
     const bad = this.core.prepareReceive(operation, fd, buffer, flags, needSocket);
+    operation.parts = parts;
     const result = bad < 0 ? bad : operation.start();
     if (result === PENDING) return call.pending(name);
     this.spareReceive = call;
@@ -238,7 +248,7 @@ export class Process implements Syscalls {
 
   /** recvfrom(2): recv that also resolves to the sender's address (empty on a stream). */
   recvfrom(fd: number, buffer: Uint8Array, flags: number): Promise<{ count: number; address: Uint8Array }> {
-    return this.receiveMessage(fd, buffer, flags, 'recvfrom', (operation) => ({
+    return this.receiveMessage(fd, buffer, null, flags, 'recvfrom', (operation) => ({
       count: operation.result,
       address: sourceBytes(operation),
     }));
@@ -249,8 +259,10 @@ export class Process implements Syscalls {
     const fault = vectorFault('recvmsg', iov);
     if (fault !== null) return Promise.reject(fault);
     const buffer = iov.length === 1 ? (iov[0] as Uint8Array) : new Uint8Array(iov.reduce((sum, part) => sum + part.length, 0));
-    return this.receiveMessage(fd, buffer, flags, 'recvmsg', (operation) => {
-      if (iov.length !== 1) scatter(buffer, Math.min(operation.result, buffer.length), iov);
+    return this.receiveMessage<ReceivedMessage>(fd, buffer, iov.length === 1 ? null : iov, flags, 'recvmsg', (operation) => {
+      if (iov.length !== 1 && !scatter(buffer, Math.min(operation.result, buffer.length), iov)) {
+        return systemError(-Errno.EFAULT, 'recvmsg');
+      }
       return {
         count: operation.result,
         name: sourceBytes(operation).slice(0, nameLength),
@@ -261,14 +273,21 @@ export class Process implements Syscalls {
   }
 
   private receiveMessage<T>(
-    fd: number, buffer: Uint8Array, flags: number, name: string, shape: (operation: ReceiveOperation) => T,
+    fd: number, buffer: Uint8Array, parts: readonly Uint8Array[] | null, flags: number, name: string,
+    shape: (operation: ReceiveOperation) => T | Error,
   ): Promise<T> {
     if (!(buffer instanceof Uint8Array) && !isForeignBytes(buffer)) return Promise.reject(notBytes(name, 'buffer', buffer));
     const operation = new ReceiveOperation(this.host.loop, this.core.kernel.timers);
     const bad = this.core.prepareReceive(operation, fd, buffer, flags, true);
+    operation.parts = parts;
     const result = bad < 0 ? bad : operation.start();
     if (result === PENDING) {
-      const finish = (): T | typeof FAILED => (operation.result < 0 ? FAILED : shape(operation));
+      const finish = (): T | typeof FAILED => {
+        const made = operation.result < 0 ? FAILED : shape(operation);
+        if (!(made instanceof Error)) return made;
+        operation.result = -Errno.EFAULT;
+        return FAILED;
+      };
       return new Call<ReceiveOperation, T>(this.core, operation, finish).pending(name);
     }
     const outcome = result < 0 ? systemError(result, name) : shape(operation);
@@ -282,8 +301,8 @@ export class Process implements Syscalls {
     if (fault !== null) return Promise.reject(fault);
     if (iov.length === 1) return this.receive(fd, iov[0] as Uint8Array, 0, false, 'readv');
     const buffer = new Uint8Array(iov.reduce((sum, part) => sum + part.length, 0));
-    return this.receive(fd, buffer, 0, false, 'readv').then((count) => {
-      scatter(buffer, count, iov);
+    return this.receive(fd, buffer, 0, false, 'readv', iov).then((count) => {
+      if (!scatter(buffer, count, iov)) throw systemError(-Errno.EFAULT, 'readv');
       return count;
     });
   }
@@ -428,18 +447,23 @@ function gather(iov: Uint8Array[]): Uint8Array {
   const all = new Uint8Array(iov.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of iov) {
-    all.set(part, at);
+    // `set` throws on a transferred array.
+    if (part.length > 0) all.set(part, at);
     at += part.length;
   }
   return all;
 }
 
-function scatter(from: Uint8Array, count: number, iov: Uint8Array[]): void {
+/** Copies to the caller's buffers; false when they have become too short meanwhile (one was transferred). */
+function scatter(from: Uint8Array, count: number, iov: Uint8Array[]): boolean {
   let at = 0;
   for (const part of iov) {
-    if (at >= count) return;
+    if (at >= count) return true;
     const n = Math.min(part.length, count - at);
+    // `set` throws on a transferred array, whatever it is to copy.
+    if (n === 0) continue;
     part.set(from.subarray(at, at + n));
     at += n;
   }
+  return at >= count;
 }

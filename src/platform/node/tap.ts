@@ -71,6 +71,7 @@ export interface TapOptions {
   readonly name?: string;
   /** Partial checksums and 64 KiB segments; true. */
   readonly offload?: boolean;
+  /** 68 to 65535; 1500. */
   readonly mtuBytes?: number;
 }
 
@@ -107,6 +108,9 @@ export class TapDevice extends Device {
 
   /** Creates the kernel's interface; it is down and has no address yet (see `configureKernelSide`). */
   static async open(options: TapOptions): Promise<TapDevice> {
+    const mtuBytes = options.mtuBytes ?? 1500;
+    // As a cable's: ETH_MIN_MTU and ETH_MAX_MTU.
+    if (!Number.isInteger(mtuBytes) || mtuBytes < 68 || mtuBytes > 65535) throw new RangeError(`no MTU of a device: ${mtuBytes}`);
     const libc = await loadLibc('a TAP device');
     const wanted = options.name ?? 'tap0';
     if (!isInterfaceName(wanted)) {

@@ -1,4 +1,4 @@
-import { deepEqual, equal } from 'node:assert/strict';
+import { deepEqual, equal, ok } from 'node:assert/strict';
 import { test } from 'node:test';
 import { IpAddress } from '../../base/inet-address.ts';
 import { takePacket } from '../../link/packet.ts';
@@ -64,4 +64,38 @@ test('removing a connection that is not there changes nothing', () => {
   table.remove(new Node('192.0.2.1', 80, '192.0.2.9', 5000));
   equal(table.count, 1);
   equal(find(table, node), node);
+});
+
+test('hash flooding: no choice of words of an IPv6 peer fills one bucket', () => {
+  const hex = (word: number): string => (word & 0xffff).toString(16);
+  const choices: Record<string, (i: number) => string> = {
+    a: (i) => `2001:${hex(i)}::9`,
+    b: (i) => `2001:db8:${hex(i)}:1::9`,
+    c: (i) => `2001:db8:0:1:${hex(i)}::9`,
+    d: (i) => `2001:db8:0:1::${hex(i)}`,
+    'b and d alike': (i) => `2001:db8:${hex(i)}:1::${hex(i)}:1`,
+    'c and d alike': (i) => `2001:db8::${hex(i)}:0:${hex(i)}:0`,
+    'high halves': (i) => `2001:db8::${hex(i << 4)}:${hex(i >> 12)}`,
+    'IPv4': (i) => `10.${i >> 8}.${i & 255}.1`,
+  };
+  for (const salt of [0, 1, 0x1234567, -1, -0x80000000]) {
+    for (const [name, peer] of Object.entries(choices)) {
+      const table = new ConnectionTable(salt);
+      for (let i = 0; i < 4096; i++) table.add(new Node(name === 'IPv4' ? '192.0.2.1' : '2001:db8::1', 80, peer(i), 40000));
+      ok(table.longest <= 16, `${name} with salt ${salt}: ${table.longest} in one bucket`);
+    }
+    const ports = new ConnectionTable(salt);
+    for (let i = 0; i < 4096; i++) ports.add(new Node('192.0.2.1', 80, '198.51.100.1', i * 16));
+    ok(ports.longest <= 16, `ports with salt ${salt}: ${ports.longest} in one bucket`);
+  }
+});
+
+test('hash flooding: tuples that meet under one secret do not meet under another', () => {
+  const tuples = Array.from({ length: 20000 }, (_, i) => new Node('192.0.2.1', 80, `10.${i >> 8}.${i & 255}.1`, 1024 + (i * 7) % 60000));
+  const known = new ConnectionTable(42);
+  const meeting = tuples.filter((node) => known.slotOf(node.localAddress, 80, node.remoteAddress as IpAddress, node.remotePort) === 5);
+  ok(meeting.length > 200);
+  const other = new ConnectionTable(43);
+  for (const node of meeting) other.add(node);
+  ok(other.longest <= 10, `${other.longest} of ${meeting.length}`);
 });

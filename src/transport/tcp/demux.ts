@@ -4,7 +4,7 @@
  * Bucket arrays with chains; connections, half-open requests and TIME_WAIT records share one table, as on Linux. Called
  * by Tcp.input for every segment: addresses come as words, nothing is allocated.
  */
-import type { IpAddress } from '../../base/inet-address.ts';
+import { type IpAddress, V4_MAPPED } from '../../base/inet-address.ts';
 import type { RandomSource } from '../../base/random.ts';
 import type { Packet } from '../../link/packet.ts';
 import { KeyedHash } from '../keyed-hash.ts';
@@ -32,24 +32,25 @@ export class ConnectionTable {
   private buckets: (DemuxNode | null)[] = new Array<DemuxNode | null>(FIRST_SIZE).fill(null);
   private mask = FIRST_SIZE - 1;
   private readonly salt: number;
+  /** Odd and secret, so that which tuples meet in a bucket depends on the secret, not only in which bucket they do. */
+  private readonly factor: number;
   count = 0;
 
   constructor(salt: number) {
     this.salt = salt;
+    this.factor = mix(salt ^ 0x5bd1e995) | 1;
   }
 
   add(node: DemuxNode): void {
     if (this.count > this.mask) this.grow();
-    const remote = node.remoteAddress as IpAddress;
-    const at = this.slot(node.localAddress.d, node.localPort, remote.b ^ remote.d, node.remotePort);
+    const at = this.slotOf(node.localAddress, node.localPort, node.remoteAddress as IpAddress, node.remotePort);
     node.nextNode = this.buckets[at] as DemuxNode | null;
     this.buckets[at] = node;
     this.count++;
   }
 
   remove(node: DemuxNode): void {
-    const remote = node.remoteAddress as IpAddress;
-    const at = this.slot(node.localAddress.d, node.localPort, remote.b ^ remote.d, node.remotePort);
+    const at = this.slotOf(node.localAddress, node.localPort, node.remoteAddress as IpAddress, node.remotePort);
     let previous: DemuxNode | null = null;
     let other = this.buckets[at] as DemuxNode | null;
     while (other !== node) {
@@ -65,7 +66,11 @@ export class ConnectionTable {
 
   /** The connection a received segment belongs to (its destination is our local side). */
   find(p: Packet, localPort: number, remotePort: number): DemuxNode | null {
-    let node = this.buckets[this.slot(p.dstD, localPort, p.srcB ^ p.srcD, remotePort)] as DemuxNode | null;
+    let prefix = this.salt;
+    if (p.srcC !== V4_MAPPED || (p.srcA | p.srcB) !== 0) {
+      prefix = this.prefixes(p.srcA, p.srcB, p.srcC, p.dstA, p.dstB, p.dstC);
+    }
+    let node = this.buckets[this.slot(prefix, p.dstD, localPort, p.srcD, remotePort)] as DemuxNode | null;
     for (; node !== null; node = node.nextNode) {
       if (node.localPort !== localPort || node.remotePort !== remotePort) continue;
       const remote = node.remoteAddress as IpAddress;
@@ -79,12 +84,23 @@ export class ConnectionTable {
   }
 
   findTuple(local: IpAddress, localPort: number, remote: IpAddress, remotePort: number): DemuxNode | null {
-    let node = this.buckets[this.slot(local.d, localPort, remote.b ^ remote.d, remotePort)] as DemuxNode | null;
+    let node = this.buckets[this.slotOf(local, localPort, remote, remotePort)] as DemuxNode | null;
     for (; node !== null; node = node.nextNode) {
       if (node.localPort !== localPort || node.remotePort !== remotePort) continue;
       if ((node.remoteAddress as IpAddress).equals(remote) && node.localAddress.equals(local)) return node;
     }
     return null;
+  }
+
+  /** Nodes of the longest bucket: for tests of the hash. */
+  get longest(): number {
+    let most = 0;
+    for (const head of this.buckets) {
+      let n = 0;
+      for (let node = head; node !== null; node = node.nextNode) n++;
+      if (n > most) most = n;
+    }
+    return most;
   }
 
   /** Every node, in no order: for ss and leak tests. */
@@ -94,11 +110,34 @@ export class ConnectionTable {
     }
   }
 
-  private slot(localWord: number, localPort: number, remoteWord: number, remotePort: number): number {
-    let h = this.salt ^ localWord ^ Math.imul(remoteWord, 0x9e3779b1) ^ ((localPort << 16) | remotePort);
-    h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  /** The bucket of a connection. */
+  slotOf(local: IpAddress, localPort: number, remote: IpAddress, remotePort: number): number {
+    let prefix = this.salt;
+    if (remote.c !== V4_MAPPED || (remote.a | remote.b) !== 0) {
+      prefix = this.prefixes(remote.a, remote.b, remote.c, local.a, local.b, local.c);
+    }
+    return this.slot(prefix, local.d, localPort, remote.d, remotePort);
+  }
+
+  /** `prefix` is `prefixes` of IPv6 addresses; for IPv4, whose first words are always the same, it is the salt. */
+  private slot(prefix: number, localWord: number, localPort: number, remoteWord: number, remotePort: number): number {
+    const { factor } = this;
+    let h = Math.imul(prefix ^ remoteWord, factor);
+    h = Math.imul(((h ^ (h >>> 16)) + ((localPort << 16) | remotePort)) ^ localWord, factor);
+    h = Math.imul(h ^ (h >>> 15), 0x85ebca6b);
     return (h ^ (h >>> 16)) & this.mask;
+  }
+
+  /** The first three words of both addresses. A peer may own a whole prefix: every word counts, with the secret between. */
+  private prefixes(a: number, b: number, c: number, localA: number, localB: number, localC: number): number {
+    const { factor } = this;
+    let h = Math.imul(this.salt ^ a, factor);
+    h = Math.imul((h ^ (h >>> 16)) + b, factor);
+    h = Math.imul((h ^ (h >>> 15)) + c, factor);
+    h = Math.imul((h ^ (h >>> 16)) + localA, factor);
+    h = Math.imul((h ^ (h >>> 15)) + localB, factor);
+    h = Math.imul((h ^ (h >>> 16)) + localC, factor);
+    return h ^ (h >>> 15);
   }
 
   private grow(): void {
@@ -110,14 +149,20 @@ export class ConnectionTable {
       let node = old[i] as DemuxNode | null;
       while (node !== null) {
         const next: DemuxNode | null = node.nextNode;
-        const remote = node.remoteAddress as IpAddress;
-        const at = this.slot(node.localAddress.d, node.localPort, remote.b ^ remote.d, node.remotePort);
+        const at = this.slotOf(node.localAddress, node.localPort, node.remoteAddress as IpAddress, node.remotePort);
         node.nextNode = this.buckets[at] as DemuxNode | null;
         this.buckets[at] = node;
         node = next;
       }
     }
   }
+}
+
+/** MurmurHash3's last steps: every bit of the result depends on every bit of `h`. */
+function mix(h: number): number {
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return h ^ (h >>> 16);
 }
 
 /** Listening endpoints by port; a port's few listeners are a chain through `Listener.nextListener`. */

@@ -12,6 +12,17 @@ import { rearmRto } from './timers.ts';
 
 /** Retransmits up to `segs` segments of a record. False when it may not or cannot go. */
 export function retransmitRecord(t: TcpEndpoint, record: SendRecord, segs: number): boolean {
+  const went = retransmit(t, record, segs);
+  // The attempt counts, not whether it left this host (tcp_retransmit_skb): where the device or the path's MTU takes
+  // nothing, a stamp of successes alone would never let the connection time out.
+  const recovery = ownRecovery(t);
+  if (recovery.retransStampMs === 0) recovery.retransStampMs = t.tcp.nowMs === 0 ? 1 : t.tcp.nowMs;
+  if (recovery.undoRetrans < 0) recovery.undoRetrans = 0;
+  recovery.undoRetrans += record.segs;
+  return went;
+}
+
+function retransmit(t: TcpEndpoint, record: SendRecord, segs: number): boolean {
   const counters = t.tcp.counters;
   if ((record.flags & RecordFlag.Syn) !== 0) {
     if (!sendSyn(t, record)) return false;
@@ -54,10 +65,6 @@ export function retransmitRecord(t: TcpEndpoint, record: SendRecord, segs: numbe
   if ((record.flags & RecordFlag.Retransmitted) === 0) t.retransOut += record.segs;
   record.flags |= RecordFlag.Retransmitted | RecordFlag.EverRetransmitted;
   appendSent(t, record);
-  const recovery = ownRecovery(t);
-  if (recovery.retransStampMs === 0) recovery.retransStampMs = t.tcp.nowMs === 0 ? 1 : t.tcp.nowMs;
-  if (recovery.undoRetrans < 0) recovery.undoRetrans = 0;
-  recovery.undoRetrans += record.segs;
   return true;
 }
 

@@ -365,7 +365,8 @@ function retransmitsTimedOut(t: TcpEndpoint, boundary: number, timeoutMs: number
   let ms = timeoutMs;
   if (ms === 0) {
     const settings = t.tcp.context.settings;
-    const base = syn ? 1000 : Math.floor(settings.tcpRtoMinUs / 1000);
+    // TCP_RTO_MIN, whatever tcp_rto_min_us says (retransmits_timed_out).
+    const base = syn ? 1000 : 200;
     const most = settings.tcpRtoMaxMs;
     const doublings = 31 - Math.clz32(Math.floor(most / base));
     ms = boundary <= doublings ? (2 * (1 << boundary) - 1) * base : (2 * (1 << doublings) - 1) * base + (boundary - doublings) * most;
