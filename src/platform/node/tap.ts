@@ -41,6 +41,9 @@ const GSO_TCPV4 = 1;
 const GSO_TCPV6 = 4;
 const GSO_ECN = 0x80;
 
+/** RFC 791: every link carries 68 bytes; an IP packet has at most 65,535. */
+const MTU_LEAST = 68;
+const MTU_MOST = 65535;
 const EBADFD = 77;
 const ETHERNET_LEN = 14;
 const ETHERTYPE_IPV6 = 0x86dd;
@@ -71,6 +74,7 @@ export interface TapOptions {
   readonly name?: string;
   /** Partial checksums and 64 KiB segments; true. */
   readonly offload?: boolean;
+  /** Longest IP packet, from 68 (RFC 791) to 65535; 1500. */
   readonly mtuBytes?: number;
 }
 
@@ -111,6 +115,10 @@ export class TapDevice extends Device {
     const wanted = options.name ?? 'tap0';
     if (!isInterfaceName(wanted)) {
       throw new PlatformError(`'${wanted}' cannot be the name of an interface`);
+    }
+    const { mtuBytes = 1500 } = options;
+    if (!Number.isInteger(mtuBytes) || mtuBytes < MTU_LEAST || mtuBytes > MTU_MOST) {
+      throw new PlatformError(`the MTU of a TAP device is a whole number from ${MTU_LEAST} to ${MTU_MOST}, not ${mtuBytes}`);
     }
     const fd = openTun();
     const offload = options.offload ?? true;
