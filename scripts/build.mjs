@@ -2,6 +2,10 @@
  * Builds the package into dist/: the command, the entries for Node and for pages (one set of shared chunks each), and
  * their declarations. Does nothing when dist/ was made from the same sources.
  *
+ * Others may load dist/ at any time, and build at the same time. So a build first makes everything elsewhere, and then
+ * moves file by file, chunks before the entries that name them; what the entries before it named stays for a while. Of
+ * several builds one works and the others wait, for a limited time: they would only do the same again.
+ *
  *   node scripts/build.mjs [--no-types] [--force]
  *
  *   dist/cli.js            src/cli/main.ts, started by bin/sockscape.cjs
@@ -11,8 +15,9 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, posix, relative, resolve, sep } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { findEntries } from './entries.mjs';
 import { importsOf } from './scan.mjs';
@@ -20,6 +25,13 @@ import { importsOf } from './scan.mjs';
 const root = resolve(fileURLToPath(import.meta.url), '../..');
 const dist = join(root, 'dist');
 const force = process.argv.includes('--force');
+/** Where this build makes its files; beside dist/, so that they can be moved there. */
+const made = join(root, 'build', `dist.${process.pid}`);
+const lock = join(root, 'build', 'dist.lock');
+/** A lock that is older is nobody's, whatever it says. */
+const LOCK_MS = 120_000;
+/** How long a file stays that no entry names any more. Whoever has read the entry before loads it within that time. */
+const STALE_MS = 60_000;
 
 function filesUnder(folder) {
   if (!existsSync(folder)) return [];
@@ -46,23 +58,114 @@ function digest() {
   return hash.digest('hex');
 }
 
-/** Runs `make` unless the stamp in dist/ says that it ran for these sources. */
-async function unlessDone(name, wanted, make) {
+/** Runs `make` unless the stamp in dist/ says that it ran for these sources; `owned` are the files that it makes. */
+async function unlessDone(name, owned, make) {
   const stamp = join(dist, `.${name}-stamp`);
-  if (!force && existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
-  rmSync(stamp, { force: true });
-  const before = Date.now();
-  await make();
-  mkdirSync(dist, { recursive: true });
-  writeFileSync(stamp, wanted);
-  console.error(`build: ${name} in ${((Date.now() - before) / 1000).toFixed(1)} s`);
+  const done = () => !force && textOf(stamp) === digest();
+  if (done()) return;
+  const locked = await lockBuild();
+  try {
+    if (done()) return;
+    const wanted = digest();
+    const before = Date.now();
+    const files = await make();
+    rmSync(stamp, { force: true });
+    install(name, owned, files);
+    put(stamp, wanted);
+    console.error(`build: ${name} in ${((Date.now() - before) / 1000).toFixed(1)} s`);
+  } finally {
+    rmSync(made, { recursive: true, force: true });
+    if (locked) rmSync(lock, { force: true });
+  }
 }
 
+/** What a small file holds; empty when it is not there, or no longer. */
+function textOf(file) {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    if (error.code !== 'ENOENT') throw error;
+    return '';
+  }
+}
+
+function isAlive(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code === 'EPERM';
+  }
+}
+
+/**
+ * Waits until no other build is at work, or for long enough: whether the lock is ours. That dist/ is whole at any time
+ * does not depend on it.
+ */
+async function lockBuild() {
+  mkdirSync(dirname(lock), { recursive: true });
+  sweep();
+  for (const last = Date.now() + LOCK_MS; Date.now() < last; await delay(50)) {
+    try {
+      writeFileSync(lock, String(process.pid), { flag: 'wx' });
+      return true;
+    } catch (error) {
+      if (error.code !== 'EEXIST') throw error;
+    }
+    try {
+      const holder = Number(readFileSync(lock, 'utf8'));
+      const abandoned = holder > 0 ? !isAlive(holder) : false;
+      if (abandoned || Date.now() - statSync(lock).mtimeMs > LOCK_MS) rmSync(lock, { force: true });
+    } catch (error) {
+      // It has just been given back.
+      if (error.code !== 'ENOENT') throw error;
+    }
+  }
+  return false;
+}
+
+/** Removes what builds that were killed have left. */
+function sweep() {
+  for (const name of readdirSync(dirname(lock))) {
+    const pid = /^dist\.(\d+)$/.exec(name)?.[1];
+    if (pid && !isAlive(Number(pid))) rmSync(join(dirname(lock), name), { recursive: true, force: true });
+  }
+}
+
+/** Writes a file of dist/ in one step: who looks sees the one before or this one. */
+function put(file, content) {
+  const whole = join(made, 'whole');
+  mkdirSync(made, { recursive: true });
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(whole, content);
+  renameSync(whole, file);
+}
+
+/** Puts `files` (name in dist/, content) there in their order; then removes what nobody can ask for any more. */
+function install(name, owned, files) {
+  for (const [file, content] of files) put(join(dist, file), content);
+  const list = join(dist, `.${name}-stale-stamp`);
+  const since = JSON.parse(textOf(list) || '{}');
+  const stale = {};
+  for (const path of filesUnder(dist)) {
+    const file = relative(dist, path).split(sep).join('/');
+    if (!owned.test(file) || files.has(file)) continue;
+    const first = since[file] ?? Date.now();
+    // A package holds nothing stale, and nobody runs what is being packed.
+    if (Date.now() - first > STALE_MS || process.env.npm_lifecycle_event === 'prepack') rmSync(path, { force: true });
+    else stale[file] = first;
+  }
+  put(list, JSON.stringify(stale));
+}
+
+/** The bundles, chunks first. */
 async function bundle(entries) {
   const { build } = await import('esbuild');
-  const { keepConstPlugin } = await import('./keep-const.mjs');
+  const { keepConst } = await import('./keep-const.mjs');
   const shared = {
     bundle: true,
+    // Not into a folder of this build's own: the source maps name the sources as they are seen from dist/.
+    write: false,
     splitting: true,
     format: 'esm',
     sourcemap: true,
@@ -71,17 +174,14 @@ async function bundle(entries) {
     legalComments: 'none',
     logLevel: 'warning',
     absWorkingDir: root,
-    plugins: [keepConstPlugin],
   };
   const points = (environment) =>
     Object.fromEntries(entries.filter((entry) => entry[environment]).map((entry) => [entry.name, entry[environment]]));
-  // The folders' declarations go with them, so these have to be made again.
-  for (const name of ['node', 'browser', 'cli.js', 'cli.js.map', '.declarations-stamp'])
-    rmSync(join(dist, name), { recursive: true, force: true });
+  const outputs = [];
   const node = Object.fromEntries(Object.entries(points('node')).map(([name, file]) => [`node/${name}`, file]));
   if (existsSync(join(root, 'src/cli/main.ts'))) node.cli = 'src/cli/main.ts';
   if (Object.keys(node).length > 0) {
-    await build({
+    const { outputFiles } = await build({
       ...shared,
       entryPoints: node,
       outdir: 'dist',
@@ -90,10 +190,11 @@ async function bundle(entries) {
       target: 'node20.19',
       packages: 'external',
     });
+    outputs.push(...outputFiles);
   }
   const browser = points('browser');
   if (Object.keys(browser).length > 0) {
-    await build({
+    const { outputFiles } = await build({
       ...shared,
       entryPoints: browser,
       outdir: 'dist/browser',
@@ -103,7 +204,14 @@ async function bundle(entries) {
       target: 'es2022',
       external: ['node:*'],
     });
+    outputs.push(...outputFiles);
   }
+  const isChunk = (file) => /(^|\/)chunk-[^/]*$/.test(file);
+  const files = outputs.map(({ path, text }) => [
+    relative(dist, path).split(sep).join('/'),
+    path.endsWith('.js') ? keepConst(text) : text,
+  ]);
+  return new Map([...files.filter(([file]) => isChunk(file)), ...files.filter(([file]) => !isChunk(file))]);
 }
 
 /**
@@ -122,33 +230,33 @@ function rename(text) {
 
 function declarations(entries) {
   const { bin } = JSON.parse(readFileSync(join(root, 'node_modules/typescript/package.json'), 'utf8'));
-  rmSync(join(dist, 'types'), { recursive: true, force: true });
+  const types = join(made, 'types');
   const compiler = join(root, 'node_modules/typescript', bin.tsc);
-  const run = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.json', '--pretty', 'false'], {
-    cwd: root,
-    encoding: 'utf8',
-  });
+  const words = [compiler, '-p', 'tsconfig.build.json', '--pretty', 'false', '--outDir', types];
+  const run = spawnSync(process.execPath, words, { cwd: root, encoding: 'utf8' });
   // Complaints about types are the business of `npm run check:types`; the declarations are written all the same.
-  const made = filesUnder(join(dist, 'types')).filter((file) => file.endsWith('.d.ts'));
-  if (made.length === 0 && entries.length > 0) throw new Error(`no declarations: ${run.stdout}${run.stderr}`);
-  for (const file of made) writeFileSync(file, rename(readFileSync(file, 'utf8')));
+  const files = new Map();
+  for (const file of filesUnder(types).filter((name) => name.endsWith('.d.ts'))) {
+    files.set(posix.join('types', relative(types, file).split(sep).join('/')), rename(readFileSync(file, 'utf8')));
+  }
+  if (files.size === 0 && entries.length > 0) throw new Error(`no declarations: ${run.stdout}${run.stderr}`);
   for (const entry of entries) {
     for (const environment of ['node', 'browser']) {
       if (!entry[environment]) continue;
-      const file = join(dist, environment, `${entry.name}.d.ts`);
+      const file = posix.join(environment, `${entry.name}.d.ts`);
       const source = posix.join('types', entry[environment].replace(/^src\//, '').replace(/\.ts$/, '.js'));
-      const target = relative(dirname(file), join(dist, source)).split(sep).join('/');
-      mkdirSync(dirname(file), { recursive: true });
-      writeFileSync(file, `export * from '${target}';\n`);
+      files.set(file, `export * from '${posix.relative(environment, source)}';\n`);
     }
   }
+  return files;
 }
 
 const entries = findEntries(root);
-const wanted = digest();
 try {
-  await unlessDone('bundles', wanted, () => bundle(entries));
-  if (!process.argv.includes('--no-types')) await unlessDone('declarations', wanted, () => declarations(entries));
+  await unlessDone('bundles', /\.js(\.map)?$/, () => bundle(entries));
+  if (!process.argv.includes('--no-types')) {
+    await unlessDone('declarations', /\.d\.ts$/, () => declarations(entries));
+  }
 } catch (error) {
   // esbuild has printed its own words.
   console.error(error.errors ? 'build: failed' : `build: ${error.message}`);

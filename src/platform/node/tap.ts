@@ -41,6 +41,9 @@ const GSO_TCPV4 = 1;
 const GSO_TCPV6 = 4;
 const GSO_ECN = 0x80;
 
+/** RFC 791: every link carries 68 bytes; an IP packet has at most 65,535. */
+const MTU_LEAST = 68;
+const MTU_MOST = 65535;
 const EBADFD = 77;
 const ETHERNET_LEN = 14;
 const ETHERTYPE_IPV6 = 0x86dd;
@@ -71,7 +74,7 @@ export interface TapOptions {
   readonly name?: string;
   /** Partial checksums and 64 KiB segments; true. */
   readonly offload?: boolean;
-  /** 68 to 65535; 1500. */
+  /** Longest IP packet, from 68 (RFC 791) to 65535; 1500. */
   readonly mtuBytes?: number;
 }
 
@@ -108,13 +111,14 @@ export class TapDevice extends Device {
 
   /** Creates the kernel's interface; it is down and has no address yet (see `configureKernelSide`). */
   static async open(options: TapOptions): Promise<TapDevice> {
-    const mtuBytes = options.mtuBytes ?? 1500;
-    // As a cable's: ETH_MIN_MTU and ETH_MAX_MTU.
-    if (!Number.isInteger(mtuBytes) || mtuBytes < 68 || mtuBytes > 65535) throw new RangeError(`no MTU of a device: ${mtuBytes}`);
     const libc = await loadLibc('a TAP device');
     const wanted = options.name ?? 'tap0';
     if (!isInterfaceName(wanted)) {
       throw new PlatformError(`'${wanted}' cannot be the name of an interface`);
+    }
+    const { mtuBytes = 1500 } = options;
+    if (!Number.isInteger(mtuBytes) || mtuBytes < MTU_LEAST || mtuBytes > MTU_MOST) {
+      throw new PlatformError(`the MTU of a TAP device is a whole number from ${MTU_LEAST} to ${MTU_MOST}, not ${mtuBytes}`);
     }
     const fd = openTun();
     const offload = options.offload ?? true;
