@@ -235,6 +235,7 @@ export class Process implements Syscalls {
     if (result === PENDING) return call.pending(name);
     this.spareReceive = call;
     operation.buffer = NO_BYTES;
+    operation.parts = null;
     return this.value(result, name);
   }
 
@@ -242,6 +243,7 @@ export class Process implements Syscalls {
     return new Call(this.core, new ReceiveOperation(this.host.loop, this.core.kernel.timers), (call) => {
       this.spareReceive = call;
       call.operation.buffer = NO_BYTES;
+      call.operation.parts = null;
       return countOf(call);
     });
   }
