@@ -287,7 +287,6 @@ async function besiege(world: World, t: TestContext, keep: (siege: Siege) => voi
   t.diagnostic(`TCP states: ${words(reached)}`);
   t.diagnostic(`option parser ${siege.optionParser}, reassembly ${reassembly}, neighbour discovery ${neighbourDiscovery}, spared ${siege.attack.spoiled}`);
   t.diagnostic(`memory before and after: ${words(before)}; ${words(after)}`);
-  recordResult('fuzz-live-host', { mutated: siege.damaged, others: siege.injected - siege.damaged, fates, reached, optionParser: siege.optionParser, reassembly, neighbourDiscovery, before, after });
 
   // The connections still carry data both ways, and new ones can be made.
   await victim.exchange(50_000, 'after the siege');
@@ -308,6 +307,7 @@ async function besiege(world: World, t: TestContext, keep: (siege: Siege) => voi
   for (const [state, count] of Object.entries(reached)) ok(count >= least, `${state} was reached by ${count} frames`);
   for (const [what, count] of Object.entries({ options: siege.optionParser, reassembly, neighbourDiscovery }))
     ok(count >= least, `${what} was reached by ${count} frames`);
+  recordResult('fuzz-live-host', { mutated: siege.damaged, others: siege.injected - siege.damaged, fates, reached, optionParser: siege.optionParser, reassembly, neighbourDiscovery, before, after });
 }
 
 function words(counts: object): string {

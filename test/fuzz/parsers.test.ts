@@ -306,7 +306,7 @@ test('mutated frames into every parser', { timeout: 3_600_000 }, (t) => {
     ok(tally.calls - tally.accepted >= Math.min(least, 20), `${name}: ${counts[name]} accepted`);
   }
   for (const [name, count] of Object.entries(counts)) t.diagnostic(`${name}: ${count} accepted`);
-  recordResult('fuzz-parsers', { frames: FRAMES, repaired: FRAMES / 2, accepted: counts });
+  recordResult('fuzz-parsers', { frames: FRAMES, repaired, accepted: counts });
 });
 
 test('mutated frames into the printer', { timeout: 3_600_000 }, () => {
