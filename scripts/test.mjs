@@ -181,6 +181,7 @@ async function main() {
       const { status, late } = await run(command, limit, {
         ...env,
         SOCKSCAPE_TOTALS: totalsFile,
+        SOCKSCAPE_STEP: step.name,
         ...(step.frames ? { SOCKSCAPE_FRAMES_DIR: framesFolder } : {}),
       });
       const totals = existsSync(totalsFile) ? JSON.parse(readFileSync(totalsFile, 'utf8')) : null;

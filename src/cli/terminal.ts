@@ -20,8 +20,9 @@ export function untilAsked(): Promise<void> {
   // a signal ends that wait; the kernel's own wait in write(2) could not be ended.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   return new Promise((resolve) => {
-    ask = () => resolve();
-    for (const signal of SIGNALS) process.on(signal, ask);
+    const handler = (): void => resolve();
+    ask = handler;
+    for (const signal of SIGNALS) process.on(signal, handler);
   });
 }
 
