@@ -52,7 +52,7 @@ const STEPS = [
   { name: 'build', seconds: 120, command: () => script('build.mjs') },
   {
     name: 'scripts',
-    seconds: 60,
+    seconds: 180,
     command: () => [
       '--test',
       reporter(),
