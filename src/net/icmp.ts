@@ -95,7 +95,13 @@ export class Icmp {
     const before = view.getUint16(head);
     const after = (IcmpType.EchoReply << 8) | (before & 0xff);
     view.setUint16(head, after);
-    view.setUint16(head + 2, updateChecksum(view.getUint16(head + 2), before, after));
+    let checksum = updateChecksum(view.getUint16(head + 2), before, after);
+    if (checksum === 0) {
+      // Zero may be right, or the message has become all zero: RFC 1624's equation cannot tell, and the sum of nothing is 0.
+      view.setUint16(head + 2, 0);
+      checksum = ~packetSum(p, head, 0) & 0xffff;
+    }
+    view.setUint16(head + 2, checksum);
     this.network.counters.values[Mib.IcmpOutEchoReps]++;
     this.sendBack(p);
   }

@@ -169,6 +169,21 @@ test('RFC 792: an echo comes back with its payload and type of service; group ec
   assert.equal(t.take().length, 0);
 });
 
+test('RFC 1071: an echo reply that is all zero has the checksum 0xffff; one whose sum is 0xffff has 0', () => {
+  const checksumOfReply = (rest: number): number => {
+    const t = host();
+    t.device.inject(ipv4Frame(icmpMessage(8, 0, rest, new Uint8Array(0)), { protocol: 1 }));
+    const frame = t.take()[0];
+    assert.ok(frame !== undefined);
+    const view = new DataView(frame.buffer, frame.byteOffset);
+    // Ethernet 14, IPv4 20; then type, code, checksum.
+    return view.getUint16(14 + 20 + 2);
+  };
+  assert.equal(checksumOfReply(0), 0xffff);
+  assert.equal(checksumOfReply(0x0000ffff), 0);
+  assert.equal(checksumOfReply(0x00070001), 0xfff7);
+});
+
 test('ICMP: a wrong checksum or a cut message is counted', () => {
   const message = icmpMessage(8, 0, 1, pattern(8));
   message[9] = 0xff;

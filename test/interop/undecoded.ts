@@ -43,7 +43,7 @@ export function leadsElsewhere(text: string): boolean {
   for (const [, source, destination] of text.matchAll(/(?:^|[.\s])(\d+) > (?:\S+\.)?(\d+): /g)) {
     if (isUndecodedPort(Number(source)) || isUndecodedPort(Number(destination))) return true;
   }
-  for (const [, protocol] of text.matchAll(/ ip-proto-(\d+) \d/g)) {
+  for (const [, protocol] of text.matchAll(/\bip-proto-(\d+) \d/g)) {
     if (UNDECODED_IP_PROTOCOLS.includes(Number(protocol))) return true;
   }
   for (const [, type] of text.matchAll(/\(0x([0-9a-f]{4})\)/g)) {
