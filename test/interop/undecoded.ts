@@ -38,7 +38,7 @@ function isUndecodedPort(port: number): boolean {
   );
 }
 
-/** Whether our text for a packet (with -e and -v) shows that tcpdump would have gone on where we did not. */
+/** Whether our text for a packet (with -e, with or without -v) shows that tcpdump would have gone on where we did not. */
 export function leadsElsewhere(text: string): boolean {
   for (const [, source, destination] of text.matchAll(/(?:^|[.\s])(\d+) > (?:\S+\.)?(\d+): /g)) {
     if (isUndecodedPort(Number(source)) || isUndecodedPort(Number(destination))) return true;
