@@ -170,12 +170,14 @@ describe('-w -', () => {
       const words = `exec 3>&1; { exec '${node}' '${launcher}' "$@" 2>&3; } | (sleep 3; cat >'${out}')`;
       const running = namespace.start('sh', '-c', words, 'sh', 'tap', '--address', `${OURS4}/24`, '--host-address', '192.0.2.1/24', '-w', '-');
       await running.says(/^ready$/m);
-      const ping = ['ping', '-c', '60', '-i', '0.02', '-s', '1400', '-W', '5', OURS4];
-      const { stdout } = await namespace.runBeside(ping);
-      match(stdout, /60 packets transmitted, 60 received/);
+      // More than a pipe holds: the host stands still until the reader reads, and ping may not wait so long for its answers.
+      // Then it takes them up again, and whoever asks once more is answered.
+      await namespace.runBeside(['ping', '-c', '60', '-i', '0.02', '-s', '1400', OURS4]);
+      const { stdout } = await namespace.runBeside(['ping', '-c', '3', '-i', '1', '-W', '20', OURS4]);
+      match(stdout, /3 packets transmitted, 3 received/);
       namespace.run('ip', 'link', 'delete', 'tap0');
       equal((await running.ended()).stdout, 'ready\nsockscape tap: the device tap0 was removed\n');
-      ok(packetsOf(out) >= 120);
+      ok(packetsOf(out) >= 126);
     } finally {
       namespace.remove();
     }
