@@ -1,14 +1,14 @@
 /** Tasks that never wait leave room for everything else of the process, and a world notices when they only spin. */
 import { equal, match, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
-import { IpAddress } from '../../base/inet-address.ts';
-import { Loop } from '../../base/loop.ts';
-import { simulate } from '../../entry/sim.node.ts';
-import { Host } from '../../host.ts';
-import { NodeEnvironment } from '../../platform/node/environment.ts';
-import { AF, SOCK } from '../../socket/constants.ts';
-import { sockaddrIn } from '../../socket/sockaddr.ts';
-import { Process } from './process.ts';
+import { IpAddress } from '../../src/base/inet-address.ts';
+import { Loop } from '../../src/base/loop.ts';
+import { simulate } from '../../src/entry/sim.node.ts';
+import { Host } from '../../src/host.ts';
+import { NodeEnvironment } from '../../src/platform/node/environment.ts';
+import { AF, SOCK } from '../../src/socket/constants.ts';
+import { sockaddrIn } from '../../src/socket/sockaddr.ts';
+import { Process } from '../../src/api/posix/process.ts';
 
 test('real time: a task whose calls all succeed at once lets timers fire', async () => {
   const environment = new NodeEnvironment();
