@@ -164,7 +164,10 @@ for (const offload of [true, false]) {
         const unread = ['http', 'echo', 'discard', 'chargen', 'data'].flatMap((name) => ['--disable-protocol', name]);
         const tshark = ['tshark', '-r', file, '-n', ...checks, ...unread, '-T', 'fields'];
         const bad = ['ip', 'tcp', 'udp', 'icmp', 'icmpv6'].map((name) => `${name}.checksum.status == 0`).join(' || ');
-        const complaints = run([...tshark, '-e', 'frame.number', '-e', '_ws.col.Info', '-Y', `${bad} || _ws.malformed`]);
+        // The kernel's own segments now and then carry 0xffff for 0, which is the same sum; tshark calls it bad. Ours never do.
+        const ours = `(ip.src == ${OURS4} || ipv6.src == ${OURS6})`;
+        const judged = `((${bad}) && !(tcp.checksum == 0xffff && !${ours})) || _ws.malformed`;
+        const complaints = run([...tshark, '-e', 'frame.number', '-e', '_ws.col.Info', '-Y', judged]);
         deepEqual([complaints.status, complaints.stdout], [0, ''], complaints.stderr);
         // That it looked: good checksums of ours, of each kind.
         for (const [name, from] of [['tcp', OURS4], ['tcp', OURS6], ['udp', OURS4], ['udp', OURS6], ['icmp', OURS4], ['icmpv6', OURS6]]) {
