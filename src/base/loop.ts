@@ -205,6 +205,7 @@ export class Loop {
     this.environment.wakeAt(Infinity);
   }
 
+  /** `stop` was called: nothing will be delivered any more. */
   get isStopped(): boolean {
     return this.stopped;
   }

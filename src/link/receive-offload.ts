@@ -27,8 +27,6 @@ export class ReceiveOffload {
   private heldHeaderLen = 0;
   private segments = 0;
   private nextSeq = 0;
-  /** Segments that were merged into others, for statistics. */
-  merged = 0;
 
   constructor(device: Device) {
     this.device = device;
@@ -109,7 +107,6 @@ export class ReceiveOffload {
     p.release();
     held.gsoSize = size;
     this.segments++;
-    this.merged++;
     this.nextSeq = (this.nextSeq + payload) | 0;
     if (ends === 0 && payload === size) return;
     held.view.setInt32(held.l4 + TCP.OFFSET_FLAGS, held.view.getInt32(held.l4 + TCP.OFFSET_FLAGS) | ends);

@@ -47,7 +47,7 @@ export function segmentCount(p: Packet): number {
 
 /**
  * Cuts a TCP super-segment at `gsoSize` and hands the pieces to `emit`, which takes them over, in order. Takes over
- * `p`. Sequence numbers advance, TCP.FIN and TCP.PSH stay with the last piece and TCP.CWR with the first (RFC 3168 6.1.2), IPv4
+ * `p`. Sequence numbers advance, FIN and PSH stay with the last piece and CWR with the first (RFC 3168 6.1.2), IPv4
  * identifications count up; payload is shared. Checksums of the pieces are partial. The last piece inherits the owner.
  */
 export function cutSegments(p: Packet, emit: (piece: Packet) => void): void {
