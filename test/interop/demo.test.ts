@@ -154,7 +154,7 @@ test('colours only on a terminal, and not with NO_COLOR', needs('script'), async
   await plain.says(/telnet 127/, 'stderr');
   await plain.stop();
   equal(plain.stderr.includes('\x1b['), false);
-  const words = commandLine('demo', '--port', '0').map((word) => `'${word}'`).join(' ');
+  const words = `exec ${commandLine('demo', '--port', '0').map((word) => `'${word}'`).join(' ')}`;
   for (const [environment, coloured] of [[{ TERM: 'xterm' }, true], [{ TERM: 'xterm', NO_COLOR: '1' }, false]] as const) {
     const running = new Running(['script', '-qefc', words, '/dev/null'], { ...process.env, ...environment });
     await running.says(/telnet 127/);

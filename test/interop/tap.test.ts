@@ -246,7 +246,9 @@ describe('the tap command', { skip: NEEDS.skip, timeout: 60_000 }, () => {
     const plain = namespace.start(...words);
     await plain.says(/^ready$/m);
     deepEqual(await plain.stop(), { status: 0, stdout: 'ready\n', stderr: '' });
-    const running = namespace.start('script', '-qefc', words.map((word) => `'${word}'`).join(' '), '/dev/null');
+    // dash does not exec by itself, and a shell between us would die of the Ctrl-C that the command heeds.
+    const session = `exec ${words.map((word) => `'${word}'`).join(' ')}`;
+    const running = namespace.start('script', '-qefc', session, '/dev/null');
     await running.says(/Ctrl-C ends it/);
     match(running.stdout, /^ready\r?\n[\s\S]*192\.0\.2\.2\/24, on tap0[\s\S]*side: 192\.0\.2\.1\/24[\s\S]*services: echo on port 9502, http on port 80/);
     match(running.stdout, /ping 192\.0\.2\.2[\s\S]*telnet 192\.0\.2\.2 9502[\s\S]*curl http:\/\/192\.0\.2\.2:80\//);
