@@ -1,10 +1,8 @@
 /**
- * One host's kernel: its processes, and the making of sockets.
+ * One host's kernel: its processes.
  */
 import type { HostTimers } from '../base/host-timers.ts';
 import type { Loop } from '../base/loop.ts';
-import { AF, IPPROTO } from '../socket/constants.ts';
-import { Socket } from '../socket/socket.ts';
 import type { Stack } from '../stack/stack.ts';
 import { KernelProcess } from './process.ts';
 import { Terminal } from './terminal.ts';
@@ -49,12 +47,5 @@ export class Kernel {
   powerOff(): void {
     this.isOff = true;
     for (const process of this.processes()) process.exit();
-  }
-
-  /** A fresh socket; the protocol has been resolved. */
-  createSocket(family: number, type: number, protocol: number): Socket {
-    const isV4 = family === AF.INET;
-    if (protocol === IPPROTO.TCP) return new Socket(this.stack, family, type, protocol, this.stack.tcp.create(isV4), null);
-    return new Socket(this.stack, family, type, protocol, null, this.stack.udp.create(isV4));
   }
 }

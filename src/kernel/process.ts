@@ -8,8 +8,9 @@
  */
 import { Errno } from '../base/errno.ts';
 import { F, FD_CLOEXEC, IOCTL, O, SOCK } from '../socket/constants.ts';
+import { createSocket, resolveProtocol } from '../socket/create.ts';
 import { getOption, setOption } from '../socket/options.ts';
-import { resolveProtocol, type Socket } from '../socket/socket.ts';
+import type { Socket } from '../socket/socket.ts';
 import type { ReceiveResult } from '../transport/endpoint.ts';
 import { isWithin, toInt } from './int.ts';
 import type { Kernel } from './kernel.ts';
@@ -139,7 +140,7 @@ export class KernelProcess {
     if ((type & ~0xf & ~(SOCK.NONBLOCK | SOCK.CLOEXEC)) !== 0) return -Errno.EINVAL;
     const chosen = resolveProtocol(domain, kind, protocol);
     if (chosen < 0) return chosen;
-    const file = new OpenFile(this.kernel.createSocket(domain, kind, chosen));
+    const file = new OpenFile(createSocket(this.kernel.stack, domain, kind, chosen));
     file.nonBlocking = (type & SOCK.NONBLOCK) !== 0;
     const fd = this.install(file, (type & SOCK.CLOEXEC) !== 0);
     if (fd < 0) file.operations.release();
@@ -279,8 +280,8 @@ export class KernelProcess {
     this.kernel.loop.enter();
     this.remove(fd);
     const socket = file.socket;
-    const seconds = socket === null ? -1 : socket.endpoint.settledOptions.lingerSeconds;
-    if (socket !== null && socket.tcp !== null && file.refs === 1 && seconds > 0) {
+    const seconds = socket === null ? -1 : socket.lingerSeconds;
+    if (socket !== null && seconds > 0 && file.refs === 1) {
       file.letGo();
       linger.prepare(socket, seconds);
       return linger.start();

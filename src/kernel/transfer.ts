@@ -4,7 +4,7 @@
 import { Errno } from '../base/errno.ts';
 import { Poll } from '../base/wait-queue.ts';
 import { SOCK } from '../socket/constants.ts';
-import type { Socket } from '../socket/socket.ts';
+import { NEVER_WAITS, type Socket } from '../socket/socket.ts';
 import { Msg, ReceiveResult } from '../transport/endpoint.ts';
 import { OpenFile } from './open-file.ts';
 import { Operation, PENDING } from './operation.ts';
@@ -36,13 +36,8 @@ export class ReceiveOperation extends Operation {
     this.wanted = buffer.length;
     this.mayBlock = !file.nonBlocking && (flags & Msg.DONTWAIT) === 0;
     const socket = file.socket;
-    this.target = 1;
-    if (socket !== null && socket.tcp !== null) {
-      // Urgent data is there or not (tcp_recv_urg).
-      if ((flags & Msg.OOB) !== 0) this.mayBlock = false;
-      if ((flags & Msg.WAITALL) !== 0) this.target = buffer.length;
-      else this.target = Math.min(socket.endpoint.settledOptions.receiveLowWater, buffer.length);
-    }
+    this.target = socket === null ? 1 : socket.receiveTarget(buffer.length, flags);
+    if (this.target === NEVER_WAITS) this.mayBlock = false;
     // Nobody waits for the error queue.
     if ((flags & Msg.ERRQUEUE) !== 0) this.mayBlock = false;
   }
@@ -59,7 +54,7 @@ export class ReceiveOperation extends Operation {
     const peeking = (this.flags & Msg.PEEK) !== 0;
     const n = socket.receive(this.buffer, peeking ? 0 : this.done, this.wanted - (peeking ? 0 : this.done), this.flags, this.received);
     if (n < 0) {
-      if (n === -Errno.EAGAIN && this.mayBlock && socket.udp !== null && socket.udp.receiveIsShut) return 0;
+      if (n === -Errno.EAGAIN && this.mayBlock && socket.emptyResult() === 0) return 0;
       if (this.done === 0) return n;
       if (n !== -Errno.EAGAIN) return this.done;
       return this.mayBlock ? n : this.done;
@@ -74,7 +69,7 @@ export class ReceiveOperation extends Operation {
   protected waitFor(): number {
     this.events = Poll.IN | Poll.RDHUP | Poll.ERR | Poll.HUP;
     const socket = (this.file as OpenFile).socket;
-    return socket === null ? Infinity : socket.endpoint.settledOptions.receiveTimeoutUs;
+    return socket === null ? Infinity : socket.settledOptions.receiveTimeoutUs;
   }
 
   protected timeoutResult(): number {
@@ -121,7 +116,7 @@ export class SendOperation extends Operation {
     const length = this.wanted;
     if (isShorter(this.buffer, null, length)) return this.done > 0 ? this.done : -Errno.EFAULT;
     if (socket === null) return this.account(file.operations.write(this.buffer, this.done, length - this.done));
-    if (this.disconnected) return this.done > 0 ? this.done : -(socket.endpoint.takeError() || Errno.EPIPE);
+    if (this.disconnected) return this.done > 0 ? this.done : -(socket.takeError() || Errno.EPIPE);
     if (this.done > 0 && (socket.readiness() & Poll.ERR) !== 0) return this.done;
     const n =
       this.address === null
@@ -144,7 +139,7 @@ export class SendOperation extends Operation {
   protected waitFor(): number {
     this.events = Poll.OUT | Poll.ERR | Poll.HUP;
     const socket = (this.file as OpenFile).socket;
-    return socket === null ? Infinity : socket.endpoint.settledOptions.sendTimeoutUs;
+    return socket === null ? Infinity : socket.settledOptions.sendTimeoutUs;
   }
 
   protected timeoutResult(): number {
@@ -218,7 +213,7 @@ export class AcceptOperation extends Operation {
 
   protected waitFor(): number {
     this.events = Poll.IN | Poll.ERR | Poll.HUP;
-    return ((this.file as OpenFile).socket as Socket).endpoint.settledOptions.receiveTimeoutUs;
+    return ((this.file as OpenFile).socket as Socket).settledOptions.receiveTimeoutUs;
   }
 
   protected timeoutResult(): number {
@@ -256,7 +251,7 @@ export class ConnectOperation extends Operation {
 
   protected waitFor(): number {
     this.events = Poll.OUT | Poll.ERR | Poll.HUP;
-    return ((this.file as OpenFile).socket as Socket).endpoint.settledOptions.sendTimeoutUs;
+    return ((this.file as OpenFile).socket as Socket).settledOptions.sendTimeoutUs;
   }
 
   protected timeoutResult(): number {
@@ -277,7 +272,7 @@ export class LingerOperation extends Operation {
   }
 
   protected step(): number {
-    return (this.socket as Socket).tcp?.isLingering === true ? -Errno.EAGAIN : 0;
+    return (this.socket as Socket).isLingering ? -Errno.EAGAIN : 0;
   }
 
   protected override joinQueues(): void {

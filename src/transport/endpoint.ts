@@ -7,7 +7,7 @@
 import type { IpAddress } from '../base/inet-address.ts';
 import type { Device } from '../link/device.ts';
 
-/** What an endpoint tells the socket above it. Implemented by one class, in socket/. */
+/** What an endpoint tells the socket above it. Implemented by one class, in socket/family/. */
 export interface EndpointUpcalls {
   /** The connection is established (connect finished). */
   connected(): void;
@@ -52,8 +52,8 @@ export const Msg = {
 /** shutdown(2)'s second argument. */
 export const Shut = { RD: 0, WR: 1, RDWR: 2 } as const;
 
-/** Options of every endpoint that the socket layer sets (SOL_SOCKET, IPPROTO_IP, IPPROTO_IPV6). */
-export class EndpointOptions {
+/** Options of every socket (SOL_SOCKET). */
+export class SocketOptions {
   reuseAddress = false;
   reusePort = false;
   keepAlive = false;
@@ -74,8 +74,14 @@ export class EndpointOptions {
   /** SO_RCVTIMEO, SO_SNDTIMEO in microseconds; Infinity when they are off. */
   receiveTimeoutUs = Infinity;
   sendTimeoutUs = Infinity;
-  v6Only = false;
   boundDevice: Device | null = null;
+  priority = 0;
+  mark = 0;
+}
+
+/** Options of endpoints besides: those of IPPROTO_IP and IPPROTO_IPV6. */
+export class EndpointOptions extends SocketOptions {
+  v6Only = false;
   /** IP_TTL / IPV6_UNICAST_HOPS; -1 for the host's default. */
   ttl = -1;
   multicastTtl = 1;
@@ -83,8 +89,6 @@ export class EndpointOptions {
   multicastDevice: Device | null = null;
   tos = 0;
   trafficClass = 0;
-  priority = 0;
-  mark = 0;
   /** IP_MTU_DISCOVER: 0 DONT, 1 WANT, 2 DO, 3 PROBE. */
   mtuDiscover = 1;
   freeBind = false;

@@ -9,6 +9,7 @@ import { Host } from '../../src/host.ts';
 import { PENDING } from '../../src/kernel/operation.ts';
 import { AcceptOperation, ConnectOperation, LingerOperation } from '../../src/kernel/transfer.ts';
 import { AF, SOCK } from '../../src/socket/constants.ts';
+import { InetStream } from '../../src/socket/family/inet-stream.ts';
 import { ReceiveResult } from '../../src/transport/endpoint.ts';
 import { NodeKind } from '../../src/transport/tcp/demux.ts';
 import type { TcpEndpoint } from '../../src/transport/tcp/endpoint.ts';
@@ -89,8 +90,8 @@ export class OurSide implements TraceSide {
   }
 
   private keep(fd: number): number {
-    const tcp = this.core.file(fd)?.socket?.tcp ?? null;
-    if (tcp !== null) this.endpoints.set(fd, tcp);
+    const socket = this.core.file(fd)?.socket;
+    if (socket instanceof InetStream) this.endpoints.set(fd, socket.tcp);
     return fd;
   }
 

@@ -17,8 +17,6 @@ import { PollOperation, SleepOperation } from '../../kernel/poll.ts';
 import type { KernelProcess } from '../../kernel/process.ts';
 import { Terminal } from '../../kernel/terminal.ts';
 import { AcceptOperation, ConnectOperation, LingerOperation, ReceiveOperation, SendOperation } from '../../kernel/transfer.ts';
-import { AF, IPPROTO } from '../../socket/constants.ts';
-import { sockaddrBytes } from '../../socket/sockaddr.ts';
 import { addressFault, bytesOf, described, isForeignBytes, notBytes, vectorFault } from './arguments.ts';
 import { Call, FAILED, heldBack } from './call.ts';
 import { systemError } from './errors.ts';
@@ -437,11 +435,8 @@ function countOf(call: { readonly operation: Operation }): number | typeof FAILE
   return result < 0 ? FAILED : result;
 }
 
-function sourceBytes(operation: ReceiveOperation): Uint8Array {
-  const { address, port, scopeId } = operation.received;
-  const socket = operation.file?.socket;
-  if (address === null || socket === null || socket === undefined || socket.protocol !== IPPROTO.UDP) return NO_BYTES;
-  return sockaddrBytes(socket.family === AF.INET, address, port, scopeId);
+function sourceBytes({ file, received }: ReceiveOperation): Uint8Array {
+  return file?.socket?.sourceName(received) ?? NO_BYTES;
 }
 
 function gather(iov: Uint8Array[]): Uint8Array {

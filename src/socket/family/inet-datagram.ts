@@ -1,0 +1,100 @@
+/** Datagram sockets of AF_INET and AF_INET6: UDP. */
+import { Errno } from '../../base/errno.ts';
+import { IpAddress } from '../../base/inet-address.ts';
+import { Poll } from '../../base/wait-queue.ts';
+import type { Stack } from '../../stack/stack.ts';
+import { type ReceiveResult, Shut } from '../../transport/endpoint.ts';
+import type { UdpEndpoint } from '../../transport/udp/udp.ts';
+import { AF, IOCTL, IPPROTO, UDP } from '../constants.ts';
+import { intBytes, readInt } from '../option-bytes.ts';
+import { sockaddrBytes, sockaddrFamily } from '../sockaddr.ts';
+import { NO_NAME } from '../socket.ts';
+import { InetSocket, parsed } from './inet.ts';
+
+export class InetDatagram extends InetSocket {
+  readonly udp: UdpEndpoint;
+
+  constructor(stack: Stack, family: number, type: number, protocol: number, udp: UdpEndpoint) {
+    super(stack, family, type, protocol);
+    this.udp = udp;
+    udp.upcalls = this;
+  }
+
+  get endpoint(): UdpEndpoint {
+    return this.udp;
+  }
+
+  connect(address: Uint8Array): number {
+    if (address.length < 2) return -Errno.EINVAL;
+    if (sockaddrFamily(address) === AF.UNSPEC) return this.udp.disconnect();
+    const bad = this.parsePeer(address);
+    return bad < 0 ? bad : this.udp.connect(parsed.address, parsed.port, parsed.scopeId);
+  }
+
+  peerName(): Uint8Array | number {
+    const { remoteAddress, remotePort } = this.udp;
+    return remoteAddress === null || remotePort === 0 ? -Errno.ENOTCONN : this.remoteName();
+  }
+
+  // Moving data.
+
+  receive(to: Uint8Array, at: number, length: number, flags: number, result: ReceiveResult): number {
+    return this.udp.receive(to, at, length, flags, result);
+  }
+
+  override emptyResult(): number {
+    return this.udp.receiveIsShut ? 0 : -Errno.EAGAIN;
+  }
+
+  override sourceName({ address, port, scopeId }: ReceiveResult): Uint8Array {
+    return address === null ? NO_NAME : sockaddrBytes(this.isV4, address, port, scopeId);
+  }
+
+  send(from: Uint8Array, at: number, length: number, flags: number): number {
+    return this.udp.send(from, at, length, flags);
+  }
+
+  sendTo(from: Uint8Array, at: number, length: number, flags: number, address: Uint8Array): number {
+    if (sockaddrFamily(address) === AF.UNSPEC && address.length >= 2) {
+      // Linux: AF_INET takes it for AF_INET, AF_INET6 for "no address" (udp_sendmsg, udpv6_sendmsg).
+      if (!this.isV4) return this.udp.send(from, at, length, flags);
+      if (address.length < 16) return -Errno.EINVAL;
+      const view = new DataView(address.buffer, address.byteOffset);
+      return this.udp.sendTo(from, at, length, flags, IpAddress.fromV4(view.getInt32(4)), view.getUint16(2), 0);
+    }
+    const bad = this.parsePeer(address);
+    // sendto(2) words a wrong family otherwise than connect(2) does (udpv6_sendmsg).
+    if (bad < 0) return bad === -Errno.EAFNOSUPPORT && !this.isV4 && parsed.family !== AF.INET ? -Errno.EINVAL : bad;
+    return this.udp.sendTo(from, at, length, flags, parsed.address, parsed.port, parsed.scopeId);
+  }
+
+  shutdown(how: number): number {
+    if (how !== Shut.RD && how !== Shut.WR && how !== Shut.RDWR) return -Errno.EINVAL;
+    const result = this.udp.shutdown(how);
+    if (result === 0 || result === -Errno.ENOTCONN) this.wake(Poll.IN | Poll.OUT | Poll.HUP | Poll.RDHUP);
+    return result;
+  }
+
+  // Options.
+
+  getTransportOption(level: number, option: number, length: number): Uint8Array | number | null {
+    if (level !== IPPROTO.UDP) return null;
+    return option === UDP.CORK ? intBytes(this.udp.corked ? 1 : 0, length) : -Errno.ENOPROTOOPT;
+  }
+
+  setTransportOption(level: number, option: number, value: Uint8Array): number | null {
+    if (level !== IPPROTO.UDP) return null;
+    if (value.length < 4) return -Errno.EINVAL;
+    if (option !== UDP.CORK) return -Errno.ENOPROTOOPT;
+    this.udp.setCork(readInt(value) !== 0);
+    return 0;
+  }
+
+  control(request: number): number {
+    switch (request) {
+      case IOCTL.FIONREAD: return this.udp.nextDatagramLength;
+      case IOCTL.SIOCOUTQ: return this.udp.outqBytes;
+      default: return -Errno.ENOTTY;
+    }
+  }
+}

@@ -1,0 +1,163 @@
+/**
+ * What TCP and UDP sockets of AF_INET and AF_INET6 share: addresses, names, and the upcalls of their endpoint.
+ *
+ * Called by kernel/; calls transport endpoints. Read transport/endpoint.ts first.
+ */
+import { Errno } from '../../base/errno.ts';
+import { ANY4, type IpAddress, LOOPBACK4, LOOPBACK6 } from '../../base/inet-address.ts';
+import { Poll } from '../../base/wait-queue.ts';
+import type { Endpoint, EndpointOptions, EndpointUpcalls } from '../../transport/endpoint.ts';
+import { AF, SOCK } from '../constants.ts';
+import { ParsedSockaddr, parseSockaddr, sockaddrBytes } from '../sockaddr.ts';
+import { Socket } from '../socket.ts';
+import { getInetOption, setInetOption } from './inet-options.ts';
+
+/** Re-filled by every call that takes an address; none keeps it. */
+export const parsed = new ParsedSockaddr();
+
+export abstract class InetSocket extends Socket implements EndpointUpcalls {
+  abstract readonly endpoint: Endpoint;
+
+  get isV4(): boolean {
+    return this.family === AF.INET;
+  }
+
+  get options(): EndpointOptions {
+    return this.endpoint.options;
+  }
+
+  get settledOptions(): EndpointOptions {
+    return this.endpoint.settledOptions;
+  }
+
+  takeError(): number {
+    return this.endpoint.takeError();
+  }
+
+  // Upcalls: what happened below becomes a wake above.
+
+  connected(): void {
+    this.wake(Poll.OUT | Poll.WRNORM | Poll.IN);
+  }
+
+  readable(): void {
+    this.wake(Poll.IN | Poll.RDNORM);
+  }
+
+  writable(): void {
+    this.wake(Poll.OUT | Poll.WRNORM);
+  }
+
+  acceptable(): void {
+    this.wake(Poll.IN | Poll.RDNORM);
+  }
+
+  peerClosed(): void {
+    this.wake(Poll.IN | Poll.RDNORM | Poll.RDHUP | Poll.HUP);
+  }
+
+  urgent(): void {
+    this.wake(Poll.PRI);
+  }
+
+  failed(_errno: number): void {
+    this.wake(Poll.ERR | Poll.HUP | Poll.IN | Poll.OUT | Poll.RDNORM | Poll.WRNORM | Poll.RDHUP);
+  }
+
+  // Naming.
+
+  /** bind(2) with the address's bytes. */
+  bind(address: Uint8Array): number {
+    const result = parseSockaddr(address, parsed);
+    if (this.isV4) {
+      if (result === -Errno.EINVAL || address.length < 16) return -Errno.EINVAL;
+      if (parsed.family !== AF.INET) {
+        // Linux: AF_UNSPEC is taken for AF_INET only with INADDR_ANY (inet_bind_sk).
+        const any = parsed.family === AF.UNSPEC && new DataView(address.buffer, address.byteOffset).getInt32(4) === 0;
+        if (!any) return -Errno.EAFNOSUPPORT;
+        parsed.address = ANY4;
+        parsed.port = new DataView(address.buffer, address.byteOffset).getUint16(2);
+      }
+    } else {
+      if (address.length < 24) return -Errno.EINVAL;
+      if (parsed.family !== AF.INET6) return -Errno.EAFNOSUPPORT;
+      if (result < 0) return result;
+      const { boundDevice, v6Only } = this.endpoint.settledOptions;
+      if (parsed.address.isV4 && v6Only) return -Errno.EINVAL;
+      if (parsed.address.needsScope) {
+        if (parsed.scopeId === 0 && boundDevice === null) return -Errno.EINVAL;
+        if (this.type === SOCK.STREAM && parsed.address.isMulticast) return -Errno.EINVAL;
+        if (parsed.scopeId !== 0 && this.stack.network.deviceAt(parsed.scopeId) === null) return -Errno.ENODEV;
+      }
+    }
+    const bound = this.endpoint.bind(parsed.address, parsed.port, parsed.scopeId);
+    // An IPv6 address of its own makes a socket IPv6 only, IPV6_V6ONLY included (__inet6_bind).
+    if (bound === 0 && !parsed.address.isV4 && !parsed.address.isUnspecified) this.endpoint.options.v6Only = true;
+    return bound;
+  }
+
+  /** getsockname(2). */
+  localName(): Uint8Array {
+    const endpoint = this.endpoint;
+    return sockaddrBytes(this.isV4, endpoint.localAddress, endpoint.localPort, linkScope(endpoint.localAddress, endpoint.scopeId));
+  }
+
+  /** Who is, or was, at the other end: accept(2) tells it of a connection that has been reset too (inet_getname). */
+  override remoteName(): Uint8Array {
+    const { remoteAddress, remotePort, scopeId } = this.endpoint;
+    const address = remoteAddress as IpAddress;
+    return sockaddrBytes(this.isV4, address, remotePort, linkScope(address, scopeId));
+  }
+
+  // Connecting.
+
+  /** Reads a peer's address into `parsed`: 0 or a negative errno. */
+  protected parsePeer(address: Uint8Array): number {
+    const result = parseSockaddr(address, parsed);
+    if (this.isV4) {
+      if (address.length < 16) return -Errno.EINVAL;
+      if (parsed.family !== AF.INET) return -Errno.EAFNOSUPPORT;
+    } else {
+      if (this.type === SOCK.DGRAM && parsed.family === AF.INET && result === 0) {
+        // A datagram socket of AF_INET6 takes an AF_INET address too (udpv6_sendmsg, __ip6_datagram_connect).
+        if (this.endpoint.settledOptions.v6Only) return -Errno.EAFNOSUPPORT;
+        return 0;
+      }
+      if (address.length < 24) return -Errno.EINVAL;
+      if (parsed.family !== AF.INET6) return -Errno.EAFNOSUPPORT;
+    }
+    if (result < 0) return result;
+    // RFC 1122 and Linux: connecting to "any" means this host.
+    if (parsed.address.isUnspecified) parsed.address = parsed.address.isV4 ? LOOPBACK4 : LOOPBACK6;
+    if (!this.isV4 && parsed.address.isV4 && this.endpoint.settledOptions.v6Only) return -Errno.ENETUNREACH;
+    return 0;
+  }
+
+  // Options.
+
+  getLevelOption(level: number, option: number, length: number): Uint8Array | number {
+    return getInetOption(this, level, option, length);
+  }
+
+  setLevelOption(level: number, option: number, value: Uint8Array): number {
+    return setInetOption(this, level, option, value);
+  }
+
+  /** IPPROTO_TCP's or IPPROTO_UDP's options; null when `level` is not this socket's own. */
+  abstract getTransportOption(level: number, option: number, length: number): Uint8Array | number | null;
+  abstract setTransportOption(level: number, option: number, value: Uint8Array): number | null;
+
+  // FileOperations.
+
+  readiness(): number {
+    return this.endpoint.readiness();
+  }
+
+  release(): void {
+    this.endpoint.close();
+  }
+}
+
+function linkScope(address: IpAddress, scopeId: number): number {
+  return address.needsScope ? scopeId : 0;
+}
