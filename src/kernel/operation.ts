@@ -12,11 +12,11 @@
  * would is ESRCH.
  */
 import { Errno } from '../base/errno.ts';
-import type { HostTimers } from '../base/host-timers.ts';
 import type { Loop } from '../base/loop.ts';
 import { Timer } from '../base/timer-queue.ts';
 import { DISCONNECTED, Waiter } from '../base/wait-queue.ts';
 import type { OpenFile } from './open-file.ts';
+import type { KernelProcess } from './process.ts';
 
 /** What `start` returns when the operation waits: no count and no errno has this value. */
 export const PENDING = -0x40000000;
@@ -36,8 +36,9 @@ class OperationTimer extends Timer {
 }
 
 export abstract class Operation extends Waiter {
+  /** Whose call this is. */
+  readonly process: KernelProcess;
   readonly loop: Loop;
-  readonly timers: HostTimers;
   /** The description this operation works on; held while it waits. */
   file: OpenFile | null = null;
   /** May it wait? False for O_NONBLOCK and MSG_DONTWAIT. */
@@ -56,10 +57,10 @@ export abstract class Operation extends Waiter {
   private waiting = false;
   private settledInside = false;
 
-  constructor(loop: Loop, timers: HostTimers) {
+  constructor(process: KernelProcess) {
     super();
-    this.loop = loop;
-    this.timers = timers;
+    this.process = process;
+    this.loop = process.kernel.loop;
   }
 
   /** One try: a count >= 0, a negative errno, or -EAGAIN when it would block. Keeps its progress in fields. */
@@ -94,12 +95,13 @@ export abstract class Operation extends Waiter {
       return this.result;
     }
     this.waiting = true;
+    this.process.began(this);
     if (this.file !== null) this.file.hold();
     this.joinQueues();
     if (timeout !== Infinity) {
       if (this.timer === null) this.timer = new OperationTimer(this);
       this.timer.deadline = this.loop.now + timeout;
-      this.timers.arm(this.timer);
+      this.process.kernel.timers.arm(this.timer);
     }
     const handler = this.onSettled;
     this.onSettled = null;
@@ -148,6 +150,7 @@ export abstract class Operation extends Waiter {
   /** Ends the wait: everything is let go, and the result is on its way to whoever started it. */
   private settle(result: number): void {
     this.waiting = false;
+    this.process.settled(this);
     const queue = this.queue;
     this.stopWaiting();
     // An exclusive waiter used up its wake; what is left over is the next one's.
@@ -155,7 +158,7 @@ export abstract class Operation extends Waiter {
       const left = this.file.operations.readiness() & this.events;
       if (left !== 0) queue.wake(left);
     }
-    if (this.timer !== null) this.timers.disarm(this.timer);
+    if (this.timer !== null) this.process.kernel.timers.disarm(this.timer);
     this.result = result;
     this.ended();
     this.loop.complete(this);

@@ -14,12 +14,6 @@ export interface PollEntry {
   revents: number;
 }
 
-/** Whose descriptors are polled. */
-export interface DescriptorTable {
-  /** The description behind a descriptor; null when it is not open. */
-  file(fd: number): OpenFile | null;
-}
-
 /** Errors and hang-ups are reported whether they were asked for or not. */
 const ALWAYS = Poll.ERR | Poll.HUP;
 
@@ -45,14 +39,12 @@ class PollWaiter extends Waiter {
 
 export class PollOperation extends Operation {
   private entries: PollEntry[] = [];
-  private table: DescriptorTable | null = null;
   private timeoutUs = 0;
   private pollWaiters: PollWaiter[] = [];
 
   /** A negative timeout waits for ever, as does Infinity (`pollTimeoutUs`). */
-  prepare(entries: PollEntry[], table: DescriptorTable, timeoutMs: number): void {
+  prepare(entries: PollEntry[], timeoutMs: number): void {
     this.entries = entries;
-    this.table = table;
     this.timeoutUs = pollTimeoutUs(timeoutMs);
     this.mayBlock = this.timeoutUs !== 0;
   }
@@ -72,7 +64,7 @@ export class PollOperation extends Operation {
   }
 
   private fileOf(entry: PollEntry): OpenFile | null {
-    return entry.fd < 0 || this.table === null ? null : this.table.file(entry.fd);
+    return entry.fd < 0 ? null : this.process.descriptors.file(entry.fd);
   }
 
   protected override joinQueues(): void {

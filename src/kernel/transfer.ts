@@ -151,26 +151,17 @@ export class SendOperation extends Operation {
   }
 }
 
-/** Where an accepted socket gets its descriptor (KernelProcess). */
-export interface ReservedDescriptors {
-  readonly exited: boolean;
-  fill(fd: number, file: OpenFile, closeOnExec: boolean): void;
-  giveBack(fd: number): void;
-}
-
 /** accept(2), accept4(2). The result is the new descriptor. */
 export class AcceptOperation extends Operation {
   /** The peer's address, after a result >= 0. */
   peerName: Uint8Array = NO_BYTES;
-  private table: ReservedDescriptors | null = null;
   /** Reserved before the first try; -1 once it is filled or given back. */
   private descriptor = -1;
   private flags = 0;
 
-  /** `descriptor` is reserved in `table`; `flags` are accept4's. */
-  prepare(file: OpenFile, table: ReservedDescriptors, descriptor: number, flags: number): void {
+  /** `descriptor` is reserved; `flags` are accept4's. */
+  prepare(file: OpenFile, descriptor: number, flags: number): void {
     this.file = file;
-    this.table = table;
     this.descriptor = descriptor;
     this.flags = flags;
     this.exclusive = true;
@@ -184,9 +175,8 @@ export class AcceptOperation extends Operation {
   }
 
   protected step(): number {
-    const table = this.table as ReservedDescriptors;
     // A process that ends leaves the connection to whoever shares the listener.
-    if (table.exited) return -Errno.EINTR;
+    if (this.process.exited) return -Errno.EINTR;
     const listener = (this.file as OpenFile).socket as Socket;
     const socket = listener.accept();
     if (typeof socket === 'number') return socket;
@@ -195,7 +185,7 @@ export class AcceptOperation extends Operation {
     this.peerName = socket.remoteName();
     const fd = this.descriptor;
     this.descriptor = -1;
-    table.fill(fd, file, (this.flags & SOCK.CLOEXEC) !== 0);
+    this.process.descriptors.fill(fd, file, (this.flags & SOCK.CLOEXEC) !== 0);
     return fd;
   }
 
@@ -207,7 +197,7 @@ export class AcceptOperation extends Operation {
   /** Nothing was accepted: the number is free again. */
   private giveBack(): void {
     if (this.descriptor < 0) return;
-    (this.table as ReservedDescriptors).giveBack(this.descriptor);
+    this.process.descriptors.giveBack(this.descriptor);
     this.descriptor = -1;
   }
 

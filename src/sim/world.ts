@@ -247,7 +247,7 @@ export class World {
       for (const endpoint of stack.tcp.endpoints()) left.push(`${name}: TCP endpoint on port ${endpoint.localPort}`);
       for (const endpoint of stack.udp.endpoints()) left.push(`${name}: UDP endpoint on port ${endpoint.localPort}`);
       for (const process of kernel.processes()) {
-        for (const [fd] of process.descriptors()) if (fd > 2) left.push(`${name}: descriptor ${fd} of process ${process.pid}`);
+        for (const [fd] of process.descriptors.entries()) if (fd > 2) left.push(`${name}: descriptor ${fd} of process ${process.pid}`);
       }
       stack.context.release();
     }

@@ -1,4 +1,5 @@
 /** Traces of what descriptors and connections have to do with each other: accept(2) at the limit and while it waits. */
+import * as descriptors from '../../src/kernel/calls/descriptors.ts';
 import { equal, ok } from 'node:assert/strict';
 import { Process } from '../../src/api/posix/process.ts';
 import { errno, type Trace, traceTest } from '../tools/tcp-trace.ts';
@@ -13,11 +14,11 @@ function queued(t: Trace): void {
 traceTest('accept(2) at RLIMIT_NOFILE: EMFILE, and the connection stays in the queue', (t) => {
   queued(t);
   const { core } = t.ours.process;
-  core.maxDescriptors = t.listenFd + 1;
+  core.descriptors.max = t.listenFd + 1;
   equal(errno(t.accept()), 'EMFILE');
   t.expectNothing();
   equal(t.state, 'ESTABLISHED');
-  core.maxDescriptors++;
+  core.descriptors.max++;
   ok(t.accept() > t.listenFd);
   equal(errno(t.accept()), 'EMFILE', 'nothing waits, but the number is asked for first');
 });
@@ -25,7 +26,7 @@ traceTest('accept(2) at RLIMIT_NOFILE: EMFILE, and the connection stays in the q
 traceTest('accept(2): a process that exits while it waits leaves the connection to the listener\'s other holders', async (t) => {
   t.listen();
   const { host, process } = t.ours;
-  process.core.fcntl(t.listenFd, 4, 0);
+  descriptors.fcntl(process.core, t.listenFd, 4, 0);
   const child = new Process(host, 'child', { inherit: process });
   const accepting = child.accept(t.listenFd).catch((error) => error.code);
   t.peer('S', { mss: 1460 });
@@ -40,7 +41,7 @@ traceTest('accept(2): a process that exits while it waits leaves the connection 
 traceTest('fork: the number that an accept of the parent has reserved is free in the child', async (t) => {
   t.listen();
   const { host, process } = t.ours;
-  process.core.fcntl(t.listenFd, 4, 0);
+  descriptors.fcntl(process.core, t.listenFd, 4, 0);
   const accepting = process.accept(t.listenFd).catch((error) => error.code);
   const own = await process.dup(0);
   equal(own, t.listenFd + 2);

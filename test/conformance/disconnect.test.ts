@@ -1,4 +1,5 @@
 /** connect(2) with AF_UNSPEC, and shutdown(2) before a connection is there: who hears of it, and what comes after. */
+import * as descriptors from '../../src/kernel/calls/descriptors.ts';
 import { equal } from 'node:assert/strict';
 import { errno, type Trace, traceTest } from '../tools/tcp-trace.ts';
 
@@ -9,7 +10,7 @@ function disconnect(t: Trace, fd: number): void {
 }
 
 function block(t: Trace, fd: number): void {
-  equal(t.ours.process.core.fcntl(fd, 4, 0), 0);
+  equal(descriptors.fcntl(t.ours.process.core, fd, 4, 0), 0);
 }
 
 function outcome(call: Promise<unknown>): Promise<unknown> {
@@ -39,7 +40,7 @@ traceTest('connect(2) with AF_UNSPEC ends the connect of another task with EPIPE
   const connecting = outcome(t.ours.process.connect(fd, t.sockaddr(t.peerAddress, 80)));
   t.expect('S');
   disconnect(t, fd);
-  t.ours.process.core.fcntl(fd, 4, 0o4000);
+  descriptors.fcntl(t.ours.process.core, fd, 4, 0o4000);
   equal(errno(t.connect(81, fd)), 'EINPROGRESS');
   t.expect('S');
   equal(await connecting, 'EPIPE');

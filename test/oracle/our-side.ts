@@ -29,7 +29,7 @@ export function ourSide(settings: ReadonlyMap<string, string>): Side {
             calls: process,
             exit: async () => process.exit(),
             limitDescriptors: async (most) => {
-              process.core.maxDescriptors = most;
+              process.core.descriptors.max = most;
             },
           };
         },

@@ -13,6 +13,7 @@ import { IpAddress } from '../../src/base/inet-address.ts';
 import { Loop } from '../../src/base/loop.ts';
 import { SeededRandom } from '../../src/base/random.ts';
 import { Host } from '../../src/host.ts';
+import * as sockets from '../../src/kernel/calls/sockets.ts';
 import { Cable } from '../../src/link/cable.ts';
 import { AF, SOCK } from '../../src/socket/constants.ts';
 import { sockaddrIn } from '../../src/socket/sockaddr.ts';
@@ -104,12 +105,12 @@ function pump(b: Bed, block: Uint8Array, into: Uint8Array, result: ReceiveResult
   let views = 0;
   while (wire.rxPackets < until) {
     for (;;) {
-      const n = server.core.trySend(b.serverFd, block, 0, block.length, 0);
+      const n = sockets.trySend(server.core, b.serverFd, block, 0, block.length, 0);
       if (n < 0) break;
       if (n !== block.length) views++;
     }
     for (;;) {
-      const n = client.core.tryReceive(b.clientFd, into, 0, into.length, 0, result);
+      const n = sockets.tryReceive(client.core, b.clientFd, into, 0, into.length, 0, result);
       if (n < 0) break;
       if (n !== into.length) views += 2;
     }
@@ -161,10 +162,10 @@ test('ping-pong of 64 bytes: below 1 byte of heap a segment', async () => {
   const wire = b.cable.a.statistics;
   const run = (trips: number): void => {
     for (let i = 0; i < trips; i++) {
-      if (client.core.trySend(b.clientFd, message, 0, 64, 0) !== 64) throw new Error('ping not sent');
-      if (server.core.tryReceive(b.serverFd, into, 0, 64, 0, result) !== 64) throw new Error('ping not there');
-      if (server.core.trySend(b.serverFd, message, 0, 64, 0) !== 64) throw new Error('pong not sent');
-      if (client.core.tryReceive(b.clientFd, into, 0, 64, 0, result) !== 64) throw new Error('pong not there');
+      if (sockets.trySend(client.core, b.clientFd, message, 0, 64, 0) !== 64) throw new Error('ping not sent');
+      if (sockets.tryReceive(server.core, b.serverFd, into, 0, 64, 0, result) !== 64) throw new Error('ping not there');
+      if (sockets.trySend(server.core, b.serverFd, message, 0, 64, 0) !== 64) throw new Error('pong not sent');
+      if (sockets.tryReceive(client.core, b.clientFd, into, 0, 64, 0, result) !== 64) throw new Error('pong not there');
       if ((i & 15) === 0) environment.step(20);
     }
   };

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { Process } from '../../src/api/posix/process.ts';
 import { Timer, TimerQueue } from '../../src/base/timer-queue.ts';
 import { IpAddress } from '../../src/base/inet-address.ts';
+import * as sockets from '../../src/kernel/calls/sockets.ts';
 import { simulate } from '../../src/entry/sim.node.ts';
 import { Cable } from '../../src/link/cable.ts';
 import { AF, F, IOCTL, SO, SOCK, SOL } from '../../src/socket/constants.ts';
@@ -97,7 +98,7 @@ test('EBADF: a descriptor is a whole number', () => run(async (process, listener
   }
   equal(await process.fcntl(listener, F.DUPFD, 7.9), 7);
   equal(await process.fcntl(listener, F.DUPFD, Number.NaN), 4);
-  deepEqual([...core.descriptors()].map(([fd]) => fd), [0, 1, 2, 3, 4, 7]);
+  deepEqual([...core.descriptors.entries()].map(([fd]) => fd), [0, 1, 2, 3, 4, 7]);
 }));
 
 test('listen: a backlog of NaN is 0, not a queue without end', () => run(async (process, listener, world) => {
@@ -121,8 +122,8 @@ test('shutdown: another `how` than 0, 1 and 2 is EINVAL', () => run(async (proce
 test('EFAULT: the synchronous calls look at the stretch of the buffer they are given', () => run(async (process, listener) => {
   const buffer = new Uint8Array(10);
   for (const [at, length] of [[0, 11], [1, 10], [-1, 2], [Number.NaN, 1], [0, Number.NaN], [0.5, 1], [0, Infinity]] as const) {
-    equal(process.core.trySend(listener, buffer, at, length, 0), -14, `${at}, ${length}`);
-    equal(process.core.tryReceive(listener, buffer, at, length, 0, new ReceiveResult()), -14);
+    equal(sockets.trySend(process.core, listener, buffer, at, length, 0), -14, `${at}, ${length}`);
+    equal(sockets.tryReceive(process.core, listener, buffer, at, length, 0, new ReceiveResult()), -14);
   }
 }));
 

@@ -6,6 +6,8 @@ import { IpAddress } from '../../src/base/inet-address.ts';
 import { Loop } from '../../src/base/loop.ts';
 import { SeededRandom } from '../../src/base/random.ts';
 import { Host } from '../../src/host.ts';
+import * as descriptors from '../../src/kernel/calls/descriptors.ts';
+import * as sockets from '../../src/kernel/calls/sockets.ts';
 import { PENDING } from '../../src/kernel/operation.ts';
 import { AcceptOperation, ConnectOperation, LingerOperation } from '../../src/kernel/transfer.ts';
 import { AF, SOCK } from '../../src/socket/constants.ts';
@@ -86,11 +88,11 @@ export class OurSide implements TraceSide {
 
   socket(blocking: boolean): number {
     const type = SOCK.STREAM | (blocking ? 0 : SOCK.NONBLOCK);
-    return this.keep(this.core.socket(this.isV4 ? AF.INET : AF.INET6, type, 0));
+    return this.keep(sockets.socket(this.core, this.isV4 ? AF.INET : AF.INET6, type, 0));
   }
 
   private keep(fd: number): number {
-    const socket = this.core.file(fd)?.socket;
+    const socket = this.core.descriptors.file(fd)?.socket;
     if (socket instanceof InetStream) this.endpoints.set(fd, socket.tcp);
     return fd;
   }
@@ -103,53 +105,53 @@ export class OurSide implements TraceSide {
   }
 
   bind(fd: number, address: Uint8Array): number {
-    return this.core.bind(fd, address);
+    return sockets.bind(this.core, fd, address);
   }
 
   listen(fd: number, backlog: number): number {
-    return this.core.listen(fd, backlog);
+    return sockets.listen(this.core, fd, backlog);
   }
 
   connect(fd: number, address: Uint8Array): number {
-    const operation = new ConnectOperation(this.loop, this.core.kernel.timers);
-    const bad = this.core.prepareConnect(operation, fd, address);
+    const operation = new ConnectOperation(this.core);
+    const bad = sockets.prepareConnect(this.core, operation, fd, address);
     return bad < 0 ? bad : operation.start();
   }
 
   accept(fd: number): number {
-    const operation = new AcceptOperation(this.loop, this.core.kernel.timers);
-    const bad = this.core.prepareAccept(operation, fd, SOCK.NONBLOCK);
+    const operation = new AcceptOperation(this.core);
+    const bad = sockets.prepareAccept(this.core, operation, fd, SOCK.NONBLOCK);
     const result = bad < 0 ? bad : operation.start();
     return result < 0 ? result : this.keep(result);
   }
 
   send(fd: number, bytes: Uint8Array, flags: number): number {
-    return this.core.trySend(fd, bytes, 0, bytes.length, flags);
+    return sockets.trySend(this.core, fd, bytes, 0, bytes.length, flags);
   }
 
   receive(fd: number, into: Uint8Array, flags: number): number {
-    return this.core.tryReceive(fd, into, 0, into.length, flags, this.result);
+    return sockets.tryReceive(this.core, fd, into, 0, into.length, flags, this.result);
   }
 
   shutdown(fd: number, how: number): number {
-    return this.core.shutdown(fd, how);
+    return sockets.shutdown(this.core, fd, how);
   }
 
   close(fd: number): number {
-    const result = this.core.close(fd, new LingerOperation(this.loop, this.core.kernel.timers));
+    const result = descriptors.close(this.core, fd, new LingerOperation(this.core));
     return result === PENDING ? 0 : result;
   }
 
   setOption(fd: number, level: number, option: number, value: Uint8Array): number {
-    return this.core.setOption(fd, level, option, value);
+    return sockets.setOption(this.core, fd, level, option, value);
   }
 
   getOption(fd: number, level: number, option: number, length: number): Uint8Array | number {
-    return this.core.getOption(fd, level, option, length);
+    return sockets.getOption(this.core, fd, level, option, length);
   }
 
   readiness(fd: number): number {
-    return this.core.file(fd)?.operations.readiness() ?? 0;
+    return this.core.descriptors.file(fd)?.operations.readiness() ?? 0;
   }
 
   state(hostPort: number, peerPort: number): string {

@@ -5,7 +5,6 @@
  * blocks allocates the promise and nothing else (a closure a call was a third of a ping-pong's garbage).
  */
 import { Completion, type Loop } from '../../base/loop.ts';
-import type { KernelProcess } from '../../kernel/process.ts';
 import type { Operation } from '../../kernel/operation.ts';
 import { systemError } from './errors.ts';
 
@@ -30,14 +29,12 @@ export class Call<O extends Operation, T> {
   readonly operation: O;
   /** The call's name for errors: one kind serves read and recv. */
   name = '';
-  private readonly core: KernelProcess;
   private readonly finish: (call: Call<O, T>) => T | typeof FAILED;
   private resolve: (value: T | Promise<never>) => void = ignore;
   private readonly executor = (resolve: (value: T | Promise<never>) => void): void => {
     this.resolve = resolve;
   };
   private readonly settled = (): void => {
-    this.core.settled(this.operation);
     const { resolve } = this;
     this.resolve = ignore;
     const outcome = this.finish(this);
@@ -49,8 +46,7 @@ export class Call<O extends Operation, T> {
    * `finish` makes the value from the operation's result, which is settled, or says that it FAILED; it may give the call
    * back as a spare.
    */
-  constructor(core: KernelProcess, operation: O, finish: (call: Call<O, T>) => T | typeof FAILED) {
-    this.core = core;
+  constructor(operation: O, finish: (call: Call<O, T>) => T | typeof FAILED) {
     this.operation = operation;
     this.finish = finish;
   }
@@ -58,7 +54,6 @@ export class Call<O extends Operation, T> {
   /** The promise of an operation whose `start` returned PENDING. */
   pending(name: string): Promise<T> {
     this.name = name;
-    this.core.began(this.operation);
     this.operation.onSettled = this.settled;
     return new Promise(this.executor);
   }

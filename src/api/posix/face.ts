@@ -1,0 +1,54 @@
+/**
+ * What all calls of `Process` have in common: whose they are, and how a result becomes a promise.
+ *
+ *   Face <- DescriptorCalls <- SocketCalls <- WaitingCalls <- Process
+ */
+import type { Host } from '../../host.ts';
+import type { Operation } from '../../kernel/operation.ts';
+import type { KernelProcess } from '../../kernel/process.ts';
+import { FAILED, heldBack } from './call.ts';
+import { systemError } from './errors.ts';
+
+const FULFILLED: Promise<void> = Promise.resolve();
+
+export abstract class Face {
+  readonly host: Host;
+  /** The synchronous core below this face. */
+  readonly core: KernelProcess;
+  private settledCount = 0;
+  private settledPromise: Promise<number> = Promise.resolve(0);
+
+  constructor(host: Host, core: KernelProcess) {
+    this.host = host;
+    this.core = core;
+  }
+
+  /** A count, or a descriptor. */
+  protected value(result: number, name: string): Promise<number> {
+    if (this.host.loop.holdsBack()) return heldBack<number>(this.host.loop, result < 0 ? systemError(result, name) : result);
+    if (result < 0) return Promise.reject(systemError(result, name));
+    // Calls that do not wait mostly have the count of the call before: the same resolved promise serves again.
+    if (result !== this.settledCount) {
+      this.settledCount = result;
+      this.settledPromise = Promise.resolve(result);
+    }
+    return this.settledPromise;
+  }
+
+  /** Nothing but that it is done. */
+  protected done(result: number, name: string): Promise<void> {
+    if (this.host.loop.holdsBack()) return heldBack<void>(this.host.loop, result < 0 ? systemError(result, name) : undefined);
+    return result < 0 ? Promise.reject(systemError(result, name)) : FULFILLED;
+  }
+
+  protected bytes(result: Uint8Array | number, name: string): Promise<Uint8Array> {
+    if (this.host.loop.holdsBack()) return heldBack<Uint8Array>(this.host.loop, typeof result === 'number' ? systemError(result, name) : result);
+    return typeof result === 'number' ? Promise.reject(systemError(result, name)) : Promise.resolve(result);
+  }
+}
+
+/** The count an operation ended with. */
+export function countOf(call: { readonly operation: Operation }): number | typeof FAILED {
+  const { result } = call.operation;
+  return result < 0 ? FAILED : result;
+}

@@ -1,0 +1,150 @@
+/** System calls on sockets. Synchronous: a count >= 0, a negative errno, or PENDING for what waits (see process.ts). */
+import { Errno } from '../../base/errno.ts';
+import { SOCK } from '../../socket/constants.ts';
+import { createSocket, resolveProtocol } from '../../socket/create.ts';
+import { getOption as optionOf, setOption as setOptionOf } from '../../socket/options.ts';
+import type { Socket } from '../../socket/socket.ts';
+import type { ReceiveResult } from '../../transport/endpoint.ts';
+import { isWithin, toInt } from '../int.ts';
+import { OpenFile } from '../open-file.ts';
+import type { KernelProcess } from '../process.ts';
+import type { AcceptOperation, ConnectOperation, ReceiveOperation, SendOperation } from '../transfer.ts';
+import { end } from './end.ts';
+
+/** sizeof(struct sockaddr_storage): a longer address is refused before anybody looks at it. */
+const MAX_ADDRESS_LEN = 128;
+
+/** The socket behind `fd`, or -EBADF, -ENOTSOCK. */
+function socketAt(process: KernelProcess, fd: number): Socket | number {
+  const file = process.descriptors.file(fd);
+  if (file === null) return -Errno.EBADF;
+  return file.socket ?? -Errno.ENOTSOCK;
+}
+
+export function socket(process: KernelProcess, domain: number, type: number, protocol: number): number {
+  if (process.exited) return -Errno.ESRCH;
+  const kind = type & 0xf;
+  if ((type & ~0xf & ~(SOCK.NONBLOCK | SOCK.CLOEXEC)) !== 0) return -Errno.EINVAL;
+  const chosen = resolveProtocol(domain, kind, protocol);
+  if (chosen < 0) return chosen;
+  const file = new OpenFile(createSocket(process.kernel.stack, domain, kind, chosen));
+  file.nonBlocking = (type & SOCK.NONBLOCK) !== 0;
+  const fd = process.descriptors.install(file, (type & SOCK.CLOEXEC) !== 0);
+  if (fd < 0) file.operations.release();
+  return fd;
+}
+
+export function bind(process: KernelProcess, fd: number, address: Uint8Array): number {
+  const socket = socketAt(process, fd);
+  if (typeof socket === 'number') return socket;
+  if (address.length > MAX_ADDRESS_LEN) return -Errno.EINVAL;
+  process.kernel.loop.enter();
+  return end(process, socket.bind(address));
+}
+
+export function listen(process: KernelProcess, fd: number, backlog: number): number {
+  const socket = socketAt(process, fd);
+  if (typeof socket === 'number') return socket;
+  process.kernel.loop.enter();
+  return end(process, socket.listen(toInt(backlog)));
+}
+
+/** Prepares connect(2): 0, or the negative errno of a descriptor or address that will not do. */
+export function prepareConnect(process: KernelProcess, operation: ConnectOperation, fd: number, address: Uint8Array): number {
+  const socket = socketAt(process, fd);
+  if (typeof socket === 'number') return socket;
+  if (address.length > MAX_ADDRESS_LEN) return -Errno.EINVAL;
+  operation.prepare(process.descriptors.file(fd) as OpenFile, address);
+  return 0;
+}
+
+/**
+ * accept(2), accept4(2). The descriptor is reserved before anything else (__sys_accept4_file): a process at its limit
+ * hears EMFILE although nothing waits, and no connection is lost for want of a number.
+ */
+export function prepareAccept(process: KernelProcess, operation: AcceptOperation, fd: number, flags: number): number {
+  const file = process.descriptors.file(fd);
+  if (file === null) return -Errno.EBADF;
+  if ((flags & ~(SOCK.NONBLOCK | SOCK.CLOEXEC)) !== 0) return -Errno.EINVAL;
+  const reserved = process.descriptors.reserve();
+  if (reserved < 0) return reserved;
+  if (file.socket === null) {
+    process.descriptors.giveBack(reserved);
+    return -Errno.ENOTSOCK;
+  }
+  operation.prepare(file, reserved, flags);
+  return 0;
+}
+
+/** recv(2) and read(2) alike; `needSocket` is ENOTSOCK's difference. */
+export function prepareReceive(
+  process: KernelProcess, operation: ReceiveOperation, fd: number, buffer: Uint8Array, flags: number, needSocket: boolean,
+): number {
+  const file = process.descriptors.file(fd);
+  if (file === null) return -Errno.EBADF;
+  if (needSocket && file.socket === null) return -Errno.ENOTSOCK;
+  operation.prepare(file, buffer, flags);
+  operation.emptyReads = !needSocket;
+  return 0;
+}
+
+export function prepareSend(
+  process: KernelProcess, operation: SendOperation, fd: number, buffer: Uint8Array, flags: number, address: Uint8Array | null,
+  needSocket: boolean,
+): number {
+  const file = process.descriptors.file(fd);
+  if (file === null) return -Errno.EBADF;
+  if (needSocket && file.socket === null) return -Errno.ENOTSOCK;
+  if (address !== null && address.length > MAX_ADDRESS_LEN) return -Errno.EINVAL;
+  operation.prepare(file, buffer, flags, address);
+  return 0;
+}
+
+/** A try without waiting: the count, or a negative errno (-EAGAIN). For callers that wait by readiness. */
+export function tryReceive(
+  process: KernelProcess, fd: number, buffer: Uint8Array, at: number, length: number, flags: number, result: ReceiveResult,
+): number {
+  const socket = socketAt(process, fd);
+  if (typeof socket === 'number') return socket;
+  if (!isWithin(buffer, at, length)) return -Errno.EFAULT;
+  process.kernel.loop.enter();
+  return end(process, socket.receive(buffer, at, length, flags, result));
+}
+
+/** Likewise for sending. */
+export function trySend(process: KernelProcess, fd: number, buffer: Uint8Array, at: number, length: number, flags: number): number {
+  const socket = socketAt(process, fd);
+  if (typeof socket === 'number') return socket;
+  if (!isWithin(buffer, at, length)) return -Errno.EFAULT;
+  process.kernel.loop.enter();
+  return end(process, socket.send(buffer, at, length, flags));
+}
+
+export function shutdown(process: KernelProcess, fd: number, how: number): number {
+  const socket = socketAt(process, fd);
+  if (typeof socket === 'number') return socket;
+  process.kernel.loop.enter();
+  return end(process, socket.shutdown(how));
+}
+
+export function localName(process: KernelProcess, fd: number): Uint8Array | number {
+  const socket = socketAt(process, fd);
+  return typeof socket === 'number' ? socket : socket.localName();
+}
+
+export function peerName(process: KernelProcess, fd: number): Uint8Array | number {
+  const socket = socketAt(process, fd);
+  return typeof socket === 'number' ? socket : socket.peerName();
+}
+
+export function getOption(process: KernelProcess, fd: number, level: number, option: number, length: number): Uint8Array | number {
+  const socket = socketAt(process, fd);
+  return typeof socket === 'number' ? socket : optionOf(socket, level, option, length);
+}
+
+export function setOption(process: KernelProcess, fd: number, level: number, option: number, value: Uint8Array): number {
+  const socket = socketAt(process, fd);
+  if (typeof socket === 'number') return socket;
+  process.kernel.loop.enter();
+  return end(process, setOptionOf(socket, level, option, value));
+}

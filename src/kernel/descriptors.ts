@@ -1,0 +1,123 @@
+/**
+ * A process's descriptor table: small integers to open file descriptions, the lowest free one first.
+ *
+ *   fd -> OpenFile (shared, counted) -> FileOperations
+ */
+import { Errno } from '../base/errno.ts';
+import type { OpenFile } from './open-file.ts';
+
+/** fs.nr_open, to which RLIMIT_NOFILE can be raised: its usual soft limit of 1024 is there for select(2)'s bit masks. */
+const MAX_DESCRIPTORS = 1048576;
+
+export class DescriptorTable {
+  /** RLIMIT_NOFILE. */
+  max = MAX_DESCRIPTORS;
+  /** Null is free. Undefined is reserved by a call under way: nobody else gets the number, and it is not open. */
+  private readonly files: (OpenFile | null | undefined)[] = [];
+  private readonly closeOnExec: boolean[] = [];
+  /** No descriptor below this one is free: keeps "lowest free number" cheap. */
+  private lowestFree = 0;
+  /** The process has ended: nothing is opened any more. */
+  private isClosed = false;
+
+  /** Takes over every descriptor of another table, as fork(2) does. */
+  inherit(other: DescriptorTable): void {
+    for (let fd = 0; fd < other.files.length; fd++) {
+      const file = other.file(fd);
+      this.files.push(file);
+      this.closeOnExec.push(other.closesOnExec(fd));
+      if (file !== null) file.hold();
+    }
+    this.findLowest(0);
+  }
+
+  /** The description behind a descriptor; null is EBADF. */
+  file(fd: number): OpenFile | null {
+    // Only whole numbers are descriptors: '1' would find one too, and 'length' something that is none.
+    return fd >>> 0 === fd && fd < this.files.length ? (this.files[fd] ?? null) : null;
+  }
+
+  closesOnExec(fd: number): boolean {
+    return this.closeOnExec[fd] === true;
+  }
+
+  setCloseOnExec(fd: number, on: boolean): void {
+    this.closeOnExec[fd] = on;
+  }
+
+  /** Open descriptors, for `/proc/PID/fd` and leak tests. */
+  *entries(): IterableIterator<[number, OpenFile]> {
+    for (let fd = 0; fd < this.files.length; fd++) {
+      const file = this.files[fd];
+      if (file !== null && file !== undefined) yield [fd, file];
+    }
+  }
+
+  /** Puts a description into the lowest free descriptor >= `from`, or -EMFILE, -ESRCH. Takes a reference. */
+  install(file: OpenFile, closeOnExec: boolean, from = 0): number {
+    const fd = this.reserve(from);
+    if (fd >= 0) this.fill(fd, file, closeOnExec);
+    return fd;
+  }
+
+  /** Takes the lowest free descriptor >= `from` off the market, or -EMFILE. Ends with `fill` or `giveBack`. */
+  reserve(from = 0): number {
+    if (this.isClosed) return -Errno.ESRCH;
+    let fd = from > this.lowestFree ? from : this.lowestFree;
+    while (fd < this.files.length && this.files[fd] !== null) fd++;
+    if (fd >= this.max) return -Errno.EMFILE;
+    while (this.files.length < fd) this.files.push(null);
+    this.files[fd] = undefined;
+    if (fd === this.lowestFree) this.findLowest(fd + 1);
+    return fd;
+  }
+
+  /** A reserved descriptor gets its description. Takes a reference. */
+  fill(fd: number, file: OpenFile, closeOnExec: boolean): void {
+    this.files[fd] = file;
+    this.closeOnExec[fd] = closeOnExec;
+    file.hold();
+  }
+
+  /** A reserved descriptor is free again. */
+  giveBack(fd: number): void {
+    this.files[fd] = null;
+    if (fd < this.lowestFree) this.lowestFree = fd;
+  }
+
+  private findLowest(from: number): void {
+    let fd = from;
+    while (fd < this.files.length && this.files[fd] !== null) fd++;
+    this.lowestFree = fd;
+  }
+
+  /** Takes an open descriptor out of the table; its reference is the caller's now. */
+  remove(fd: number): OpenFile {
+    const file = this.files[fd] as OpenFile;
+    this.giveBack(fd);
+    return file;
+  }
+
+  /** Puts a description into the descriptor `to`, whatever it was; -EBUSY for a reserved one. Takes a reference. */
+  replace(to: number, file: OpenFile, closeOnExec: boolean): number {
+    while (this.files.length <= to) this.files.push(null);
+    if (this.files[to] === undefined) return -Errno.EBUSY;
+    const old = this.file(to);
+    this.fill(to, file, closeOnExec);
+    if (to === this.lowestFree) this.findLowest(to + 1);
+    if (old !== null) old.letGo();
+    return to;
+  }
+
+  /** Closes every descriptor, and lets nobody open another. */
+  closeAll(): void {
+    this.isClosed = true;
+    for (let fd = 0; fd < this.files.length; fd++) {
+      const file = this.files[fd];
+      if (file === null || file === undefined) continue;
+      this.files[fd] = null;
+      file.letGo();
+    }
+    this.lowestFree = 0;
+  }
+}
