@@ -6,18 +6,21 @@
  * somebody or set a timer drain the run loop at their end; those that only look, or change a flag or a descriptor's
  * number, have nothing for it.
  */
+import { Credentials } from '../base/credentials.ts';
+import type { Caller } from '../socket/caller.ts';
 import { DescriptorTable } from './descriptors.ts';
 import type { Kernel } from './kernel.ts';
 import { OpenFile } from './open-file.ts';
 import type { Operation } from './operation.ts';
 import type { Terminal } from './terminal.ts';
 
-export class KernelProcess {
+export class KernelProcess implements Caller {
   readonly kernel: Kernel;
   readonly pid: number;
   readonly name: string;
   /** The standard streams' terminal; shared by 0, 1 and 2 and by children that inherit them. */
   readonly terminal: Terminal;
+  readonly credentials: Credentials;
   readonly descriptors: DescriptorTable = new DescriptorTable();
   private firstWaiting: Operation | null = null;
   exited = false;
@@ -27,6 +30,7 @@ export class KernelProcess {
     this.pid = pid;
     this.name = name;
     this.terminal = terminal;
+    this.credentials = inheritFrom === null ? new Credentials() : inheritFrom.credentials.clone();
     if (inheritFrom !== null) {
       this.descriptors.inherit(inheritFrom.descriptors);
       return;

@@ -121,7 +121,7 @@ export class SendOperation extends Operation {
     const n =
       this.address === null
         ? socket.send(this.buffer, this.done, length - this.done, this.flags)
-        : socket.sendTo(this.buffer, this.done, length - this.done, this.flags, this.address);
+        : socket.sendTo(this.buffer, this.done, length - this.done, this.flags, this.address, this.process);
     if (socket.type !== SOCK.STREAM) return n;
     return this.account(n);
   }
@@ -230,7 +230,7 @@ export class ConnectOperation extends Operation {
     if (this.disconnected) return -Errno.EPIPE;
     if (this.begun) return socket.connectResult(-Errno.EAGAIN);
     this.begun = true;
-    const result = socket.connect(this.address);
+    const result = socket.connect(this.address, this.process);
     // A blocking connect waits for the handshake, its own (EINPROGRESS) or one begun before (EALREADY).
     if (this.mayBlock && (result === -Errno.EINPROGRESS || result === -Errno.EALREADY)) {
       this.late = result;

@@ -10,6 +10,7 @@ import type { FileOperations } from '../base/file-operations.ts';
 import { WaitQueue } from '../base/wait-queue.ts';
 import type { Stack } from '../stack/stack.ts';
 import { ReceiveResult, type SocketOptions } from '../transport/endpoint.ts';
+import type { Caller } from './caller.ts';
 import { O } from './constants.ts';
 
 export const NO_NAME = new Uint8Array(0);
@@ -80,7 +81,7 @@ export abstract class Socket extends WaitQueue implements FileOperations {
   // Naming.
 
   /** bind(2) with the address's bytes. */
-  abstract bind(address: Uint8Array): number;
+  abstract bind(address: Uint8Array, caller: Caller): number;
   /** getsockname(2). */
   abstract localName(): Uint8Array;
   /** getpeername(2): the bytes, or a negative errno. */
@@ -94,7 +95,7 @@ export abstract class Socket extends WaitQueue implements FileOperations {
   // Connecting.
 
   /** connect(2), first half: 0, -EINPROGRESS or -EAGAIN (wait for `connectResult`), or an error. */
-  abstract connect(address: Uint8Array): number;
+  abstract connect(address: Uint8Array, caller: Caller): number;
 
   /** connect(2), second half: `waiting` while it goes on, else 0 or why it failed. */
   connectResult(_waiting: number): number {
@@ -116,7 +117,7 @@ export abstract class Socket extends WaitQueue implements FileOperations {
   abstract receive(to: Uint8Array, at: number, length: number, flags: number, result: ReceiveResult): number;
   abstract send(from: Uint8Array, at: number, length: number, flags: number): number;
   /** sendto(2) with an address. */
-  abstract sendTo(from: Uint8Array, at: number, length: number, flags: number, address: Uint8Array): number;
+  abstract sendTo(from: Uint8Array, at: number, length: number, flags: number, address: Uint8Array, caller: Caller): number;
   abstract shutdown(how: number): number;
 
   /** msg_name of what was received: the sender's address, empty when there is none. */

@@ -12,6 +12,12 @@
  * All numbers are little-endian 32-bit.
  *   request: length of what follows, id, operation, a, b, c, d, number of buffers, then each buffer as length, bytes
  *   answer:  length of what follows, id, result (or negative errno), extra, number of buffers, then the buffers
+ *
+ * Calls that need nothing of the above to be made are made by name (OP_SYSCALL): the caller lays out the memory.
+ *   buffer 0: the call's name    buffer 1: its arguments, six 64-bit numbers
+ *   buffer 2: pointers as triples (where, offset, target): the address of buffer 3 + target goes into buffer 3 + where at
+ *             byte `offset`, or, where `where` is -1, into argument `offset`
+ *   buffer 3 and on: memory; all of it is in the answer, as the kernel left it
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -30,6 +36,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -38,13 +45,15 @@
 #define BLOCKED_AFTER_MS 10
 #define PROTOCOL_IN 900
 #define PROTOCOL_OUT 901
+#define SYSCALL_ARGUMENTS 6
+#define SYSCALL_MEMORY 3
 
 /* The numbers of `Operation` in src/platform/node/oracle/linux-process.ts. */
 enum operation {
   OP_SOCKET = 1, OP_BIND, OP_LISTEN, OP_CONNECT, OP_ACCEPT, OP_ACCEPT4, OP_READ, OP_WRITE, OP_READV, OP_WRITEV,
   OP_RECV, OP_SEND, OP_RECVFROM, OP_SENDTO, OP_RECVMSG, OP_SENDMSG, OP_SHUTDOWN, OP_CLOSE, OP_DUP, OP_DUP2,
   OP_GETSOCKNAME, OP_GETPEERNAME, OP_GETSOCKOPT, OP_SETSOCKOPT, OP_FCNTL, OP_POLL, OP_IOCTL,
-  OP_READ_FILE, OP_WRITE_FILE, OP_LIMIT_DESCRIPTORS,
+  OP_READ_FILE, OP_WRITE_FILE, OP_LIMIT_DESCRIPTORS, OP_SYSCALL,
 };
 
 struct buffer {
@@ -66,7 +75,7 @@ struct answer {
   int32_t result;
   uint32_t extra;
   uint32_t count;
-  struct buffer buffers[4];
+  struct buffer buffers[MAX_BUFFERS];
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -161,6 +170,47 @@ static int gather(struct request *q, uint32_t from, struct iovec *iov) {
 static uint32_t received(ssize_t n, uint32_t length) {
   if (n < 0) return 0;
   return n < (ssize_t)length ? (uint32_t)n : length;
+}
+
+/* The calls that can be made by name. Numbers differ from machine to machine, names do not. */
+static const struct {
+  const char *name;
+  long number;
+} syscalls[] = {
+#define CALL(name) {#name, SYS_##name}
+  CALL(socketpair),
+};
+
+static long number_of(const struct buffer *name) {
+  for (size_t i = 0; i < sizeof syscalls / sizeof *syscalls; i++) {
+    if (strlen(syscalls[i].name) == name->length && memcmp(syscalls[i].name, name->bytes, name->length) == 0) {
+      return syscalls[i].number;
+    }
+  }
+  fprintf(stderr, "agent: no call %.*s is listed\n", (int)name->length, name->bytes);
+  _exit(1);
+}
+
+static void call_by_name(struct request *q, struct answer *answer) {
+  long arguments[SYSCALL_ARGUMENTS] = {0};
+  if (q->count < SYSCALL_MEMORY) fail("too few buffers");
+  memcpy(arguments, q->buffers[1].bytes, q->buffers[1].length < sizeof arguments ? q->buffers[1].length : sizeof arguments);
+  /* Memory of its own for each buffer, so that what the kernel writes stays inside (and is aligned). */
+  for (uint32_t i = SYSCALL_MEMORY; i < q->count; i++) {
+    unsigned char *copy = room(q->buffers[i].length);
+    memcpy(copy, q->buffers[i].bytes, q->buffers[i].length);
+    give(answer, copy, q->buffers[i].length);
+  }
+  for (uint32_t at = 0; at + 12 <= q->buffers[2].length; at += 12) {
+    int32_t pointer[3];
+    memcpy(pointer, q->buffers[2].bytes + at, sizeof pointer);
+    unsigned char *target = answer->buffers[pointer[2]].bytes;
+    if (pointer[0] < 0) arguments[pointer[1]] = (long)target;
+    else memcpy(answer->buffers[pointer[0]].bytes + pointer[1], &target, sizeof target);
+  }
+  long number = number_of(&q->buffers[0]);
+  long r = syscall(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5]);
+  answer->result = r < 0 ? -errno : (int32_t)r;
 }
 
 static void perform(struct request *q, struct answer *answer) {
@@ -317,6 +367,9 @@ static void perform(struct request *q, struct answer *answer) {
     }
     break;
   }
+  case OP_SYSCALL:
+    call_by_name(q, answer);
+    return;
   default:
     errno = ENOSYS;
   }

@@ -42,8 +42,9 @@ export abstract class Face {
   }
 
   protected bytes(result: Uint8Array | number, name: string): Promise<Uint8Array> {
-    if (this.host.loop.holdsBack()) return heldBack<Uint8Array>(this.host.loop, typeof result === 'number' ? systemError(result, name) : result);
-    return typeof result === 'number' ? Promise.reject(systemError(result, name)) : Promise.resolve(result);
+    const outcome = typeof result === 'number' ? systemError(result, name) : result;
+    if (this.host.loop.holdsBack()) return heldBack<Uint8Array>(this.host.loop, outcome);
+    return outcome instanceof Error ? Promise.reject(outcome) : Promise.resolve(outcome);
   }
 }
 

@@ -39,7 +39,7 @@ export function bind(process: KernelProcess, fd: number, address: Uint8Array): n
   if (typeof socket === 'number') return socket;
   if (address.length > MAX_ADDRESS_LEN) return -Errno.EINVAL;
   process.kernel.loop.enter();
-  return end(process, socket.bind(address));
+  return end(process, socket.bind(address, process));
 }
 
 export function listen(process: KernelProcess, fd: number, backlog: number): number {

@@ -7,6 +7,7 @@ import { Errno } from '../../base/errno.ts';
 import { ANY4, type IpAddress, LOOPBACK4, LOOPBACK6 } from '../../base/inet-address.ts';
 import { Poll } from '../../base/wait-queue.ts';
 import type { Endpoint, EndpointOptions, EndpointUpcalls } from '../../transport/endpoint.ts';
+import type { Caller } from '../caller.ts';
 import { AF, SOCK } from '../constants.ts';
 import { ParsedSockaddr, parseSockaddr, sockaddrBytes } from '../sockaddr.ts';
 import { Socket } from '../socket.ts';
@@ -67,7 +68,7 @@ export abstract class InetSocket extends Socket implements EndpointUpcalls {
   // Naming.
 
   /** bind(2) with the address's bytes. */
-  bind(address: Uint8Array): number {
+  bind(address: Uint8Array, _caller: Caller): number {
     const result = parseSockaddr(address, parsed);
     if (this.isV4) {
       if (result === -Errno.EINVAL || address.length < 16) return -Errno.EINVAL;
