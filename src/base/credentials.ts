@@ -1,7 +1,8 @@
 /**
  * Who a process is: user and group ids, and capabilities (credentials(7), capabilities(7)).
  *
- * Ids are real, effective, saved and file-system, as Linux has them. A capability is a bit of the effective set.
+ * Ids are real, effective, saved and file-system, as Linux has them. A capability is a bit of the effective and the
+ * permitted set; what root has without having to be told follows from its ids (`changedFrom`, `execute`).
  */
 
 /** Numbers of <linux/capability.h>, those that something here asks for. */
@@ -12,6 +13,18 @@ export const Capability = {
 export type Capability = (typeof Capability)[keyof typeof Capability];
 
 const ALL = -1;
+const NONE = 0;
+/** CAP_CHOWN to CAP_FSETID, CAP_LINUX_IMMUTABLE ... : what goes with a file-system id of 0 (CAP_FS_SET). */
+const OF_FILE_SYSTEM =
+  (1 << Capability.CHOWN) | (1 << Capability.DAC_OVERRIDE) | (1 << Capability.DAC_READ_SEARCH) | (1 << Capability.FOWNER)
+  | (1 << Capability.MKNOD);
+
+/** The ids before a change: what `changedFrom` compares with. */
+export interface UserIds {
+  readonly uid: number;
+  readonly euid: number;
+  readonly suid: number;
+}
 
 export class Credentials {
   uid = 0;
@@ -24,8 +37,9 @@ export class Credentials {
   fsgid = 0;
   /** Supplementary groups. */
   groups: readonly number[] = [];
-  /** The effective set, a bit a capability. Root begins with all of them. */
+  /** The effective and the permitted set, a bit a capability. Root begins with all of them. */
   effective: number = ALL;
+  permitted: number = ALL;
 
   has(capability: Capability): boolean {
     return ((this.effective >>> capability) & 1) !== 0;
@@ -34,5 +48,36 @@ export class Credentials {
   /** What a child gets. */
   clone(): Credentials {
     return Object.assign(new Credentials(), this);
+  }
+
+  /**
+   * The user ids have changed: root's capabilities come and go with them (cap_emulate_setxuid; capabilities(7), "Effect of
+   * user ID changes on capabilities").
+   */
+  changedFrom(old: UserIds): void {
+    this.fsuid = this.euid;
+    const wasRoot = old.uid === 0 || old.euid === 0 || old.suid === 0;
+    if (wasRoot && this.uid !== 0 && this.euid !== 0 && this.suid !== 0) {
+      this.permitted = NONE;
+      this.effective = NONE;
+    }
+    if (old.euid === 0 && this.euid !== 0) this.effective = NONE;
+    else if (old.euid !== 0 && this.euid === 0) this.effective = this.permitted;
+  }
+
+  /** setfsuid(2) has changed the file-system id: only the capabilities about files follow (cap_task_fix_setuid). */
+  fileSystemIdChangedFrom(old: number): void {
+    if (old === 0 && this.fsuid !== 0) this.effective &= ~OF_FILE_SYSTEM;
+    else if (old !== 0 && this.fsuid === 0) this.effective |= this.permitted & OF_FILE_SYSTEM;
+  }
+
+  /** execve(2): the saved ids become the effective ones, root has everything, others have nothing (bprm_caps_from_file). */
+  execute(): void {
+    this.suid = this.euid;
+    this.fsuid = this.euid;
+    this.sgid = this.egid;
+    this.fsgid = this.egid;
+    this.permitted = this.uid === 0 || this.euid === 0 ? ALL : NONE;
+    this.effective = this.euid === 0 ? ALL : NONE;
   }
 }

@@ -204,8 +204,6 @@ export const CONGESTION_CONTROLS: readonly string[] = ['cubic', 'reno'];
  */
 export const NOT_IMPLEMENTED: Readonly<Record<string, readonly string[]>> = {
   'net.ipv4.ip_forward': [], 'net.ipv6.conf.all.forwarding': [],
-  // There are no users: every process may bind every port, as root's may.
-  'net.ipv4.ip_unprivileged_port_start': [],
   // Stale neighbours are dropped when the table is full.
   'net.ipv4.neigh.default.gc_stale_time': [],
   'net.ipv4.tcp_ecn': ['0'], 'net.ipv4.tcp_mem': [], 'net.ipv4.tcp_limit_output_bytes': [], 'net.ipv4.tcp_autocorking': ['0'],

@@ -5,13 +5,12 @@
  */
 import { Errno } from '../base/errno.ts';
 import type { OpenFile } from './open-file.ts';
+import { MOST_DESCRIPTORS } from './resource-limits.ts';
 
-/** fs.nr_open, to which RLIMIT_NOFILE can be raised: its usual soft limit of 1024 is there for select(2)'s bit masks. */
-const MAX_DESCRIPTORS = 1048576;
 
 export class DescriptorTable {
-  /** RLIMIT_NOFILE. */
-  max = MAX_DESCRIPTORS;
+  /** RLIMIT_NOFILE's soft limit. */
+  max = MOST_DESCRIPTORS;
   /** Null is free. Undefined is reserved by a call under way: nobody else gets the number, and it is not open. */
   private readonly files: (OpenFile | null | undefined)[] = [];
   private readonly closeOnExec: boolean[] = [];
@@ -107,6 +106,21 @@ export class DescriptorTable {
     if (to === this.lowestFree) this.findLowest(to + 1);
     if (old !== null) old.letGo();
     return to;
+  }
+
+  /** Closes what is marked close-on-exec, as execve(2) does. */
+  closeOnExecution(): void {
+    for (let fd = 0; fd < this.files.length; fd++) if (this.closesOnExec(fd)) this.closeIfOpen(fd);
+  }
+
+  /** Closes a descriptor, if it is one. */
+  closeIfOpen(fd: number): void {
+    if (this.file(fd) !== null) this.remove(fd).letGo();
+  }
+
+  /** The highest descriptor that may be open. */
+  get highest(): number {
+    return this.files.length - 1;
   }
 
   /** Closes every descriptor, and lets nobody open another. */

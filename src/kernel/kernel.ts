@@ -1,20 +1,36 @@
 /**
  * One host's kernel: its processes.
  */
+import { Capability } from '../base/credentials.ts';
+import { Errno } from '../base/errno.ts';
 import type { HostTimers } from '../base/host-timers.ts';
 import type { Loop } from '../base/loop.ts';
 import type { Stack } from '../stack/stack.ts';
 import { KernelProcess } from './process.ts';
+import { Resource } from './resource-limits.ts';
 import { Terminal } from './terminal.ts';
+
+/** kernel.pid_max, and the pids below which none is given out a second time. */
+const MOST_PIDS = 4194304;
+const RESERVED_PIDS = 300;
 
 export class Kernel {
   readonly stack: Stack;
+  /**
+   * The first process: parent of those that the machine starts and of orphans. It runs no program, has nothing open, and
+   * whoever ends with it for a parent is gone at once.
+   */
+  readonly init: KernelProcess;
   private readonly table: Map<number, KernelProcess> = new Map();
-  private nextPid = 1;
+  private nextPid = 2;
+  private mostGiven = 1;
   private isOff = false;
 
   constructor(stack: Stack) {
     this.stack = stack;
+    this.init = new KernelProcess(this, 1, 'init', new Terminal(() => {}), null, null);
+    this.init.descriptors.closeAll();
+    this.table.set(1, this.init);
   }
 
   get loop(): Loop {
@@ -25,27 +41,88 @@ export class Kernel {
     return this.stack.context.timers;
   }
 
-  /** Starts a process with 0, 1 and 2 on a terminal, or with the descriptors of `parent`. */
-  spawn(name: string, terminal: Terminal | null, parent: KernelProcess | null): KernelProcess {
+  /** The machine starts a process, with 0, 1 and 2 on a terminal or with the descriptors of `inheritFrom`. */
+  spawn(name: string, terminal: Terminal | null, inheritFrom: KernelProcess | null): KernelProcess {
     if (this.isOff) throw new Error(`the host ${this.stack.settings.hostname} is off`);
-    if (parent?.exited) throw new Error(`process ${parent.pid} (${parent.name}) has exited: nobody inherits from it`);
-    const tty = terminal ?? parent?.terminal ?? new Terminal(() => {});
-    const process = new KernelProcess(this, this.nextPid++, name, tty, parent);
+    if (inheritFrom?.exited) {
+      throw new Error(`process ${inheritFrom.pid} (${inheritFrom.name}) has exited: nobody inherits from it`);
+    }
+    const tty = terminal ?? inheritFrom?.terminal ?? new Terminal(() => {});
+    const process = new KernelProcess(this, this.takePid(), name, tty, this.init, inheritFrom);
     this.table.set(process.pid, process);
     return process;
   }
 
+  /**
+   * A process starts another one, as fork(2) does: the child, or -EAGAIN, -ESRCH. What runs in it is a program that begins
+   * at its beginning: `KernelProcess.execute` comes next.
+   */
+  fork(parent: KernelProcess, name: string): KernelProcess | number {
+    if (parent.exited || this.isOff) return -Errno.ESRCH;
+    const { credentials } = parent;
+    const most = parent.limits.get(Resource.NPROC).soft;
+    const isExempt = credentials.uid === 0 || credentials.has(Capability.SYS_RESOURCE) || credentials.has(Capability.SYS_ADMIN);
+    if (!isExempt && this.processesOf(credentials.uid) >= most) return -Errno.EAGAIN;
+    const child = new KernelProcess(this, this.takePid(), name, parent.terminal, parent, parent);
+    child.pgid = parent.pgid;
+    child.sid = parent.sid;
+    child.umask = parent.umask;
+    child.cwd = parent.cwd;
+    child.limits.inherit(parent.limits);
+    child.descriptors.max = parent.descriptors.max;
+    child.signals.inherit(parent.signals);
+    this.table.set(child.pid, child);
+    return child;
+  }
+
+  private takePid(): number {
+    for (;;) {
+      const pid = this.nextPid;
+      this.nextPid = pid + 1 < MOST_PIDS ? pid + 1 : RESERVED_PIDS;
+      // A number that names a group or a session is taken as long as that has members.
+      if (this.table.has(pid)) continue;
+      if (pid < this.mostGiven && this.everyProcess().some(({ pgid, sid }) => pgid === pid || sid === pid)) continue;
+      if (pid > this.mostGiven) this.mostGiven = pid;
+      return pid;
+    }
+  }
+
+  /** The process of that number, an ended one included that nobody has waited for; null when there is none. */
+  find(pid: number): KernelProcess | null {
+    return this.table.get(pid) ?? null;
+  }
+
+  /** Processes that run, without init. */
   processes(): KernelProcess[] {
+    return this.everyProcess().filter((process) => !process.exited && !process.isInit);
+  }
+
+  /** All of them: init, and those that have ended and were not waited for, included. */
+  everyProcess(): KernelProcess[] {
     return [...this.table.values()];
   }
 
-  processEnded(process: KernelProcess): void {
+  /** What RLIMIT_NPROC counts: the processes of a real user. */
+  private processesOf(uid: number): number {
+    return this.everyProcess().filter(({ credentials }) => credentials.uid === uid).length;
+  }
+
+  /** What RLIMIT_SIGPENDING counts: the signals that the processes of a real user have pending. */
+  pendingSignals(uid: number): number {
+    let count = 0;
+    for (const { credentials, signals } of this.table.values()) if (credentials.uid === uid) count += signals.queued;
+    return count;
+  }
+
+  /** Called by a process that is no more. */
+  forget(process: KernelProcess): void {
     this.table.delete(process.pid);
   }
 
   /** The machine loses its power: every process ends, and no other begins. */
   powerOff(): void {
     this.isOff = true;
-    for (const process of this.processes()) process.exit();
+    for (const process of this.everyProcess()) process.end(0);
+    this.table.clear();
   }
 }

@@ -5,6 +5,7 @@
  */
 import type { FileOperations } from '../base/file-operations.ts';
 import { Socket } from '../socket/socket.ts';
+import { FileOwner } from './file-owner.ts';
 
 export class OpenFile {
   readonly operations: FileOperations;
@@ -13,6 +14,8 @@ export class OpenFile {
   /** O_NONBLOCK and O_APPEND: per description, so every descriptor that shares it sees them. */
   nonBlocking = false;
   append = false;
+  /** Who gets SIGURG and SIGIO about it; null as long as nobody asked for an owner. */
+  private ownerOrNull: FileOwner | null = null;
   /** Descriptors and operations in flight. */
   refs = 0;
 
@@ -26,6 +29,18 @@ export class OpenFile {
   }
 
   letGo(): void {
-    if (--this.refs === 0) this.operations.release();
+    if (--this.refs > 0) return;
+    if (this.ownerOrNull !== null) this.ownerOrNull.release();
+    this.operations.release();
+  }
+
+  get owner(): FileOwner | null {
+    return this.ownerOrNull;
+  }
+
+  /** The owner, made when it is first needed. */
+  needOwner(): FileOwner {
+    this.ownerOrNull ??= new FileOwner(this);
+    return this.ownerOrNull;
   }
 }

@@ -17,9 +17,24 @@ import { Timer } from '../base/timer-queue.ts';
 import { DISCONNECTED, Waiter } from '../base/wait-queue.ts';
 import type { OpenFile } from './open-file.ts';
 import type { KernelProcess } from './process.ts';
+import type { SignalDelivery } from './signal-delivery.ts';
 
 /** What `start` returns when the operation waits: no count and no errno has this value. */
 export const PENDING = -0x40000000;
+
+/**
+ * What becomes of a call that a signal interrupts before it has done anything (signal(7), "Interruption of system calls and
+ * library functions by signal handlers"): ERESTARTSYS, ERESTARTNOHAND and EINTR of the Linux kernel.
+ */
+export const Restart = {
+  /** It goes on after a handler with SA_RESTART, and when there is no handler (SIGCONT after SIGSTOP). */
+  ByFlag: 0,
+  /** It goes on only when there is no handler. */
+  WithoutHandler: 1,
+  /** It never goes on. */
+  Never: 2,
+} as const;
+export type Restart = (typeof Restart)[keyof typeof Restart];
 
 class OperationTimer extends Timer {
   private readonly operation: Operation;
@@ -53,8 +68,12 @@ export abstract class Operation extends Waiter {
   /** Links of the process's list of what waits. */
   nextOfProcess: Operation | null = null;
   previousOfProcess: Operation | null = null;
+  /** The delivery of a signal that this call waits for before it returns or goes on (signal-delivery.ts); mostly null. */
+  delivery: SignalDelivery | null = null;
   private timer: OperationTimer | null = null;
   private waiting = false;
+  /** It waits and tries nothing: its process is stopped, or a handler runs after which it goes on. */
+  private paused = false;
   private settledInside = false;
 
   constructor(process: KernelProcess) {
@@ -70,6 +89,10 @@ export abstract class Operation extends Waiter {
   /** What it returns when a signal interrupts it. */
   protected interruptResult(): number {
     return -Errno.EINTR;
+  }
+  /** Does it go on after a signal? */
+  protected get restart(): Restart {
+    return Restart.ByFlag;
   }
   /** Events to wait for, and how long; called once, when it first blocks. Returns microseconds or Infinity. */
   protected abstract waitFor(): number;
@@ -138,7 +161,7 @@ export abstract class Operation extends Waiter {
   }
 
   attempt(): void {
-    if (!this.waiting) return;
+    if (!this.waiting || this.paused) return;
     let result = this.step();
     if (result === -Errno.EAGAIN) {
       if (!this.timedOut) return;
@@ -161,7 +184,11 @@ export abstract class Operation extends Waiter {
     if (this.timer !== null) this.process.kernel.timers.disarm(this.timer);
     this.result = result;
     this.ended();
-    this.loop.complete(this);
+    // A call returns after the handlers of the signals that its task has to take.
+    const { delivery } = this;
+    this.delivery = null;
+    if (delivery === null) this.loop.complete(this);
+    else delivery.follow(this);
   }
 
   /** The operation is over and about to let its description go. */
@@ -181,11 +208,33 @@ export abstract class Operation extends Waiter {
   }
 
   /**
-   * Ends the wait with EINTR or the partial count (a process that exits; later a signal), without another try: nothing
-   * is sent or taken for somebody who is gone.
+   * Ends the wait with EINTR or the partial count (a signal, a process that exits), without another try: nothing is sent
+   * or taken for somebody who is gone.
    */
   interrupt(): void {
-    if (this.waiting) this.settle(this.interruptResult());
+    if (!this.waiting) return;
+    this.paused = false;
+    this.settle(this.interruptResult());
+  }
+
+  /** Does it go on after a signal, with or without a handler, with or without SA_RESTART? One that has done something returns. */
+  goesOnAfter(hasHandler: boolean, restarts: boolean): boolean {
+    if (this.interruptResult() !== -Errno.EINTR) return false;
+    switch (this.restart) {
+      case Restart.ByFlag: return !hasHandler || restarts;
+      case Restart.WithoutHandler: return !hasHandler;
+      default: return false;
+    }
+  }
+
+  /** Tries nothing until `goOn`; wakes and the deadline are noticed then. */
+  pause(): void {
+    if (this.waiting) this.paused = true;
+  }
+
+  goOn(): void {
+    this.paused = false;
+    if (this.waiting) this.loop.ready(this);
   }
 
   get isWaiting(): boolean {

@@ -4,7 +4,7 @@
 import { Errno } from '../base/errno.ts';
 import { Poll, Waiter } from '../base/wait-queue.ts';
 import type { OpenFile } from './open-file.ts';
-import { Operation } from './operation.ts';
+import { Operation, Restart } from './operation.ts';
 import { pollTimeoutUs } from './int.ts';
 
 /** One descriptor of a poll call; a negative one is ignored. */
@@ -93,6 +93,10 @@ export class PollOperation extends Operation {
   protected timeoutResult(): number {
     return 0;
   }
+
+  protected override get restart(): Restart {
+    return Restart.WithoutHandler;
+  }
 }
 
 /** nanosleep(2): waits for nothing but time; Infinity is until the process ends (pause(2)). */
@@ -117,5 +121,9 @@ export class SleepOperation extends Operation {
 
   protected timeoutResult(): number {
     return 0;
+  }
+
+  protected override get restart(): Restart {
+    return Restart.WithoutHandler;
   }
 }

@@ -1,18 +1,37 @@
 /**
- * A process: its descriptors, and what of it waits. Its system calls are functions over it, by topic in `calls/`.
+ * A process: its descriptors, its family, its signals, and what of it waits. Its system calls are functions over it, by
+ * topic in `calls/`.
  *
  * Calls are synchronous and return a count >= 0 or a negative errno; those that may block return PENDING and settle
  * their operation later. `api/posix` wraps them in promises, `api/node` calls them as they are. Calls that may send, wake
  * somebody or set a timer drain the run loop at their end; those that only look, or change a flag or a descriptor's
  * number, have nothing for it.
+ *
+ *   started --exit(), a signal--> zombie (in the table, holds nothing) --its parent waits for it--> gone
+ *
+ * A process that the machine starts is a child of init, for which nobody waits: it is gone at once when it ends.
  */
 import { Credentials } from '../base/credentials.ts';
+import { WaitQueue } from '../base/wait-queue.ts';
 import type { Caller } from '../socket/caller.ts';
 import { DescriptorTable } from './descriptors.ts';
+import { IntervalTimer } from './interval-timer.ts';
 import type { Kernel } from './kernel.ts';
 import { OpenFile } from './open-file.ts';
 import type { Operation } from './operation.ts';
+import { hangUpOrphans, setGroup } from './process-groups.ts';
+import { ResourceLimits } from './resource-limits.ts';
+import type { SignalDelivery } from './signal-delivery.ts';
+import { SignalInfo } from './signal-info.ts';
+import { SuspendOperation } from './signal-operations.ts';
+import { ActionFlag, Signal, SignalCode } from './signal-numbers.ts';
+import { SIG_IGN, Signals } from './signals.ts';
 import type { Terminal } from './terminal.ts';
+import { CHILD_CHANGED } from './wait-child.ts';
+import { CONTINUED, stoppedStatus, WEXITSTATUS, WIFEXITED, WTERMSIG } from './wait-status.ts';
+
+/** The pid of init. */
+const INIT = 1;
 
 export class KernelProcess implements Caller {
   readonly kernel: Kernel;
@@ -22,21 +41,56 @@ export class KernelProcess implements Caller {
   readonly terminal: Terminal;
   readonly credentials: Credentials;
   readonly descriptors: DescriptorTable = new DescriptorTable();
-  private firstWaiting: Operation | null = null;
+  readonly limits: ResourceLimits = new ResourceLimits();
+  readonly signals: Signals = new Signals(this);
+  readonly alarm: IntervalTimer = new IntervalTimer(this);
+  /** What its program was started with: `argv` without the name, and the environment. */
+  args: readonly string[] = [];
+  environment: Readonly<Record<string, string>> = {};
+  /** umask(2), and the working directory: for the file system. */
+  umask = 0o022;
+  cwd = '/';
+  /** Who hears of its end; null for init, and for one that has been waited for. */
+  parent: KernelProcess | null;
+  /** The oldest first; those that have ended and were not waited for included. */
+  readonly children: KernelProcess[] = [];
+  readonly childWaiters: WaitQueue = new WaitQueue();
+  /** Its group and its session (process-groups.ts). */
+  pgid: number;
+  sid: number;
   exited = false;
+  /** Stopped by SIGSTOP and its kin: none of its calls gets on. */
+  isStopped = false;
+  /** What wait(2) tells of it once it has ended. */
+  status = 0;
+  /** A stop or a continuation that nobody has waited for yet; -1 when there is none. */
+  private report = -1;
+  private firstWaiting: Operation | null = null;
+  private readonly parked: SignalDelivery[] = [];
 
-  constructor(kernel: Kernel, pid: number, name: string, terminal: Terminal, inheritFrom: KernelProcess | null) {
+  /** `inheritFrom`: whose descriptors it has, as after fork; null for a terminal on 0, 1 and 2. */
+  constructor(
+    kernel: Kernel, pid: number, name: string, terminal: Terminal, parent: KernelProcess | null, inheritFrom: KernelProcess | null,
+  ) {
     this.kernel = kernel;
     this.pid = pid;
     this.name = name;
     this.terminal = terminal;
+    this.parent = parent;
+    this.pgid = pid;
+    this.sid = pid;
     this.credentials = inheritFrom === null ? new Credentials() : inheritFrom.credentials.clone();
+    if (parent !== null) parent.children.push(this);
     if (inheritFrom !== null) {
       this.descriptors.inherit(inheritFrom.descriptors);
       return;
     }
     const file = new OpenFile(terminal);
     for (let fd = 0; fd < 3; fd++) this.descriptors.install(file, false);
+  }
+
+  get isInit(): boolean {
+    return this.pid === INIT;
   }
 
   /** An operation of this process waits; `exit` and signals interrupt it. */
@@ -46,6 +100,7 @@ export class KernelProcess implements Caller {
     operation.previousOfProcess = null;
     if (first !== null) first.previousOfProcess = operation;
     this.firstWaiting = operation;
+    if (this.isStopped) operation.pause();
   }
 
   settled(operation: Operation): void {
@@ -66,17 +121,140 @@ export class KernelProcess implements Caller {
     return words;
   }
 
+  /** The call that a signal interrupts (signals.ts says which); null when no task waits. */
+  interruptible(): Operation | null {
+    let chosen: Operation | null = null;
+    for (let operation = this.firstWaiting; operation !== null; operation = operation.nextOfProcess) {
+      if (operation.delivery !== null) continue;
+      if (operation instanceof SuspendOperation && operation.isSuspend) return operation;
+      chosen = operation;
+    }
+    return chosen;
+  }
+
+  /** execve(2): what another program does not inherit goes. */
+  execute(): void {
+    this.descriptors.closeOnExecution();
+    this.credentials.execute();
+  }
+
+  /** A child that has not begun its program joins a group, 0 for one of its own: 0 or -EPERM, -EINVAL. */
+  joinGroup(pgid: number): number {
+    return setGroup(this, 0, pgid);
+  }
+
+  /** A child that could not be started was never there. */
+  abandon(): void {
+    this.exited = true;
+    this.descriptors.closeAll();
+    this.reap();
+  }
+
+  // Stopping and going on.
+
+  /** The default action of SIGSTOP and its kin. What waits goes on waiting, also when what it waits for is there. */
+  stop(info: SignalInfo): void {
+    if (this.isStopped) return;
+    this.isStopped = true;
+    for (let operation = this.firstWaiting; operation !== null; operation = operation.nextOfProcess) operation.pause();
+    this.tellParent(stoppedStatus(info.signo), SignalCode.CLD_STOPPED, info.signo);
+  }
+
+  /** SIGCONT, which also tells the parent, or SIGKILL: a stopped process goes on. */
+  continueAll(tells: boolean): void {
+    if (!this.isStopped) return;
+    this.isStopped = false;
+    for (const delivery of this.parked.splice(0)) this.kernel.loop.complete(delivery);
+    for (let operation = this.firstWaiting; operation !== null; operation = operation.nextOfProcess) operation.goOn();
+    if (tells) this.tellParent(CONTINUED, SignalCode.CLD_CONTINUED, Signal.SIGCONT);
+  }
+
+  /** The delivery is taken up again when the process is continued. */
+  whenContinued(delivery: SignalDelivery): void {
+    this.parked.push(delivery);
+  }
+
+  private tellParent(report: number, code: number, signo: number): void {
+    this.report = report;
+    const { parent } = this;
+    if (parent === null || parent.isInit) return;
+    if ((parent.signals.action(Signal.SIGCHLD).flags & ActionFlag.NOCLDSTOP) === 0) this.signalParent(parent, code, signo);
+    parent.childWaiters.wake(CHILD_CHANGED);
+  }
+
+  private signalParent(parent: KernelProcess, code: number, status: number): void {
+    const info = SignalInfo.from(this, Signal.SIGCHLD, code);
+    info.status = status;
+    parent.signals.send(info);
+  }
+
+  /** What wait(2) has to tell of a child that lives: a status, once; -1 for nothing. */
+  takeReport(stops: boolean, continuations: boolean): number {
+    const { report } = this;
+    if (report < 0 || !(report === CONTINUED ? continuations : stops)) return -1;
+    this.report = -1;
+    return report;
+  }
+
+  // The end.
+
   /**
-   * _exit(2): ends what waits, closes every descriptor. On Linux no code of the process runs any more; here its tasks
-   * are told: calls on a descriptor find none (EBADF), those without one have no process to be made by (ESRCH).
+   * The process ends, with the status that wait(2) tells: ends what waits, closes every descriptor, leaves its children to
+   * init. On Linux no code of the process runs any more; here its tasks are told: what waits is EINTR, calls on a
+   * descriptor find none (EBADF), those without one have no process to be made by (ESRCH).
    */
-  exit(): void {
+  end(status: number): void {
     if (this.exited) return;
     this.exited = true;
-    this.kernel.loop.enter();
-    while (this.firstWaiting !== null) this.firstWaiting.interrupt();
+    this.status = status;
+    this.isStopped = false;
+    const { loop, timers } = this.kernel;
+    loop.enter();
+    timers.disarm(this.alarm);
+    this.signals.clear();
+    for (const delivery of this.parked.splice(0)) loop.complete(delivery);
+    while (this.firstWaiting !== null) {
+      // Nobody waits for a handler of a process that has ended.
+      this.firstWaiting.delivery = null;
+      this.firstWaiting.interrupt();
+    }
     this.descriptors.closeAll();
-    this.kernel.processEnded(this);
-    this.kernel.loop.drain();
+    this.leaveFamily();
+    loop.drain();
+  }
+
+  /** exit_notify: children go to init, the parent hears of the end unless it does not want to. */
+  private leaveFamily(): void {
+    hangUpOrphans(this);
+    const { init } = this.kernel;
+    for (const child of this.children.splice(0)) {
+      child.parent = init;
+      if (init !== this) init.children.push(child);
+      if (child.exited) child.reap();
+    }
+    const { parent, status } = this;
+    if (parent === null || parent.isInit || parent.exited) {
+      this.reap();
+      return;
+    }
+    const action = parent.signals.action(Signal.SIGCHLD);
+    const isUnwanted = action.handler === SIG_IGN || (action.flags & ActionFlag.NOCLDWAIT) !== 0;
+    if (isUnwanted) this.reap();
+    if (action.handler !== SIG_IGN) {
+      if (WIFEXITED(status)) this.signalParent(parent, SignalCode.CLD_EXITED, WEXITSTATUS(status));
+      else this.signalParent(parent, SignalCode.CLD_KILLED, WTERMSIG(status));
+    }
+    parent.childWaiters.wake(CHILD_CHANGED);
+  }
+
+  /** It has ended and nobody has to hear of it any more: its number is free. */
+  reap(): void {
+    const { parent } = this;
+    this.parent = null;
+    if (parent !== null) {
+      const at = parent.children.indexOf(this);
+      if (at >= 0) parent.children.splice(at, 1);
+    }
+    this.kernel.forget(this);
   }
 }

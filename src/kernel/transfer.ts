@@ -7,7 +7,11 @@ import { SOCK } from '../socket/constants.ts';
 import { NEVER_WAITS, type Socket } from '../socket/socket.ts';
 import { Msg, ReceiveResult } from '../transport/endpoint.ts';
 import { OpenFile } from './open-file.ts';
-import { Operation, PENDING } from './operation.ts';
+import { Operation, PENDING, Restart } from './operation.ts';
+import type { SignalDelivery } from './signal-delivery.ts';
+import { SignalInfo } from './signal-info.ts';
+import type { KernelProcess } from './process.ts';
+import { Signal, SignalCode } from './signal-numbers.ts';
 
 const NO_BYTES = new Uint8Array(0);
 
@@ -79,6 +83,15 @@ export class ReceiveOperation extends Operation {
   protected override interruptResult(): number {
     return this.done > 0 ? this.done : -Errno.EINTR;
   }
+
+  protected override get restart(): Restart {
+    return restartOf(this.waitFor());
+  }
+}
+
+/** sock_intr_errno: a call with SO_RCVTIMEO or SO_SNDTIMEO is not begun anew, since its whole time would begin anew too. */
+function restartOf(timeoutUs: number): Restart {
+  return timeoutUs === Infinity ? Restart.ByFlag : Restart.Never;
 }
 
 /** Has an array been transferred or shrunk since the call was made? Linux's EFAULT: the memory is not there any more. */
@@ -88,6 +101,17 @@ function isShorter(buffer: Uint8Array, parts: readonly Uint8Array[] | null, want
   let room = 0;
   for (let i = 0; i < parts.length; i++) room += (parts[i] as Uint8Array).length;
   return room < wanted;
+}
+
+/**
+ * A stream nobody reads any more has been written to (sk_stream_error, pipe_write). Returns the delivery of SIGPIPE, after
+ * which the call returns; null when there is none.
+ */
+export function breakPipe({ pid, credentials, signals }: KernelProcess, flags: number): SignalDelivery | null {
+  if ((flags & Msg.NOSIGNAL) !== 0) return null;
+  const before = signals.latest;
+  signals.send(SignalInfo.from({ pid, credentials }, Signal.SIGPIPE, SignalCode.USER), true);
+  return signals.deliverySince(before);
 }
 
 /** write(2), send(2), sendto(2), and sendmsg(2) once its iov is one buffer. */
@@ -116,7 +140,7 @@ export class SendOperation extends Operation {
     const length = this.wanted;
     if (isShorter(this.buffer, null, length)) return this.done > 0 ? this.done : -Errno.EFAULT;
     if (socket === null) return this.account(file.operations.write(this.buffer, this.done, length - this.done));
-    if (this.disconnected) return this.done > 0 ? this.done : -(socket.takeError() || Errno.EPIPE);
+    if (this.disconnected) return this.account(-(socket.takeError() || Errno.EPIPE));
     if (this.done > 0 && (socket.readiness() & Poll.ERR) !== 0) return this.done;
     const n =
       this.address === null
@@ -129,6 +153,7 @@ export class SendOperation extends Operation {
   /** A stream takes what fits; a blocking write goes on until all of it is in. */
   private account(n: number): number {
     if (n < 0) {
+      if (n === -Errno.EPIPE && this.done === 0) this.delivery = breakPipe(this.process, this.flags);
       if (this.done === 0) return n;
       return n === -Errno.EAGAIN && this.mayBlock ? n : this.done;
     }
@@ -148,6 +173,10 @@ export class SendOperation extends Operation {
 
   protected override interruptResult(): number {
     return this.done > 0 ? this.done : -Errno.EINTR;
+  }
+
+  protected override get restart(): Restart {
+    return restartOf(this.waitFor());
   }
 }
 
@@ -209,6 +238,10 @@ export class AcceptOperation extends Operation {
   protected timeoutResult(): number {
     return -Errno.EAGAIN;
   }
+
+  protected override get restart(): Restart {
+    return restartOf(this.waitFor());
+  }
 }
 
 /** connect(2). */
@@ -246,6 +279,10 @@ export class ConnectOperation extends Operation {
 
   protected timeoutResult(): number {
     return this.late;
+  }
+
+  protected override get restart(): Restart {
+    return restartOf(this.waitFor());
   }
 }
 

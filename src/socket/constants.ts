@@ -42,15 +42,16 @@ export const TCP = {
 
 export const UDP = { CORK: 1 } as const;
 
-export const O = { RDONLY: 0, WRONLY: 1, RDWR: 2, ACCMODE: 3, APPEND: 0x400, NONBLOCK: 0x800, CLOEXEC: 0x80000 } as const;
+export const O = { RDONLY: 0, WRONLY: 1, RDWR: 2, ACCMODE: 3, APPEND: 0x400, NONBLOCK: 0x800, ASYNC: 0x2000, CLOEXEC: 0x80000 } as const;
 
 export const F = {
-  DUPFD: 0, GETFD: 1, SETFD: 2, GETFL: 3, SETFL: 4, DUPFD_CLOEXEC: 1030,
+  DUPFD: 0, GETFD: 1, SETFD: 2, GETFL: 3, SETFL: 4, SETOWN: 8, GETOWN: 9, SETSIG: 10, GETSIG: 11, DUPFD_CLOEXEC: 1030,
 } as const;
 export const FD_CLOEXEC = 1;
 
 export const IOCTL = {
   FIONREAD: 0x541b, TIOCINQ: 0x541b, TIOCOUTQ: 0x5411, SIOCOUTQ: 0x5411, SIOCINQ: 0x541b, SIOCATMARK: 0x8905, FIONBIO: 0x5421,
+  FIOASYNC: 0x5452,
   TCGETS: 0x5401,
 } as const;
 

@@ -5,8 +5,10 @@
  * Values, limits and errors are Linux's (net/core/sock.c); an option that is not here answers -ENOPROTOOPT, as a kernel
  * built without it would.
  */
+import { Capability, type Credentials } from '../base/credentials.ts';
 import { Errno } from '../base/errno.ts';
 import { Poll } from '../base/wait-queue.ts';
+import type { Caller } from './caller.ts';
 import { SO, SOL } from './constants.ts';
 import { intBytes, readInt, readName, timevalBytes } from './option-bytes.ts';
 import type { Socket } from './socket.ts';
@@ -66,21 +68,21 @@ function getSocketOption(socket: Socket, option: number, length: number): Uint8A
 }
 
 /** 0 or a negative errno. */
-export function setOption(socket: Socket, level: number, option: number, value: Uint8Array): number {
-  return level === SOL.SOCKET ? setSocketOption(socket, option, value) : socket.setLevelOption(level, option, value);
+export function setOption(socket: Socket, level: number, option: number, value: Uint8Array, caller: Caller): number {
+  return level === SOL.SOCKET ? setSocketOption(socket, option, value, caller) : socket.setLevelOption(level, option, value);
 }
 
-function setSocketOption(socket: Socket, option: number, value: Uint8Array): number {
+function setSocketOption(socket: Socket, option: number, value: Uint8Array, { credentials }: Caller): number {
   const options = socket.options;
   const settings = socket.stack.settings;
-  if (option === SO.BINDTODEVICE) return bindToDevice(socket, value);
+  if (option === SO.BINDTODEVICE) return bindToDevice(socket, value, credentials);
   if (value.length < 4) return -Errno.EINVAL;
   const n = readInt(value);
   const on = n !== 0;
   switch (option) {
     case SO.TYPE: case SO.PROTOCOL: case SO.DOMAIN: case SO.ERROR: case SO.ACCEPTCONN: case SO.SNDLOWAT:
       return -Errno.ENOPROTOOPT;
-    case SO.DEBUG: return 0;
+    case SO.DEBUG: return on && !credentials.has(Capability.NET_ADMIN) ? -Errno.EACCES : 0;
     case SO.REUSEADDR: options.reuseAddress = on; return 0;
     case SO.REUSEPORT: options.reusePort = on; return 0;
     case SO.KEEPALIVE:
@@ -91,9 +93,17 @@ function setSocketOption(socket: Socket, option: number, value: Uint8Array): num
     case SO.OOBINLINE: options.oobInline = on; return 0;
     case SO.DONTROUTE: options.dontRoute = on; return 0;
     case SO.NO_CHECK: options.noCheck = on; return 0;
-    case SO.PRIORITY: options.priority = n; return 0;
-    case SO.MARK: options.mark = n; return 0;
+    case SO.PRIORITY:
+      // 0 to 6 are everybody's.
+      if ((n < 0 || n > 6) && !mayMark(credentials)) return -Errno.EPERM;
+      options.priority = n;
+      return 0;
+    case SO.MARK:
+      if (!mayMark(credentials)) return -Errno.EPERM;
+      options.mark = n;
+      return 0;
     case SO.SNDBUF: case SO.SNDBUFFORCE: {
+      if (option === SO.SNDBUFFORCE && !credentials.has(Capability.NET_ADMIN)) return -Errno.EPERM;
       const wanted = option === SO.SNDBUF ? Math.min(n >>> 0, settings.wmemMax) : Math.max(n, 0);
       options.sendBufferBytes = Math.max(wanted * 2, MIN_SEND_BUFFER);
       options.sendBufferLocked = true;
@@ -101,6 +111,7 @@ function setSocketOption(socket: Socket, option: number, value: Uint8Array): num
       return 0;
     }
     case SO.RCVBUF: case SO.RCVBUFFORCE: {
+      if (option === SO.RCVBUFFORCE && !credentials.has(Capability.NET_ADMIN)) return -Errno.EPERM;
       const wanted = option === SO.RCVBUF ? Math.min(n >>> 0, settings.rmemMax) : Math.max(n, 0);
       options.receiveBufferBytes = Math.max(wanted * 2, MIN_RECEIVE_BUFFER);
       options.receiveBufferLocked = true;
@@ -132,14 +143,22 @@ function setSocketOption(socket: Socket, option: number, value: Uint8Array): num
   }
 }
 
-function bindToDevice(socket: Socket, value: Uint8Array): number {
+function mayMark(credentials: Credentials): boolean {
+  return credentials.has(Capability.NET_RAW) || credentials.has(Capability.NET_ADMIN);
+}
+
+function bindToDevice(socket: Socket, value: Uint8Array, credentials: Credentials): number {
   const name = readName(value);
+  // Everybody may bind a socket, but not take it from its device again (sock_bindtoindex_locked).
+  const isHeld = socket.settledOptions.boundDevice !== null && !credentials.has(Capability.NET_RAW);
   if (name === '') {
+    if (isHeld) return -Errno.EPERM;
     socket.options.boundDevice = null;
     return 0;
   }
   const found = socket.stack.network.interfaces().find((entry) => entry.device.name === name);
   if (found === undefined) return -Errno.ENODEV;
+  if (isHeld) return -Errno.EPERM;
   socket.options.boundDevice = found.device;
   return 0;
 }

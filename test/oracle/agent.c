@@ -1,13 +1,17 @@
 /*
  * The Linux side's hands: makes the system calls that it is told to make, and reports what the kernel answered.
  *
- *   agent [--new-net | --net-of PID]
+ *   agent --new-net | --net-of PID | --signals-net-of PID | --child SOCKET
  *
  * Started by src/platform/node/oracle/, one agent for each simulated process. Requests come on standard input and
  * answers leave on standard output; both are moved out of the way, so that 0, 1 and 2 are /dev/null and the first
  * socket of a program is descriptor 3, as in any process. Each request runs on a thread of its own, so that one call can
  * block in the kernel while another task of the same process goes on. The agent takes the next request when the call
  * before it has returned or has been running for BLOCKED_AFTER_MS, which keeps the order of calls that do not block.
+ *
+ * With --signals-net-of, and in the children that it starts, the main thread makes the calls itself, one after the other,
+ * and another thread with every signal blocked reads the requests: so signals reach the thread that makes the calls. What
+ * handlers catch is told in a frame with the id CAUGHT before the next answer.
  *
  * All numbers are little-endian 32-bit.
  *   request: length of what follows, id, operation, a, b, c, d, number of buffers, then each buffer as length, bytes
@@ -38,6 +42,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -47,6 +52,9 @@
 #define PROTOCOL_OUT 901
 #define SYSCALL_ARGUMENTS 6
 #define SYSCALL_MEMORY 3
+#define CAUGHT 0xffffffffu
+#define CAUGHT_INTS 8
+#define MAX_CAUGHT 4096
 
 /* The numbers of `Operation` in src/platform/node/oracle/linux-process.ts. */
 enum operation {
@@ -54,6 +62,7 @@ enum operation {
   OP_RECV, OP_SEND, OP_RECVFROM, OP_SENDTO, OP_RECVMSG, OP_SENDMSG, OP_SHUTDOWN, OP_CLOSE, OP_DUP, OP_DUP2,
   OP_GETSOCKNAME, OP_GETPEERNAME, OP_GETSOCKOPT, OP_SETSOCKOPT, OP_FCNTL, OP_POLL, OP_IOCTL,
   OP_READ_FILE, OP_WRITE_FILE, OP_LIMIT_DESCRIPTORS, OP_SYSCALL,
+  OP_SIGACTION, OP_FORK, OP_EXIT,
 };
 
 struct buffer {
@@ -69,6 +78,7 @@ struct request {
   unsigned char *memory;
   /* Guarded by `lock`. */
   int done, holders;
+  struct request *next;
 };
 
 struct answer {
@@ -178,7 +188,15 @@ static const struct {
   long number;
 } syscalls[] = {
 #define CALL(name) {#name, SYS_##name}
-  CALL(socketpair),
+  CALL(socketpair), CALL(dup3), CALL(close_range),
+  CALL(kill), CALL(rt_sigqueueinfo), CALL(rt_sigprocmask), CALL(rt_sigpending), CALL(rt_sigsuspend), CALL(rt_sigtimedwait),
+  CALL(setitimer), CALL(getitimer), CALL(nanosleep), CALL(wait4), CALL(getpid), CALL(getppid), CALL(getpgid), CALL(setpgid),
+  CALL(getsid), CALL(setsid), CALL(umask), CALL(prlimit64), CALL(getuid), CALL(geteuid), CALL(getgid), CALL(getegid),
+  CALL(setuid), CALL(setgid), CALL(setreuid), CALL(setregid), CALL(setresuid), CALL(setresgid), CALL(getresuid),
+  CALL(getresgid), CALL(getgroups), CALL(setgroups),
+#ifdef SYS_pause
+  CALL(pause), CALL(alarm),
+#endif
 };
 
 static long number_of(const struct buffer *name) {
@@ -211,6 +229,71 @@ static void call_by_name(struct request *q, struct answer *answer) {
   long number = number_of(&q->buffers[0]);
   long r = syscall(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5]);
   answer->result = r < 0 ? -errno : (int32_t)r;
+}
+
+/* What handlers have caught, in order; the main thread alone writes it and sends it. */
+static int32_t caught[MAX_CAUGHT][CAUGHT_INTS];
+static volatile sig_atomic_t caught_count;
+static int caught_sent;
+
+static void record(int signo, siginfo_t *info, void *context) {
+  (void)context;
+  if (caught_count == MAX_CAUGHT) return;
+  int32_t *at = caught[caught_count++];
+  at[0] = signo;
+  at[1] = info->si_code;
+  at[2] = info->si_pid;
+  at[3] = (int32_t)info->si_uid;
+  at[4] = signo == SIGCHLD ? info->si_status : 0;
+  at[5] = info->si_code == SI_QUEUE ? info->si_value.sival_int : 0;
+  if (info->si_code > 0 && info->si_code < SI_KERNEL && signo != SIGCHLD) {
+    at[2] = at[3] = 0;
+    at[6] = (int32_t)info->si_band;
+    at[7] = info->si_fd;
+  }
+}
+
+static void send_caught(void) {
+  struct answer answer;
+  int count = caught_count;
+  if (count == caught_sent) return;
+  memset(&answer, 0, sizeof answer);
+  for (; caught_sent < count; caught_sent++) {
+    unsigned char *copy = room(sizeof caught[0]);
+    memcpy(copy, caught[caught_sent], sizeof caught[0]);
+    give(&answer, copy, sizeof caught[0]);
+  }
+  send_answer(CAUGHT, &answer);
+}
+
+/* a: signal  b: 0 default, 1 ignore, 2 the recording handler, -1 only ask  c: flags  buffer 0: the mask, 64 bits */
+static void change_action(struct request *q, struct answer *answer) {
+  struct sigaction action, old;
+  memset(&action, 0, sizeof action);
+  action.sa_flags = q->c;
+  if (q->b == 2) {
+    action.sa_sigaction = record;
+    action.sa_flags |= SA_SIGINFO;
+  } else {
+    action.sa_handler = q->b == 1 ? SIG_IGN : SIG_DFL;
+  }
+  if (q->b >= 0) memcpy(&action.sa_mask, q->buffers[0].bytes, 8);
+  int r = sigaction(q->a, q->b < 0 ? NULL : &action, &old);
+  answer->result = r < 0 ? -errno : 0;
+  if (r < 0) return;
+  answer->extra = old.sa_handler == SIG_DFL ? 0 : old.sa_handler == SIG_IGN ? 1 : 2;
+  unsigned char *copy = room(12);
+  memcpy(copy, &old.sa_flags, 4);
+  memcpy(copy + 4, &old.sa_mask, 8);
+  give(answer, copy, 12);
+}
+
+/* fork and exec: the child is an agent too, and takes its requests from the socket of that path. */
+static int start_child(char *path) {
+  int pid = fork();
+  if (pid != 0) return pid;
+  execl("/proc/self/exe", "agent", "--child", path, (char *)NULL);
+  _exit(127);
 }
 
 static void perform(struct request *q, struct answer *answer) {
@@ -370,6 +453,11 @@ static void perform(struct request *q, struct answer *answer) {
   case OP_SYSCALL:
     call_by_name(q, answer);
     return;
+  case OP_SIGACTION:
+    change_action(q, answer);
+    return;
+  case OP_FORK: r = start_child((char *)first.bytes); break;
+  case OP_EXIT: _exit(q->a);
   default:
     errno = ENOSYS;
   }
@@ -467,6 +555,49 @@ static struct request *next_request(void) {
   return q;
 }
 
+/* Requests that the main thread has not taken yet; guarded by `lock`. */
+static struct request *first_request, *last_request;
+
+static void *reader(void *argument) {
+  (void)argument;
+  for (;;) {
+    struct request *q = next_request();
+    if (q == NULL) _exit(0);
+    pthread_mutex_lock(&lock);
+    if (first_request == NULL) first_request = q;
+    else last_request->next = q;
+    last_request = q;
+    pthread_cond_signal(&finished);
+    pthread_mutex_unlock(&lock);
+  }
+}
+
+/* Makes calls on this thread, whose signals they meet, while another one reads requests. */
+static void serve_alone(void) {
+  sigset_t all, before;
+  pthread_t thread;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  if (pthread_create(&thread, NULL, reader, NULL) != 0) fail("pthread_create");
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  /* Signals that would leave a core file leave none. */
+  prctl(PR_SET_DUMPABLE, 0);
+  for (;;) {
+    struct answer answer;
+    pthread_mutex_lock(&lock);
+    while (first_request == NULL) pthread_cond_wait(&finished, &lock);
+    struct request *q = first_request;
+    first_request = q->next;
+    pthread_mutex_unlock(&lock);
+    memset(&answer, 0, sizeof answer);
+    perform(q, &answer);
+    send_caught();
+    send_answer(q->id, &answer);
+    free(q->memory);
+    free(q);
+  }
+}
+
 static void loopback_up(void) {
   struct ifreq request;
   int fd = socket(AF_INET, SOCK_DGRAM, 0);
@@ -482,14 +613,14 @@ static void enter_network(int argc, char **argv) {
   if (argc == 2 && strcmp(argv[1], "--new-net") == 0) {
     if (unshare(CLONE_NEWNET) < 0) fail("unshare");
     loopback_up();
-  } else if (argc == 3 && strcmp(argv[1], "--net-of") == 0) {
+  } else if (argc == 3 && (strcmp(argv[1], "--net-of") == 0 || strcmp(argv[1], "--signals-net-of") == 0)) {
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/ns/net", atoi(argv[2]));
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || setns(fd, CLONE_NEWNET) < 0) fail(path);
     close(fd);
   } else {
-    fprintf(stderr, "usage: agent --new-net | --net-of PID\n");
+    fprintf(stderr, "usage: agent --new-net | --net-of PID | --signals-net-of PID | --child SOCKET\n");
     _exit(2);
   }
 }
@@ -506,12 +637,30 @@ static void clear_descriptors(void) {
   for (int fd = 3; fd < PROTOCOL_IN; fd++) close(fd);
 }
 
+/* A child has its parent's descriptors, network and signals; its protocol is the socket's. */
+static void connect_protocol(const char *path) {
+  struct sockaddr_un address;
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  memset(&address, 0, sizeof address);
+  address.sun_family = AF_UNIX;
+  strncpy(address.sun_path, path, sizeof address.sun_path - 1);
+  if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0) fail(path);
+  if (dup3(fd, PROTOCOL_IN, O_CLOEXEC) < 0 || dup3(fd, PROTOCOL_OUT, O_CLOEXEC) < 0) fail("descriptors");
+  close(fd);
+}
+
 int main(int argc, char **argv) {
   pthread_condattr_t monotonic;
   pthread_condattr_init(&monotonic);
   pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
   pthread_cond_init(&finished, &monotonic);
-  signal(SIGPIPE, SIG_IGN);
+  if (argc == 3 && strcmp(argv[1], "--child") == 0) {
+    struct answer ready;
+    connect_protocol(argv[2]);
+    memset(&ready, 0, sizeof ready);
+    send_answer(0, &ready);
+    serve_alone();
+  }
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   enter_network(argc, argv);
   clear_descriptors();
@@ -519,6 +668,12 @@ int main(int argc, char **argv) {
   struct answer ready;
   memset(&ready, 0, sizeof ready);
   send_answer(0, &ready);
+  if (strcmp(argv[1], "--signals-net-of") == 0) {
+    /* As a process that a machine has started: the leader of a session of its own. */
+    setsid();
+    serve_alone();
+  }
+  signal(SIGPIPE, SIG_IGN);
   for (;;) {
     struct request *q = next_request();
     if (q == NULL) _exit(0);

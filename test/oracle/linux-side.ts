@@ -1,6 +1,7 @@
 /** The real kernel as a side of the oracle: each program gets a network namespace of its own. */
 import { compileAgent, LinuxHost } from '../../src/platform/node/oracle/linux-host.ts';
-import type { Side, SideHost } from './program.ts';
+import type { LinuxProcess } from '../../src/platform/node/oracle/linux-process.ts';
+import type { Side, SideHost, SideProcess } from './program.ts';
 
 /**
  * Settings whose value is the machine's choice and shows in results: our host takes over what the namespace has.
@@ -23,13 +24,12 @@ export function linuxSide(agentSource: string, buildFolder: string): Side {
     name: 'linux',
     async open(): Promise<SideHost> {
       const host = await LinuxHost.open(agent, PINNED_SETTINGS);
+      const sideOf = (process: LinuxProcess): SideProcess => ({
+        calls: process, exit: (status) => (status === 0 ? process.exit() : process.exitWith(status)),
+        fork: async () => sideOf(await host.fork(process)), limitDescriptors: (most) => process.limitDescriptors(most),
+      });
       return {
-        async spawn() {
-          const process = await host.spawn();
-          return {
-            calls: process, exit: () => process.exit(), limitDescriptors: (most) => process.limitDescriptors(most),
-          };
-        },
+        spawn: async (takesSignals) => sideOf(await host.spawn(takesSignals)),
         sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
         now: () => performance.now(),
         stuck: new Promise<never>(() => {}),

@@ -1,4 +1,7 @@
 /** Names of option, flag and event numbers for traces: the number's name in the project's constants. */
+import { Resource } from '../../src/kernel/resource-limits.ts';
+import { ActionFlag, MaskHow, Signal } from '../../src/kernel/signal-numbers.ts';
+import { WaitFlag } from '../../src/kernel/wait-child.ts';
 import { AF, F, IOCTL, IP, IPPROTO, IPV6, O, SO, SOCK, SOL, TCP } from '../../src/socket/constants.ts';
 import { Msg } from '../../src/transport/endpoint.ts';
 
@@ -69,7 +72,39 @@ export function fcntlName(command: number): string {
 }
 
 export function statusFlags(flags: number): string {
-  return flagsIn({ WRONLY: O.WRONLY, RDWR: O.RDWR, APPEND: O.APPEND, NONBLOCK: O.NONBLOCK, CLOEXEC: O.CLOEXEC }, flags);
+  return flagsIn({
+    WRONLY: O.WRONLY, RDWR: O.RDWR, APPEND: O.APPEND, NONBLOCK: O.NONBLOCK, ASYNC: O.ASYNC, CLOEXEC: O.CLOEXEC,
+  }, flags);
+}
+
+export function openFlags(flags: number): string {
+  return statusFlags(flags);
+}
+
+export function signalName(signo: number): string {
+  return nameIn(Signal, signo, '');
+}
+
+export function signalSet(signals: Iterable<number>): string {
+  return `{${[...signals].map(signalName).join(' ')}}`;
+}
+
+export function actionFlags(flags: number): string {
+  // SA_RESETHAND is the sign bit.
+  return (flags & ActionFlag.RESETHAND) === 0
+    ? flagsIn(ActionFlag, flags) : `RESETHAND ${flagsIn(ActionFlag, flags & ~ActionFlag.RESETHAND)}`;
+}
+
+export function maskHow(how: number): string {
+  return nameIn(MaskHow, how, 'SIG_');
+}
+
+export function waitFlags(flags: number): string {
+  return flagsIn(WaitFlag, flags);
+}
+
+export function resourceName(resource: number): string {
+  return nameIn(Resource, resource, 'RLIMIT_');
 }
 
 export function ioctlName(request: number): string {

@@ -6,3 +6,7 @@ export {
 } from '../../src/socket/constants.ts';
 export { Msg as MSG } from '../../src/transport/endpoint.ts';
 export const SHUT = Shut;
+export { CloseRange as CLOSE_RANGE } from '../../src/kernel/calls/descriptors.ts';
+export { Resource as RLIMIT } from '../../src/kernel/resource-limits.ts';
+export { ActionFlag as SA, MaskHow as SIG_MASK, Signal as SIG, SignalCode as SI } from '../../src/kernel/signal-numbers.ts';
+export { WaitFlag as W } from '../../src/kernel/wait-child.ts';

@@ -4,7 +4,18 @@ import { Loop } from '../../src/base/loop.ts';
 import { SeededRandom } from '../../src/base/random.ts';
 import { VirtualClock } from '../../src/base/virtual-clock.ts';
 import { Host } from '../../src/host.ts';
-import type { Side, SideHost } from './program.ts';
+import type { Side, SideHost, SideProcess } from './program.ts';
+
+/** A child whose program is the oracle's: it runs until it is ended from here. */
+function child(parent: Process): Promise<Process> {
+  return new Promise((resolve, reject) => {
+    const idle = (process: Process): Promise<number> => {
+      resolve(process);
+      return new Promise(() => {});
+    };
+    parent.spawn(idle).catch(reject);
+  });
+}
 
 /** `settings`: sysctl names and values that the Linux side has and that show in results. */
 export function ourSide(settings: ReadonlyMap<string, string>): Side {
@@ -22,17 +33,16 @@ export function ourSide(settings: ReadonlyMap<string, string>): Side {
       const stuck = new Promise<never>((_resolve, reject) => {
         loop.onIdle = () => reject(new Error('nothing can happen any more, and the program waits'));
       });
-      return {
-        async spawn() {
-          const process = new Process(host, 'program');
-          return {
-            calls: process,
-            exit: async () => process.exit(),
-            limitDescriptors: async (most) => {
-              process.core.descriptors.max = most;
-            },
-          };
+      const sideOf = (process: Process): SideProcess => ({
+        calls: process,
+        exit: async (status) => process.exit(status),
+        fork: async () => sideOf(await child(process)),
+        limitDescriptors: async (most) => {
+          process.core.descriptors.max = most;
         },
+      });
+      return {
+        spawn: async () => sideOf(new Process(host, 'program')),
         sleep: (ms) => clock.sleep(ms * 1000),
         now: () => loop.now / 1000,
         stuck,

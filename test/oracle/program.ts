@@ -6,8 +6,17 @@ import type { Syscalls } from '../../src/api/posix/syscalls.ts';
 export interface ProgramEnvironment {
   /** A new process of the program's host; they are named `p1`, `p2` ... in the trace. */
   process(): Promise<Syscalls>;
-  /** Ends a process: its descriptors are closed as exit(2) does. */
-  exit(process: Syscalls): Promise<void>;
+  /**
+   * One that signals are meant for. It makes one call after the other: while one of its calls waits, another one has to
+   * wait too.
+   */
+  signalProcess(): Promise<Syscalls>;
+  /** A child of a `signalProcess`, with its descriptors, as fork and exec make it; a `signalProcess` too. */
+  fork(parent: Syscalls): Promise<Syscalls>;
+  /** Ends a process: its descriptors are closed as exit(2) does. `status` is for whoever waits for it. */
+  exit(process: Syscalls, status?: number): Promise<void>;
+  /** From here on a signal may end the process: whether a call under way returns is not compared any more. */
+  mayDie(process: Syscalls): void;
   /** RLIMIT_NOFILE of a process: no descriptor from `most` on is given out. */
   limitDescriptors(process: Syscalls, most: number): Promise<void>;
   /** Lets `ms` milliseconds pass, so that what is under way comes to rest. */
@@ -37,13 +46,14 @@ export function program(name: string, run: (env: ProgramEnvironment) => Promise<
 /** A process of one side. */
 export interface SideProcess {
   calls: Syscalls;
-  exit(): Promise<void>;
+  exit(status: number): Promise<void>;
+  fork(): Promise<SideProcess>;
   limitDescriptors(most: number): Promise<void>;
 }
 
 /** One fresh host (loopback up, nothing open) of one side. */
 export interface SideHost {
-  spawn(): Promise<SideProcess>;
+  spawn(takesSignals: boolean): Promise<SideProcess>;
   sleep(ms: number): Promise<void>;
   now(): number;
   /** Rejects when nothing can happen any more although the program waits; never resolves. */

@@ -3,33 +3,17 @@
  *
  * One per process of a program; all processes of a run write into one trace.
  */
-import type { MessageHeader, PollFd, ReceivedMessage, Syscalls, SystemError } from '../../src/api/posix/syscalls.ts';
+import type { MessageHeader, PollFd, ReceivedMessage, Syscalls } from '../../src/api/posix/syscalls.ts';
 import { AF, F, SOCK } from '../../src/socket/constants.ts';
 import { addressText, hex } from './address.ts';
 import * as names from './names.ts';
-import type { Entry, Trace } from './trace.ts';
+import { type Described, okText } from './recorder-core.ts';
+import { pidText, ProcessRecorder } from './recorder-processes.ts';
+import type { Entry } from './trace.ts';
 
 /** Descriptor 5 means another socket in each process, so families are kept per process. */
-export class Recorder implements Syscalls {
-  /** The process itself, for loops whose steps depend on sizes that are not compared. */
-  readonly silent: Syscalls;
-  private readonly inner: Syscalls;
-  private readonly trace: Trace;
-  private readonly name: string;
-  private ended = false;
+export class Recorder extends ProcessRecorder implements Syscalls {
   private readonly families = new Map<number, string>();
-
-  constructor(name: string, inner: Syscalls, trace: Trace) {
-    this.name = name;
-    this.inner = inner;
-    this.silent = inner;
-    this.trace = trace;
-  }
-
-  /** The process ends: what is still under way never returns to it, whatever the side makes of the promise. */
-  end(): void {
-    this.ended = true;
-  }
 
   async socket(domain: number, type: number, protocol: number): Promise<number> {
     const family = familyText(domain, type);
@@ -149,6 +133,15 @@ export class Recorder implements Syscalls {
     return this.duplicated(fd, await this.run(this.add('dup2', fd, to), this.inner.dup2(fd, to), fdText));
   }
 
+  async dup3(fd: number, to: number, flags: number): Promise<number> {
+    const text = names.openFlags(flags);
+    return this.duplicated(fd, await this.run(this.add('dup3', fd, `${to}, ${text}`, text), this.inner.dup3(fd, to, flags), fdText));
+  }
+
+  close_range(first: number, last: number, flags: number): Promise<void> {
+    return this.record('close_range', `${first}, ${last}, ${flags}`, String(flags), this.inner.close_range(first, last, flags), okText);
+  }
+
   getsockname(fd: number): Promise<Uint8Array> {
     return this.run(this.add('getsockname', fd), this.inner.getsockname(fd), nameText);
   }
@@ -173,11 +166,11 @@ export class Recorder implements Syscalls {
 
   async fcntl(fd: number, command: number, argument = 0): Promise<number> {
     const text = names.fcntlName(command);
-    const shown = command === F.SETFL ? names.statusFlags(argument) : argument;
+    const shown = command === F.SETFL ? names.statusFlags(argument) : command === F.SETOWN ? pidText(argument) : argument;
     const entry = this.add('fcntl', fd, `${text}, ${shown}`, text);
     const result = await this.run(entry, this.inner.fcntl(fd, command, argument), (value) => {
-      const value_ = command === F.GETFL ? names.statusFlags(value) : String(value);
-      return { text: value_, kind: value_, delivers: false };
+      const text_ = command === F.GETFL ? names.statusFlags(value) : command === F.GETOWN ? pidText(value) : String(value);
+      return { text: text_, kind: command === F.GETOWN ? 'owner' : text_, delivers: false };
     });
     return command === F.DUPFD || command === F.DUPFD_CLOEXEC ? this.duplicated(fd, result) : result;
   }
@@ -225,32 +218,6 @@ export class Recorder implements Syscalls {
     this.families.set(result.fd, family);
     return result;
   }
-
-  private async run<T>(entry: Entry, call: Promise<T>, describe: (value: T) => Described): Promise<T> {
-    let value: T;
-    try {
-      value = await call;
-    } catch (error) {
-      if (this.ended) throw error;
-      const code = (error as SystemError).code;
-      // An exception that is no errno is a bug of the side that threw it; it shows as a difference.
-      entry.outcome = code ?? `threw ${(error as Error).message}`;
-      entry.kind = entry.outcome;
-      entry.isError = true;
-      throw error;
-    }
-    const { text, kind, delivers } = describe(value);
-    entry.outcome = text;
-    entry.kind = kind;
-    entry.delivers = delivers;
-    return value;
-  }
-}
-
-interface Described {
-  text: string;
-  kind: string;
-  delivers: boolean;
 }
 
 function familyText(domain: number, type: number): string {
@@ -262,10 +229,6 @@ function familyText(domain: number, type: number): string {
 
 function fdText(fd: number): Described {
   return { text: `fd ${fd}`, kind: 'fd', delivers: false };
-}
-
-function okText(): Described {
-  return { text: 'ok', kind: 'ok', delivers: false };
 }
 
 function countText(count: number): Described {

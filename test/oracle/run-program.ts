@@ -19,15 +19,30 @@ class Environment implements ProgramEnvironment {
   }
 
   async process(): Promise<Syscalls> {
-    const started = await this.host.spawn();
+    return this.adopt(await this.host.spawn(false));
+  }
+
+  async signalProcess(): Promise<Syscalls> {
+    return this.adopt(await this.host.spawn(true));
+  }
+
+  async fork(parent: Syscalls): Promise<Syscalls> {
+    return this.adopt(await (this.processes.get(parent) as SideProcess).fork());
+  }
+
+  mayDie(process: Syscalls): void {
+    (process as Recorder).end();
+  }
+
+  private adopt(started: SideProcess): Syscalls {
     const recorder = new Recorder(`p${this.processes.size + 1}`, started.calls, this.trace);
     this.processes.set(recorder, started);
     return recorder;
   }
 
-  async exit(process: Syscalls): Promise<void> {
+  async exit(process: Syscalls, status = 0): Promise<void> {
     (process as Recorder).end();
-    await this.processes.get(process)?.exit();
+    await this.processes.get(process)?.exit(status);
   }
 
   async limitDescriptors(process: Syscalls, most: number): Promise<void> {

@@ -41,13 +41,14 @@ export class Trace {
     this.entries = this.entries.map((entry) => ({ ...entry }));
   }
 
-  /** The entries with automatic ports replaced by the order in which they appear. */
+  /** The entries with automatic ports and pids replaced by the order in which they appear. */
   normalized(): Entry[] {
-    const ports = new Map<string, string>();
-    const replace = (text: string): string => text.replace(/\{port:(\d+)\}/g, (_all, port: string) => {
-      const known = ports.get(port) ?? `auto${ports.size + 1}`;
-      ports.set(port, known);
-      return known;
+    const known = { port: new Map<string, string>(), pid: new Map<string, string>() };
+    const replace = (text: string): string => text.replace(/\{(port|pid):(\d+)\}/g, (_all, kind: 'port' | 'pid', number: string) => {
+      const numbers = known[kind];
+      const name = numbers.get(number) ?? `${kind === 'port' ? 'auto' : 'pid'}${numbers.size + 1}`;
+      numbers.set(number, name);
+      return name;
     });
     return this.entries.map((entry) => ({
       ...entry, request: replace(entry.request), outcome: replace(entry.outcome),

@@ -6,6 +6,7 @@
  */
 import { Completion, type Loop } from '../../base/loop.ts';
 import type { Operation } from '../../kernel/operation.ts';
+import { SignalDelivery } from '../../kernel/signal-delivery.ts';
 import { systemError } from './errors.ts';
 
 const ignore = (): void => {};
@@ -80,9 +81,13 @@ class HeldBack<T> extends Completion {
   }
 }
 
-/** The promise of a call that has its result already, for the next turn (Loop.holdsBack). */
-export function heldBack<T>(loop: Loop, outcome: T | Error): Promise<T> {
+/**
+ * The promise of a call that has its result already: for the next turn (Loop.holdsBack), or for when the handlers of a
+ * signal have run.
+ */
+export function heldBack<T>(until: Loop | SignalDelivery, outcome: T | Error): Promise<T> {
   const held = new HeldBack(outcome);
-  loop.complete(held);
+  if (until instanceof SignalDelivery) until.follow(held);
+  else until.complete(held);
   return held.promise;
 }

@@ -1,12 +1,22 @@
 /**
- * The C names of <sys/socket.h>, <netinet/in.h>, <netinet/tcp.h>, <poll.h>, <fcntl.h> and <sys/ioctl.h>, flat, so that a
- * program reads as its C original does. The values are grouped in socket/constants.ts.
+ * The C names of <sys/socket.h>, <netinet/in.h>, <netinet/tcp.h>, <poll.h>, <fcntl.h>, <sys/ioctl.h>, <signal.h>,
+ * <sys/wait.h> and <sys/resource.h>, flat, so that a program reads as its C original does. The values are grouped in
+ * socket/constants.ts and in kernel/.
  */
 import { Errno } from '../../base/errno.ts';
 import { Poll } from '../../base/wait-queue.ts';
+import { CloseRange } from '../../kernel/calls/descriptors.ts';
+import { Resource } from '../../kernel/resource-limits.ts';
+import { ActionFlag, MaskHow, Signal, SignalCode } from '../../kernel/signal-numbers.ts';
+import { WaitFlag } from '../../kernel/wait-child.ts';
 import { AF, F, IOCTL, IP, IPPROTO, IPV6, O, SO, SOCK, SOL, TCP } from '../../socket/constants.ts';
 import { Msg, Shut } from '../../transport/endpoint.ts';
 
+export { ITIMER_REAL } from '../../kernel/calls/signals.ts';
+export { SIG_DFL, SIG_IGN } from '../../kernel/signals.ts';
+export {
+  WCOREDUMP, WEXITSTATUS, WIFCONTINUED, WIFEXITED, WIFSIGNALED, WIFSTOPPED, WSTOPSIG, WTERMSIG,
+} from '../../kernel/wait-status.ts';
 export { FD_CLOEXEC, INADDR_ANY, INADDR_BROADCAST, INADDR_LOOPBACK, SOMAXCONN } from '../../socket/constants.ts';
 
 export const AF_UNSPEC = AF.UNSPEC;
@@ -143,6 +153,7 @@ export const O_RDWR = O.RDWR;
 export const O_ACCMODE = O.ACCMODE;
 export const O_APPEND = O.APPEND;
 export const O_NONBLOCK = O.NONBLOCK;
+export const O_ASYNC = O.ASYNC;
 export const O_CLOEXEC = O.CLOEXEC;
 
 export const F_DUPFD = F.DUPFD;
@@ -150,6 +161,10 @@ export const F_GETFD = F.GETFD;
 export const F_SETFD = F.SETFD;
 export const F_GETFL = F.GETFL;
 export const F_SETFL = F.SETFL;
+export const F_SETOWN = F.SETOWN;
+export const F_GETOWN = F.GETOWN;
+export const F_SETSIG = F.SETSIG;
+export const F_GETSIG = F.GETSIG;
 export const F_DUPFD_CLOEXEC = F.DUPFD_CLOEXEC;
 
 export const FIONREAD = IOCTL.FIONREAD;
@@ -159,6 +174,7 @@ export const SIOCOUTQ = IOCTL.SIOCOUTQ;
 export const SIOCINQ = IOCTL.SIOCINQ;
 export const SIOCATMARK = IOCTL.SIOCATMARK;
 export const FIONBIO = IOCTL.FIONBIO;
+export const FIOASYNC = IOCTL.FIOASYNC;
 export const TCGETS = IOCTL.TCGETS;
 
 export const MSG_OOB = Msg.OOB;
@@ -191,6 +207,90 @@ export const POLLRDBAND = Poll.RDBAND;
 export const POLLWRNORM = Poll.WRNORM;
 export const POLLWRBAND = Poll.WRBAND;
 export const POLLRDHUP = Poll.RDHUP;
+
+export const SIGHUP = Signal.SIGHUP;
+export const SIGINT = Signal.SIGINT;
+export const SIGQUIT = Signal.SIGQUIT;
+export const SIGILL = Signal.SIGILL;
+export const SIGTRAP = Signal.SIGTRAP;
+export const SIGABRT = Signal.SIGABRT;
+export const SIGBUS = Signal.SIGBUS;
+export const SIGFPE = Signal.SIGFPE;
+export const SIGKILL = Signal.SIGKILL;
+export const SIGUSR1 = Signal.SIGUSR1;
+export const SIGSEGV = Signal.SIGSEGV;
+export const SIGUSR2 = Signal.SIGUSR2;
+export const SIGPIPE = Signal.SIGPIPE;
+export const SIGALRM = Signal.SIGALRM;
+export const SIGTERM = Signal.SIGTERM;
+export const SIGSTKFLT = Signal.SIGSTKFLT;
+export const SIGCHLD = Signal.SIGCHLD;
+export const SIGCONT = Signal.SIGCONT;
+export const SIGSTOP = Signal.SIGSTOP;
+export const SIGTSTP = Signal.SIGTSTP;
+export const SIGTTIN = Signal.SIGTTIN;
+export const SIGTTOU = Signal.SIGTTOU;
+export const SIGURG = Signal.SIGURG;
+export const SIGXCPU = Signal.SIGXCPU;
+export const SIGXFSZ = Signal.SIGXFSZ;
+export const SIGVTALRM = Signal.SIGVTALRM;
+export const SIGPROF = Signal.SIGPROF;
+export const SIGWINCH = Signal.SIGWINCH;
+export const SIGIO = Signal.SIGIO;
+export const SIGPWR = Signal.SIGPWR;
+export const SIGSYS = Signal.SIGSYS;
+/** The real-time signals that programs may use: glibc keeps 32 and 33 for itself. */
+export const SIGRTMIN = 34;
+export const SIGRTMAX = 64;
+
+export const SA_NOCLDSTOP = ActionFlag.NOCLDSTOP;
+export const SA_NOCLDWAIT = ActionFlag.NOCLDWAIT;
+export const SA_SIGINFO = ActionFlag.SIGINFO;
+export const SA_RESTART = ActionFlag.RESTART;
+export const SA_NODEFER = ActionFlag.NODEFER;
+export const SA_RESETHAND = ActionFlag.RESETHAND;
+
+export const SIG_BLOCK = MaskHow.BLOCK;
+export const SIG_UNBLOCK = MaskHow.UNBLOCK;
+export const SIG_SETMASK = MaskHow.SETMASK;
+
+export const SI_USER = SignalCode.USER;
+export const SI_KERNEL = SignalCode.KERNEL;
+export const SI_QUEUE = SignalCode.QUEUE;
+export const CLD_EXITED = SignalCode.CLD_EXITED;
+export const CLD_KILLED = SignalCode.CLD_KILLED;
+export const CLD_STOPPED = SignalCode.CLD_STOPPED;
+export const CLD_CONTINUED = SignalCode.CLD_CONTINUED;
+export const POLL_IN = SignalCode.POLL_IN;
+export const POLL_OUT = SignalCode.POLL_OUT;
+export const POLL_ERR = SignalCode.POLL_ERR;
+export const POLL_PRI = SignalCode.POLL_PRI;
+export const POLL_HUP = SignalCode.POLL_HUP;
+
+export const WNOHANG = WaitFlag.NOHANG;
+export const WUNTRACED = WaitFlag.UNTRACED;
+export const WCONTINUED = WaitFlag.CONTINUED;
+
+export const RLIMIT_CPU = Resource.CPU;
+export const RLIMIT_FSIZE = Resource.FSIZE;
+export const RLIMIT_DATA = Resource.DATA;
+export const RLIMIT_STACK = Resource.STACK;
+export const RLIMIT_CORE = Resource.CORE;
+export const RLIMIT_RSS = Resource.RSS;
+export const RLIMIT_NPROC = Resource.NPROC;
+export const RLIMIT_NOFILE = Resource.NOFILE;
+export const RLIMIT_MEMLOCK = Resource.MEMLOCK;
+export const RLIMIT_AS = Resource.AS;
+export const RLIMIT_LOCKS = Resource.LOCKS;
+export const RLIMIT_SIGPENDING = Resource.SIGPENDING;
+export const RLIMIT_MSGQUEUE = Resource.MSGQUEUE;
+export const RLIMIT_NICE = Resource.NICE;
+export const RLIMIT_RTPRIO = Resource.RTPRIO;
+export const RLIMIT_RTTIME = Resource.RTTIME;
+export const RLIM_INFINITY = Infinity;
+
+export const CLOSE_RANGE_UNSHARE = CloseRange.UNSHARE;
+export const CLOSE_RANGE_CLOEXEC = CloseRange.CLOEXEC;
 
 export const EPERM = Errno.EPERM;
 export const ENOENT = Errno.ENOENT;

@@ -4,7 +4,7 @@ import * as descriptors from '../../kernel/calls/descriptors.ts';
 import * as sockets from '../../kernel/calls/sockets.ts';
 import { LingerOperation, ReceiveOperation, SendOperation } from '../../kernel/transfer.ts';
 import { addressFault, isForeignBytes, notBytes, vectorFault } from './arguments.ts';
-import { Call } from './call.ts';
+import { Call, heldBack } from './call.ts';
 import { systemError } from './errors.ts';
 import { countOf, Face } from './face.ts';
 import { Errno } from '../../base/errno.ts';
@@ -90,7 +90,11 @@ export abstract class DescriptorCalls extends Face {
     if (result === PENDING) return call.pending(name);
     this.spareSend = call;
     operation.buffer = NO_BYTES;
-    return this.value(result, name);
+    const { delivery } = operation;
+    if (delivery === null) return this.value(result, name);
+    // SIGPIPE: its handler runs before the call returns.
+    operation.delivery = null;
+    return heldBack<number>(delivery, systemError(result, name));
   }
 
   private sendCall(): Call<SendOperation, number> {

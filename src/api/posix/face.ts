@@ -1,7 +1,7 @@
 /**
  * What all calls of `Process` have in common: whose they are, and how a result becomes a promise.
  *
- *   Face <- DescriptorCalls <- SocketCalls <- WaitingCalls <- Process
+ *   Face <- DescriptorCalls <- SocketCalls <- WaitingCalls <- SignalCalls <- ProcessCalls <- CredentialCalls <- Process
  */
 import type { Host } from '../../host.ts';
 import type { Operation } from '../../kernel/operation.ts';
@@ -42,8 +42,12 @@ export abstract class Face {
   }
 
   protected bytes(result: Uint8Array | number, name: string): Promise<Uint8Array> {
-    const outcome = typeof result === 'number' ? systemError(result, name) : result;
-    if (this.host.loop.holdsBack()) return heldBack<Uint8Array>(this.host.loop, outcome);
+    return this.outcome<Uint8Array>(typeof result === 'number' ? systemError(result, name) : result);
+  }
+
+  /** A value of any other kind, or the error. */
+  protected outcome<T>(outcome: T | Error): Promise<T> {
+    if (this.host.loop.holdsBack()) return heldBack<T>(this.host.loop, outcome);
     return outcome instanceof Error ? Promise.reject(outcome) : Promise.resolve(outcome);
   }
 }

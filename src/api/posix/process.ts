@@ -12,8 +12,14 @@
  */
 import type { Host } from '../../host.ts';
 import { Terminal } from '../../kernel/terminal.ts';
+import { dup2, fcntl } from '../../kernel/calls/descriptors.ts';
+import { exit, setsid } from '../../kernel/calls/processes.ts';
+import { KernelProcess } from '../../kernel/process.ts';
+import { F } from '../../socket/constants.ts';
+import { CredentialCalls } from './credential-calls.ts';
+import { systemError } from './errors.ts';
+import { type ChildOptions, type Program, ProgramStart } from './program.ts';
 import type { Syscalls } from './syscalls.ts';
-import { WaitingCalls } from './waiting-calls.ts';
 
 export interface SpawnOptions {
   /** A process whose descriptors the new one inherits (shared descriptions, as after fork). */
@@ -23,11 +29,42 @@ export interface SpawnOptions {
 }
 
 /** One process of a host. What each call takes, resolves to and fails with stands in full at `Syscalls`. */
-export class Process extends WaitingCalls implements Syscalls {
-  /** Starts a process on a host. */
-  constructor(host: Host, name: string, options: SpawnOptions = {}) {
-    const terminal = options.output === undefined ? null : new Terminal(options.output);
-    super(host, host.kernel.spawn(name, terminal, options.inherit?.core ?? null));
+export class Process extends CredentialCalls implements Syscalls {
+  /** Starts a process on a host; or gives one that the kernel has started its calls (`name` is that process). */
+  constructor(host: Host, name: string | KernelProcess, options: SpawnOptions = {}) {
+    super(host, name instanceof KernelProcess ? name : started(host, name, options));
+  }
+
+  /**
+   * posix_spawn(3): starts a child that runs `program`, and resolves to its pid. It has this process's descriptors without
+   * those marked close-on-exec, its credentials, limits, signal mask and ignored signals, its group and its session. When
+   * the program resolves, the child exits with that code; `waitpid` tells it. Errors: EAGAIN (RLIMIT_NPROC), EBADF, EPERM.
+   */
+  spawn(program: Program, args: readonly string[] = [], options: ChildOptions = {}): Promise<number> {
+    const child = this.host.kernel.fork(this.core, options.name ?? this.core.name);
+    if (typeof child === 'number') return Promise.reject(systemError(child, 'spawn'));
+    const bad = prepareChild(child, options);
+    if (bad < 0) {
+      child.abandon();
+      return Promise.reject(systemError(bad, 'spawn'));
+    }
+    child.args = [...args];
+    child.environment = { ...(options.env ?? this.core.environment) };
+    const { loop } = this.host;
+    loop.complete(new ProgramStart(new Process(this.host, child), program));
+    loop.drain();
+    return this.value(child.pid, 'spawn');
+  }
+
+  /** The environment it was started with. */
+  get env(): Readonly<Record<string, string>> {
+    return this.core.environment;
+  }
+
+  /** getenv(3). */
+  getenv(name: string): string | undefined {
+    const { environment } = this.core;
+    return Object.hasOwn(environment, name) ? environment[name] : undefined;
   }
 
   /** getpid(2). */
@@ -48,10 +85,31 @@ export class Process extends WaitingCalls implements Syscalls {
   }
 
   /**
-   * _exit(2): closes every descriptor and ends what waits with EINTR. Calls after it fail: with EBADF on a descriptor,
-   * with ESRCH where none is needed (socket, poll, sleep).
+   * _exit(2): closes every descriptor and ends what waits with EINTR; `status` is for whoever waits for it. Calls after it
+   * fail: with EBADF on a descriptor, with ESRCH where none is needed (socket, poll, sleep, kill). So do those of a
+   * process that a signal has ended: JavaScript that still runs in its name learns of it by them.
    */
-  exit(): void {
-    this.core.exit();
+  exit(status = 0): void {
+    exit(this.core, status);
   }
+}
+
+function started(host: Host, name: string, options: SpawnOptions): KernelProcess {
+  const terminal = options.output === undefined ? null : new Terminal(options.output);
+  return host.kernel.spawn(name, terminal, options.inherit?.core ?? null);
+}
+
+/** What posix_spawn(3) does between fork and exec: 0 or a negative errno. */
+function prepareChild(child: KernelProcess, options: ChildOptions): number {
+  if (options.newSession === true) setsid(child);
+  if (options.processGroup !== undefined) {
+    const bad = child.joinGroup(options.processGroup);
+    if (bad < 0) return bad;
+  }
+  for (const [from, to] of options.duplicate ?? []) {
+    const result = from === to ? fcntl(child, from, F.SETFD, 0) : dup2(child, from, to);
+    if (result < 0) return result;
+  }
+  child.execute();
+  return 0;
 }

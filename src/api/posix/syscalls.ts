@@ -6,6 +6,9 @@
  * Socket addresses are bytes, exactly as C lays them out on a little-endian machine (`sockaddrIn`, `sockaddrIn6`).
  */
 
+import type { CredentialSyscalls, ProcessSyscalls } from './process-syscalls.ts';
+import type { SignalSyscalls } from './signal-syscalls.ts';
+
 /** The error that a failed call rejects with. */
 export interface SystemError extends Error {
   /** `ECONNREFUSED` ... */
@@ -48,7 +51,7 @@ export interface PollRequest {
 }
 
 /** Each call's man page section stands before it; see the file's head for what differs from C. */
-export interface Syscalls {
+export interface Syscalls extends SignalSyscalls, ProcessSyscalls, CredentialSyscalls {
   /**
    * socket(2): makes a socket; resolves to its descriptor, the lowest that is free.
    *
@@ -139,6 +142,10 @@ export interface Syscalls {
   dup(fd: number): Promise<number>;
   /** dup2(2): makes `to` a descriptor of the same description, closing what it was; resolves to it. Errors: EBADF. */
   dup2(fd: number, to: number): Promise<number>;
+  /** dup3(2): dup2 with O_CLOEXEC in `flags`. Errors: EBADF, EINVAL (`fd` is `to`). */
+  dup3(fd: number, to: number, flags: number): Promise<number>;
+  /** close_range(2): closes `first` to `last`, or marks them with CLOSE_RANGE_CLOEXEC. Errors: EINVAL. */
+  close_range(first: number, last: number, flags: number): Promise<void>;
   /** getsockname(2): resolves to the local address. Errors: EBADF, ENOTSOCK. */
   getsockname(fd: number): Promise<Uint8Array>;
   /** getpeername(2): resolves to the peer's address. Errors: ENOTCONN, EBADF, ENOTSOCK. */
@@ -152,9 +159,10 @@ export interface Syscalls {
    */
   setsockopt(fd: number, level: number, option: number, value: ArrayBufferView): Promise<void>;
   /**
-   * fcntl(2): F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_DUPFD, F_DUPFD_CLOEXEC; resolves to what it returns.
+   * fcntl(2): F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_DUPFD, F_DUPFD_CLOEXEC, and for SIGIO and SIGURG F_GETOWN, F_SETOWN,
+   * F_GETSIG, F_SETSIG; resolves to what it returns.
    *
-   * Errors: EBADF, EINVAL, EMFILE.
+   * Errors: EBADF, EINVAL, EMFILE, ESRCH (F_SETOWN).
    */
   fcntl(fd: number, command: number, argument?: number): Promise<number>;
   /**

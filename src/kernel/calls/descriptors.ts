@@ -2,7 +2,9 @@
 import { Errno } from '../../base/errno.ts';
 import { F, FD_CLOEXEC, IOCTL, O } from '../../socket/constants.ts';
 import { toInt } from '../int.ts';
+import type { OpenFile } from '../open-file.ts';
 import type { KernelProcess } from '../process.ts';
+import { isSignal } from '../signal-numbers.ts';
 import type { LingerOperation } from '../transfer.ts';
 import { end } from './end.ts';
 
@@ -39,6 +41,33 @@ export function dup2(process: KernelProcess, fd: number, to: number): number {
   return end(process, process.descriptors.replace(to, file, false));
 }
 
+/** dup3(2): dup2 that may set close-on-exec, and for which a descriptor that stays itself is a mistake. */
+export function dup3(process: KernelProcess, fd: number, to: number, flags: number): number {
+  if ((flags & ~O.CLOEXEC) !== 0 || fd === to) return -Errno.EINVAL;
+  const file = process.descriptors.file(fd);
+  if (file === null || to >>> 0 !== to || to >= process.descriptors.max) return -Errno.EBADF;
+  process.kernel.loop.enter();
+  return end(process, process.descriptors.replace(to, file, (flags & O.CLOEXEC) !== 0));
+}
+
+/** close_range(2)'s flags. */
+export const CloseRange = { UNSHARE: 2, CLOEXEC: 4 } as const;
+
+/** close_range(2): closes (or marks) the descriptors from `first` to `last`, both included. Nobody waits for SO_LINGER. */
+export function closeRange(process: KernelProcess, first: number, last: number, flags: number): number {
+  if ((flags & ~(CloseRange.UNSHARE | CloseRange.CLOEXEC)) !== 0) return -Errno.EINVAL;
+  const { descriptors } = process;
+  const from = first >>> 0;
+  const to = last >>> 0;
+  if (from > to) return -Errno.EINVAL;
+  process.kernel.loop.enter();
+  for (let fd = from; fd <= to && fd <= descriptors.highest; fd++) {
+    if ((flags & CloseRange.CLOEXEC) === 0) descriptors.closeIfOpen(fd);
+    else if (descriptors.file(fd) !== null) descriptors.setCloseOnExec(fd, true);
+  }
+  return end(process, 0);
+}
+
 export function fcntl(process: KernelProcess, fd: number, command: number, argument: number): number {
   const file = process.descriptors.file(fd);
   if (file === null) return -Errno.EBADF;
@@ -53,11 +82,23 @@ export function fcntl(process: KernelProcess, fd: number, command: number, argum
       process.descriptors.setCloseOnExec(fd, (argument & FD_CLOEXEC) !== 0);
       return 0;
     case F.GETFL:
-      return file.operations.accessMode | (file.nonBlocking ? O.NONBLOCK : 0) | (file.append ? O.APPEND : 0);
+      return file.operations.accessMode | (file.nonBlocking ? O.NONBLOCK : 0) | (file.append ? O.APPEND : 0)
+        | (file.owner?.isAsync === true ? O.ASYNC : 0);
     case F.SETFL:
       file.nonBlocking = (argument & O.NONBLOCK) !== 0;
       file.append = (argument & O.APPEND) !== 0;
+      setAsync(file, (argument & O.ASYNC) !== 0);
       return 0;
+    case F.SETOWN:
+      return file.needOwner().set(process, toInt(argument), fd);
+    case F.GETOWN:
+      return file.owner?.owner ?? 0;
+    case F.SETSIG:
+      if (argument !== 0 && !isSignal(argument)) return -Errno.EINVAL;
+      file.needOwner().signo = argument;
+      return 0;
+    case F.GETSIG:
+      return file.owner?.signo ?? 0;
     default:
       return -Errno.EINVAL;
   }
@@ -70,5 +111,14 @@ export function ioctl(process: KernelProcess, fd: number, request: number, argum
     file.nonBlocking = argument !== 0;
     return 0;
   }
+  if (request === IOCTL.FIOASYNC) {
+    setAsync(file, argument !== 0);
+    return 0;
+  }
   return file.operations.control(request);
+}
+
+function setAsync(file: OpenFile, on: boolean): void {
+  if (on) file.needOwner().isAsync = true;
+  else if (file.owner !== null) file.owner.isAsync = false;
 }

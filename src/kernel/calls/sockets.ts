@@ -8,7 +8,7 @@ import type { ReceiveResult } from '../../transport/endpoint.ts';
 import { isWithin, toInt } from '../int.ts';
 import { OpenFile } from '../open-file.ts';
 import type { KernelProcess } from '../process.ts';
-import type { AcceptOperation, ConnectOperation, ReceiveOperation, SendOperation } from '../transfer.ts';
+import { type AcceptOperation, breakPipe, type ConnectOperation, type ReceiveOperation, type SendOperation } from '../transfer.ts';
 import { end } from './end.ts';
 
 /** sizeof(struct sockaddr_storage): a longer address is refused before anybody looks at it. */
@@ -117,7 +117,9 @@ export function trySend(process: KernelProcess, fd: number, buffer: Uint8Array, 
   if (typeof socket === 'number') return socket;
   if (!isWithin(buffer, at, length)) return -Errno.EFAULT;
   process.kernel.loop.enter();
-  return end(process, socket.send(buffer, at, length, flags));
+  const result = socket.send(buffer, at, length, flags);
+  if (result === -Errno.EPIPE && socket.type === SOCK.STREAM) breakPipe(process, flags);
+  return end(process, result);
 }
 
 export function shutdown(process: KernelProcess, fd: number, how: number): number {
@@ -146,5 +148,5 @@ export function setOption(process: KernelProcess, fd: number, level: number, opt
   const socket = socketAt(process, fd);
   if (typeof socket === 'number') return socket;
   process.kernel.loop.enter();
-  return end(process, setOptionOf(socket, level, option, value));
+  return end(process, setOptionOf(socket, level, option, value, process));
 }

@@ -3,6 +3,7 @@
  *
  * Called by kernel/; calls transport endpoints. Read transport/endpoint.ts first.
  */
+import { Capability } from '../../base/credentials.ts';
 import { Errno } from '../../base/errno.ts';
 import { ANY4, type IpAddress, LOOPBACK4, LOOPBACK6 } from '../../base/inet-address.ts';
 import { Poll } from '../../base/wait-queue.ts';
@@ -68,7 +69,7 @@ export abstract class InetSocket extends Socket implements EndpointUpcalls {
   // Naming.
 
   /** bind(2) with the address's bytes. */
-  bind(address: Uint8Array, _caller: Caller): number {
+  bind(address: Uint8Array, caller: Caller): number {
     const result = parseSockaddr(address, parsed);
     if (this.isV4) {
       if (result === -Errno.EINVAL || address.length < 16) return -Errno.EINVAL;
@@ -91,10 +92,26 @@ export abstract class InetSocket extends Socket implements EndpointUpcalls {
         if (parsed.scopeId !== 0 && this.stack.network.deviceAt(parsed.scopeId) === null) return -Errno.ENODEV;
       }
     }
+    if (this.isReserved(parsed.port) && !caller.credentials.has(Capability.NET_BIND_SERVICE)) {
+      // AF_INET looks at the address first, AF_INET6 at the port (__inet_bind, __inet6_bind).
+      if (this.isV4 && !this.mayBind(parsed.address)) return -Errno.EADDRNOTAVAIL;
+      return -Errno.EACCES;
+    }
     const bound = this.endpoint.bind(parsed.address, parsed.port, parsed.scopeId);
     // An IPv6 address of its own makes a socket IPv6 only, IPV6_V6ONLY included (__inet6_bind).
     if (bound === 0 && !parsed.address.isV4 && !parsed.address.isUnspecified) this.endpoint.options.v6Only = true;
     return bound;
+  }
+
+  /** Is this a port that only CAP_NET_BIND_SERVICE may bind (inet_port_requires_bind_service)? */
+  private isReserved(port: number): boolean {
+    return port !== 0 && port < this.stack.settings.ipUnprivilegedPortStart;
+  }
+
+  private mayBind(address: IpAddress): boolean {
+    const { network, settings } = this.stack;
+    return address.isUnspecified || address.isMulticast || address.isBroadcast || this.endpoint.settledOptions.freeBind
+      || settings.ipNonlocalBind !== 0 || network.isLocalAddress(address);
   }
 
   /** getsockname(2). */

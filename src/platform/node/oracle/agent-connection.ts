@@ -5,7 +5,11 @@
  * blocks in the kernel is answered when it returns.
  */
 import { spawn } from 'node:child_process';
-import type { ChildProcessWithoutNullStreams } from 'node:child_process';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
 
 /** What the agent answered to one request. */
 export interface AgentAnswer {
@@ -22,37 +26,76 @@ interface Waiting {
 }
 
 const REQUEST_HEAD_INTS = 8;
+/** The id of a frame that tells what handlers caught. */
+const CAUGHT = -1;
+/** How long an agent has to end by itself. */
+const PATIENCE_MS = 300;
 
 export class AgentConnection {
   readonly pid: number;
-  private readonly child: ChildProcessWithoutNullStreams;
+  /** Called with the record of each signal that a handler of the agent's caught. */
+  onCaught: (record: Uint8Array) => void = () => {};
+  /** The agent has ended. */
+  readonly gone: Promise<void>;
+  private readonly output: Writable;
   private readonly waiting = new Map<number, Waiting>();
   private nextId = 1;
   private pendingInput: Buffer = Buffer.alloc(0);
   private complaint = '';
-  private readonly gone: Promise<void>;
+  private settleGone: () => void = () => {};
 
-  private constructor(child: ChildProcessWithoutNullStreams) {
-    this.child = child;
-    this.pid = child.pid ?? 0;
-    child.stdout.on('data', (bytes: Buffer) => this.input(bytes));
-    child.stderr.on('data', (bytes: Buffer) => {
-      this.complaint += bytes.toString();
-    });
-    child.stdin.on('error', () => {
-      // The agent died; its exit below rejects whatever was waiting.
+  private constructor(pid: number, input: Readable, output: Writable) {
+    this.pid = pid;
+    this.output = output;
+    input.on('data', (bytes: Buffer) => this.input(bytes));
+    output.on('error', () => {
+      // The agent died; its end rejects whatever was waiting.
     });
     this.gone = new Promise((resolve) => {
-      child.on('error', (error) => this.ended(error.message, resolve));
-      child.on('close', (code, signal) => this.ended(`ended (${signal ?? code})`, resolve));
+      this.settleGone = resolve;
     });
   }
 
   /** Starts the agent's program; resolves when its network is up. */
   static async open(program: string, args: string[]): Promise<AgentConnection> {
-    const connection = new AgentConnection(spawn(program, args, { stdio: 'pipe' }));
-    await new Promise<AgentAnswer>((resolve, reject) => connection.waiting.set(0, { resolve, reject }));
+    const child = spawn(program, args, { stdio: 'pipe' });
+    const connection = new AgentConnection(child.pid ?? 0, child.stdout, child.stdin);
+    child.stderr.on('data', (bytes: Buffer) => {
+      connection.complaint += bytes.toString();
+    });
+    child.on('error', (error) => connection.ended(error.message));
+    child.on('close', (code, signal) => connection.ended(`ended (${signal ?? code})`));
+    await connection.ready();
     return connection;
+  }
+
+  /** A place where an agent that another one starts can be met: it connects to the socket of that path. */
+  static async meet(): Promise<{ path: string; connection(pid: number): Promise<AgentConnection> }> {
+    const folder = mkdtempSync(join(tmpdir(), 'oracle-'));
+    const path = join(folder, 'agent');
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(path, resolve));
+    // The agent may be anybody by now (setuid).
+    chmodSync(folder, 0o711);
+    chmodSync(path, 0o777);
+    const arrival = new Promise<Socket>((resolve) => server.once('connection', resolve));
+    return {
+      path,
+      async connection(pid: number): Promise<AgentConnection> {
+        const socket = await arrival;
+        server.close();
+        rmSync(folder, { recursive: true });
+        const connection = new AgentConnection(pid, socket, socket);
+        socket.on('close', () => connection.ended('ended'));
+        await connection.ready();
+        return connection;
+      },
+    };
+  }
+
+  /** The agent's first answer, to no request. */
+  private async ready(): Promise<void> {
+    await new Promise<AgentAnswer>((resolve, reject) => this.waiting.set(0, { resolve, reject }));
   }
 
   request(
@@ -71,22 +114,31 @@ export class AgentConnection {
     }
     return new Promise((resolve, reject) => {
       this.waiting.set(id, { resolve, reject });
-      this.child.stdin.write(frame);
+      this.output.write(frame);
     });
   }
 
   /** Ends the agent as exit(2) would: its descriptors are closed by the kernel, whatever is blocked never returns. */
   async end(): Promise<void> {
-    this.child.stdin.end();
+    this.output.end();
+    // One that is stopped does not see that there is nothing more to read.
+    const patience = setTimeout(() => {
+      try {
+        process.kill(this.pid, 'SIGKILL');
+      } catch {
+        // It has ended meanwhile.
+      }
+    }, PATIENCE_MS);
     await this.gone;
+    clearTimeout(patience);
   }
 
-  private ended(why: string, resolve: () => void): void {
+  private ended(why: string): void {
     const error = new Error(`agent: ${this.complaint.trim() || why}`);
     const left = [...this.waiting.values()];
     this.waiting.clear();
     for (const { reject } of left) reject(error);
-    resolve();
+    this.settleGone();
   }
 
   private input(bytes: Buffer): void {
@@ -108,6 +160,10 @@ export class AgentConnection {
       const length = frame.readInt32LE(at);
       buffers.push(Uint8Array.from(frame.subarray(at + 4, at + 4 + length)));
       at += 4 + length;
+    }
+    if (id === CAUGHT) {
+      for (const record of buffers) this.onCaught(record);
+      return;
     }
     const waiting = this.waiting.get(id);
     this.waiting.delete(id);

@@ -53,12 +53,23 @@ export class LinuxHost {
     return new LinuxHost(program, holder);
   }
 
-  /** A new process of this host with an empty descriptor table (0, 1 and 2 are there). */
-  async spawn(): Promise<LinuxProcess> {
-    const connection = await AgentConnection.open(this.program, ['--net-of', String(this.holder.pid)]);
-    const started = new LinuxProcess(connection);
-    this.processes.push(started);
-    return started;
+  /**
+   * A new process of this host with an empty descriptor table (0, 1 and 2 are there). `takesSignals`: it makes one call
+   * after the other, which signals interrupt; else its tasks make calls beside each other, and signals are of no use.
+   */
+  async spawn(takesSignals = false): Promise<LinuxProcess> {
+    const option = takesSignals ? '--signals-net-of' : '--net-of';
+    return this.adopt(new LinuxProcess(await AgentConnection.open(this.program, [option, String(this.holder.pid)])));
+  }
+
+  /** A child of one that takes signals. */
+  async fork(parent: LinuxProcess): Promise<LinuxProcess> {
+    return this.adopt(await parent.fork());
+  }
+
+  private adopt(process: LinuxProcess): LinuxProcess {
+    this.processes.push(process);
+    return process;
   }
 
   readSetting(name: string): Promise<string | null> {

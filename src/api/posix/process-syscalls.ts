@@ -1,0 +1,67 @@
+/** The calls about processes, limits and credentials: a part of `Syscalls`. */
+
+/** What waitpid(2) tells; `WIFEXITED(status)` and its kin read the status. */
+export interface WaitResult {
+  /** The child's pid; 0 with WNOHANG when there is nothing to tell. */
+  pid: number;
+  status: number;
+}
+
+/** A `struct rlimit`; Infinity is RLIM_INFINITY. */
+export interface Rlimit {
+  soft: number;
+  hard: number;
+}
+
+export interface ProcessSyscalls {
+  /**
+   * waitpid(2): waits until a child has ended (WUNTRACED: or stopped, WCONTINUED: or was continued) and resolves to its pid
+   * and status. `pid` of a child, -1 for any, 0 for any of the caller's group, -PGID for any of that group.
+   *
+   * Errors: ECHILD (no such child, or SIGCHLD is ignored), EINTR, EINVAL, ESRCH.
+   */
+  waitpid(pid: number, options?: number): Promise<WaitResult>;
+  getpid(): Promise<number>;
+  /** getppid(2): 1 once the parent has ended. */
+  getppid(): Promise<number>;
+  /** getpgid(2): the group of a process, 0 for the caller. Errors: ESRCH. */
+  getpgid(pid: number): Promise<number>;
+  /** setpgid(2). Errors: EPERM, EACCES (a child that runs its program already), ESRCH, EINVAL. */
+  setpgid(pid: number, pgid: number): Promise<void>;
+  /** getsid(2). Errors: ESRCH. */
+  getsid(pid: number): Promise<number>;
+  /** setsid(2): resolves to the new session. Errors: EPERM (a group leader). */
+  setsid(): Promise<number>;
+  /** umask(2): resolves to the one before. */
+  umask(mask: number): Promise<number>;
+  /** getrlimit(2). Errors: EINVAL. */
+  getrlimit(resource: number): Promise<Rlimit>;
+  /** setrlimit(2). RLIMIT_NOFILE, RLIMIT_NPROC and RLIMIT_SIGPENDING are obeyed. Errors: EPERM, EINVAL. */
+  setrlimit(resource: number, limit: Rlimit): Promise<void>;
+}
+
+export interface CredentialSyscalls {
+  getuid(): Promise<number>;
+  geteuid(): Promise<number>;
+  getgid(): Promise<number>;
+  getegid(): Promise<number>;
+  /** getresuid(2): real, effective and saved. */
+  getresuid(): Promise<[number, number, number]>;
+  getresgid(): Promise<[number, number, number]>;
+  /** setuid(2): as root all ids, else the effective one, to the real or the saved. Errors: EPERM, EINVAL. */
+  setuid(uid: number): Promise<void>;
+  setgid(gid: number): Promise<void>;
+  /** seteuid(3): the effective id alone. Errors: EPERM. */
+  seteuid(euid: number): Promise<void>;
+  setegid(egid: number): Promise<void>;
+  /** setreuid(2): -1 leaves an id as it is. Errors: EPERM. */
+  setreuid(ruid: number, euid: number): Promise<void>;
+  setregid(rgid: number, egid: number): Promise<void>;
+  /** setresuid(2): -1 leaves an id as it is. Errors: EPERM. */
+  setresuid(ruid: number, euid: number, suid: number): Promise<void>;
+  setresgid(rgid: number, egid: number, sgid: number): Promise<void>;
+  /** getgroups(2): the supplementary groups, sorted. */
+  getgroups(): Promise<number[]>;
+  /** setgroups(2). Errors: EPERM, EINVAL. */
+  setgroups(groups: readonly number[]): Promise<void>;
+}

@@ -1,0 +1,64 @@
+/** System calls about processes: their children, groups, sessions and limits. */
+import { Capability } from '../../base/credentials.ts';
+import { Errno } from '../../base/errno.ts';
+import { toInt } from '../int.ts';
+import type { KernelProcess } from '../process.ts';
+import * as groups from '../process-groups.ts';
+import { isResource, Resource, type ResourceLimit } from '../resource-limits.ts';
+import { type WaitChildOperation, WaitFlag } from '../wait-child.ts';
+import { exitedStatus } from '../wait-status.ts';
+
+export function exit(process: KernelProcess, code: number): void {
+  process.end(exitedStatus(toInt(code)));
+}
+
+/** waitpid(2). */
+export function prepareWait(process: KernelProcess, operation: WaitChildOperation, pid: number, flags: number): number {
+  if (process.exited) return -Errno.ESRCH;
+  if ((flags & ~(WaitFlag.NOHANG | WaitFlag.UNTRACED | WaitFlag.CONTINUED)) !== 0) return -Errno.EINVAL;
+  // INT_MIN has no positive counterpart (kernel_wait4).
+  if (toInt(pid) === -0x80000000) return -Errno.ESRCH;
+  operation.prepare(toInt(pid), flags);
+  return 0;
+}
+
+/** getppid(2): 1 for orphans and for what the machine started. */
+export function getppid(process: KernelProcess): number {
+  return process.parent === null ? 0 : process.parent.pid;
+}
+
+export function getpgid(process: KernelProcess, pid: number): number {
+  const target = pid === 0 ? process : process.kernel.find(toInt(pid));
+  return target === null ? -Errno.ESRCH : target.pgid;
+}
+
+export function getsid(process: KernelProcess, pid: number): number {
+  const target = pid === 0 ? process : process.kernel.find(toInt(pid));
+  return target === null ? -Errno.ESRCH : target.sid;
+}
+
+export function setpgid(process: KernelProcess, pid: number, pgid: number): number {
+  return process.exited ? -Errno.ESRCH : groups.setGroup(process, toInt(pid), toInt(pgid));
+}
+
+export function setsid(process: KernelProcess): number {
+  return process.exited ? -Errno.ESRCH : groups.newSession(process);
+}
+
+/** umask(2): the one before. */
+export function umask(process: KernelProcess, mask: number): number {
+  const old = process.umask;
+  process.umask = toInt(mask) & 0o777;
+  return old;
+}
+
+export function getLimit(process: KernelProcess, resource: number): ResourceLimit | number {
+  return isResource(resource) ? process.limits.get(resource) : -Errno.EINVAL;
+}
+
+export function setLimit(process: KernelProcess, resource: number, limit: ResourceLimit): number {
+  if (process.exited) return -Errno.ESRCH;
+  const result = process.limits.set(resource, limit, process.credentials.has(Capability.SYS_RESOURCE));
+  if (result === 0 && resource === Resource.NOFILE) process.descriptors.max = process.limits.get(resource).soft;
+  return result;
+}
