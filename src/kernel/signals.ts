@@ -34,7 +34,7 @@ export class SignalAction {
   constructor(handler: typeof SIG_DFL | typeof SIG_IGN | SignalHandler, flags: number, mask: SignalSet) {
     this.handler = handler;
     this.flags = flags;
-    this.mask = mask;
+    this.mask = mask.without(SignalSet.unblockable);
   }
 }
 
@@ -149,8 +149,8 @@ export class Signals {
       this.forget(STOPS);
       process.continueAll(true);
     }
-    const waiter = this.waiters.find(({ set }) => set.has(signo));
-    if (this.isIgnored(signo) && !this.mask.has(signo) && waiter === undefined) return 0;
+    // One that is blocked may get another action before it is taken (sig_ignored).
+    if (!this.mask.has(signo) && this.isIgnored(signo)) return 0;
     // Standard signals coalesce (legacy_queue).
     const isPending = this.queue.some((other) => other.signo === signo);
     if (signo >= FIRST_REAL_TIME || !isPending) {
@@ -160,15 +160,16 @@ export class Signals {
       if (!full) this.queue.push(info);
       else if (!isPending) this.queue.push(new SignalInfo(signo, SignalCode.USER));
     }
+    const waiter = this.waiters.find(({ set }) => set.has(signo));
     if (waiter !== undefined) waiter.wake(0);
     else if (!this.mask.has(signo)) this.deliver(bySelf);
     if (signo === Signal.SIGKILL) process.continueAll(false);
     return 0;
   }
 
-  /** RLIMIT_SIGPENDING counts what all processes of the same real user have pending; the kernel's own is exempt. */
+  /** RLIMIT_SIGPENDING: what all processes of the same real user have pending. Standard signals of kill(2) are exempt. */
   private limitReached(info: SignalInfo): boolean {
-    if (info.signo < FIRST_REAL_TIME || info.code === SignalCode.KERNEL) return false;
+    if (info.signo < FIRST_REAL_TIME && info.code >= 0) return false;
     const { soft } = this.process.limits.get(Resource.SIGPENDING);
     return soft !== Infinity && this.process.kernel.pendingSignals(this.process.credentials.uid) >= soft;
   }
@@ -239,7 +240,7 @@ export class Signals {
     let blocked = this.mask.with(action.mask);
     if ((action.flags & ActionFlag.NODEFER) === 0) blocked = blocked.with(SignalSet.of([info.signo]));
     this.mask = blocked.without(SignalSet.unblockable);
-    if ((action.flags & ActionFlag.RESETHAND) !== 0) this.actions.delete(info.signo);
+    if ((action.flags & ActionFlag.RESETHAND) !== 0) this.actions.set(info.signo, new SignalAction(SIG_DFL, action.flags, action.mask));
     this.frames.push(frame);
     return frame;
   }

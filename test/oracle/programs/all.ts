@@ -5,10 +5,11 @@ import { programs as connecting } from './connecting.ts';
 import { programs as datagrams } from './datagrams.ts';
 import { programs as endings } from './endings.ts';
 import { programs as options } from './options.ts';
+import { programs as signals } from './signals.ts';
 import { programs as sockets } from './sockets.ts';
 import { programs as streams } from './streams.ts';
 import { programs as waiting } from './waiting.ts';
 
 export const PROGRAMS: readonly Program[] = [
-  ...sockets, ...binding, ...connecting, ...streams, ...datagrams, ...endings, ...options, ...waiting,
+  ...sockets, ...binding, ...connecting, ...streams, ...datagrams, ...endings, ...options, ...waiting, ...signals,
 ];
