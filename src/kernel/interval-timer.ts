@@ -24,7 +24,8 @@ export class IntervalTimer extends Timer {
   set(valueUs: number, intervalUs: number): void {
     const { timers, loop } = this.process.kernel;
     timers.disarm(this);
-    this.intervalUs = intervalUs;
+    // Without a first time there is no later one (do_setitimer).
+    this.intervalUs = valueUs > 0 ? intervalUs : 0;
     if (valueUs <= 0) return;
     this.deadline = loop.now + valueUs;
     timers.arm(this);

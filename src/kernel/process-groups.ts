@@ -40,9 +40,9 @@ export function newSession(caller: KernelProcess): number {
 }
 
 /**
- * A group is orphaned when no member has a parent in the same session but in another group: nobody is left who would
- * continue its stopped members. POSIX 3.3.2.2: those of a group that becomes one get SIGHUP and SIGCONT
- * (kill_orphaned_pgrp). `ending` is about to leave its parents and children.
+ * A group is orphaned when no member has a parent in the same session but in another group. POSIX 3.3.2.2: the members of
+ * one that becomes orphaned while some are stopped get SIGHUP and SIGCONT (kill_orphaned_pgrp). `ending` is about to leave
+ * its parent and its children.
  */
 export function hangUpOrphans(ending: KernelProcess): void {
   const { kernel, parent } = ending;
@@ -54,7 +54,7 @@ export function hangUpOrphans(ending: KernelProcess): void {
   for (const pgid of watched) {
     const members = groupMembers(kernel, pgid).filter((member) => member !== ending && !member.exited);
     if (!members.some(({ isStopped }) => isStopped)) continue;
-    if (members.some((member) => isWatched(member, ending))) continue;
+    if (!isOrphaned(kernel, pgid, ending)) continue;
     for (const member of members) {
       member.signals.send(SignalInfo.ofKernel(Signal.SIGHUP));
       member.signals.send(SignalInfo.ofKernel(Signal.SIGCONT));
@@ -62,6 +62,11 @@ export function hangUpOrphans(ending: KernelProcess): void {
   }
 }
 
-function isWatched({ parent, pgid, sid }: KernelProcess, ending: KernelProcess): boolean {
+/** Is nobody there who would continue the group's stopped members (will_become_orphaned_pgrp)? `ending` does not count. */
+export function isOrphaned(kernel: Kernel, pgid: number, ending: KernelProcess | null): boolean {
+  return !groupMembers(kernel, pgid).some((member) => member !== ending && !member.exited && isWatched(member, ending));
+}
+
+function isWatched({ parent, pgid, sid }: KernelProcess, ending: KernelProcess | null): boolean {
   return parent !== null && parent !== ending && !parent.isInit && parent.pgid !== pgid && parent.sid === sid;
 }

@@ -11,7 +11,8 @@
 import { Completion } from '../base/loop.ts';
 import type { Operation } from './operation.ts';
 import type { KernelProcess } from './process.ts';
-import { ActionFlag, DefaultAction, defaultAction } from './signal-numbers.ts';
+import { isOrphaned } from './process-groups.ts';
+import { ActionFlag, DefaultAction, defaultAction, Signal } from './signal-numbers.ts';
 import { SIG_DFL, SIG_IGN, type SignalAction, type SignalFrame } from './signals.ts';
 
 export class SignalDelivery extends Completion {
@@ -90,7 +91,7 @@ export class SignalDelivery extends Completion {
       const standard = defaultAction(info.signo);
       if (process.isInit) continue;
       if (standard === DefaultAction.Terminate) process.end(info.signo);
-      else if (standard === DefaultAction.Stop) process.stop(info);
+      else if (standard === DefaultAction.Stop && mayStop(process, info.signo)) process.stop(info);
     }
   }
 
@@ -127,6 +128,11 @@ export class SignalDelivery extends Completion {
     for (const completion of this.followers) loop.complete(completion);
     this.followers.length = 0;
   }
+}
+
+/** Signals of a terminal do not stop a group that nobody would continue (get_signal). */
+function mayStop(process: KernelProcess, signo: number): boolean {
+  return signo === Signal.SIGSTOP || !isOrphaned(process.kernel, process.pgid, null);
 }
 
 /** An error that no call can carry: the platform hears of it as of every rejection that nobody looks at. */

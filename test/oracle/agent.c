@@ -405,7 +405,15 @@ static void perform(struct request *q, struct answer *answer) {
     break;
   }
   case OP_SETSOCKOPT: r = setsockopt(q->a, q->b, q->c, first.bytes, first.length); break;
-  case OP_FCNTL: r = fcntl(q->a, q->b, (long)q->c); break;
+  case OP_FCNTL:
+    if (q->b == F_GETOWN) {
+      struct f_owner_ex owner;
+      r = fcntl(q->a, F_GETOWN_EX, &owner);
+      if (r == 0) answer->extra = (uint32_t)(owner.type == F_OWNER_PGRP ? -owner.pid : owner.pid);
+      break;
+    }
+    r = fcntl(q->a, q->b, (long)q->c);
+    break;
   case OP_POLL:
     r = poll((struct pollfd *)first.bytes, first.length / sizeof(struct pollfd), q->a);
     if (r >= 0) {

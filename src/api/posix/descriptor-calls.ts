@@ -8,6 +8,7 @@ import { Call, heldBack } from './call.ts';
 import { systemError } from './errors.ts';
 import { countOf, Face } from './face.ts';
 import { Errno } from '../../base/errno.ts';
+import { F } from '../../socket/constants.ts';
 
 export const NO_BYTES = new Uint8Array(0);
 
@@ -92,9 +93,9 @@ export abstract class DescriptorCalls extends Face {
     operation.buffer = NO_BYTES;
     const { delivery } = operation;
     if (delivery === null) return this.value(result, name);
-    // SIGPIPE: its handler runs before the call returns.
     operation.delivery = null;
-    return heldBack<number>(delivery, systemError(result, name));
+    // SIGPIPE: its handler runs before the call returns.
+    return delivery.isFinished ? this.value(result, name) : heldBack<number>(delivery, systemError(result, name));
   }
 
   private sendCall(): Call<SendOperation, number> {
@@ -117,6 +118,8 @@ export abstract class DescriptorCalls extends Face {
 
   /** fcntl(2): F_GETFL, F_SETFL (O_NONBLOCK), F_DUPFD ...; resolves to what it returns. EBADF, EINVAL. */
   fcntl(fd: number, command: number, argument = 0): Promise<number> {
+    // The one result that may be negative: a group (glibc asks by F_GETOWN_EX for its sake).
+    if (command === F.GETOWN) return this.outcome<number>(descriptors.getOwner(this.core, fd) ?? systemError(-Errno.EBADF, 'fcntl'));
     return this.value(descriptors.fcntl(this.core, fd, command, argument), 'fcntl');
   }
 

@@ -91,8 +91,6 @@ export function fcntl(process: KernelProcess, fd: number, command: number, argum
       return 0;
     case F.SETOWN:
       return file.needOwner().set(process, toInt(argument), fd);
-    case F.GETOWN:
-      return file.owner?.owner ?? 0;
     case F.SETSIG:
       if (argument !== 0 && !isSignal(argument)) return -Errno.EINVAL;
       file.needOwner().signo = argument;
@@ -116,6 +114,12 @@ export function ioctl(process: KernelProcess, fd: number, request: number, argum
     return 0;
   }
   return file.operations.control(request);
+}
+
+/** fcntl(F_GETOWN): a pid, a group as its negative number, 0 for nobody; null is EBADF. */
+export function getOwner(process: KernelProcess, fd: number): number | null {
+  const file = process.descriptors.file(fd);
+  return file === null ? null : (file.owner?.owner ?? 0);
 }
 
 function setAsync(file: OpenFile, on: boolean): void {

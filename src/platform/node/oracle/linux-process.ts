@@ -10,6 +10,8 @@ import { AgentConnection } from './agent-connection.ts';
 import { LinuxProcessCalls } from './linux-process-calls.ts';
 
 const POLLFD_BYTES = 8;
+/** Its result may be negative without being an error. */
+const F_GETOWN = 9;
 
 export class LinuxProcess extends LinuxProcessCalls implements Syscalls {
   /** Ends the process; the kernel closes what it had open. */
@@ -151,7 +153,8 @@ export class LinuxProcess extends LinuxProcessCalls implements Syscalls {
     await this.call('setsockopt', fd, level, option, 0, [new Uint8Array(value.buffer, value.byteOffset, value.byteLength)]);
   }
 
-  fcntl(fd: number, command: number, argument = 0): Promise<number> {
+  async fcntl(fd: number, command: number, argument = 0): Promise<number> {
+    if (command === F_GETOWN) return (await this.call('fcntl', fd, command)).extra;
     return this.number('fcntl', fd, command, argument);
   }
 
