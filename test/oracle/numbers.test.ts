@@ -9,18 +9,29 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Errno } from '../../src/base/errno.ts';
+import { CloseRange } from '../../src/kernel/calls/descriptors.ts';
+import { Resource } from '../../src/kernel/resource-limits.ts';
+import { ActionFlag, MaskHow, Signal, SignalCode } from '../../src/kernel/signal-numbers.ts';
+import { WaitFlag } from '../../src/kernel/wait-child.ts';
 import { AF, F, IOCTL, IP, IPPROTO, IPV6, O, SO, SOCK, SOL, TCP } from '../../src/socket/constants.ts';
 import { Msg, Shut } from '../../src/transport/endpoint.ts';
 import { POLL } from './names.ts';
 
 const HEADERS = [
   'errno.h', 'fcntl.h', 'poll.h', 'sys/ioctl.h', 'sys/socket.h', 'netinet/in.h', 'netinet/tcp.h', 'linux/sockios.h',
-  'asm/socket.h',
+  'asm/socket.h', 'signal.h', 'sys/wait.h', 'sys/resource.h', 'linux/close_range.h',
 ];
+
+/** SI_ is left out where the names are short: the codes of SIGCHLD and SIGIO have their own prefix. */
+const SIGNAL_CODES = Object.fromEntries(
+  Object.entries(SignalCode).map(([name, value]) => [name.includes('_') ? name : `SI_${name}`, value]),
+);
 
 const GROUPS: readonly [string, Readonly<Record<string, number>>][] = [
   ['', Errno], ['AF_', AF], ['SOCK_', SOCK], ['IPPROTO_', IPPROTO], ['SOL_', SOL], ['SO_', SO], ['IP_', IP],
   ['IPV6_', IPV6], ['TCP_', TCP], ['O_', O], ['F_', F], ['', IOCTL], ['MSG_', Msg], ['SHUT_', Shut], ['POLL', POLL],
+  ['', Signal], ['SA_', ActionFlag], ['SIG_', MaskHow], ['RLIMIT_', Resource], ['W', WaitFlag], ['CLOSE_RANGE_', CloseRange],
+  ['', SIGNAL_CODES],
 ];
 
 test('constants have the values of the C headers', { skip: process.platform !== 'linux' && 'not on Linux' }, (t) => {

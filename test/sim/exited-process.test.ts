@@ -40,7 +40,7 @@ test('after exit every call fails, EBADF on a descriptor and ESRCH without, and 
   }
   process.feedInput(new Uint8Array(1000));
   equal(slabStatistics.chunksInUse, before);
-  throws(() => new Process(host, 'child', { inherit: process }), /process 1 \(p\) has exited/);
+  throws(() => new Process(host, 'child', { inherit: process }), /process 2 \(p\) has exited/);
   await rejects(other.connect(await other.socket(AF.INET, SOCK.STREAM, 0), address), { code: 'ECONNREFUSED' });
   await world.sleep(200e6);
   deepEqual([...host.stack.tcp.endpoints()], []);

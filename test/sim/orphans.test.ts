@@ -8,6 +8,7 @@ import { simulate } from '../../src/entry/sim.node.ts';
 import type { Cable } from '../../src/link/cable.ts';
 import { AF, SOCK } from '../../src/socket/constants.ts';
 import { sockaddrIn } from '../../src/socket/sockaddr.ts';
+import { Msg } from '../../src/transport/endpoint.ts';
 import type { World } from '../../src/sim/world.ts';
 
 interface Bed {
@@ -50,7 +51,7 @@ test('tcp_close: the orphan that is one too many is reset behind its FIN', () =>
   equal(client.host.nstat()['TcpOutRsts'], 1);
   await world.sleep(10_000);
   equal(await server.recv(oneThere, new Uint8Array(1), 0), 0);
-  await rejects(server.send(twoThere, new Uint8Array(1), 0), (error: Error & { code: string }) => ['EPIPE', 'ECONNRESET'].includes(error.code));
+  await rejects(server.send(twoThere, new Uint8Array(1), Msg.NOSIGNAL), (error: Error & { code: string }) => ['EPIPE', 'ECONNRESET'].includes(error.code));
   // What is left is no orphan in TIME_WAIT.
   await server.close(oneThere);
   await world.sleep(10_000);

@@ -12,7 +12,7 @@ import { PENDING } from '../../src/kernel/operation.ts';
 import { AcceptOperation, ConnectOperation, LingerOperation } from '../../src/kernel/transfer.ts';
 import { AF, SOCK } from '../../src/socket/constants.ts';
 import { InetStream } from '../../src/socket/family/inet-stream.ts';
-import { ReceiveResult } from '../../src/transport/endpoint.ts';
+import { Msg, ReceiveResult } from '../../src/transport/endpoint.ts';
 import { NodeKind } from '../../src/transport/tcp/demux.ts';
 import type { TcpEndpoint } from '../../src/transport/tcp/endpoint.ts';
 import { stateName } from '../../src/transport/tcp/state.ts';
@@ -126,7 +126,7 @@ export class OurSide implements TraceSide {
   }
 
   send(fd: number, bytes: Uint8Array, flags: number): number {
-    return sockets.trySend(this.core, fd, bytes, 0, bytes.length, flags);
+    return sockets.trySend(this.core, fd, bytes, 0, bytes.length, flags | Msg.NOSIGNAL);
   }
 
   receive(fd: number, into: Uint8Array, flags: number): number {
