@@ -98,7 +98,8 @@ export async function serveConnections(
       open++;
       void carry(fd, address);
     } catch (error) {
-      if (isErrno(error, 'EBADF') || isErrno(error, 'EINVAL') || isErrno(error, 'EINTR')) return;
+      // A signal (EINTR) is no end; a process that has ended finds its descriptor closed at the next call.
+      if (isErrno(error, 'EBADF') || isErrno(error, 'EINVAL')) return;
       const exhausted = ['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM'].some((code) => isErrno(error, code));
       if (exhausted) await (open > 0 ? oneEnds() : process.poll([], REST_MS));
     }
@@ -124,7 +125,7 @@ export async function serveDatagrams(
       if (reply !== null && !CHATTERERS.has(port)) await process.sendto(fd, reply, 0, address);
     } catch (error) {
       // Anything else is about one datagram: an answer that found no route, or none that fits.
-      if (isErrno(error, 'EBADF') || isErrno(error, 'EINTR')) return;
+      if (isErrno(error, 'EBADF')) return;
     }
   }
 }

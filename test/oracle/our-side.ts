@@ -1,4 +1,5 @@
 /** Our kernel as a side of the oracle: a host with nothing but loopback, in virtual time. */
+import { SIG_IGN, SIGPIPE } from '../../src/api/posix/constants.ts';
 import { Process } from '../../src/api/posix/process.ts';
 import { Loop } from '../../src/base/loop.ts';
 import { SeededRandom } from '../../src/base/random.ts';
@@ -42,7 +43,12 @@ export function ourSide(settings: ReadonlyMap<string, string>): Side {
         },
       });
       return {
-        spawn: async () => sideOf(new Process(host, 'program')),
+        async spawn(takesSignals) {
+          const process = new Process(host, 'program');
+          // As the other side's agents do.
+          if (!takesSignals) await process.sigaction(SIGPIPE, { handler: SIG_IGN });
+          return sideOf(process);
+        },
         sleep: (ms) => clock.sleep(ms * 1000),
         now: () => loop.now / 1000,
         stuck,

@@ -109,7 +109,7 @@ test('RLIMIT_NPROC: a user has so many processes, root has as many as it likes',
   await parent.wait();
 }));
 
-test('setrlimit(2): the hard limit is raised with CAP_SYS_RESOURCE, and no further than fs.nr_open', () => run(async (_world, _host, parent) => {
+test('setrlimit(2): CAP_SYS_RESOURCE raises the hard limit, no further than fs.nr_open', () => run(async (_world, _host, parent) => {
   await parent.setrlimit(C.RLIMIT_NOFILE, { soft: 10, hard: 20 });
   await parent.setrlimit(C.RLIMIT_NOFILE, { soft: 10, hard: 30 });
   await rejects(parent.setrlimit(C.RLIMIT_NOFILE, { soft: 10, hard: C.RLIM_INFINITY }), { code: 'EPERM' });
@@ -138,7 +138,7 @@ test('init: takes over orphans, and waits for nobody', () => run(async (world, h
   deepEqual(host.kernel.init.children.map(({ name }) => name), ['parent']);
 }));
 
-test('a process that ends while a task waits for its child; power off with children and zombies', () => simulate({ seed: 1 }, async (world) => {
+test('a process that ends while it waits for its child; power off with children and zombies', () => simulate({ seed: 1 }, async (world) => {
   const host = world.host('a');
   const parent = new Process(host, 'parent');
   await parent.spawn((child) => child.sleep(1e9).then(() => 0));

@@ -21,7 +21,8 @@ function run(body: (world: World, host: Host) => Promise<void>): Promise<void> {
 
 /** What became of a call: its value, or its error's code. */
 function outcome(call: Promise<unknown>, log: string[], name: string): Promise<void> {
-  return call.then((value) => void log.push(`${name} ${JSON.stringify(value) ?? 'done'}`), (error: Error & { code: string }) => void log.push(`${name} ${error.code}`));
+  const returned = (value: unknown): void => void log.push(`${name} ${JSON.stringify(value) ?? 'done'}`);
+  return call.then(returned, (error: Error & { code: string }) => void log.push(`${name} ${error.code}`));
 }
 
 test('signals.ts: of several tasks the one that has waited longest is interrupted, the others go on waiting', () => run(async (world, host) => {
@@ -152,16 +153,21 @@ test('a process that a signal ends: what waits is EINTR, calls fail, its timer a
   await process.alarm(100);
   await process.sigprocmask(C.SIG_BLOCK, [C.SIGUSR1]);
   await process.raise(C.SIGUSR1);
-  const waits = [outcome(process.poll([], -1), log, 'poll'), outcome(process.pause(), log, 'pause'), outcome(process.sigwaitinfo([C.SIGUSR2]), log, 'sigwaitinfo')];
+  const waits = [
+    outcome(process.poll([], -1), log, 'poll'), outcome(process.pause(), log, 'pause'),
+    outcome(process.sigwaitinfo([C.SIGUSR2]), log, 'sigwaitinfo'),
+  ];
   await world.sleep(1000);
   await new Process(host, 'other').kill(process.pid, C.SIGTERM);
   await Promise.all(waits);
   equal(log.every((line) => line.endsWith('EINTR')), true, log.join());
   equal(process.core.signals.queued, 0);
   deepEqual(process.core.signals.waiters, []);
-  for (const call of [process.raise(C.SIGUSR1), process.pause(), process.alarm(1), process.waitpid(-1), process.setuid(1), process.setsid()]) {
-    await rejects(call, { code: 'ESRCH' });
-  }
+  const calls = [
+    () => process.raise(C.SIGUSR1), () => process.pause(), () => process.alarm(1), () => process.waitpid(-1),
+    () => process.setuid(1), () => process.setsid(),
+  ];
+  for (const call of calls) await rejects(call(), { code: 'ESRCH' });
   await rejects(process.close(0), { code: 'EBADF' });
 }));
 

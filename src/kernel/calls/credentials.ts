@@ -41,7 +41,8 @@ export function setreuid(process: KernelProcess, ruid: number, euid: number): nu
   const effective = idOf(euid);
   const mayAll = credentials.has(Capability.SETUID);
   if (real !== UNCHANGED && real !== old.uid && real !== old.euid && !mayAll) return -Errno.EPERM;
-  if (effective !== UNCHANGED && effective !== old.uid && effective !== old.euid && effective !== old.suid && !mayAll) return -Errno.EPERM;
+  const isKnown = effective === UNCHANGED || effective === old.uid || effective === old.euid || effective === old.suid;
+  if (!isKnown && !mayAll) return -Errno.EPERM;
   if (real !== UNCHANGED) credentials.uid = real;
   if (effective !== UNCHANGED) credentials.euid = effective;
   if (real !== UNCHANGED || (effective !== UNCHANGED && effective !== old.uid)) credentials.suid = credentials.euid;
@@ -88,7 +89,8 @@ export function setregid(process: KernelProcess, rgid: number, egid: number): nu
   const effective = idOf(egid);
   const mayAll = credentials.has(Capability.SETGID);
   if (real !== UNCHANGED && real !== oldReal && real !== oldEffective && !mayAll) return -Errno.EPERM;
-  if (effective !== UNCHANGED && effective !== oldReal && effective !== oldEffective && effective !== oldSaved && !mayAll) return -Errno.EPERM;
+  const isKnown = effective === UNCHANGED || effective === oldReal || effective === oldEffective || effective === oldSaved;
+  if (!isKnown && !mayAll) return -Errno.EPERM;
   if (real !== UNCHANGED) credentials.gid = real;
   if (effective !== UNCHANGED) credentials.egid = effective;
   if (real !== UNCHANGED || (effective !== UNCHANGED && effective !== oldReal)) credentials.sgid = credentials.egid;

@@ -2,10 +2,10 @@
 import type { Program } from '../program.ts';
 import { programs as binding } from './binding.ts';
 import { programs as connecting } from './connecting.ts';
+import { programs as credentials } from './credentials.ts';
 import { programs as datagrams } from './datagrams.ts';
 import { programs as endings } from './endings.ts';
 import { programs as options } from './options.ts';
-import { programs as credentials } from './credentials.ts';
 import { programs as processes } from './processes.ts';
 import { programs as signalSources } from './signal-sources.ts';
 import { programs as signals } from './signals.ts';
@@ -14,5 +14,6 @@ import { programs as streams } from './streams.ts';
 import { programs as waiting } from './waiting.ts';
 
 export const PROGRAMS: readonly Program[] = [
-  ...sockets, ...binding, ...connecting, ...streams, ...datagrams, ...endings, ...options, ...waiting, ...signals, ...signalSources, ...processes, ...credentials,
+  ...sockets, ...binding, ...connecting, ...streams, ...datagrams, ...endings, ...options, ...waiting,
+  ...signals, ...signalSources, ...processes, ...credentials,
 ];

@@ -275,4 +275,61 @@ const owners: Program[] = [
   }),
 ];
 
-export const programs: readonly Program[] = [...killing, ...timers, ...pipes, ...owners];
+/** What happens at a socket with an owner and O_ASYNC, one thing after the other, with the signals it sends. */
+const notices: Program[] = [
+  program('sigio-writer', async (env) => {
+    const p = await env.signalProcess();
+    const list = await watch(p, SIG.SIGIO);
+    const { client, server } = await pair(p, INET);
+    await p.fcntl(client, F.SETOWN, await p.getpid());
+    await p.fcntl(client, F.SETFL, O.ASYNC);
+    const step = async (): Promise<void> => {
+      await env.settle();
+      await caught(env, p, list);
+    };
+    await p.write(client, text('a'));
+    await step();
+    await p.read(server, room(8));
+    await step();
+    await p.shutdown(server, SHUT.WR);
+    await step();
+    await p.close(server);
+    await step();
+    await env.attempt(p.send(client, text('b'), MSG.NOSIGNAL));
+    await step();
+  }),
+  program('sigio-dgram', async (env) => {
+    const p = await env.signalProcess();
+    const list = await watch(p, SIG.SIGIO);
+    const fd = await p.socket(AF.INET, SOCK.DGRAM, 0);
+    await p.bind(fd, INET.loopback(PORT));
+    await p.fcntl(fd, F.SETOWN, -(await p.getpid()));
+    await p.fcntl(fd, F.SETFL, O.ASYNC | O.NONBLOCK);
+    const from = await p.socket(AF.INET, SOCK.DGRAM, 0);
+    for (let i = 0; i < 2; i++) {
+      await p.sendto(from, text('x'), 0, INET.loopback(PORT));
+      await env.settle();
+      await caught(env, p, list);
+    }
+    await env.attempt(p.sendto(fd, text('y'), 0, INET.loopback(PORT + 7)));
+    await env.settle();
+    await caught(env, p, list);
+    // An owner of another user gets nothing of what a stranger asked for him.
+    const child = await env.fork(p);
+    const pid = await child.getpid();
+    await child.setuid(54324);
+    const theirs = await watch(child, SIG.SIGIO);
+    await p.fcntl(fd, F.SETOWN, pid);
+    await p.sendto(from, text('x'), 0, INET.loopback(PORT));
+    await env.settle();
+    await caught(env, child, theirs);
+    await p.seteuid(54325);
+    await p.fcntl(fd, F.SETOWN, pid);
+    await p.seteuid(0);
+    await p.sendto(from, text('x'), 0, INET.loopback(PORT));
+    await env.settle();
+    await caught(env, child, theirs);
+  }),
+];
+
+export const programs: readonly Program[] = [...notices, ...killing, ...timers, ...pipes, ...owners];
