@@ -12,6 +12,11 @@ export * from '../api/posix/constants.ts';
 export { isErrno, systemError } from '../api/posix/errors.ts';
 export { int32, linger, timeval } from '../api/posix/option-values.ts';
 export { Process, type SpawnOptions } from '../api/posix/process.ts';
+export type { CredentialSyscalls, ProcessSyscalls, Rlimit, WaitResult } from '../api/posix/process-syscalls.ts';
+export type { ChildOptions, Program } from '../api/posix/program.ts';
+export type {
+  IntervalTimerValue, Sigaction, SignalDisposition, SignalInformation, SignalSyscalls,
+} from '../api/posix/signal-syscalls.ts';
 export type { MessageHeader, PollFd, PollRequest, ReceivedMessage, Syscalls, SystemError } from '../api/posix/syscalls.ts';
 export { Host, type HostOptions } from '../host.ts';
 export { Cable, type CableOptions } from '../link/cable.ts';

@@ -165,7 +165,10 @@ export class KernelProcess implements Caller {
     if (!this.isStopped) return;
     this.isStopped = false;
     for (const delivery of this.parked.splice(0)) this.kernel.loop.complete(delivery);
-    for (let operation = this.firstWaiting; operation !== null; operation = operation.nextOfProcess) operation.goOn();
+    for (let operation = this.firstWaiting; operation !== null; operation = operation.nextOfProcess) {
+      // One that waits for a handler goes on after it.
+      if (operation.delivery === null) operation.goOn();
+    }
     if (tells) this.tellParent(CONTINUED, SignalCode.CLD_CONTINUED, Signal.SIGCONT);
   }
 

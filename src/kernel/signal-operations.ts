@@ -7,13 +7,10 @@ import type { SignalSet } from './signal-set.ts';
 /** pause(2), and sigsuspend(2) when it has a mask: waits until a handler has run, then is EINTR. */
 export class SuspendOperation extends Operation {
   private mask: SignalSet | null = null;
-  /** Signals that the mask lets through are looked for when the mask is there, not before. */
-  private begun = false;
 
   prepare(mask: SignalSet | null): void {
     this.mask = mask;
     this.mayBlock = true;
-    this.begun = false;
   }
 
   get isSuspend(): boolean {
@@ -28,10 +25,9 @@ export class SuspendOperation extends Operation {
     return Infinity;
   }
 
+  /** Called when it has begun to wait: what the mask lets through now interrupts it. */
   protected override joinQueues(): void {
-    if (this.mask === null || this.begun) return;
-    this.begun = true;
-    this.process.signals.suspend(this.mask);
+    if (this.mask !== null) this.process.signals.suspend(this.mask);
   }
 
   protected timeoutResult(): number {

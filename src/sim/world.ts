@@ -246,7 +246,8 @@ export class World {
       }
       for (const endpoint of stack.tcp.endpoints()) left.push(`${name}: TCP endpoint on port ${endpoint.localPort}`);
       for (const endpoint of stack.udp.endpoints()) left.push(`${name}: UDP endpoint on port ${endpoint.localPort}`);
-      for (const process of kernel.processes()) {
+      for (const process of kernel.everyProcess()) {
+        if (process.exited) left.push(`${name}: process ${process.pid} (${process.name}) has ended, and nobody has waited for it`);
         for (const [fd] of process.descriptors.entries()) if (fd > 2) left.push(`${name}: descriptor ${fd} of process ${process.pid}`);
       }
       stack.context.release();

@@ -73,7 +73,7 @@ export abstract class SignalCalls extends WaitingCalls {
 
   private taken(set: Iterable<number>, timeoutUs: number, name: string): Promise<SignalInformation> {
     const operation = new SignalWaitOperation(this.core, SignalSet.of(set), timeoutUs);
-    const bad = signals.prepareSignalWait(this.core, operation, timeoutUs);
+    const bad = signals.prepareSignalWait(this.core, timeoutUs);
     const result = bad < 0 ? bad : operation.start();
     const made = (): SignalInformation => operation.info as SignalInformation;
     if (result !== PENDING) return this.outcome<SignalInformation>(result < 0 ? systemError(result, name) : made());

@@ -6,7 +6,7 @@ import type { KernelProcess } from '../process.ts';
 import { groupMembers } from '../process-groups.ts';
 import { SignalInfo } from '../signal-info.ts';
 import { isSignal, MaskHow, Signal, SignalCode } from '../signal-numbers.ts';
-import type { SignalWaitOperation, SuspendOperation } from '../signal-operations.ts';
+import type { SuspendOperation } from '../signal-operations.ts';
 import { SignalSet } from '../signal-set.ts';
 import type { SignalAction } from '../signals.ts';
 import { end } from './end.ts';
@@ -44,7 +44,7 @@ export function prepareSuspend(process: KernelProcess, operation: SuspendOperati
 }
 
 /** sigtimedwait(2)'s time in microseconds: -EINVAL for what is none. */
-export function prepareSignalWait(process: KernelProcess, _operation: SignalWaitOperation, timeoutUs: number): number {
+export function prepareSignalWait(process: KernelProcess, timeoutUs: number): number {
   if (process.exited) return -Errno.ESRCH;
   return timeoutUs >= 0 ? 0 : -Errno.EINVAL;
 }
