@@ -4,17 +4,21 @@
 import type { HostTimers } from '../base/host-timers.ts';
 import type { Loop } from '../base/loop.ts';
 import type { Stack } from '../stack/stack.ts';
+import { FileSystem } from './fs/file-system.ts';
 import { KernelProcess } from './process.ts';
 import { Terminal } from './terminal.ts';
 
 export class Kernel {
   readonly stack: Stack;
+  readonly fileSystem: FileSystem;
   private readonly table: Map<number, KernelProcess> = new Map();
   private nextPid = 1;
   private isOff = false;
 
   constructor(stack: Stack) {
     this.stack = stack;
+    const { loop, random } = stack.context;
+    this.fileSystem = new FileSystem(() => loop.now, random);
   }
 
   get loop(): Loop {

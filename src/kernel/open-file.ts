@@ -13,12 +13,19 @@ export class OpenFile {
   /** O_NONBLOCK and O_APPEND: per description, so every descriptor that shares it sees them. */
   nonBlocking = false;
   append = false;
+  /** What else F_GETFL shows and nobody changes (O_LARGEFILE, O_DIRECT). */
+  otherFlags = 0;
   /** Descriptors and operations in flight. */
   refs = 0;
 
   constructor(operations: FileOperations) {
     this.operations = operations;
     this.socket = operations instanceof Socket ? operations : null;
+  }
+
+  setAppend(on: boolean): void {
+    this.append = on;
+    this.operations.setAppend?.(on);
   }
 
   hold(): void {

@@ -9,6 +9,7 @@
 import { Credentials } from '../base/credentials.ts';
 import type { Caller } from '../socket/caller.ts';
 import { DescriptorTable } from './descriptors.ts';
+import { FileContext } from './fs/context.ts';
 import type { Kernel } from './kernel.ts';
 import { OpenFile } from './open-file.ts';
 import type { Operation } from './operation.ts';
@@ -21,6 +22,8 @@ export class KernelProcess implements Caller {
   /** The standard streams' terminal; shared by 0, 1 and 2 and by children that inherit them. */
   readonly terminal: Terminal;
   readonly credentials: Credentials;
+  /** Working directory and umask. */
+  readonly files: FileContext;
   readonly descriptors: DescriptorTable = new DescriptorTable();
   private firstWaiting: Operation | null = null;
   exited = false;
@@ -31,6 +34,7 @@ export class KernelProcess implements Caller {
     this.name = name;
     this.terminal = terminal;
     this.credentials = inheritFrom === null ? new Credentials() : inheritFrom.credentials.clone();
+    this.files = inheritFrom === null ? new FileContext(kernel.fileSystem.root) : inheritFrom.files.clone();
     if (inheritFrom !== null) {
       this.descriptors.inherit(inheritFrom.descriptors);
       return;

@@ -115,7 +115,7 @@ export class SendOperation extends Operation {
     const socket = file.socket;
     const length = this.wanted;
     if (isShorter(this.buffer, null, length)) return this.done > 0 ? this.done : -Errno.EFAULT;
-    if (socket === null) return this.account(file.operations.write(this.buffer, this.done, length - this.done));
+    if (socket === null) return this.writeOn(file);
     if (this.disconnected) return this.done > 0 ? this.done : -(socket.takeError() || Errno.EPIPE);
     if (this.done > 0 && (socket.readiness() & Poll.ERR) !== 0) return this.done;
     const n =
@@ -124,6 +124,15 @@ export class SendOperation extends Operation {
         : socket.sendTo(this.buffer, this.done, length - this.done, this.flags, this.address, this.process);
     if (socket.type !== SOCK.STREAM) return n;
     return this.account(n);
+  }
+
+  /** Until all is in, or the next byte would have to wait (a pipe) or fails (a full file system). */
+  private writeOn(file: OpenFile): number {
+    for (;;) {
+      const n = file.operations.write(this.buffer, this.done, this.wanted - this.done);
+      const result = this.account(n);
+      if (n <= 0 || result !== -Errno.EAGAIN) return result;
+    }
   }
 
   /** A stream takes what fits; a blocking write goes on until all of it is in. */

@@ -179,6 +179,11 @@ static const struct {
 } syscalls[] = {
 #define CALL(name) {#name, SYS_##name}
   CALL(socketpair),
+  CALL(openat), CALL(pipe2), CALL(newfstatat), CALL(faccessat), CALL(readlinkat),
+  CALL(lseek), CALL(pread64), CALL(pwrite64), CALL(truncate), CALL(ftruncate),
+  CALL(mkdirat), CALL(mknodat), CALL(symlinkat), CALL(linkat), CALL(unlinkat),
+  CALL(renameat2), CALL(fchmodat), CALL(fchmod), CALL(fchownat), CALL(umask),
+  CALL(chdir), CALL(getcwd), CALL(getdents64),
 };
 
 static long number_of(const struct buffer *name) {

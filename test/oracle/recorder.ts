@@ -3,6 +3,7 @@
  *
  * One per process of a program; all processes of a run write into one trace.
  */
+import type { FileSyscalls } from '../../src/api/posix/file-syscalls.ts';
 import type { MessageHeader, PollFd, ReceivedMessage, Syscalls, SystemError } from '../../src/api/posix/syscalls.ts';
 import { AF, F, SOCK } from '../../src/socket/constants.ts';
 import { addressText, hex } from './address.ts';
@@ -10,14 +11,14 @@ import * as names from './names.ts';
 import type { Entry, Trace } from './trace.ts';
 
 /** Descriptor 5 means another socket in each process, so families are kept per process. */
-export class Recorder implements Syscalls {
+export class Recorder implements Omit<Syscalls, keyof FileSyscalls> {
   /** The process itself, for loops whose steps depend on sizes that are not compared. */
   readonly silent: Syscalls;
-  private readonly inner: Syscalls;
-  private readonly trace: Trace;
-  private readonly name: string;
+  protected readonly inner: Syscalls;
+  protected readonly trace: Trace;
+  protected readonly name: string;
   private ended = false;
-  private readonly families = new Map<number, string>();
+  protected readonly families = new Map<number, string>();
 
   constructor(name: string, inner: Syscalls, trace: Trace) {
     this.name = name;
@@ -200,7 +201,7 @@ export class Recorder implements Syscalls {
     }));
   }
 
-  private add(call: string, fd: number, text: string | number = '', variant = ''): Entry {
+  protected add(call: string, fd: number, text: string | number = '', variant = ''): Entry {
     const written = text === '' ? `${fd}` : `${fd}, ${text}`;
     const detail = variant === '' || variant === '0' ? call : `${call} ${variant}`;
     return this.trace.add(`${this.name}.${call}(${written})`, detail, this.familyOf(fd));
@@ -226,7 +227,7 @@ export class Recorder implements Syscalls {
     return result;
   }
 
-  private async run<T>(entry: Entry, call: Promise<T>, describe: (value: T) => Described): Promise<T> {
+  protected async run<T>(entry: Entry, call: Promise<T>, describe: (value: T) => Described): Promise<T> {
     let value: T;
     try {
       value = await call;
@@ -247,7 +248,7 @@ export class Recorder implements Syscalls {
   }
 }
 
-interface Described {
+export interface Described {
   text: string;
   kind: string;
   delivers: boolean;
@@ -260,15 +261,15 @@ function familyText(domain: number, type: number): string {
   return `${family} ${kinds[base] ?? `type ${base}`}`;
 }
 
-function fdText(fd: number): Described {
+export function fdText(fd: number): Described {
   return { text: `fd ${fd}`, kind: 'fd', delivers: false };
 }
 
-function okText(): Described {
+export function okText(): Described {
   return { text: 'ok', kind: 'ok', delivers: false };
 }
 
-function countText(count: number): Described {
+export function countText(count: number): Described {
   return { text: String(count), kind: count === 0 ? '0' : 'count', delivers: false };
 }
 
@@ -277,7 +278,7 @@ function nameText(address: Uint8Array): Described {
 }
 
 /** A receive call's count and the bytes it left in the buffers (MSG_TRUNC counts more than there are). */
-function countAndBytes(iov: readonly Uint8Array[]): (count: number) => Described {
+export function countAndBytes(iov: readonly Uint8Array[]): (count: number) => Described {
   return (count) => {
     const parts: string[] = [];
     let left = count;
@@ -295,7 +296,7 @@ function countAndBytes(iov: readonly Uint8Array[]): (count: number) => Described
 const SHOWN_BYTES = 64;
 
 /** Printable bytes in quotes, others in hex, many as their length and a digest (FNV-1a). */
-function bytesText(bytes: Uint8Array): string {
+export function bytesText(bytes: Uint8Array): string {
   if (bytes.length > SHOWN_BYTES) {
     let digest = 0x811c9dc5;
     for (const byte of bytes) digest = Math.imul(digest ^ byte, 0x01000193);

@@ -4,7 +4,8 @@
  */
 import { Errno } from '../../base/errno.ts';
 import { Poll } from '../../base/wait-queue.ts';
-import { AF, F, IOCTL, IP, IPPROTO, IPV6, O, SO, SOCK, SOL, TCP } from '../../socket/constants.ts';
+import { Access, S } from '../../kernel/fs/inode.ts';
+import { AF, F, IOCTL, IP, IPPROTO, IPV6, O, SEEK, SO, SOCK, SOL, TCP } from '../../socket/constants.ts';
 import { Msg, Shut } from '../../transport/endpoint.ts';
 
 export { FD_CLOEXEC, INADDR_ANY, INADDR_BROADCAST, INADDR_LOOPBACK, SOMAXCONN } from '../../socket/constants.ts';
@@ -141,6 +142,13 @@ export const O_RDONLY = O.RDONLY;
 export const O_WRONLY = O.WRONLY;
 export const O_RDWR = O.RDWR;
 export const O_ACCMODE = O.ACCMODE;
+export const O_CREAT = O.CREAT;
+export const O_EXCL = O.EXCL;
+export const O_NOCTTY = O.NOCTTY;
+export const O_TRUNC = O.TRUNC;
+export const O_DIRECT = O.DIRECT;
+export const O_DIRECTORY = O.DIRECTORY;
+export const O_NOFOLLOW = O.NOFOLLOW;
 export const O_APPEND = O.APPEND;
 export const O_NONBLOCK = O.NONBLOCK;
 export const O_CLOEXEC = O.CLOEXEC;
@@ -151,6 +159,29 @@ export const F_SETFD = F.SETFD;
 export const F_GETFL = F.GETFL;
 export const F_SETFL = F.SETFL;
 export const F_DUPFD_CLOEXEC = F.DUPFD_CLOEXEC;
+export const F_SETPIPE_SZ = F.SETPIPE_SZ;
+export const F_GETPIPE_SZ = F.GETPIPE_SZ;
+
+export const SEEK_SET = SEEK.SET;
+export const SEEK_CUR = SEEK.CUR;
+export const SEEK_END = SEEK.END;
+
+export const F_OK = Access.F;
+export const X_OK = Access.X;
+export const W_OK = Access.W;
+export const R_OK = Access.R;
+
+export const S_IFMT = S.IFMT;
+export const S_IFSOCK = S.IFSOCK;
+export const S_IFLNK = S.IFLNK;
+export const S_IFREG = S.IFREG;
+export const S_IFBLK = S.IFBLK;
+export const S_IFDIR = S.IFDIR;
+export const S_IFCHR = S.IFCHR;
+export const S_IFIFO = S.IFIFO;
+export const S_ISUID = S.ISUID;
+export const S_ISGID = S.ISGID;
+export const S_ISVTX = S.ISVTX;
 
 export const FIONREAD = IOCTL.FIONREAD;
 export const TIOCINQ = IOCTL.TIOCINQ;

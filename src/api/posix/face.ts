@@ -1,7 +1,7 @@
 /**
  * What all calls of `Process` have in common: whose they are, and how a result becomes a promise.
  *
- *   Face <- DescriptorCalls <- SocketCalls <- WaitingCalls <- Process
+ *   Face <- DescriptorCalls <- SocketCalls <- WaitingCalls <- FileCalls <- Process
  */
 import type { Host } from '../../host.ts';
 import type { Operation } from '../../kernel/operation.ts';
@@ -41,10 +41,14 @@ export abstract class Face {
     return result < 0 ? Promise.reject(systemError(result, name)) : FULFILLED;
   }
 
-  protected bytes(result: Uint8Array | number, name: string): Promise<Uint8Array> {
-    const outcome = typeof result === 'number' ? systemError(result, name) : result;
-    if (this.host.loop.holdsBack()) return heldBack<Uint8Array>(this.host.loop, outcome);
+  /** Anything else, or why there is none. */
+  protected outcome<T>(outcome: T | Error): Promise<T> {
+    if (this.host.loop.holdsBack()) return heldBack<T>(this.host.loop, outcome);
     return outcome instanceof Error ? Promise.reject(outcome) : Promise.resolve(outcome);
+  }
+
+  protected bytes(result: Uint8Array | number, name: string): Promise<Uint8Array> {
+    return this.outcome<Uint8Array>(typeof result === 'number' ? systemError(result, name) : result);
   }
 }
 

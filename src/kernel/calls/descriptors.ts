@@ -1,7 +1,9 @@
 /** System calls on descriptors, whatever stands behind them. */
+import { Capability } from '../../base/credentials.ts';
 import { Errno } from '../../base/errno.ts';
 import { F, FD_CLOEXEC, IOCTL, O } from '../../socket/constants.ts';
 import { toInt } from '../int.ts';
+import { PipeEnd } from '../pipe.ts';
 import type { KernelProcess } from '../process.ts';
 import type { LingerOperation } from '../transfer.ts';
 import { end } from './end.ts';
@@ -52,11 +54,17 @@ export function fcntl(process: KernelProcess, fd: number, command: number, argum
     case F.SETFD:
       process.descriptors.setCloseOnExec(fd, (argument & FD_CLOEXEC) !== 0);
       return 0;
+    case F.GETPIPE_SZ: return file.operations instanceof PipeEnd ? file.operations.pipe.capacity : -Errno.EBADF;
+    case F.SETPIPE_SZ: {
+      if (!(file.operations instanceof PipeEnd)) return -Errno.EBADF;
+      process.kernel.loop.enter();
+      return end(process, file.operations.pipe.resize(argument, process.credentials.has(Capability.SYS_RESOURCE)));
+    }
     case F.GETFL:
-      return file.operations.accessMode | (file.nonBlocking ? O.NONBLOCK : 0) | (file.append ? O.APPEND : 0);
+      return file.operations.accessMode | file.otherFlags | (file.nonBlocking ? O.NONBLOCK : 0) | (file.append ? O.APPEND : 0);
     case F.SETFL:
       file.nonBlocking = (argument & O.NONBLOCK) !== 0;
-      file.append = (argument & O.APPEND) !== 0;
+      file.setAppend((argument & O.APPEND) !== 0);
       return 0;
     default:
       return -Errno.EINVAL;

@@ -1,6 +1,6 @@
 /** System calls on sockets. Synchronous: a count >= 0, a negative errno, or PENDING for what waits (see process.ts). */
 import { Errno } from '../../base/errno.ts';
-import { SOCK } from '../../socket/constants.ts';
+import { O, SOCK } from '../../socket/constants.ts';
 import { createSocket, resolveProtocol } from '../../socket/create.ts';
 import { getOption as optionOf, setOption as setOptionOf } from '../../socket/options.ts';
 import type { Socket } from '../../socket/socket.ts';
@@ -83,6 +83,7 @@ export function prepareReceive(
   const file = process.descriptors.file(fd);
   if (file === null) return -Errno.EBADF;
   if (needSocket && file.socket === null) return -Errno.ENOTSOCK;
+  if (file.operations.accessMode === O.WRONLY) return -Errno.EBADF;
   operation.prepare(file, buffer, flags);
   operation.emptyReads = !needSocket;
   return 0;
@@ -95,6 +96,7 @@ export function prepareSend(
   const file = process.descriptors.file(fd);
   if (file === null) return -Errno.EBADF;
   if (needSocket && file.socket === null) return -Errno.ENOTSOCK;
+  if (file.operations.accessMode === O.RDONLY) return -Errno.EBADF;
   if (address !== null && address.length > MAX_ADDRESS_LEN) return -Errno.EINVAL;
   operation.prepare(file, buffer, flags, address);
   return 0;

@@ -3,9 +3,8 @@ import type { PollFd } from '../../../src/api/posix/syscalls.ts';
 import { F, MSG, O, SHUT, SO, SOCK, SOL } from '../numbers.ts';
 import { program } from '../program.ts';
 import type { Program } from '../program.ts';
-import type { Recorder } from '../recorder.ts';
 import {
-  FAMILIES, INET, POLL, PORT, dgram, dgramPair, ints, listener, pair, pattern, room, state, stream, text, timeval, wait,
+  FAMILIES, INET, POLL, PORT, dgram, dgramPair, ints, listener, pair, pattern, room, silently, state, stream, text, timeval, wait,
 } from '../toolkit.ts';
 
 function asked(fd: number, events: number): PollFd {
@@ -139,7 +138,7 @@ const sendTimeout = FAMILIES.map((family) => program(`send-timeout-${family.name
   await p.setsockopt(client, SOL.SOCKET, SO.SNDBUF, ints(5000));
   await p.setsockopt(client, SOL.SOCKET, SO.SNDTIMEO, timeval(0, 60_000));
   // The first call returns what it could hand over, the next one nothing.
-  const silent = (p as Recorder).silent;
+  const silent = silently(p);
   const start = env.now();
   const count = await silent.write(client, pattern(2_000_000));
   const took = env.now() - start;
@@ -254,7 +253,7 @@ const resetWakes = FAMILIES.map((family) => program(`reset-wakes-${family.name}`
   // A blocked writer, too.
   const again = await pair(p, family, PORT + 1);
   // It had handed over as much as the buffers take, which is not compared.
-  const silent = (p as Recorder).silent;
+  const silent = silently(p);
   const writing = env.begin(silent.write(again.client, pattern(16_000_000)));
   await env.settle(100);
   await p.setsockopt(again.server, SOL.SOCKET, SO.LINGER, ints(1, 0));
@@ -288,7 +287,7 @@ const disconnectWakes = FAMILIES.map((family) => program(`disconnect-wakes-${fam
   await polling;
   // A writer that found no room hears of the reset itself.
   const sending = await pair(p, family, PORT + 3);
-  const silent = (p as Recorder).silent;
+  const silent = silently(p);
   await p.fcntl(sending.client, F.SETFL, O.NONBLOCK);
   for (let full = false; !full;) full = await silent.write(sending.client, pattern(100_000)).then(() => false, () => true);
   await p.fcntl(sending.client, F.SETFL, 0);

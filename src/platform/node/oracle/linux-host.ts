@@ -6,10 +6,14 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AgentConnection } from './agent-connection.ts';
 import { LinuxProcess } from './linux-process.ts';
+
+/** A file system in memory, as ours is: link counts of directories differ from kind to kind. */
+const MEMORY = '/dev/shm';
 
 /** Why the Linux side cannot run here; the message is one sentence for the user. */
 export class OracleUnavailable extends Error {}
@@ -34,11 +38,14 @@ export function compileAgent(source: string, folder: string): string {
 
 export class LinuxHost {
   private readonly program: string;
+  /** Where its processes start, empty: relative paths are the same ones on every side. */
+  private readonly folder: string;
   private readonly holder: LinuxProcess;
   private readonly processes: LinuxProcess[] = [];
 
-  private constructor(program: string, holder: LinuxProcess) {
+  private constructor(program: string, folder: string, holder: LinuxProcess) {
     this.program = program;
+    this.folder = folder;
     this.holder = holder;
   }
 
@@ -48,14 +55,15 @@ export class LinuxHost {
     if (process.getuid?.() !== 0) {
       throw new OracleUnavailable('the Linux oracle needs root: it makes a network namespace for each program');
     }
-    const holder = new LinuxProcess(await AgentConnection.open(program, ['--new-net']));
+    const folder = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'sockscape-oracle-'));
+    const holder = new LinuxProcess(await AgentConnection.open(program, ['--new-net'], folder));
     for (const [name, value] of Object.entries(settings)) await holder.writeSetting(name, value);
-    return new LinuxHost(program, holder);
+    return new LinuxHost(program, folder, holder);
   }
 
   /** A new process of this host with an empty descriptor table (0, 1 and 2 are there). */
   async spawn(): Promise<LinuxProcess> {
-    const connection = await AgentConnection.open(this.program, ['--net-of', String(this.holder.pid)]);
+    const connection = await AgentConnection.open(this.program, ['--net-of', String(this.holder.pid)], this.folder);
     const started = new LinuxProcess(connection);
     this.processes.push(started);
     return started;
@@ -68,5 +76,6 @@ export class LinuxHost {
   async close(): Promise<void> {
     for (const each of this.processes) await each.exit();
     await this.holder.exit();
+    rmSync(this.folder, { recursive: true, force: true });
   }
 }
