@@ -17,6 +17,8 @@ export class OpenFile {
   otherFlags = 0;
   /** Descriptors and operations in flight. */
   refs = 0;
+  /** Epoll's items on this description: told when it goes, since they do not hold it. */
+  private watchers: Set<{ closed(): void }> | null = null;
 
   constructor(operations: FileOperations) {
     this.operations = operations;
@@ -28,11 +30,22 @@ export class OpenFile {
     this.operations.setAppend?.(on);
   }
 
+  watch(watcher: { closed(): void }): void {
+    this.watchers ??= new Set();
+    this.watchers.add(watcher);
+  }
+
+  unwatch(watcher: { closed(): void }): void {
+    this.watchers?.delete(watcher);
+  }
+
   hold(): void {
     this.refs++;
   }
 
   letGo(): void {
-    if (--this.refs === 0) this.operations.release();
+    if (--this.refs > 0) return;
+    if (this.watchers !== null) for (const watcher of [...this.watchers]) watcher.closed();
+    this.operations.release();
   }
 }

@@ -191,6 +191,7 @@ export class Pipe extends WaitQueue {
 export class PipeEnd implements FileOperations {
   readonly pipe: Pipe;
   readonly accessMode: number;
+  readonly takesWhole = true;
   /** O_DIRECT: each write is a packet. */
   packets = false;
   /** Writers that there had been when a FIFO's reader came: no hang-up before another one has. */

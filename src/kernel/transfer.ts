@@ -126,10 +126,10 @@ export class SendOperation extends Operation {
     return this.account(n);
   }
 
-  /** Until all is in, or the next byte would have to wait (a pipe) or fails (a full file system). */
-  private writeOn(file: OpenFile): number {
+  private writeOn({ operations }: OpenFile): number {
+    if (operations.takesWhole !== true) return operations.write(this.buffer, 0, this.wanted);
     for (;;) {
-      const n = file.operations.write(this.buffer, this.done, this.wanted - this.done);
+      const n = operations.write(this.buffer, this.done, this.wanted - this.done);
       const result = this.account(n);
       if (n <= 0 || result !== -Errno.EAGAIN) return result;
     }

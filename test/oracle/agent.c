@@ -179,6 +179,8 @@ static const struct {
 } syscalls[] = {
 #define CALL(name) {#name, SYS_##name}
   CALL(socketpair),
+  CALL(pselect6), CALL(epoll_create1), CALL(epoll_ctl), CALL(epoll_pwait),
+  CALL(eventfd2), CALL(timerfd_create), CALL(timerfd_settime), CALL(timerfd_gettime),
   CALL(openat), CALL(pipe2), CALL(newfstatat), CALL(faccessat), CALL(readlinkat),
   CALL(lseek), CALL(pread64), CALL(pwrite64), CALL(truncate), CALL(ftruncate),
   CALL(mkdirat), CALL(mknodat), CALL(symlinkat), CALL(linkat), CALL(unlinkat),

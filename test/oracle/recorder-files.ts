@@ -1,4 +1,5 @@
 /** The recorder's calls on files and pipes. */
+import type { EventSyscalls } from '../../src/api/posix/event-syscalls.ts';
 import type { DirectoryEntry, Stat } from '../../src/api/posix/file-syscalls.ts';
 import type { Syscalls } from '../../src/api/posix/syscalls.ts';
 import { S } from '../../src/kernel/fs/inode.ts';
@@ -6,7 +7,7 @@ import * as names from './names.ts';
 import { bytesText, countAndBytes, countText, type Described, fdText, okText, Recorder } from './recorder.ts';
 import type { Entry } from './trace.ts';
 
-export class FileRecorder extends Recorder implements Syscalls {
+export class FileRecorder extends Recorder implements Omit<Syscalls, keyof EventSyscalls> {
   async open(path: string, flags: number, mode = 0): Promise<number> {
     const text = names.openFlags(flags);
     const entry = this.named('open', `'${short(path)}', ${text}, ${mode.toString(8)}`, text);
@@ -129,7 +130,7 @@ export class FileRecorder extends Recorder implements Syscalls {
     });
   }
 
-  private named(call: string, text: string, variant = ''): Entry {
+  protected named(call: string, text: string, variant = ''): Entry {
     return this.trace.add(`${this.name}.${call}(${text})`, variant === '' || variant === '0' ? call : `${call} ${variant}`, 'path');
   }
 }
@@ -138,7 +139,7 @@ function short(path: string): string {
   return path.length <= 100 ? path : `${path.slice(0, 40)}... (${path.length})`;
 }
 
-function numberText(value: number): Described {
+export function numberText(value: number): Described {
   return { text: String(value), kind: 'number', delivers: false };
 }
 

@@ -3,6 +3,7 @@
  *
  * One per process of a program; all processes of a run write into one trace.
  */
+import type { EventSyscalls } from '../../src/api/posix/event-syscalls.ts';
 import type { FileSyscalls } from '../../src/api/posix/file-syscalls.ts';
 import type { MessageHeader, PollFd, ReceivedMessage, Syscalls, SystemError } from '../../src/api/posix/syscalls.ts';
 import { AF, F, SOCK } from '../../src/socket/constants.ts';
@@ -11,7 +12,7 @@ import * as names from './names.ts';
 import type { Entry, Trace } from './trace.ts';
 
 /** Descriptor 5 means another socket in each process, so families are kept per process. */
-export class Recorder implements Omit<Syscalls, keyof FileSyscalls> {
+export class Recorder implements Omit<Syscalls, keyof FileSyscalls | keyof EventSyscalls> {
   /** The process itself, for loops whose steps depend on sizes that are not compared. */
   readonly silent: Syscalls;
   protected readonly inner: Syscalls;

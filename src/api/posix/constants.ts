@@ -4,10 +4,13 @@
  */
 import { Errno } from '../../base/errno.ts';
 import { Poll } from '../../base/wait-queue.ts';
+import { CLOCK } from '../../kernel/calls/events.ts';
+import { EPOLL, EPOLL_CTL } from '../../kernel/epoll.ts';
 import { Access, S } from '../../kernel/fs/inode.ts';
 import { AF, F, IOCTL, IP, IPPROTO, IPV6, O, SEEK, SO, SOCK, SOL, TCP } from '../../socket/constants.ts';
 import { Msg, Shut } from '../../transport/endpoint.ts';
 
+export { EFD_SEMAPHORE, TFD_TIMER_ABSTIME } from '../../kernel/calls/events.ts';
 export { FD_CLOEXEC, INADDR_ANY, INADDR_BROADCAST, INADDR_LOOPBACK, SOMAXCONN } from '../../socket/constants.ts';
 
 export const AF_UNSPEC = AF.UNSPEC;
@@ -165,6 +168,25 @@ export const F_GETPIPE_SZ = F.GETPIPE_SZ;
 export const SEEK_SET = SEEK.SET;
 export const SEEK_CUR = SEEK.CUR;
 export const SEEK_END = SEEK.END;
+
+export const EPOLL_CTL_ADD = EPOLL_CTL.ADD;
+export const EPOLL_CTL_DEL = EPOLL_CTL.DEL;
+export const EPOLL_CTL_MOD = EPOLL_CTL.MOD;
+export const EPOLLIN = Poll.IN;
+export const EPOLLPRI = Poll.PRI;
+export const EPOLLOUT = Poll.OUT;
+export const EPOLLERR = Poll.ERR;
+export const EPOLLHUP = Poll.HUP;
+export const EPOLLRDHUP = Poll.RDHUP;
+export const EPOLLEXCLUSIVE = EPOLL.EXCLUSIVE;
+export const EPOLLWAKEUP = EPOLL.WAKEUP;
+export const EPOLLONESHOT = EPOLL.ONESHOT;
+export const EPOLLET = EPOLL.ET;
+export const EFD_CLOEXEC = O.CLOEXEC;
+export const EFD_NONBLOCK = O.NONBLOCK;
+export const CLOCK_REALTIME = CLOCK.REALTIME;
+export const CLOCK_MONOTONIC = CLOCK.MONOTONIC;
+export const CLOCK_BOOTTIME = CLOCK.BOOTTIME;
 
 export const F_OK = Access.F;
 export const X_OK = Access.X;

@@ -1,7 +1,7 @@
 /**
  * What all calls of `Process` have in common: whose they are, and how a result becomes a promise.
  *
- *   Face <- DescriptorCalls <- SocketCalls <- WaitingCalls <- FileCalls <- Process
+ *   Face <- DescriptorCalls <- SocketCalls <- WaitingCalls <- FileCalls <- EventCalls <- Process
  */
 import type { Host } from '../../host.ts';
 import type { Operation } from '../../kernel/operation.ts';
@@ -45,6 +45,10 @@ export abstract class Face {
   protected outcome<T>(outcome: T | Error): Promise<T> {
     if (this.host.loop.holdsBack()) return heldBack<T>(this.host.loop, outcome);
     return outcome instanceof Error ? Promise.reject(outcome) : Promise.resolve(outcome);
+  }
+
+  protected made<T>(result: T | number, name: string): Promise<T> {
+    return this.outcome<T>(typeof result === 'number' ? systemError(result, name) : result);
   }
 
   protected bytes(result: Uint8Array | number, name: string): Promise<Uint8Array> {

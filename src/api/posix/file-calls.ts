@@ -3,7 +3,6 @@ import * as files from '../../kernel/calls/files.ts';
 import { OpenOperation } from '../../kernel/open.ts';
 import { PENDING } from '../../kernel/operation.ts';
 import { Call } from './call.ts';
-import { systemError } from './errors.ts';
 import { countOf } from './face.ts';
 import type { DirectoryEntry, FileSyscalls, Stat } from './file-syscalls.ts';
 import { WaitingCalls } from './waiting-calls.ts';
@@ -146,9 +145,5 @@ export abstract class FileCalls extends WaitingCalls implements FileSyscalls {
   /** getdents(2): some more entries of an open directory; none at the end. */
   getdents(fd: number): Promise<DirectoryEntry[]> {
     return this.made(files.getdents(this.core, fd, ENTRIES), 'getdents');
-  }
-
-  private made<T>(result: T | number, name: string): Promise<T> {
-    return this.outcome<T>(typeof result === 'number' ? systemError(result, name) : result);
   }
 }

@@ -1,6 +1,9 @@
 /** System calls on files and their names. Paths start at the root, or at the process's working directory. */
 import { Errno } from '../../base/errno.ts';
+import type { FileOperations } from '../../base/file-operations.ts';
 import { O, SEEK } from '../../socket/constants.ts';
+import { Epoll } from '../epoll.ts';
+import { EventCounter } from '../eventfd.ts';
 import { Device, OpenDevice } from '../fs/device.ts';
 import { type DirectoryEntry, OpenDirectory } from '../fs/directory.ts';
 import { Access, Directory, type Inode, owns, permission, S, Symlink } from '../fs/inode.ts';
@@ -11,6 +14,7 @@ import type { OpenOperation } from '../open.ts';
 import { OpenFile } from '../open-file.ts';
 import { Pipe, PipeEnd } from '../pipe.ts';
 import type { KernelProcess } from '../process.ts';
+import { TimerDescriptor } from '../timerfd.ts';
 import { end } from './end.ts';
 
 /** What stat(2) tells. Times in microseconds of the host's clock. */
@@ -148,6 +152,11 @@ function seekableAt(process: KernelProcess, fd: number): Seekable | number {
   return operations.position === undefined ? -Errno.ESPIPE : (operations as Seekable);
 }
 
+/** Takes any position and has none (null_lseek, noop_llseek). */
+function hasNoPosition(operations: FileOperations): boolean {
+  return [OpenDevice, EventCounter, TimerDescriptor, Epoll].some((kind) => operations instanceof kind);
+}
+
 /** lseek(2): the new position. */
 export function lseek(process: KernelProcess, fd: number, offset: number, whence: number): number {
   const file = process.descriptors.file(fd);
@@ -156,11 +165,10 @@ export function lseek(process: KernelProcess, fd: number, offset: number, whence
     file.operations.rewind();
     return 0;
   }
+  if (file !== null && hasNoPosition(file.operations)) return 0;
   const seekable = seekableAt(process, fd);
   if (typeof seekable === 'number') return seekable;
   if (whence !== SEEK.SET && whence !== SEEK.CUR && whence !== SEEK.END) return -Errno.EINVAL;
-  // A device of this kind takes any position and has none (null_lseek).
-  if (seekable instanceof OpenDevice) return 0;
   const from = whence === SEEK.SET ? 0 : whence === SEEK.CUR ? seekable.position : seekable.size;
   const to = from + Math.trunc(offset);
   if (!isPosition(to)) return -Errno.EINVAL;

@@ -8,6 +8,8 @@ import type { Seekable } from './regular-file.ts';
 
 /** What a device does with bytes. */
 export interface Driver {
+  /** May epoll wait for it? Those that are always ready are refused, as files are. */
+  readonly polls: boolean;
   read(to: Uint8Array, at: number, length: number): number;
   write(length: number): number;
 }
@@ -19,12 +21,13 @@ function zeros(to: Uint8Array, at: number, length: number): number {
   return length;
 }
 
-export const NULL: Driver = { read: () => 0, write: takesAll };
-export const ZERO: Driver = { read: zeros, write: takesAll };
-export const FULL: Driver = { read: zeros, write: () => -Errno.ENOSPC };
+export const NULL: Driver = { polls: false, read: () => 0, write: takesAll };
+export const ZERO: Driver = { polls: false, read: zeros, write: takesAll };
+export const FULL: Driver = { polls: false, read: zeros, write: () => -Errno.ENOSPC };
 
 export function randomDriver(random: RandomSource): Driver {
   return {
+    polls: true,
     read(to, at, length) {
       for (let i = 0; i < length; i++) to[at + i] = random.int32();
       return length;

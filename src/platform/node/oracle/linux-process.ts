@@ -4,6 +4,7 @@
  * Called by the programs of test/oracle through linux-host.ts. Programs cannot tell it from `Process`.
  */
 import { errnoName, strerror } from '../../../base/errno.ts';
+import type { DescriptorSet, EpollEvent, TimerSetting } from '../../../api/posix/event-syscalls.ts';
 import type { DirectoryEntry, Stat } from '../../../api/posix/file-syscalls.ts';
 import type { MessageHeader, PollRequest, ReceivedMessage, Syscalls, SystemError } from '../../../api/posix/syscalls.ts';
 import type { AgentAnswer, AgentConnection } from './agent-connection.ts';
@@ -23,6 +24,8 @@ const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_REMOVEDIR = 0x200;
 const AT_EMPTY_PATH = 0x1000;
+/** struct epoll_event, which is packed on x86-64. */
+const EPOLL_EVENT_BYTES = 12;
 /** struct stat of a 64-bit machine. */
 const STAT_BYTES = 144;
 
@@ -318,6 +321,53 @@ export class LinuxProcess implements Syscalls {
     return readEntries(bytes.subarray(0, length));
   }
 
+  async select(
+    count: number, read: DescriptorSet | null, write: DescriptorSet | null, except: DescriptorSet | null, timeoutUs: number,
+  ): Promise<number> {
+    const timeout = timeoutUs === Infinity ? null : timespecs(timeoutUs);
+    return this.syscall('pselect6', count, read, write, except, timeout, null);
+  }
+
+  epoll_create1(flags: number): Promise<number> {
+    return this.syscall('epoll_create1', flags);
+  }
+
+  async epoll_ctl(epfd: number, operation: number, fd: number, events = 0, data = 0): Promise<void> {
+    const event = new DataView(new ArrayBuffer(EPOLL_EVENT_BYTES));
+    event.setInt32(0, events | 0, true);
+    event.setInt32(4, data, true);
+    await this.syscall('epoll_ctl', epfd, operation, fd, new Uint8Array(event.buffer));
+  }
+
+  async epoll_wait(epfd: number, most: number, timeoutMs: number): Promise<EpollEvent[]> {
+    const bytes = new Uint8Array(EPOLL_EVENT_BYTES * Math.min(Math.max(most, 1), 1024));
+    const count = await this.syscall('epoll_pwait', epfd, bytes, most, timeoutMs, null, 8);
+    const view = new DataView(bytes.buffer);
+    return Array.from({ length: count }, (_, i) => ({
+      events: view.getInt32(i * EPOLL_EVENT_BYTES, true), data: view.getInt32(i * EPOLL_EVENT_BYTES + 4, true),
+    }));
+  }
+
+  eventfd(initial: number, flags: number): Promise<number> {
+    return this.syscall('eventfd2', initial, flags);
+  }
+
+  timerfd_create(clock: number, flags: number): Promise<number> {
+    return this.syscall('timerfd_create', clock, flags);
+  }
+
+  async timerfd_settime(fd: number, flags: number, { valueUs, intervalUs }: TimerSetting): Promise<TimerSetting> {
+    const before = new Uint8Array(32);
+    await this.syscall('timerfd_settime', fd, flags, timespecs(intervalUs, valueUs), before);
+    return readTimer(before);
+  }
+
+  async timerfd_gettime(fd: number): Promise<TimerSetting> {
+    const now = new Uint8Array(32);
+    await this.syscall('timerfd_gettime', fd, now);
+    return readTimer(now);
+  }
+
   /** RLIMIT_NOFILE: no descriptor from `most` on is given out. */
   async limitDescriptors(most: number): Promise<void> {
     await this.call('limitDescriptors', most);
@@ -402,6 +452,19 @@ function scatter(from: Uint8Array, iov: readonly Uint8Array[]): void {
 /** A string as C has it. */
 function pathBytes(path: string): Uint8Array {
   return new TextEncoder().encode(`${path}\0`);
+}
+
+/** One `struct timespec` after the other. */
+function timespecs(...times: number[]): Uint8Array {
+  const words = times.flatMap((us) => [BigInt(Math.floor(us / 1000000)), BigInt(us % 1000000) * 1000n]);
+  return new Uint8Array(BigInt64Array.from(words).buffer);
+}
+
+function readTimer(bytes: Uint8Array): TimerSetting {
+  const view = new DataView(bytes.buffer);
+  const long = (at: number): number => Number(view.getBigInt64(at, true));
+  const us = (at: number): number => long(at) * 1000000 + Math.floor(long(at + 8) / 1000);
+  return { intervalUs: us(0), valueUs: us(16) };
 }
 
 /** struct stat of x86-64 (asm/stat.h). */
