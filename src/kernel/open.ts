@@ -12,6 +12,9 @@ import { OpenFile } from './open-file.ts';
 import { Operation, PENDING } from './operation.ts';
 import { PipeEnd } from './pipe.ts';
 
+/** O_LARGEFILE as the kernel has it; C's is 0 on a 64-bit machine. */
+const LARGEFILE = 0x8000;
+
 const place = new Place();
 
 export class OpenOperation extends Operation {
@@ -109,7 +112,7 @@ export class OpenOperation extends Operation {
     const file = new OpenFile(operations);
     file.nonBlocking = (this.flags & O.NONBLOCK) !== 0;
     // A 64-bit kernel has every file opened so (force_o_largefile).
-    file.otherFlags = O.LARGEFILE | (this.flags & (O.DIRECTORY | O.NOFOLLOW));
+    file.otherFlags = LARGEFILE | (this.flags & (O.DIRECTORY | O.NOFOLLOW));
     file.setAppend((this.flags & O.APPEND) !== 0);
     const fd = this.descriptor;
     this.descriptor = -1;
