@@ -125,7 +125,9 @@ function real(value: number, directive: Directive): string {
     return padded(Number.isNaN(value) ? signOf(false, flags) : prefix, upper ? name.toUpperCase() : name, directive, false);
   }
   const precision = directive.precision < 0 ? 6 : directive.precision;
-  let digits = kind === 'f' ? fixed(magnitude, precision) : kind === 'e' ? exponential(magnitude, precision) : general(magnitude, precision, flags);
+  let digits = general(magnitude, precision, flags);
+  if (kind === 'f') digits = fixed(magnitude, precision);
+  else if (kind === 'e') digits = exponential(magnitude, precision);
   if (flags.includes('#') && !digits.includes('.')) digits = digits.replace(/(?=e|$)/, '.');
   return padded(prefix, upper ? digits.toUpperCase() : digits, directive, true);
 }

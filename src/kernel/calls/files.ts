@@ -113,8 +113,9 @@ export function fstat(process: KernelProcess, fd: number): Stat | number {
   const inode = inodeOf(file);
   if (inode !== null) return describe(inode);
   const type = file.socket !== null ? S.IFSOCK | 0o777 : file.operations instanceof PipeEnd ? S.IFIFO | 0o600 : S.IFCHR | 0o620;
+  const isTerminal = (type & S.IFMT) === S.IFCHR;
   return {
-    dev: 0, ino: 0, mode: type, nlink: 1, uid: 0, gid: 0, rdev: 0, size: 0, blksize: (type & S.IFMT) === S.IFCHR ? 1024 : 4096, blocks: 0, atimeUs: 0, mtimeUs: 0,
+    dev: 0, ino: 0, mode: type, nlink: 1, uid: 0, gid: 0, rdev: 0, size: 0, blksize: isTerminal ? 1024 : 4096, blocks: 0, atimeUs: 0, mtimeUs: 0,
     ctimeUs: 0,
   };
 }
