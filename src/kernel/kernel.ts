@@ -5,12 +5,14 @@ import type { HostTimers } from '../base/host-timers.ts';
 import type { Loop } from '../base/loop.ts';
 import type { Stack } from '../stack/stack.ts';
 import { FileSystem } from './fs/file-system.ts';
+import { Ipc } from './ipc/ipc.ts';
 import { KernelProcess } from './process.ts';
 import { Terminal } from './terminal.ts';
 
 export class Kernel {
   readonly stack: Stack;
   readonly fileSystem: FileSystem;
+  readonly ipc: Ipc = new Ipc();
   private readonly table: Map<number, KernelProcess> = new Map();
   private nextPid = 1;
   private isOff = false;
@@ -45,6 +47,7 @@ export class Kernel {
 
   processEnded(process: KernelProcess): void {
     this.table.delete(process.pid);
+    this.ipc.processEnded(process);
   }
 
   /** The machine loses its power: every process ends, and no other begins. */
