@@ -262,10 +262,11 @@ interface Memory {
 const MOST_SPARED = 0.05;
 /**
  * What objects may grow by from the middle of a siege to its end: notes of V8 about the code it compiles, and neighbours
- * while their table fills. The smallest object that a frame could leave behind has 24 bytes; so one for every frame of a
- * sample's second half (40,000), or for every twelfth of the long tier's (400,000), is over the limit.
+ * while their table fills. The smallest object that a frame could leave behind has 24 bytes, and 8 are needed to refer to
+ * it; so one for every frame of a sample's second half (40,000), or for every twelfth of the long tier's (400,000), is
+ * over the limit.
  */
-const HEAP_MAY_GROW = 800_000;
+const HEAP_MAY_GROW = 1_000_000;
 /** What buffers may grow by meanwhile: packets that wait to be used again, and the last frames, which are kept here. */
 const BUFFERS_MAY_GROW = 800_000;
 
