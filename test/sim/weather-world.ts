@@ -128,8 +128,9 @@ function calm(cable: Cable): string[] {
 
 /** Where a host refuses a frame with a wrong bit; each such frame counts in one of these. */
 const REFUSALS: readonly MibName[] = [
-  'LinkInTruncated', 'LinkInUnknownProtocol', 'ArpInMalformed', 'IpInHdrErrors', 'IpInAddrErrors', 'IpInUnknownProtos', 'IpInMartians',
-  'IpExtInTruncatedPkts', 'Ip6InHdrErrors', 'Ip6InAddrErrors', 'Ip6InTruncatedPkts', 'Ip6InUnknownProtos', 'TcpInCsumErrors', 'Icmp6InCsumErrors',
+  'LinkInTruncated', 'LinkInUnknownProtocol', 'ArpInMalformed',
+  'IpInHdrErrors', 'IpInAddrErrors', 'IpInUnknownProtos', 'IpInMartians', 'IpExtInTruncatedPkts',
+  'Ip6InHdrErrors', 'Ip6InAddrErrors', 'Ip6InTruncatedPkts', 'Ip6InUnknownProtos', 'TcpInCsumErrors', 'Icmp6InCsumErrors',
 ];
 
 /** What a host noticed of the faults on the way to it, from its own counters. */
