@@ -267,7 +267,10 @@ const MOST_SPARED = 0.05;
  * over the limit.
  */
 const HEAP_MAY_GROW = 1_000_000;
-/** What buffers may grow by meanwhile: packets that wait to be used again, and the last frames, which are kept here. */
+/**
+ * What buffers may grow by meanwhile: the last frames, which are kept here, and slabs of packet heads. A packet whose head
+ * had to grow leaves its slab, which stays for the sake of the others; there are never more slabs than packets in the pool.
+ */
 const BUFFERS_MAY_GROW = 800_000;
 
 async function besiege(world: World, t: TestContext, keep: (siege: Siege) => void): Promise<void> {
