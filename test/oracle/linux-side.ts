@@ -1,4 +1,5 @@
 /** The real kernel as a side of the oracle: each program gets a network namespace of its own. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { compileAgent, LinuxHost } from '../../src/platform/node/oracle/linux-host.ts';
 import type { Side, SideHost } from './program.ts';
 
@@ -17,6 +18,22 @@ const PINNED_SETTINGS = {
   'net.ipv4.ip_local_port_range': '32768 60999',
 };
 
+/** Less than the times by which programs tell one behaviour from another. */
+const LATENESS_MS = 1000;
+
+/**
+ * Lets `ms` milliseconds pass and then all calls come as far as they can: on a busy machine a thread that is to wait in
+ * the kernel, or that was woken there, may get its turn later than that. Twice in a row, since an answer that has only
+ * just come may lead to the next call.
+ */
+async function settle(host: LinuxHost, ms: number): Promise<void> {
+  await sleep(ms);
+  for (let quiet = 0; quiet < 2; ) {
+    quiet = host.isAtRest() ? quiet + 1 : 0;
+    await sleep(1);
+  }
+}
+
 export function linuxSide(agentSource: string, buildFolder: string): Side {
   const agent = compileAgent(agentSource, buildFolder);
   return {
@@ -30,8 +47,9 @@ export function linuxSide(agentSource: string, buildFolder: string): Side {
             calls: process, exit: () => process.exit(), limitDescriptors: (most) => process.limitDescriptors(most),
           };
         },
-        sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+        sleep: (ms) => settle(host, ms),
         now: () => performance.now(),
+        latenessMs: LATENESS_MS,
         stuck: new Promise<never>(() => {}),
         close: () => host.close(),
       };

@@ -35,6 +35,7 @@ export function ourSide(settings: ReadonlyMap<string, string>): Side {
         },
         sleep: (ms) => clock.sleep(ms * 1000),
         now: () => loop.now / 1000,
+        latenessMs: 0,
         stuck,
         async close() {
           loop.stop();

@@ -14,8 +14,10 @@ export interface ProgramEnvironment {
   settle(ms?: number): Promise<void>;
   /** Milliseconds of the side's clock. */
   now(): number;
-  /** Compares something that is no call's result (an order, an elapsed time). */
+  /** Compares something that is no call's result, such as an order. */
   note(what: string, value: string | number | boolean): void;
+  /** Compares whether at least `least` and fewer than `most` milliseconds have passed since `start`, a time of `now`. */
+  noteTime(what: string, start: number, least: number, most: number): void;
   /**
    * Starts a call that is expected to block. The promise may be awaited later or never; a failure nobody waits for is
    * still in the trace.
@@ -46,6 +48,8 @@ export interface SideHost {
   spawn(): Promise<SideProcess>;
   sleep(ms: number): Promise<void>;
   now(): number;
+  /** By how much a machine that is busy may be late, in milliseconds; 0 where time is virtual. */
+  latenessMs: number;
   /** Rejects when nothing can happen any more although the program waits; never resolves. */
   stuck: Promise<never>;
   close(): Promise<void>;

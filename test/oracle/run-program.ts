@@ -48,6 +48,11 @@ class Environment implements ProgramEnvironment {
     entry.kind = entry.outcome;
   }
 
+  noteTime(what: string, start: number, least: number, most: number): void {
+    const took = this.host.now() - start;
+    this.note(what, took >= least && took < most + this.host.latenessMs);
+  }
+
   begin<T>(call: Promise<T>): Promise<T> {
     call.catch(() => {
       // Whoever awaits it sees the failure too; the trace has it in any case.
