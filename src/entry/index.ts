@@ -13,6 +13,9 @@ export { isErrno, systemError } from '../api/posix/errors.ts';
 export { int32, linger, timeval } from '../api/posix/option-values.ts';
 export { Process, type SpawnOptions } from '../api/posix/process.ts';
 export type { DescriptorSet, EpollEvent, TimerSetting } from '../api/posix/event-syscalls.ts';
+export type {
+  IpcChange, MessageQueueStatus, QueuedMessage, SemaphoreOperation, SemaphoreSetStatus, SharedSegmentStatus,
+} from '../api/posix/ipc-syscalls.ts';
 export type { DirectoryEntry, Stat } from '../api/posix/file-syscalls.ts';
 export * from '../api/posix/stdio.ts';
 export type { MessageHeader, PollFd, PollRequest, ReceivedMessage, Syscalls, SystemError } from '../api/posix/syscalls.ts';

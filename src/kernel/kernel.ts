@@ -19,12 +19,17 @@ export class Kernel {
 
   constructor(stack: Stack) {
     this.stack = stack;
-    const { loop, random } = stack.context;
-    this.fileSystem = new FileSystem(() => loop.now, random);
+    this.fileSystem = new FileSystem(() => this.realtimeUs, stack.context.random);
   }
 
   get loop(): Loop {
     return this.stack.context.loop;
+  }
+
+  /** CLOCK_REALTIME: microseconds since the Unix epoch. */
+  get realtimeUs(): number {
+    const { loop } = this;
+    return loop.environment.epochUs + loop.now;
   }
 
   get timers(): HostTimers {

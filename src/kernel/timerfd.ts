@@ -18,14 +18,17 @@ export class TimerDescriptor extends Timer implements FileOperations {
   readonly waiters: WaitQueue = new WaitQueue();
   readonly accessMode: number = O.RDWR;
   private readonly timers: HostTimers;
+  private readonly clockZeroUs: number;
   private intervalUs = 0;
   private nextAt = Infinity;
   /** How often it has expired since the last read. */
   private expirations = 0;
 
-  constructor(timers: HostTimers) {
+  /** `clockZeroUs`: where the timer's clock has its zero, in the loop's time. */
+  constructor(timers: HostTimers, clockZeroUs: number) {
     super();
     this.timers = timers;
+    this.clockZeroUs = clockZeroUs;
   }
 
   /** What is left, and the interval. */
@@ -40,7 +43,7 @@ export class TimerDescriptor extends Timer implements FileOperations {
     this.timers.disarm(this);
     this.expirations = 0;
     this.intervalUs = intervalUs;
-    this.nextAt = valueUs === 0 ? Infinity : absolute ? valueUs : this.timers.loop.now + valueUs;
+    this.nextAt = valueUs === 0 ? Infinity : absolute ? this.clockZeroUs + valueUs : this.timers.loop.now + valueUs;
     this.arm();
   }
 

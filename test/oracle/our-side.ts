@@ -4,10 +4,10 @@ import { Loop } from '../../src/base/loop.ts';
 import { SeededRandom } from '../../src/base/random.ts';
 import { VirtualClock } from '../../src/base/virtual-clock.ts';
 import { Host } from '../../src/host.ts';
+import type { Machine } from './linux-side.ts';
 import type { Side, SideHost } from './program.ts';
 
-/** `settings`: sysctl names and values that the Linux side has and that show in results. */
-export function ourSide(settings: ReadonlyMap<string, string>): Side {
+export function ourSide({ settings, capabilities }: Machine): Side {
   return {
     name: 'ours',
     async open(): Promise<SideHost> {
@@ -25,6 +25,7 @@ export function ourSide(settings: ReadonlyMap<string, string>): Side {
       return {
         async spawn() {
           const process = new Process(host, 'program');
+          process.core.credentials.effective = capabilities;
           return {
             calls: process,
             exit: async () => process.exit(),
@@ -35,6 +36,7 @@ export function ourSide(settings: ReadonlyMap<string, string>): Side {
         },
         sleep: (ms) => clock.sleep(ms * 1000),
         now: () => loop.now / 1000,
+        latenessMs: 0,
         stuck,
         async close() {
           loop.stop();

@@ -1,7 +1,7 @@
 /** Runs one program on one side and returns its trace. Called by main.ts and oracle.test.ts. */
 import type { Syscalls } from '../../src/api/posix/syscalls.ts';
 import type { Program, ProgramEnvironment, Side, SideHost, SideProcess } from './program.ts';
-import { EventRecorder } from './recorder-events.ts';
+import { IpcRecorder } from './recorder-ipc.ts';
 import { Trace } from './trace.ts';
 
 /** Real milliseconds after which a program is given up; a call still under way then counts as blocked. */
@@ -20,14 +20,22 @@ class Environment implements ProgramEnvironment {
 
   async process(): Promise<Syscalls> {
     const started = await this.host.spawn();
-    const recorder = new EventRecorder(`p${this.processes.size + 1}`, started.calls, this.trace);
+    const recorder = new IpcRecorder(`p${this.processes.size + 1}`, started.calls, this.trace);
     this.processes.set(recorder, started);
     return recorder;
   }
 
   async exit(process: Syscalls): Promise<void> {
-    (process as EventRecorder).end();
+    (process as IpcRecorder).end();
     await this.processes.get(process)?.exit();
+  }
+
+  async store(process: Syscalls, view: Uint8Array): Promise<void> {
+    await this.processes.get(process)?.store?.(view);
+  }
+
+  async load(process: Syscalls, view: Uint8Array): Promise<void> {
+    await this.processes.get(process)?.load?.(view);
   }
 
   async limitDescriptors(process: Syscalls, most: number): Promise<void> {
@@ -46,6 +54,11 @@ class Environment implements ProgramEnvironment {
     const entry = this.trace.add(`note ${what}`, 'note', 'none');
     entry.outcome = String(value);
     entry.kind = entry.outcome;
+  }
+
+  noteTime(what: string, start: number, least: number, most: number): void {
+    const took = this.host.now() - start;
+    this.note(what, took >= least && took < most + this.host.latenessMs);
   }
 
   begin<T>(call: Promise<T>): Promise<T> {

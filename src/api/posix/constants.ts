@@ -6,11 +6,16 @@ import { Errno } from '../../base/errno.ts';
 import { Poll } from '../../base/wait-queue.ts';
 import { CLOCK } from '../../kernel/calls/events.ts';
 import { EPOLL, EPOLL_CTL } from '../../kernel/epoll.ts';
+import { SEMCTL } from '../../kernel/calls/ipc.ts';
+import { IPC } from '../../kernel/ipc/ipc-object.ts';
+import { MSG } from '../../kernel/ipc/message-queue.ts';
 import { Access, S } from '../../kernel/fs/inode.ts';
 import { AF, F, IOCTL, IP, IPPROTO, IPV6, O, SEEK, SO, SOCK, SOL, TCP } from '../../socket/constants.ts';
 import { Msg, Shut } from '../../transport/endpoint.ts';
 
 export { EFD_SEMAPHORE, TFD_TIMER_ABSTIME } from '../../kernel/calls/events.ts';
+export { SEM_UNDO } from '../../kernel/ipc/semaphores.ts';
+export { SHM_RDONLY } from '../../kernel/ipc/shared-memory.ts';
 export { FD_CLOEXEC, INADDR_ANY, INADDR_BROADCAST, INADDR_LOOPBACK, SOMAXCONN } from '../../socket/constants.ts';
 
 export const AF_UNSPEC = AF.UNSPEC;
@@ -187,6 +192,24 @@ export const EFD_NONBLOCK = O.NONBLOCK;
 export const CLOCK_REALTIME = CLOCK.REALTIME;
 export const CLOCK_MONOTONIC = CLOCK.MONOTONIC;
 export const CLOCK_BOOTTIME = CLOCK.BOOTTIME;
+
+export const IPC_PRIVATE = IPC.PRIVATE;
+export const IPC_CREAT = IPC.CREAT;
+export const IPC_EXCL = IPC.EXCL;
+export const IPC_NOWAIT = IPC.NOWAIT;
+export const IPC_RMID = IPC.RMID;
+export const IPC_SET = IPC.SET;
+export const IPC_STAT = IPC.STAT;
+export const MSG_NOERROR = MSG.NOERROR;
+export const MSG_EXCEPT = MSG.EXCEPT;
+export const MSG_COPY = MSG.COPY;
+export const GETPID = SEMCTL.GETPID;
+export const GETVAL = SEMCTL.GETVAL;
+export const GETALL = SEMCTL.GETALL;
+export const GETNCNT = SEMCTL.GETNCNT;
+export const GETZCNT = SEMCTL.GETZCNT;
+export const SETVAL = SEMCTL.SETVAL;
+export const SETALL = SEMCTL.SETALL;
 
 export const F_OK = Access.F;
 export const X_OK = Access.X;

@@ -76,7 +76,8 @@ export function eventfd(process: KernelProcess, initial: number, flags: number):
 export function timerfdCreate(process: KernelProcess, clock: number, flags: number): number {
   if ((flags & ~(O.CLOEXEC | O.NONBLOCK)) !== 0) return -Errno.EINVAL;
   if (clock !== CLOCK.REALTIME && clock !== CLOCK.MONOTONIC && clock !== CLOCK.BOOTTIME) return -Errno.EINVAL;
-  return install(process, new TimerDescriptor(process.kernel.timers), flags);
+  const { loop, timers } = process.kernel;
+  return install(process, new TimerDescriptor(timers, clock === CLOCK.REALTIME ? -loop.environment.epochUs : 0), flags);
 }
 
 function timerAt(process: KernelProcess, fd: number): TimerDescriptor | number {

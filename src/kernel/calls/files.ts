@@ -17,7 +17,7 @@ import type { KernelProcess } from '../process.ts';
 import { TimerDescriptor } from '../timerfd.ts';
 import { end } from './end.ts';
 
-/** What stat(2) tells. Times in microseconds of the host's clock. */
+/** What stat(2) tells. Times in microseconds since the epoch. */
 export interface Stat {
   dev: number;
   ino: number;

@@ -14,7 +14,7 @@ import { end } from './end.ts';
 /** What IPC_SET changes of any of them. */
 export type IpcChange = Pick<IpcPermissions, 'uid' | 'gid' | 'mode'>;
 
-/** `struct msqid_ds`, times in microseconds of the host's clock. */
+/** `struct msqid_ds`, times in microseconds since the epoch. */
 export interface MessageQueueStatus extends IpcPermissions {
   bytes: number;
   messages: number;
@@ -47,8 +47,8 @@ export interface SharedSegmentStatus extends IpcPermissions {
 // Message queues.
 
 export function msgget(process: KernelProcess, key: number, flags: number): number {
-  const { ipc, loop } = process.kernel;
-  const make = (id: number): MessageQueue => new MessageQueue(id, key | 0, flags, process.credentials, loop.now);
+  const { ipc, realtimeUs } = process.kernel;
+  const make = (id: number): MessageQueue => new MessageQueue(id, key | 0, flags, process.credentials, realtimeUs);
   return ipc.queues.obtain(key | 0, flags, process.credentials, () => 0, make);
 }
 
@@ -96,7 +96,7 @@ export function setMessageQueue(process: KernelProcess, id: number, change: IpcC
   if (change.mostBytes > MSGMNB && !process.credentials.has(Capability.SYS_RESOURCE)) return -Errno.EPERM;
   queue.setPermissions(change);
   queue.mostBytes = change.mostBytes;
-  queue.changedUs = process.kernel.loop.now;
+  queue.changedUs = process.kernel.realtimeUs;
   queue.changed();
   return end(process, 0);
 }
@@ -116,11 +116,11 @@ export function removeMessageQueue(process: KernelProcess, id: number): number {
 // Semaphores.
 
 export function semget(process: KernelProcess, key: number, count: number, flags: number): number {
-  const { ipc, loop } = process.kernel;
+  const { ipc, realtimeUs } = process.kernel;
   if (count < 0 || count > SEMMSL) return -Errno.EINVAL;
   return ipc.semaphores.obtain(
     key | 0, flags, process.credentials, (set) => (count > set.values.length ? -Errno.EINVAL : 0),
-    (id) => (count === 0 ? -Errno.EINVAL : new SemaphoreSet(id, key | 0, flags, process.credentials, toInt(count), loop.now)),
+    (id) => (count === 0 ? -Errno.EINVAL : new SemaphoreSet(id, key | 0, flags, process.credentials, toInt(count), realtimeUs)),
   );
 }
 
@@ -159,7 +159,7 @@ export function semaphoreControl(process: KernelProcess, id: number, num: number
     case SEMCTL.GETZCNT: return set.waiting(num, true);
     case SEMCTL.SETVAL:
       set.set(num, value, process.pid);
-      set.changedUs = process.kernel.loop.now;
+      set.changedUs = process.kernel.realtimeUs;
       set.changed();
       return end(process, 0);
     default: return -Errno.EINVAL;
@@ -182,7 +182,7 @@ export function setSemaphores(process: KernelProcess, id: number, values: readon
     if (value < 0 || value > SEMVMX) return -Errno.ERANGE;
   }
   for (let num = 0; num < set.values.length; num++) set.set(num, values[num] as number, process.pid);
-  set.changedUs = process.kernel.loop.now;
+  set.changedUs = process.kernel.realtimeUs;
   set.changed();
   return end(process, 0);
 }
@@ -201,7 +201,7 @@ export function changeSemaphores(process: KernelProcess, id: number, change: Ipc
   const denied = set.permitsControl(process.credentials);
   if (denied < 0) return denied;
   set.setPermissions(change);
-  set.changedUs = process.kernel.loop.now;
+  set.changedUs = process.kernel.realtimeUs;
   return 0;
 }
 
@@ -221,14 +221,14 @@ export function removeSemaphores(process: KernelProcess, id: number): number {
 // Shared memory.
 
 export function shmget(process: KernelProcess, key: number, size: number, flags: number): number {
-  const { ipc, loop } = process.kernel;
+  const { ipc, realtimeUs } = process.kernel;
   return ipc.segments.obtain(
     key | 0, flags, process.credentials, (segment) => (size > segment.bytes.length ? -Errno.EINVAL : 0),
     (id) => {
       if (!(size >= 1)) return -Errno.EINVAL;
       if (size > ipc.roomBytes) return -Errno.ENOSPC;
       ipc.roomBytes -= Math.floor(size);
-      return new SharedSegment(id, key | 0, flags, process.credentials, Math.floor(size), process.pid, loop.now);
+      return new SharedSegment(id, key | 0, flags, process.credentials, Math.floor(size), process.pid, realtimeUs);
     },
   );
 }
@@ -269,7 +269,7 @@ export function changeSegment(process: KernelProcess, id: number, change: IpcCha
   const denied = segment.permitsControl(process.credentials);
   if (denied < 0) return denied;
   segment.setPermissions(change);
-  segment.changedUs = process.kernel.loop.now;
+  segment.changedUs = process.kernel.realtimeUs;
   return 0;
 }
 

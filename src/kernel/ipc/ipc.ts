@@ -21,7 +21,7 @@ export class Ipc {
     this.attachments.set(process, views);
     segment.attached++;
     segment.lastUser = process.pid;
-    segment.attachedUs = process.kernel.loop.now;
+    segment.attachedUs = process.kernel.realtimeUs;
   }
 
   /** shmdt(2): false when the view is none that is attached. */
@@ -33,7 +33,7 @@ export class Ipc {
     if (views?.size === 0) this.attachments.delete(process);
     segment.attached--;
     segment.lastUser = process.pid;
-    segment.detachedUs = process.kernel.loop.now;
+    segment.detachedUs = process.kernel.realtimeUs;
     this.forgetIfUnused(segment);
     return true;
   }

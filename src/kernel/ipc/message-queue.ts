@@ -95,7 +95,7 @@ export class MessageSendOperation extends QueueOperation {
     if (denied < 0) return denied;
     if (!queue.hasRoom(this.message.text.length)) return -Errno.EAGAIN;
     queue.lastSender = this.process.pid;
-    queue.sentUs = this.loop.now;
+    queue.sentUs = this.process.kernel.realtimeUs;
     queue.push(this.message);
     return 0;
   }
@@ -129,7 +129,7 @@ export class MessageReceiveOperation extends QueueOperation {
     if (message.text.length > this.size && (this.flags & MSG.NOERROR) === 0) return -Errno.E2BIG;
     if (!copies) {
       queue.lastReceiver = this.process.pid;
-      queue.receivedUs = this.loop.now;
+      queue.receivedUs = this.process.kernel.realtimeUs;
       queue.take(at);
     }
     this.received = { type: message.type, text: message.text.slice(0, this.size) };

@@ -112,7 +112,7 @@ export class SemaphoreWait extends Operation {
       set.pids[num] = this.process.pid;
       if ((flg & SEM_UNDO) !== 0) this.undoOf(set)[num] -= op;
     }
-    set.operatedUs = this.loop.now;
+    set.operatedUs = this.process.kernel.realtimeUs;
     this.blocker = null;
     if (changes) set.changed();
     return 0;

@@ -6,6 +6,7 @@ import { programs as datagrams } from './datagrams.ts';
 import { programs as endings } from './endings.ts';
 import { programs as events } from './events.ts';
 import { programs as files } from './files.ts';
+import { programs as ipc } from './ipc.ts';
 import { programs as options } from './options.ts';
 import { programs as pipes } from './pipes.ts';
 import { programs as sockets } from './sockets.ts';
@@ -13,5 +14,5 @@ import { programs as streams } from './streams.ts';
 import { programs as waiting } from './waiting.ts';
 
 export const PROGRAMS: readonly Program[] = [
-  ...sockets, ...binding, ...connecting, ...streams, ...datagrams, ...endings, ...options, ...waiting, ...files, ...pipes, ...events,
+  ...sockets, ...binding, ...connecting, ...streams, ...datagrams, ...endings, ...options, ...waiting, ...files, ...pipes, ...events, ...ipc,
 ];

@@ -6,7 +6,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AgentConnection } from './agent-connection.ts';
@@ -34,6 +34,21 @@ export function compileAgent(source: string, folder: string): string {
   if (run.status !== 0) throw new Error(`${compiler} ${source}: ${run.stderr}`);
   renameSync(temporary, program);
   return program;
+}
+
+/** An agent's main thread reads requests from this descriptor (PROTOCOL_IN in agent.c). */
+const WAITS_FOR_REQUEST = /^\d+ 0x384 /;
+
+/** Whether a process has no request left to begin, and every call under way in it waits in the kernel. */
+function isProcessAtRest(pid: number): boolean {
+  const folder = `/proc/${pid}/task`;
+  try {
+    if (!WAITS_FOR_REQUEST.test(readFileSync(`/proc/${pid}/syscall`, 'latin1'))) return false;
+    return readdirSync(folder).every((thread) => / \(agent[^)]*\) S /.test(readFileSync(`${folder}/${thread}/stat`, 'latin1')));
+  } catch {
+    // The process is gone; or a thread is, whose answer has to be seen first.
+    return !existsSync(folder);
+  }
 }
 
 export class LinuxHost {
@@ -69,8 +84,17 @@ export class LinuxHost {
     return started;
   }
 
+  capabilities(): Promise<number> {
+    return this.holder.capabilities();
+  }
+
   readSetting(name: string): Promise<string | null> {
     return this.holder.readSetting(name);
+  }
+
+  /** Whether nothing happens before a call is made, or a timer of the kernel's ends. */
+  isAtRest(): boolean {
+    return this.processes.every(({ pid }) => isProcessAtRest(pid));
   }
 
   async close(): Promise<void> {

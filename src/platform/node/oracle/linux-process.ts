@@ -6,6 +6,11 @@
 import { errnoName, strerror } from '../../../base/errno.ts';
 import type { DescriptorSet, EpollEvent, TimerSetting } from '../../../api/posix/event-syscalls.ts';
 import type { DirectoryEntry, Stat } from '../../../api/posix/file-syscalls.ts';
+import type {
+  IpcChange, MessageQueueStatus, QueuedMessage, SemaphoreOperation, SemaphoreSetStatus, SharedSegmentStatus,
+} from '../../../api/posix/ipc-syscalls.ts';
+import { SEMCTL } from '../../../kernel/calls/ipc.ts';
+import { IPC, type IpcPermissions } from '../../../kernel/ipc/ipc-object.ts';
 import type { MessageHeader, PollRequest, ReceivedMessage, Syscalls, SystemError } from '../../../api/posix/syscalls.ts';
 import type { AgentAnswer, AgentConnection } from './agent-connection.ts';
 
@@ -14,7 +19,7 @@ const Operation = {
   socket: 1, bind: 2, listen: 3, connect: 4, accept: 5, accept4: 6, read: 7, write: 8, readv: 9, writev: 10,
   recv: 11, send: 12, recvfrom: 13, sendto: 14, recvmsg: 15, sendmsg: 16, shutdown: 17, close: 18, dup: 19, dup2: 20,
   getsockname: 21, getpeername: 22, getsockopt: 23, setsockopt: 24, fcntl: 25, poll: 26, ioctl: 27,
-  readFile: 28, writeFile: 29, limitDescriptors: 30, syscall: 31,
+  readFile: 28, writeFile: 29, limitDescriptors: 30, syscall: 31, shmat: 32, load: 33, store: 34,
 } as const;
 
 const POLLFD_BYTES = 8;
@@ -24,6 +29,9 @@ const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_REMOVEDIR = 0x200;
 const AT_EMPTY_PATH = 0x1000;
+const LONG_BYTES = 8;
+/** The largest of struct msqid64_ds, semid64_ds and shmid64_ds. */
+const IPC_DS_BYTES = 120;
 /** struct epoll_event, which is packed on x86-64. */
 const EPOLL_EVENT_BYTES = 12;
 /** struct stat of a 64-bit machine. */
@@ -44,6 +52,8 @@ export type Memory = Uint8Array | Structure;
 
 export class LinuxProcess implements Syscalls {
   private readonly agent: AgentConnection;
+  /** Where the kernel has attached what each view is a copy of. */
+  private readonly attached = new Map<Uint8Array, bigint>();
 
   constructor(agent: AgentConnection) {
     this.agent = agent;
@@ -368,6 +378,113 @@ export class LinuxProcess implements Syscalls {
     return readTimer(now);
   }
 
+  msgget(key: number, flags: number): Promise<number> {
+    return this.syscall('msgget', key, flags);
+  }
+
+  async msgsnd(id: number, type: number, text: Uint8Array, flags: number): Promise<void> {
+    await this.syscall('msgsnd', id, messageBytes(type, text), text.length, flags);
+  }
+
+  async msgrcv(id: number, size: number, type: number, flags: number): Promise<QueuedMessage> {
+    const buffer = new Uint8Array(LONG_BYTES + Math.max(size, 0));
+    const length = await this.syscall('msgrcv', id, buffer, size, type, flags);
+    return { type: Number(new DataView(buffer.buffer).getBigInt64(0, true)), text: buffer.slice(LONG_BYTES, LONG_BYTES + length) };
+  }
+
+  async msgctl(id: number, command: number, change?: IpcChange & { mostBytes: number }): Promise<MessageQueueStatus | null> {
+    const ds = new Uint8Array(IPC_DS_BYTES);
+    const view = new DataView(ds.buffer);
+    if (change !== undefined) {
+      writeChange(view, change);
+      view.setBigInt64(88, BigInt(change.mostBytes), true);
+    }
+    await this.syscall('msgctl', id, command, ds);
+    if (command !== IPC.STAT) return null;
+    const long = (at: number): number => Number(view.getBigInt64(at, true));
+    return {
+      ...readPermissions(view), sentUs: long(48) * 1e6, receivedUs: long(56) * 1e6, changedUs: long(64) * 1e6, bytes: long(72),
+      messages: long(80), mostBytes: long(88), lastSender: view.getInt32(96, true), lastReceiver: view.getInt32(100, true),
+    };
+  }
+
+  semget(key: number, count: number, flags: number): Promise<number> {
+    return this.syscall('semget', key, count, flags);
+  }
+
+  async semop(id: number, operations: readonly SemaphoreOperation[], timeoutUs = Infinity): Promise<void> {
+    const words = operations.flatMap(({ num, op, flg }) => [num, op, flg]);
+    const bytes = new Uint8Array(Int16Array.from(words).buffer);
+    await this.syscall('semtimedop', id, bytes, operations.length, timeoutUs === Infinity ? null : timespecs(timeoutUs));
+  }
+
+  async semctl(
+    id: number, num: number, command: number, argument?: number | readonly number[] | IpcChange,
+  ): Promise<number | number[] | SemaphoreSetStatus> {
+    if (command === SEMCTL.GETALL || command === SEMCTL.SETALL) {
+      const given = Array.isArray(argument) ? (argument as number[]) : [];
+      // As many as the set may have: the kernel knows how many it takes.
+      const values = new Uint16Array(command === SEMCTL.SETALL ? given : new Array(256).fill(0));
+      const bytes = new Uint8Array(values.buffer);
+      const { count } = command === SEMCTL.GETALL ? ((await this.semctl(id, 0, IPC.STAT)) as SemaphoreSetStatus) : { count: 0 };
+      const result = await this.syscall('semctl', id, num, command, bytes);
+      return command === SEMCTL.GETALL ? [...values.subarray(0, count)] : result;
+    }
+    if (command !== IPC.STAT && command !== IPC.SET) return this.syscall('semctl', id, num, command, Number(argument ?? 0));
+    const ds = new Uint8Array(IPC_DS_BYTES);
+    const view = new DataView(ds.buffer);
+    if (command === IPC.SET) writeChange(view, argument as IpcChange);
+    const result = await this.syscall('semctl', id, num, command, ds);
+    if (command === IPC.SET) return result;
+    const long = (at: number): number => Number(view.getBigInt64(at, true));
+    return { ...readPermissions(view), operatedUs: long(48) * 1e6, changedUs: long(64) * 1e6, count: long(80) };
+  }
+
+  shmget(key: number, size: number, flags: number): Promise<number> {
+    return this.syscall('shmget', key, size, flags);
+  }
+
+  /** A copy of the segment: `load` and `store` move bytes between it and the segment itself. */
+  async shmat(id: number, flags: number): Promise<Uint8Array> {
+    const { size } = (await this.shmctl(id, IPC.STAT).catch(() => ({ size: 0 }))) as { size: number };
+    const answer = await this.call('shmat', id, flags, size);
+    const view = bufferOf(answer, 0);
+    this.attached.set(view, new DataView(bufferOf(answer, 1).buffer).getBigInt64(0, true));
+    return view;
+  }
+
+  async shmdt(view: Uint8Array): Promise<void> {
+    await this.syscall('shmdt', this.attached.get(view) ?? 1n);
+    this.attached.delete(view);
+  }
+
+  async shmctl(id: number, command: number, change?: IpcChange): Promise<SharedSegmentStatus | null> {
+    const ds = new Uint8Array(IPC_DS_BYTES);
+    const view = new DataView(ds.buffer);
+    if (change !== undefined) writeChange(view, change);
+    await this.syscall('shmctl', id, command, ds);
+    if (command !== IPC.STAT) return null;
+    const long = (at: number): number => Number(view.getBigInt64(at, true));
+    return {
+      ...readPermissions(view), size: long(48), attachedUs: long(56) * 1e6, detachedUs: long(64) * 1e6, changedUs: long(72) * 1e6,
+      creator: view.getInt32(80, true), lastUser: view.getInt32(84, true), attached: long(88),
+    };
+  }
+
+  /** Makes an attached segment's bytes those of the view that shmat gave. */
+  async store(view: Uint8Array): Promise<void> {
+    await this.agent.request(Operation.store, 0, 0, 0, 0, [this.addressOf(view), view]);
+  }
+
+  /** And the other way round. */
+  async load(view: Uint8Array): Promise<void> {
+    view.set(bufferOf(await this.agent.request(Operation.load, view.length, 0, 0, 0, [this.addressOf(view)]), 0));
+  }
+
+  private addressOf(view: Uint8Array): Uint8Array {
+    return new Uint8Array(BigInt64Array.of(this.attached.get(view) ?? 0n).buffer);
+  }
+
   /** RLIMIT_NOFILE: no descriptor from `most` on is given out. */
   async limitDescriptors(most: number): Promise<void> {
     await this.call('limitDescriptors', most);
@@ -377,6 +494,13 @@ export class LinuxProcess implements Syscalls {
   async readSetting(name: string): Promise<string | null> {
     const answer = await this.agent.request(Operation.readFile, 0, 0, 0, 0, [settingPath(name)]);
     return answer.result < 0 ? null : new TextDecoder().decode(bufferOf(answer, 0)).trim();
+  }
+
+  /** The process's effective capabilities, those below 32: a container's root may lack some. */
+  async capabilities(): Promise<number> {
+    const answer = await this.agent.request(Operation.readFile, 0, 0, 0, 0, [pathBytes('/proc/self/status')]);
+    const found = /^CapEff:\s*[0-9a-f]*([0-9a-f]{8})$/m.exec(new TextDecoder().decode(bufferOf(answer, 0)));
+    return found === null ? -1 : Number.parseInt(found[1] as string, 16) | 0;
   }
 
   async writeSetting(name: string, value: string): Promise<void> {
@@ -452,6 +576,26 @@ function scatter(from: Uint8Array, iov: readonly Uint8Array[]): void {
 /** A string as C has it. */
 function pathBytes(path: string): Uint8Array {
   return new TextEncoder().encode(`${path}\0`);
+}
+
+/** `struct msgbuf`. */
+function messageBytes(type: number, text: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(LONG_BYTES + text.length);
+  new DataView(bytes.buffer).setBigInt64(0, BigInt(type), true);
+  bytes.set(text, LONG_BYTES);
+  return bytes;
+}
+
+/** `struct ipc64_perm`, which all three begin with. */
+function readPermissions(view: DataView): IpcPermissions {
+  const [key = 0, uid = 0, gid = 0, cuid = 0, cgid = 0, mode = 0] = Array.from({ length: 6 }, (_, i) => view.getInt32(i * 4, true));
+  return { key, uid, gid, cuid, cgid, mode };
+}
+
+function writeChange(view: DataView, { uid, gid, mode }: IpcChange): void {
+  view.setInt32(4, uid, true);
+  view.setInt32(8, gid, true);
+  view.setInt32(20, mode, true);
 }
 
 /** One `struct timespec` after the other. */
