@@ -106,6 +106,10 @@ export function stat(process: KernelProcess, path: string, follow: boolean): Sta
   return typeof inode === 'number' ? inode : describe(inode);
 }
 
+const NOTHING: Stat = {
+  dev: 0, ino: 0, mode: 0, nlink: 1, uid: 0, gid: 0, rdev: 0, size: 0, blksize: 4096, blocks: 0, atimeUs: 0, mtimeUs: 0, ctimeUs: 0,
+};
+
 /** fstat(2). Sockets and pipes have no inode of the file system: theirs is made up from what they are. */
 export function fstat(process: KernelProcess, fd: number): Stat | number {
   const file = process.descriptors.file(fd);
@@ -113,11 +117,8 @@ export function fstat(process: KernelProcess, fd: number): Stat | number {
   const inode = inodeOf(file);
   if (inode !== null) return describe(inode);
   const type = file.socket !== null ? S.IFSOCK | 0o777 : file.operations instanceof PipeEnd ? S.IFIFO | 0o600 : S.IFCHR | 0o620;
-  const isTerminal = (type & S.IFMT) === S.IFCHR;
-  return {
-    dev: 0, ino: 0, mode: type, nlink: 1, uid: 0, gid: 0, rdev: 0, size: 0, blksize: isTerminal ? 1024 : 4096, blocks: 0, atimeUs: 0, mtimeUs: 0,
-    ctimeUs: 0,
-  };
+  const blksize = (type & S.IFMT) === S.IFCHR ? 1024 : 4096;
+  return { ...NOTHING, mode: type, blksize };
 }
 
 /** access(2): by the real ids, not the effective ones. */
