@@ -133,6 +133,29 @@ export class Pipe extends WaitQueue {
     return this.capacity;
   }
 
+  /** How many bytes fit whatever their pieces are. */
+  get freeBytes(): number {
+    return (this.pages.room - this.pages.count) * PAGE;
+  }
+
+  /** Looks at up to `length` bytes without taking them. */
+  peek(to: Uint8Array, length: number): number {
+    return this.stream.peek(to, 0, Math.min(length, this.stream.length), 0);
+  }
+
+  /** Takes bytes that `peek` has shown. */
+  consume(length: number): void {
+    const wasFull = this.isFull;
+    this.stream.drop(length);
+    for (let left = length; left > 0; ) {
+      const n = Math.min(left, this.pages.firstLength);
+      this.pages.consume(n);
+      left -= n;
+    }
+    if (wasFull && !this.isFull) this.wake(Poll.OUT | Poll.WRNORM);
+    if (this.isEmpty) this.writer.release();
+  }
+
   read(to: Uint8Array, at: number, length: number): number {
     if (length === 0) return 0;
     if (this.isEmpty) return this.writers === 0 ? 0 : -Errno.EAGAIN;

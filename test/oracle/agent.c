@@ -180,6 +180,7 @@ static const struct {
 } syscalls[] = {
 #define CALL(name) {#name, SYS_##name}
   CALL(socketpair),
+  CALL(sendfile), CALL(splice), CALL(tee),
   CALL(msgget), CALL(msgsnd), CALL(msgrcv), CALL(msgctl), CALL(semget), CALL(semtimedop), CALL(semctl),
   CALL(shmget), CALL(shmdt), CALL(shmctl),
   CALL(pselect6), CALL(epoll_create1), CALL(epoll_ctl), CALL(epoll_pwait),

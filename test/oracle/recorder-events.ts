@@ -1,13 +1,14 @@
 /** The recorder's select, epoll, eventfd and timerfd. */
 import type { DescriptorSet, EpollEvent, TimerSetting } from '../../src/api/posix/event-syscalls.ts';
 import type { IpcSyscalls } from '../../src/api/posix/ipc-syscalls.ts';
+import type { SpliceSyscalls } from '../../src/api/posix/splice-syscalls.ts';
 import type { Syscalls } from '../../src/api/posix/syscalls.ts';
 import { EPOLL, EPOLL_CTL } from '../../src/kernel/epoll.ts';
 import * as names from './names.ts';
 import { type Described, fdText, okText } from './recorder.ts';
 import { FileRecorder } from './recorder-files.ts';
 
-export class EventRecorder extends FileRecorder implements Omit<Syscalls, keyof IpcSyscalls> {
+export class EventRecorder extends FileRecorder implements Omit<Syscalls, keyof IpcSyscalls | keyof SpliceSyscalls> {
   select(
     count: number, read: DescriptorSet | null, write: DescriptorSet | null, except: DescriptorSet | null, timeoutUs: number,
   ): Promise<number> {

@@ -2,13 +2,14 @@
 import type { EventSyscalls } from '../../src/api/posix/event-syscalls.ts';
 import type { DirectoryEntry, Stat } from '../../src/api/posix/file-syscalls.ts';
 import type { IpcSyscalls } from '../../src/api/posix/ipc-syscalls.ts';
+import type { SpliceSyscalls } from '../../src/api/posix/splice-syscalls.ts';
 import type { Syscalls } from '../../src/api/posix/syscalls.ts';
 import { S } from '../../src/kernel/fs/inode.ts';
 import * as names from './names.ts';
 import { bytesText, countAndBytes, countText, type Described, fdText, okText, Recorder } from './recorder.ts';
 import type { Entry } from './trace.ts';
 
-export class FileRecorder extends Recorder implements Omit<Syscalls, keyof EventSyscalls | keyof IpcSyscalls> {
+export class FileRecorder extends Recorder implements Omit<Syscalls, keyof EventSyscalls | keyof IpcSyscalls | keyof SpliceSyscalls> {
   async open(path: string, flags: number, mode = 0): Promise<number> {
     const text = names.openFlags(flags);
     const entry = this.named('open', `'${short(path)}', ${text}, ${mode.toString(8)}`, text);

@@ -2,6 +2,7 @@
 import type {
   IpcChange, MessageQueueStatus, QueuedMessage, SemaphoreOperation, SemaphoreSetStatus, SharedSegmentStatus,
 } from '../../src/api/posix/ipc-syscalls.ts';
+import type { SpliceSyscalls } from '../../src/api/posix/splice-syscalls.ts';
 import type { Syscalls } from '../../src/api/posix/syscalls.ts';
 import { SEMCTL } from '../../src/kernel/calls/ipc.ts';
 import { EventRecorder } from './recorder-events.ts';
@@ -15,7 +16,7 @@ const COMMANDS: Readonly<Record<number, string>> = {
   0: 'RMID', 1: 'SET', 2: 'STAT', ...Object.fromEntries(Object.entries(SEMCTL).map(([name, number]) => [number, name])),
 };
 
-export class IpcRecorder extends EventRecorder implements Syscalls {
+export class IpcRecorder extends EventRecorder implements Omit<Syscalls, keyof SpliceSyscalls> {
   private idText(id: number): string {
     let names = namesOf.get(this.trace);
     if (names === undefined) {

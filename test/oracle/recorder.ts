@@ -6,6 +6,7 @@
 import type { EventSyscalls } from '../../src/api/posix/event-syscalls.ts';
 import type { FileSyscalls } from '../../src/api/posix/file-syscalls.ts';
 import type { IpcSyscalls } from '../../src/api/posix/ipc-syscalls.ts';
+import type { SpliceSyscalls } from '../../src/api/posix/splice-syscalls.ts';
 import type { MessageHeader, PollFd, ReceivedMessage, Syscalls, SystemError } from '../../src/api/posix/syscalls.ts';
 import { AF, F, SOCK } from '../../src/socket/constants.ts';
 import { addressText, hex } from './address.ts';
@@ -13,7 +14,7 @@ import * as names from './names.ts';
 import type { Entry, Trace } from './trace.ts';
 
 /** Descriptor 5 means another socket in each process, so families are kept per process. */
-export class Recorder implements Omit<Syscalls, keyof FileSyscalls | keyof EventSyscalls | keyof IpcSyscalls> {
+export class Recorder implements Omit<Syscalls, keyof FileSyscalls | keyof EventSyscalls | keyof IpcSyscalls | keyof SpliceSyscalls> {
   /** The process itself, for loops whose steps depend on sizes that are not compared. */
   readonly silent: Syscalls;
   protected readonly inner: Syscalls;

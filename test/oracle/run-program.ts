@@ -1,7 +1,7 @@
 /** Runs one program on one side and returns its trace. Called by main.ts and oracle.test.ts. */
 import type { Syscalls } from '../../src/api/posix/syscalls.ts';
 import type { Program, ProgramEnvironment, Side, SideHost, SideProcess } from './program.ts';
-import { IpcRecorder } from './recorder-ipc.ts';
+import { SpliceRecorder } from './recorder-splice.ts';
 import { Trace } from './trace.ts';
 
 /** Real milliseconds after which a program is given up; a call still under way then counts as blocked. */
@@ -20,13 +20,13 @@ class Environment implements ProgramEnvironment {
 
   async process(): Promise<Syscalls> {
     const started = await this.host.spawn();
-    const recorder = new IpcRecorder(`p${this.processes.size + 1}`, started.calls, this.trace);
+    const recorder = new SpliceRecorder(`p${this.processes.size + 1}`, started.calls, this.trace);
     this.processes.set(recorder, started);
     return recorder;
   }
 
   async exit(process: Syscalls): Promise<void> {
-    (process as IpcRecorder).end();
+    (process as SpliceRecorder).end();
     await this.processes.get(process)?.exit();
   }
 

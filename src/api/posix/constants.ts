@@ -9,6 +9,7 @@ import { EPOLL, EPOLL_CTL } from '../../kernel/epoll.ts';
 import { SEMCTL } from '../../kernel/calls/ipc.ts';
 import { IPC } from '../../kernel/ipc/ipc-object.ts';
 import { MSG } from '../../kernel/ipc/message-queue.ts';
+import { SPLICE_F } from '../../kernel/splice.ts';
 import { Access, S } from '../../kernel/fs/inode.ts';
 import { AF, F, IOCTL, IP, IPPROTO, IPV6, O, SEEK, SO, SOCK, SOL, TCP } from '../../socket/constants.ts';
 import { Msg, Shut } from '../../transport/endpoint.ts';
@@ -210,6 +211,11 @@ export const GETNCNT = SEMCTL.GETNCNT;
 export const GETZCNT = SEMCTL.GETZCNT;
 export const SETVAL = SEMCTL.SETVAL;
 export const SETALL = SEMCTL.SETALL;
+
+export const SPLICE_F_MOVE = SPLICE_F.MOVE;
+export const SPLICE_F_NONBLOCK = SPLICE_F.NONBLOCK;
+export const SPLICE_F_MORE = SPLICE_F.MORE;
+export const SPLICE_F_GIFT = SPLICE_F.GIFT;
 
 export const F_OK = Access.F;
 export const X_OK = Access.X;

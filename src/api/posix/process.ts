@@ -12,7 +12,7 @@
  */
 import type { Host } from '../../host.ts';
 import { Terminal } from '../../kernel/terminal.ts';
-import { IpcCalls } from './ipc-calls.ts';
+import { SpliceCalls } from './splice-calls.ts';
 import type { Syscalls } from './syscalls.ts';
 
 export interface SpawnOptions {
@@ -23,7 +23,7 @@ export interface SpawnOptions {
 }
 
 /** One process of a host. What each call takes, resolves to and fails with stands in full at `Syscalls`. */
-export class Process extends IpcCalls implements Syscalls {
+export class Process extends SpliceCalls implements Syscalls {
   /** Starts a process on a host. */
   constructor(host: Host, name: string, options: SpawnOptions = {}) {
     const terminal = options.output === undefined ? null : new Terminal(options.output);

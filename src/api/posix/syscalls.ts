@@ -9,6 +9,7 @@
 import type { EventSyscalls } from './event-syscalls.ts';
 import type { FileSyscalls } from './file-syscalls.ts';
 import type { IpcSyscalls } from './ipc-syscalls.ts';
+import type { SpliceSyscalls } from './splice-syscalls.ts';
 
 /** The error that a failed call rejects with. */
 export interface SystemError extends Error {
@@ -52,7 +53,7 @@ export interface PollRequest {
 }
 
 /** Each call's man page section stands before it; see the file's head for what differs from C. */
-export interface Syscalls extends FileSyscalls, EventSyscalls, IpcSyscalls {
+export interface Syscalls extends FileSyscalls, EventSyscalls, IpcSyscalls, SpliceSyscalls {
   /**
    * socket(2): makes a socket; resolves to its descriptor, the lowest that is free.
    *

@@ -10,9 +10,10 @@ import { programs as ipc } from './ipc.ts';
 import { programs as options } from './options.ts';
 import { programs as pipes } from './pipes.ts';
 import { programs as sockets } from './sockets.ts';
+import { programs as splices } from './splices.ts';
 import { programs as streams } from './streams.ts';
 import { programs as waiting } from './waiting.ts';
 
 export const PROGRAMS: readonly Program[] = [
-  ...sockets, ...binding, ...connecting, ...streams, ...datagrams, ...endings, ...options, ...waiting, ...files, ...pipes, ...events, ...ipc,
+  ...sockets, ...binding, ...connecting, ...streams, ...datagrams, ...endings, ...options, ...waiting, ...files, ...pipes, ...events, ...ipc, ...splices,
 ];

@@ -485,6 +485,18 @@ export class LinuxProcess implements Syscalls {
     return new Uint8Array(BigInt64Array.of(this.attached.get(view) ?? 0n).buffer);
   }
 
+  sendfile(out: number, from: number, offset: number | null, count: number): Promise<number> {
+    return this.syscall('sendfile', out, from, offsetBytes(offset), count);
+  }
+
+  splice(from: number, fromOffset: number | null, to: number, toOffset: number | null, count: number, flags: number): Promise<number> {
+    return this.syscall('splice', from, offsetBytes(fromOffset), to, offsetBytes(toOffset), count, flags);
+  }
+
+  tee(from: number, to: number, count: number, flags: number): Promise<number> {
+    return this.syscall('tee', from, to, count, flags);
+  }
+
   /** RLIMIT_NOFILE: no descriptor from `most` on is given out. */
   async limitDescriptors(most: number): Promise<void> {
     await this.call('limitDescriptors', most);
@@ -576,6 +588,11 @@ function scatter(from: Uint8Array, iov: readonly Uint8Array[]): void {
 /** A string as C has it. */
 function pathBytes(path: string): Uint8Array {
   return new TextEncoder().encode(`${path}\0`);
+}
+
+/** Where C finds an offset of the caller's; null for none. */
+function offsetBytes(offset: number | null): Uint8Array | null {
+  return offset === null ? null : new Uint8Array(BigInt64Array.of(BigInt(offset)).buffer);
 }
 
 /** `struct msgbuf`. */
