@@ -1,7 +1,7 @@
 /** sendfile(2), splice(2), tee(2). Offsets are the caller's, or -1 for the description's own position. */
 import { Errno } from '../../base/errno.ts';
 import { OpenRegular } from '../fs/regular-file.ts';
-import { OpenFile } from '../open-file.ts';
+import type { OpenFile } from '../open-file.ts';
 import type { KernelProcess } from '../process.ts';
 import { mayMove, pipeOf, seekable, SPLICE_F, type SpliceOperation } from '../splice.ts';
 
