@@ -14,7 +14,8 @@ export { int32, linger, timeval } from '../api/posix/option-values.ts';
 export { Process, type SpawnOptions } from '../api/posix/process.ts';
 export type { DescriptorSet, EpollEvent, TimerSetting } from '../api/posix/event-syscalls.ts';
 export type {
-  IpcChange, MessageQueueStatus, QueuedMessage, SemaphoreOperation, SemaphoreSetStatus, SharedSegmentStatus,
+  IpcChange, MessageQueueStatus, PriorityMessage, QueueAttributes, QueuedMessage, SemaphoreOperation, SemaphoreSetStatus,
+  SharedSegmentStatus,
 } from '../api/posix/ipc-syscalls.ts';
 export type { DirectoryEntry, Stat } from '../api/posix/file-syscalls.ts';
 export * from '../api/posix/stdio.ts';

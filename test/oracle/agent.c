@@ -180,6 +180,7 @@ static const struct {
 } syscalls[] = {
 #define CALL(name) {#name, SYS_##name}
   CALL(socketpair),
+  CALL(mq_open), CALL(mq_unlink), CALL(mq_timedsend), CALL(mq_timedreceive), CALL(mq_getsetattr),
   CALL(sendfile), CALL(splice), CALL(tee),
   CALL(msgget), CALL(msgsnd), CALL(msgrcv), CALL(msgctl), CALL(semget), CALL(semtimedop), CALL(semctl),
   CALL(shmget), CALL(shmdt), CALL(shmctl),

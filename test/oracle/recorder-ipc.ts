@@ -1,13 +1,15 @@
 /** The recorder's System V IPC. Identifiers are shown as the first, second ... that a program got. */
 import type {
-  IpcChange, MessageQueueStatus, QueuedMessage, SemaphoreOperation, SemaphoreSetStatus, SharedSegmentStatus,
+  IpcChange, MessageQueueStatus, PriorityMessage, QueueAttributes, QueuedMessage, SemaphoreOperation, SemaphoreSetStatus,
+  SharedSegmentStatus,
 } from '../../src/api/posix/ipc-syscalls.ts';
 import type { SpliceSyscalls } from '../../src/api/posix/splice-syscalls.ts';
 import type { Syscalls } from '../../src/api/posix/syscalls.ts';
 import { SEMCTL } from '../../src/kernel/calls/ipc.ts';
+import * as names from './names.ts';
 import { EventRecorder } from './recorder-events.ts';
 import { numberText } from './recorder-files.ts';
-import { bytesText, type Described, okText } from './recorder.ts';
+import { bytesText, type Described, fdText, okText } from './recorder.ts';
 import type { Entry, Trace } from './trace.ts';
 
 /** All processes of a run share the names of the identifiers. */
@@ -18,19 +20,19 @@ const COMMANDS: Readonly<Record<number, string>> = {
 
 export class IpcRecorder extends EventRecorder implements Omit<Syscalls, keyof SpliceSyscalls> {
   private idText(id: number): string {
-    let names = namesOf.get(this.trace);
-    if (names === undefined) {
-      names = new Map();
-      namesOf.set(this.trace, names);
+    let known = namesOf.get(this.trace);
+    if (known === undefined) {
+      known = new Map();
+      namesOf.set(this.trace, known);
     }
-    return names.get(id) ?? `${id}`;
+    return known.get(id) ?? `${id}`;
   }
 
   private async identifier(call: string, text: string, made: Promise<number>): Promise<number> {
     return this.run(this.ipc(call, text), made, (id) => {
       const known = this.idText(id);
-      const names = namesOf.get(this.trace) as Map<number, string>;
-      if (known === String(id)) names.set(id, `#${names.size + 1}`);
+      const all = namesOf.get(this.trace) as Map<number, string>;
+      if (known === String(id)) all.set(id, `#${all.size + 1}`);
       return { text: this.idText(id), kind: known === String(id) ? 'new' : 'known', delivers: false };
     });
   }
@@ -110,6 +112,40 @@ export class IpcRecorder extends EventRecorder implements Omit<Syscalls, keyof S
     });
   }
 
+  async mq_open(
+    name: string, flags: number, mode = 0, attributes: { maxMessages: number; messageSize: number } | null = null,
+  ): Promise<number> {
+    const given = attributes === null ? 'null' : `${attributes.maxMessages} of ${attributes.messageSize}`;
+    const how = names.openFlags(flags);
+    const entry = this.ipc('mq_open', `'${name.slice(0, 40)}', ${how}, ${mode.toString(8)}, ${given}`, how);
+    const fd = await this.run(entry, this.inner.mq_open(name, flags, mode, attributes), fdText);
+    this.families.set(fd, 'queue');
+    return fd;
+  }
+
+  mq_send(fd: number, text: Uint8Array, priority: number, timeoutUs = Infinity): Promise<void> {
+    const entry = this.add('mq_send', fd, `${bytesText(text)}, ${priority}, ${timeoutUs}`);
+    return this.run(entry, this.inner.mq_send(fd, text, priority, timeoutUs), okText);
+  }
+
+  mq_receive(fd: number, size: number, timeoutUs = Infinity): Promise<PriorityMessage> {
+    return this.run(this.add('mq_receive', fd, `${size}, ${timeoutUs}`), this.inner.mq_receive(fd, size, timeoutUs), (message) => ({
+      text: `${message.priority} ${bytesText(message.text)}`, kind: 'message', delivers: true,
+    }));
+  }
+
+  mq_getattr(fd: number): Promise<QueueAttributes> {
+    return this.run(this.add('mq_getattr', fd), this.inner.mq_getattr(fd), attributesText);
+  }
+
+  mq_setattr(fd: number, flags: number): Promise<QueueAttributes> {
+    return this.run(this.add('mq_setattr', fd, flags), this.inner.mq_setattr(fd, flags), attributesText);
+  }
+
+  mq_unlink(name: string): Promise<void> {
+    return this.run(this.ipc('mq_unlink', `'${name.slice(0, 40)}'`), this.inner.mq_unlink(name), okText);
+  }
+
   private control(call: string, id: number, command: number, argument: unknown, more = ''): Entry {
     const name = COMMANDS[command] ?? String(command);
     return this.ipc(call, `${this.idText(id)}${more}, ${name}, ${JSON.stringify(argument)}`, name);
@@ -118,6 +154,10 @@ export class IpcRecorder extends EventRecorder implements Omit<Syscalls, keyof S
 
 function described(text: string): Described {
   return { text, kind: text, delivers: false };
+}
+
+function attributesText({ flags, maxMessages, messageSize, currentMessages }: QueueAttributes): Described {
+  return described(`${names.openFlags(flags)} ${currentMessages} of ${maxMessages} of ${messageSize}`);
 }
 
 function permissions({ key, uid, gid, cuid, cgid, mode }: MessageQueueStatus | SemaphoreSetStatus | SharedSegmentStatus): string {

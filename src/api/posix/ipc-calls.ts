@@ -1,8 +1,10 @@
-/** System V IPC: message queues, semaphores, shared memory. */
+/** System V IPC (message queues, semaphores, shared memory) and POSIX message queues. */
 import { Errno } from '../../base/errno.ts';
 import * as ipc from '../../kernel/calls/ipc.ts';
+import * as queues from '../../kernel/calls/posix-queues.ts';
 import { IPC } from '../../kernel/ipc/ipc-object.ts';
 import { MessageReceiveOperation, MessageSendOperation, type QueuedMessage } from '../../kernel/ipc/message-queue.ts';
+import { type PriorityMessage, type QueueAttributes, QueueReceiveOperation, QueueSendOperation } from '../../kernel/ipc/posix-queue.ts';
 import { type SemaphoreOperation, SemaphoreWait } from '../../kernel/ipc/semaphores.ts';
 import { PENDING } from '../../kernel/operation.ts';
 import { Call, FAILED } from './call.ts';
@@ -99,6 +101,49 @@ export abstract class IpcCalls extends EventCalls implements IpcSyscalls {
     else if (command === IPC.SET) result = change === undefined ? -Errno.EFAULT : ipc.changeSegment(this.core, id, change);
     else if (command === IPC.RMID) result = ipc.removeSegment(this.core, id);
     return this.status(result, 'shmctl');
+  }
+
+  /** mq_open(3): resolves to a descriptor. */
+  mq_open(
+    name: string, flags: number, mode = 0, attributes: { maxMessages: number; messageSize: number } | null = null,
+  ): Promise<number> {
+    return this.value(queues.mqOpen(this.core, name, flags, mode, attributes), 'mq_open');
+  }
+
+  /** mq_timedsend(3). */
+  mq_send(fd: number, text: Uint8Array, priority: number, timeoutUs = Infinity): Promise<void> {
+    const operation = new QueueSendOperation(this.core);
+    const bad = queues.prepareQueueSend(this.core, operation, fd, text, priority, timeoutUs);
+    const result = bad < 0 ? bad : operation.start();
+    if (result !== PENDING) return this.done(result, 'mq_timedsend');
+    const finish = (): void | typeof FAILED => (operation.result < 0 ? FAILED : undefined);
+    return new Call<QueueSendOperation, void>(operation, finish).pending('mq_timedsend');
+  }
+
+  /** mq_timedreceive(3): the oldest message of the highest priority. */
+  mq_receive(fd: number, size: number, timeoutUs = Infinity): Promise<PriorityMessage> {
+    const operation = new QueueReceiveOperation(this.core);
+    const bad = queues.prepareQueueReceive(this.core, operation, fd, size, timeoutUs);
+    const result = bad < 0 ? bad : operation.start();
+    const name = 'mq_timedreceive';
+    if (result !== PENDING) return this.outcome<PriorityMessage>(result < 0 ? systemError(result, name) : operation.received);
+    const finish = (): PriorityMessage | typeof FAILED => (operation.result < 0 ? FAILED : operation.received);
+    return new Call<QueueReceiveOperation, PriorityMessage>(operation, finish).pending(name);
+  }
+
+  /** mq_getattr(3). */
+  mq_getattr(fd: number): Promise<QueueAttributes> {
+    return this.made(queues.mqAttributes(this.core, fd), 'mq_getsetattr');
+  }
+
+  /** mq_setattr(3): `flags` O_NONBLOCK or 0. */
+  mq_setattr(fd: number, flags: number): Promise<QueueAttributes> {
+    return this.made(queues.setMqAttributes(this.core, fd, flags), 'mq_getsetattr');
+  }
+
+  /** mq_unlink(3). */
+  mq_unlink(name: string): Promise<void> {
+    return this.done(queues.mqUnlink(this.core, name), 'mq_unlink');
   }
 
   /** A status, null for a call that only did something, or its error. */

@@ -1,9 +1,13 @@
-/** System V IPC: the part of `Syscalls` that has keys and identifiers. */
+/** System V IPC and POSIX message queues: the part of `Syscalls` that has keys, identifiers and names of its own. */
 import type { IpcChange, MessageQueueStatus, SemaphoreSetStatus, SharedSegmentStatus } from '../../kernel/calls/ipc.ts';
 import type { QueuedMessage } from '../../kernel/ipc/message-queue.ts';
+import type { PriorityMessage, QueueAttributes } from '../../kernel/ipc/posix-queue.ts';
 import type { SemaphoreOperation } from '../../kernel/ipc/semaphores.ts';
 
-export type { IpcChange, MessageQueueStatus, QueuedMessage, SemaphoreOperation, SemaphoreSetStatus, SharedSegmentStatus };
+export type {
+  IpcChange, MessageQueueStatus, PriorityMessage, QueueAttributes, QueuedMessage, SemaphoreOperation, SemaphoreSetStatus,
+  SharedSegmentStatus,
+};
 
 export interface IpcSyscalls {
   /** msgget(2): resolves to an identifier. `flags`: IPC_CREAT, IPC_EXCL and a mode. Errors: EEXIST, ENOENT, EACCES, ENOSPC. */
@@ -40,4 +44,25 @@ export interface IpcSyscalls {
   shmdt(view: Uint8Array): Promise<void>;
   /** shmctl(2): IPC_STAT resolves to the status; IPC_SET takes a change, IPC_RMID nothing, and both resolve to null. */
   shmctl(id: number, command: number, change?: IpcChange): Promise<SharedSegmentStatus | null>;
+  /**
+   * mq_open(3): resolves to a descriptor, which poll and epoll take too. `flags`: O_RDONLY, O_WRONLY or O_RDWR, with O_CREAT,
+   * O_EXCL, O_NONBLOCK. Errors: ENOENT, EEXIST, EACCES, EINVAL, ENAMETOOLONG, ENOSPC, EMFILE.
+   */
+  mq_open(
+    name: string, flags: number, mode?: number, attributes?: { maxMessages: number; messageSize: number } | null,
+  ): Promise<number>;
+  /** mq_timedsend(3); Infinity, the default, waits for ever. Errors: EAGAIN, EMSGSIZE, EBADF, EINVAL, ETIMEDOUT, EINTR. */
+  mq_send(fd: number, text: Uint8Array, priority: number, timeoutUs?: number): Promise<void>;
+  /**
+   * mq_timedreceive(3): the oldest message of the highest priority. `size`: room for the largest there may be.
+   *
+   * Errors: EAGAIN, EMSGSIZE, EBADF, ETIMEDOUT, EINTR.
+   */
+  mq_receive(fd: number, size: number, timeoutUs?: number): Promise<PriorityMessage>;
+  /** mq_getattr(3). Errors: EBADF. */
+  mq_getattr(fd: number): Promise<QueueAttributes>;
+  /** mq_setattr(3): `flags` O_NONBLOCK or 0; resolves to the attributes before. Errors: EBADF, EINVAL. */
+  mq_setattr(fd: number, flags: number): Promise<QueueAttributes>;
+  /** mq_unlink(3): the name goes at once, the queue with its last descriptor. Errors: ENOENT, EINVAL, EACCES. */
+  mq_unlink(name: string): Promise<void>;
 }

@@ -1,7 +1,8 @@
-/** A host's System V objects. */
+/** A host's System V objects and POSIX message queues. */
 import type { KernelProcess } from '../process.ts';
 import { IpcTable } from './ipc-object.ts';
 import { type MessageQueue, MSGMNI } from './message-queue.ts';
+import type { PosixQueue } from './posix-queue.ts';
 import { SEMMNI, type SemaphoreSet } from './semaphores.ts';
 import { SHM_ROOM_BYTES, type SharedSegment, SHMMNI } from './shared-memory.ts';
 
@@ -9,6 +10,8 @@ export class Ipc {
   readonly queues: IpcTable<MessageQueue> = new IpcTable(MSGMNI);
   readonly semaphores: IpcTable<SemaphoreSet> = new IpcTable(SEMMNI);
   readonly segments: IpcTable<SharedSegment> = new IpcTable(SHMMNI);
+  /** POSIX message queues by their names, without the slash. */
+  readonly posixQueues: Map<string, PosixQueue> = new Map();
   /** Bytes that segments may still take. */
   roomBytes = SHM_ROOM_BYTES;
   /** What each process has attached: a view for each attachment. */

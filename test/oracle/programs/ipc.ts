@@ -4,9 +4,10 @@ import { IPC } from '../../../src/kernel/ipc/ipc-object.ts';
 import { MSG as MESSAGE } from '../../../src/kernel/ipc/message-queue.ts';
 import { SEM_UNDO } from '../../../src/kernel/ipc/semaphores.ts';
 import { SHM_RDONLY } from '../../../src/kernel/ipc/shared-memory.ts';
+import { F, O } from '../numbers.ts';
 import { program } from '../program.ts';
 import type { Program } from '../program.ts';
-import { pattern, silently, text } from '../toolkit.ts';
+import { pattern, silently, state, text } from '../toolkit.ts';
 
 const NEW = IPC.CREAT | 0o600;
 
@@ -201,4 +202,66 @@ const shared = program('ipc-shared-memory', async (env) => {
   await env.attempt(p.shmctl(id, IPC.STAT));
 });
 
-export const programs: readonly Program[] = [keys, messages, fullQueue, semaphores, semaphoreWaits, shared];
+const posixQueues = program('posix-queues', async (env) => {
+  const p = await env.process();
+  const q = await env.process();
+  await env.attempt(p.mq_open('/q', O.RDWR));
+  for (const name of ['q', '/', '/a/b', `/${'n'.repeat(256)}`]) {
+    await env.attempt(p.mq_open(name, O.RDWR | O.CREAT, 0o600));
+    await env.attempt(p.mq_unlink(name));
+  }
+  for (const [maxMessages, messageSize] of [[0, 10], [-1, 10], [2, 0], [2, -5], [100_000, 10], [2, 100_000_000]] as const) {
+    await env.attempt(p.mq_open('/q', O.RDWR | O.CREAT, 0o600, { maxMessages, messageSize }));
+  }
+  const fd = await p.mq_open('/q', O.RDWR | O.CREAT | O.NONBLOCK, 0o600, { maxMessages: 3, messageSize: 20 });
+  await env.attempt(p.mq_open('/q', O.RDWR | O.CREAT | O.EXCL, 0o600));
+  const again = await q.mq_open('/q', O.RDWR | O.CREAT, 0o600, { maxMessages: 9, messageSize: 99 });
+  const reading = await p.mq_open('/q', O.RDONLY);
+  const writing = await p.mq_open('/q', O.WRONLY);
+  await p.fcntl(fd, F.GETFD);
+  await p.fcntl(fd, F.GETFL);
+  await p.mq_getattr(fd);
+  await q.mq_getattr(again);
+  await state(p, fd);
+  await env.attempt(p.mq_receive(fd, 20));
+  await env.attempt(p.mq_send(reading, text('x'), 0));
+  await env.attempt(p.mq_receive(writing, 20));
+  await env.attempt(p.mq_send(fd, pattern(21), 0));
+  await env.attempt(p.mq_send(fd, text('x'), 32_768));
+  await env.attempt(p.mq_send(99, text('x'), 0));
+  await p.mq_send(fd, text('low'), 1);
+  await p.mq_send(fd, text('high'), 9);
+  await p.mq_send(fd, text('high again'), 9);
+  await env.attempt(p.mq_send(fd, text('full'), 9));
+  await state(p, fd);
+  await p.mq_getattr(fd);
+  await env.attempt(p.mq_receive(fd, 19));
+  await p.mq_receive(fd, 20);
+  await p.mq_receive(fd, 100);
+  await state(p, fd);
+  await p.read(fd, new Uint8Array(100));
+  await env.attempt(p.write(fd, text('x')));
+  await p.mq_receive(fd, 20);
+  await p.mq_setattr(fd, 0);
+  await p.mq_getattr(fd);
+  await env.attempt(p.mq_setattr(fd, O.APPEND));
+  const waits = env.begin(p.mq_receive(fd, 20));
+  await env.settle();
+  await q.mq_send(again, text(''), 32_767);
+  await waits;
+  await env.attempt(p.mq_receive(fd, 20, 20_000));
+  for (let i = 0; i < 3; i++) await p.mq_send(fd, text(`${i}`), 0);
+  await env.attempt(p.mq_send(fd, text('late'), 0, 20_000));
+  const sends = env.begin(p.mq_send(fd, text('patient'), 0));
+  await env.settle();
+  await q.mq_receive(again, 20);
+  await sends;
+  await p.mq_unlink('/q');
+  await env.attempt(p.mq_unlink('/q'));
+  await q.mq_receive(again, 20);
+  const file = await p.open('f', O.RDWR | O.CREAT, 0o600);
+  await env.attempt(p.mq_getattr(file));
+  await env.attempt(p.mq_send(file, text('x'), 0));
+});
+
+export const programs: readonly Program[] = [keys, messages, fullQueue, semaphores, semaphoreWaits, shared, posixQueues];

@@ -3,11 +3,12 @@
  *
  * Called by the programs of test/oracle through linux-host.ts. Programs cannot tell it from `Process`.
  */
-import { errnoName, strerror } from '../../../base/errno.ts';
+import { Errno, errnoName, strerror } from '../../../base/errno.ts';
 import type { DescriptorSet, EpollEvent, TimerSetting } from '../../../api/posix/event-syscalls.ts';
 import type { DirectoryEntry, Stat } from '../../../api/posix/file-syscalls.ts';
 import type {
-  IpcChange, MessageQueueStatus, QueuedMessage, SemaphoreOperation, SemaphoreSetStatus, SharedSegmentStatus,
+  IpcChange, MessageQueueStatus, PriorityMessage, QueueAttributes, QueuedMessage, SemaphoreOperation, SemaphoreSetStatus,
+  SharedSegmentStatus,
 } from '../../../api/posix/ipc-syscalls.ts';
 import { SEMCTL } from '../../../kernel/calls/ipc.ts';
 import { IPC, type IpcPermissions } from '../../../kernel/ipc/ipc-object.ts';
@@ -485,6 +486,46 @@ export class LinuxProcess implements Syscalls {
     return new Uint8Array(BigInt64Array.of(this.attached.get(view) ?? 0n).buffer);
   }
 
+  mq_open(
+    name: string, flags: number, mode = 0, attributes: { maxMessages: number; messageSize: number } | null = null,
+  ): Promise<number> {
+    // The C library looks at the name's first letter, the kernel at the rest.
+    if (!name.startsWith('/')) return Promise.reject(failed('mq_open', -Errno.EINVAL));
+    const given = attributes === null ? null : longs(0, attributes.maxMessages, attributes.messageSize, 0, 0, 0, 0, 0);
+    return this.syscall('mq_open', pathBytes(name.slice(1)), flags, mode, given);
+  }
+
+  async mq_send(fd: number, text: Uint8Array, priority: number, timeoutUs = Infinity): Promise<void> {
+    await this.syscall('mq_timedsend', fd, text, text.length, priority, deadline(timeoutUs));
+  }
+
+  async mq_receive(fd: number, size: number, timeoutUs = Infinity): Promise<PriorityMessage> {
+    const text = new Uint8Array(Math.max(size, 0));
+    const priority = new Uint32Array(1);
+    const length = await this.syscall('mq_timedreceive', fd, text, size, new Uint8Array(priority.buffer), deadline(timeoutUs));
+    return { priority: priority[0] as number, text: text.slice(0, length) };
+  }
+
+  mq_getattr(fd: number): Promise<QueueAttributes> {
+    return this.queueAttributes(fd, null);
+  }
+
+  mq_setattr(fd: number, flags: number): Promise<QueueAttributes> {
+    return this.queueAttributes(fd, longs(flags, 0, 0, 0, 0, 0, 0, 0));
+  }
+
+  private async queueAttributes(fd: number, change: Uint8Array | null): Promise<QueueAttributes> {
+    const before = longs(0, 0, 0, 0, 0, 0, 0, 0);
+    await this.syscall('mq_getsetattr', fd, change, before);
+    const [flags = 0, maxMessages = 0, messageSize = 0, currentMessages = 0] = Array.from(new BigInt64Array(before.buffer), Number);
+    return { flags, maxMessages, messageSize, currentMessages };
+  }
+
+  async mq_unlink(name: string): Promise<void> {
+    if (!name.startsWith('/')) throw failed('mq_unlink', -Errno.EINVAL);
+    await this.syscall('mq_unlink', pathBytes(name.slice(1)));
+  }
+
   sendfile(out: number, from: number, offset: number | null, count: number): Promise<number> {
     return this.syscall('sendfile', out, from, offsetBytes(offset), count);
   }
@@ -588,6 +629,16 @@ function scatter(from: Uint8Array, iov: readonly Uint8Array[]): void {
 /** A string as C has it. */
 function pathBytes(path: string): Uint8Array {
   return new TextEncoder().encode(`${path}\0`);
+}
+
+/** C's longs, one after the other. */
+function longs(...values: number[]): Uint8Array {
+  return new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
+}
+
+/** A time of CLOCK_REALTIME so many microseconds from now; null for never. */
+function deadline(timeoutUs: number): Uint8Array | null {
+  return timeoutUs === Infinity ? null : timespecs(Date.now() * 1000 + timeoutUs);
 }
 
 /** Where C finds an offset of the caller's; null for none. */
