@@ -43,7 +43,9 @@ function binary(context: Context, { at, operator, left, right }: Arithmetic & { 
     if (k === 0 && (operator === '/' || operator === '%')) throw new FilterError(at, 'division by zero');
     if (k > 31 && (operator === '<<' || operator === '>>')) throw new FilterError(at, `a shift by ${k}: numbers have 32 bits`);
   }
-  return { value: context.values.binary(operator, first.value, second.value), guard: and(first.guard, second.guard) };
+  // libpcap keeps the left operand's guard only: in `1000 / ip[8] > 5` nothing asks whether the packet is IPv4. Odd, but
+  // a filter must mean the same in both.
+  return { value: context.values.binary(operator, first.value, second.value), guard: first.guard };
 }
 
 function packetData(context: Context, { at, protocol, index, size: bytes }: Arithmetic & { kind: 'packet' }): Guarded {

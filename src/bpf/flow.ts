@@ -2,20 +2,24 @@
  * From a tree of tests to a graph of jumps, and the graph made shorter.
  *
  * Called by compile.ts. Every test becomes a node with two ways on; all ways lead on, to accept or reject in the end, so
- * the nodes' numbers can rise along them: a program jumps forward only. Two things shorten the graph:
+ * the nodes' numbers can rise along them: a program jumps forward only. Four things shorten the graph:
  *
  * - A test whose outcome is known on the way to it is passed by: behind "the type is IPv4", "the type is ARP" is known.
- *   Of the ways that lead to a node, what they have in common counts (the tests that dominate it).
  * - A node whose two ways lead to the same place is left out, and with it the load for its test.
+ * - In a row of alternatives (or of conditions), tests of the same value are put behind each other: it is loaded once.
+ * - Nodes with the same test that lead to the same places become one. This comes last: the fewer ways lead to a node, the
+ *   more is known there.
  *
- * The first changes no verdict: what is passed by had been loaded before. The second does, for packets too short for the
- * load, and libpcap does the same. A filter that comes out as `reject` everywhere is refused, as by libpcap.
+ * The first changes no verdict: what is passed by had been loaded before. The second and third change some, of packets too
+ * short for a load; libpcap's optimizer does the same. A filter that comes out as `reject` everywhere is refused, as by
+ * libpcap.
  */
-import { holds, type Test, type Decision } from './decision.ts';
+import { type Decision, holds, type Test } from './decision.ts';
+import { type Knowledge, learn, meet, numbersOf, outcomeOf } from './knowledge.ts';
 
 export class FlowNode {
   /** Null for the two ends. */
-  readonly test: Test | null;
+  test: Test | null;
   ifTrue: FlowNode | null;
   ifFalse: FlowNode | null;
   /** Falls along every way: nodes are made from the end on. */
@@ -32,14 +36,6 @@ export class FlowNode {
   }
 }
 
-/** The outcome of one test, and of those before it: a list that branches as the ways do. */
-interface Knowledge {
-  readonly test: Test;
-  readonly outcome: boolean;
-  readonly before: Knowledge | null;
-  readonly depth: number;
-}
-
 export interface Flow {
   /** Where it begins: an end when the filter accepts or rejects everything. */
   readonly start: FlowNode;
@@ -49,8 +45,6 @@ export interface Flow {
   readonly nodes: readonly FlowNode[];
 }
 
-/** How far back knowledge is looked for: beyond any filter of a person, and it keeps long lists of ports from taking minutes. */
-const MOST_STEPS_BACK = 500;
 /** Each round of shortening leaves out at least one node, and the second is rarely needed. */
 const MOST_ROUNDS = 10;
 
@@ -71,7 +65,9 @@ export function makeFlow(tree: Decision): Flow {
     reached = left;
     if (isDone) break;
   }
-  return { start, accept, reject, nodes: reached };
+  group(start, reached);
+  start = unite(start, reached);
+  return { start, accept, reject, nodes: mark(start, reached) };
 }
 
 /** The node that decides `tree`. Loops along left operands: chains of `or` are as long as people's lists. */
@@ -131,46 +127,38 @@ function passKnownTests(start: FlowNode, nodes: readonly FlowNode[]): void {
 
 /** Where the way from `node` leads once tests with a known outcome are passed by; tells the target what is known. */
 function leadOn(node: FlowNode, outcome: boolean, from: FlowNode): FlowNode {
-  const depth = (node.knowledge?.depth ?? 0) + 1;
-  const knowledge: Knowledge = { test: node.test as Test, outcome, before: node.knowledge, depth };
+  const knowledge = learn(node.knowledge, node.test as Test, outcome);
   let to = from;
-  while (to.test !== null) {
-    const known = outcomeOf(to.test, knowledge);
-    if (known === null) break;
-    to = (known ? to.ifTrue : to.ifFalse) as FlowNode;
+  for (;;) {
+    const next = beyond(to, knowledge);
+    if (next === null) break;
+    to = next;
   }
-  to.knowledge = to.isReached ? common(to.knowledge, knowledge) : knowledge;
+  to.knowledge = to.isReached ? meet(to.knowledge, knowledge) : knowledge;
   to.isReached = true;
   return to;
 }
 
-/** What two ways have in common. */
-function common(one: Knowledge | null, other: Knowledge | null): Knowledge | null {
-  let a = one;
-  let b = other;
-  while (a !== b) {
-    if ((a?.depth ?? 0) > (b?.depth ?? 0)) a = (a as Knowledge).before;
-    else b = (b as Knowledge).before;
-  }
-  return a;
+/** Where `node` is known to lead, or null. */
+function beyond(node: FlowNode, knowledge: Knowledge): FlowNode | null {
+  const { test } = node;
+  if (test === null) return null;
+  const outcome = outcomeOf(test, knowledge);
+  if (outcome !== null) return outcome ? node.ifTrue : node.ifFalse;
+  const numbers = test.against.kind === 'constant' ? numbersOf(test.value, knowledge) : null;
+  if (numbers === null || numbers.length === 0) return null;
+  // "TCP or UDP?" has one answer for all numbers that the protocol can be, even where "TCP?" has not.
+  const targets = new Set(numbers.map((number) => decide(node, test, number)));
+  return targets.size === 1 ? ([...targets][0] as FlowNode) : null;
 }
 
-function outcomeOf(test: Test, knowledge: Knowledge): boolean | null {
-  let steps = 0;
-  for (let at: Knowledge | null = knowledge; at !== null && steps < MOST_STEPS_BACK; at = at.before, steps++) {
-    const outcome = implied(test, at);
-    if (outcome !== null) return outcome;
+/** Where tests of one value lead, from `node` on, when the value is `number`. */
+function decide(node: FlowNode, { value }: Test, number: number): FlowNode {
+  let at = node;
+  while (at.test?.value === value && at.test.against.kind === 'constant') {
+    at = (holds(at.test.comparison, number, at.test.against.k) ? at.ifTrue : at.ifFalse) as FlowNode;
   }
-  return null;
-}
-
-function implied(test: Test, { test: earlier, outcome }: Knowledge): boolean | null {
-  if (earlier.value !== test.value) return null;
-  if (earlier.comparison === test.comparison && earlier.against === test.against) return outcome;
-  // Only "it is this number" tells more than its own repetition.
-  if (earlier.comparison !== 'equal' || !outcome) return null;
-  if (earlier.against.kind !== 'constant' || test.against.kind !== 'constant') return null;
-  return holds(test.comparison, earlier.against.k, test.against.k);
+  return at;
 }
 
 /** From the end on, so that what a node leads to has been shortened before. Returns the new start. */
@@ -182,4 +170,52 @@ function leaveOutIdle(start: FlowNode, nodes: readonly FlowNode[]): FlowNode {
     node.ifFalse = behind(node.ifFalse as FlowNode);
   }
   return behind(start);
+}
+
+/** From the end on, so that what nodes lead to has been united before. Returns the new start. */
+function unite(start: FlowNode, nodes: readonly FlowNode[]): FlowNode {
+  const byMeaning = new Map<string, FlowNode>();
+  const united = new Map<FlowNode, FlowNode>();
+  const one = (node: FlowNode): FlowNode => united.get(node) ?? node;
+  for (let i = nodes.length - 1; i >= 0; i--) {
+    const node = nodes[i] as FlowNode;
+    node.ifTrue = one(node.ifTrue as FlowNode);
+    node.ifFalse = one(node.ifFalse as FlowNode);
+    const { value, comparison, against } = node.test as Test;
+    const meaning = `${value.id} ${comparison} ${against.id} ${node.ifTrue.number} ${node.ifFalse.number}`;
+    const same = byMeaning.get(meaning);
+    if (same === undefined) byMeaning.set(meaning, node);
+    else united.set(node, same);
+  }
+  return one(start);
+}
+
+/**
+ * Rows of nodes that lead to one place when a test holds (or, in the other kind of row, when it does not) and else to the
+ * next of the row, and that nothing else leads to. Only their tests change places.
+ */
+function group(start: FlowNode, nodes: readonly FlowNode[]): void {
+  const waysIn = new Map<FlowNode, number>([[start, 1]]);
+  for (const { ifTrue, ifFalse } of nodes) {
+    for (const to of [ifTrue as FlowNode, ifFalse as FlowNode]) waysIn.set(to, (waysIn.get(to) ?? 0) + 1);
+  }
+  const done = new Set<FlowNode>();
+  for (const [exit, on] of [['ifTrue', 'ifFalse'], ['ifFalse', 'ifTrue']] as const) {
+    done.clear();
+    for (const first of nodes) {
+      if (done.has(first)) continue;
+      const row = [first];
+      for (let next = first[on] as FlowNode; next.test !== null && waysIn.get(next) === 1 && next[exit] === first[exit]; next = next[on] as FlowNode) {
+        row.push(next);
+      }
+      for (const node of row) done.add(node);
+      const byValue = new Map<number, Test[]>();
+      for (const { test } of row as { test: Test }[]) {
+        const tests = byValue.get(test.value.id);
+        if (tests === undefined) byValue.set(test.value.id, [test]);
+        else tests.push(test);
+      }
+      [...byValue.values()].flat().forEach((test, i) => ((row[i] as FlowNode).test = test));
+    }
+  }
 }

@@ -46,7 +46,7 @@ const FAMILIES_IPV6 = [30, 24, 28];
 const VLAN_TYPES = [EtherType.Vlan, EtherType.QinQ, 0x9100];
 
 /** How the protocol inside is told. */
-type Form = 'ethernet' | 'cooked' | 'version' | 'family' | 'only-ipv4' | 'only-ipv6';
+type Form = 'ethernet' | 'cooked' | 'type' | 'version' | 'family' | 'only-ipv4' | 'only-ipv6';
 
 interface Layout {
   readonly name: string;
@@ -58,7 +58,7 @@ interface Layout {
 const LAYOUTS: ReadonlyMap<number, Layout> = new Map([
   [LinkType.Ethernet, { name: 'Ethernet', form: 'ethernet', typeAt: 12, networkAt: 14 }],
   [LinkType.LinuxSll, { name: 'Linux cooked v1', form: 'cooked', typeAt: 14, networkAt: 16 }],
-  [LinkType.LinuxSll2, { name: 'Linux cooked v2', form: 'cooked', typeAt: 0, networkAt: 20 }],
+  [LinkType.LinuxSll2, { name: 'Linux cooked v2', form: 'type', typeAt: 0, networkAt: 20 }],
   [LinkType.Raw, { name: 'raw IP', form: 'version', typeAt: 0, networkAt: 0 }],
   [LinkType.RawBsd, { name: 'raw IP', form: 'version', typeAt: 0, networkAt: 0 }],
   [LinkType.RawOpenBsd, { name: 'raw IP', form: 'version', typeAt: 0, networkAt: 0 }],
@@ -103,6 +103,9 @@ export class LinkLayer {
         return this.isEthernetProtocol(type);
       case 'cooked':
         return this.isCookedProtocol(type);
+      case 'type':
+        // Deviation: LLC is not looked into here, since libpcap does not.
+        return this.isType(type);
       case 'version':
         if (type === EtherType.Ipv4) return this.masked(0, 0xf0, 0x40);
         return type === EtherType.Ipv6 ? this.masked(0, 0xf0, 0x60) : NEVER;
