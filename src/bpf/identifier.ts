@@ -188,11 +188,10 @@ function namedPort(context: Context, name: string, wanted: PortProtocol | null, 
 /** `80-90`, `http-https`; the ends may come in either order. */
 function matchesRange(context: Context, text: string, qualifiers: Qualifiers, at: number): Decision {
   const wanted = portProtocol(qualifiers, at);
-  // Names have hyphens, too: the first one that leaves two ports is meant.
-  for (let hyphen = text.indexOf('-'); hyphen >= 0; hyphen = text.indexOf('-', hyphen + 1)) {
-    const ends = [text.slice(0, hyphen), text.slice(hyphen + 1)].map((end) => rangeEnd(context, end, wanted, at));
-    const [first, last] = ends;
-    if (first == null || last == null) continue;
+  // Names have hyphens, too: those that do cannot stand in a range, since the first hyphen divides.
+  const hyphen = text.indexOf('-');
+  const [first, last] = [text.slice(0, hyphen), text.slice(hyphen + 1)].map((end) => rangeEnd(context, end, wanted, at));
+  if (hyphen >= 0 && first != null && last != null) {
     const protocol = first.protocol === last.protocol ? first.protocol : null;
     return hasPort(context, Math.min(first.port, last.port), Math.max(first.port, last.port), qualifiers.direction, protocol);
   }

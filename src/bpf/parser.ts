@@ -168,7 +168,7 @@ class Parser {
     const token = this.token;
     const first = this.firstOperand(inherited);
     if (first.kind !== 'number' && first.kind !== 'arithmetic') return first;
-    const left = this.arithmeticFrom(valueOf(first), 0);
+    const left = this.arithmeticFrom(asArithmetic(first), 0);
     const relation = this.token.kind === 'symbol' ? RELATIONS[this.token.text] : undefined;
     if (relation === undefined) return left.kind === 'number' && first.kind === 'number' ? first : { kind: 'arithmetic', value: left, token };
     this.position++;
@@ -410,7 +410,7 @@ class Parser {
   }
 }
 
-function valueOf(operand: Operand & { kind: 'number' | 'arithmetic' }): Arithmetic {
+function asArithmetic(operand: Operand & { kind: 'number' | 'arithmetic' }): Arithmetic {
   return operand.kind === 'number' ? { kind: 'number', value: operand.token.value } : operand.value;
 }
 

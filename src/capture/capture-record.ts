@@ -13,6 +13,8 @@ export interface CaptureInterface {
   readonly snapLen: number;
   readonly name: string;
   readonly description: string;
+  /** The byte order of the file: packets of LinkType.Null begin with a number in it. */
+  readonly littleEndian: boolean;
 }
 
 /** Which way a packet went at the interface, where the file says so. */

@@ -58,18 +58,18 @@ export class FilterComparison {
     return { program, complaint: run.stderr.split('\n').filter((line) => line.startsWith('tcpdump: ')).join(' ') };
   }
 
-  /** Our machine's verdicts, one bit of text per packet. */
+  /** Our machine's verdicts, one character per packet. */
   run(program: readonly Instruction[]): string {
-    const filter = new Filter(program, MachineRules.Library);
-    const source = new ByteArraySource();
-    const facts = new PacketFacts();
-    return this.packets
-      .map(({ bytes, length }) => {
-        source.bytes = bytes;
-        facts.length = length;
-        return filter.run(source, facts) > 0 ? '1' : '0';
-      })
-      .join('');
+    const passes = runner(program);
+    return this.packets.map(({ bytes, length }) => (passes(bytes, length) ? '1' : '0')).join('');
+  }
+
+  /** Whether two programs agree on a packet once it is so long that no load fails. */
+  agreeWhenFilled(one: readonly Instruction[], other: readonly Instruction[], index: number): boolean {
+    const { bytes, length } = this.packets[index] as FilteredPacket;
+    const filled = new Uint8Array(1 << 16);
+    filled.set(bytes);
+    return runner(one)(filled, length) === runner(other)(filled, length);
   }
 
   /** tcpdump's verdicts: which packets it writes; their times are their numbers. */
@@ -85,4 +85,15 @@ export class FilterComparison {
     const { bytes, length } = this.packets[index] as FilteredPacket;
     return `link type ${this.linkType}, packet ${index} (${bytes.length} of ${length} bytes) ${Buffer.from(bytes).toString('hex')}`;
   }
+}
+
+function runner(program: readonly Instruction[]): (bytes: Uint8Array, length: number) => boolean {
+  const filter = new Filter(program, MachineRules.Library);
+  const source = new ByteArraySource();
+  const facts = new PacketFacts();
+  return (bytes, length) => {
+    source.bytes = bytes;
+    facts.length = length;
+    return filter.run(source, facts) > 0;
+  };
 }

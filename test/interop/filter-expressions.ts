@@ -588,6 +588,7 @@ portrange 80 - 90
 portrange 1-70000
 portrange 0x50-0x60
 portrange nosuch-80
+portrange ftp-data-telnet
 portrange 1.2.3.4
 ip portrange 1-2
 host tcp
@@ -730,4 +731,28 @@ ip6 and tcp[0] = 1
 outbound
 inbound
 ifindex 1
+`);
+
+/** With the names of Debian's /etc/services and /etc/protocols. */
+export const NAMED_EXPRESSIONS: readonly string[] = lines(String.raw`
+port domain
+port http
+port ssh or telnet
+tcp port domain
+udp port domain
+tcp port http
+tcp port ftp or ftp-data or domain
+src port https
+not port ssh
+portrange http-https
+portrange ftp-telnet
+portrange 20-telnet
+portrange telnet-20
+tcp portrange ssh-http
+portrange 1-http
+ip proto ospf
+ip proto gre or esp
+ip6 proto ipv6-icmp
+net loopback
+host localhost
 `);
