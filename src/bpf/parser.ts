@@ -53,11 +53,9 @@ class Parser {
 
   parse(): Condition | null {
     if (this.token.kind === 'end') return null;
-    const start = this.token;
     const all = this.sequence(null);
     this.expectEnd();
-    if (all.kind !== 'condition') throw unqualified(start);
-    return all.condition;
+    return this.joinable(all, null).condition;
   }
 
   private get token(): Token {

@@ -31,16 +31,20 @@ const MOST_EXCUSED_IN_A_MILLION = 100;
 /** A third of the packets is cut, and expressions at random look at a dozen places each. */
 const MOST_EXCUSED_AT_RANDOM = 30_000;
 
+const NEVER_PASSES = 'no packet can pass this filter';
+
 interface Tally {
   expressions: number;
   refused: number;
+  /** Refused by us alone, since no packet can pass: libpcap takes it, and passes none. */
+  empty: number;
   verdicts: number;
   passed: number;
   excused: number;
 }
 
 function newTally(): Tally {
-  return { expressions: 0, refused: 0, verdicts: 0, passed: 0, excused: 0 };
+  return { expressions: 0, refused: 0, empty: 0, verdicts: 0, passed: 0, excused: 0 };
 }
 
 /** Compares all three on one expression. */
@@ -48,6 +52,12 @@ function compare(comparison: FilterComparison, expression: string, tally: Tally)
   const { linkType } = comparison;
   const { ours, libpcap, ourComplaint, libpcapComplaint } = comparison.compile(expression);
   tally.expressions++;
+  if (ours === null && libpcap !== null && ourComplaint === NEVER_PASSES) {
+    // What contradicts itself in a roundabout way, one compiler sees and the other does not.
+    ok(!comparison.run(libpcap).includes('1'), `link type ${linkType}, '${expression}': we say that nothing passes`);
+    tally.empty++;
+    return;
+  }
   if (ours === null || libpcap === null) {
     tally.refused++;
     ok(ours === null, `link type ${linkType}, '${expression}': libpcap alone refuses it: ${libpcapComplaint}`);
@@ -89,6 +99,7 @@ for (const linkType of FILTER_LINK_TYPES) {
     EXPRESSIONS.forEach((expression, i) => {
       if ((i + seed) % stride === 0) compare(comparison, expression, tally);
     });
+    equal(tally.empty, 0, 'refused by us alone');
     conclude(t, tally);
     for (const key of Object.keys(all) as (keyof Tally)[]) all[key] += tally[key];
     if (linkType === FILTER_LINK_TYPES.at(-1)) {
@@ -104,14 +115,17 @@ test('expressions put together at random', { ...needs('tcpdump'), timeout: 3_600
     (linkType) => new FilterComparison(linkType, filterPackets(`random filters ${seed}`, linkType, isFull ? 2_000 : 500)),
   );
   for (let i = 0; i < (isFull ? 2_000 : 120); i++) compare(draw.pick(comparisons), randomExpression(draw, 3), tally);
+  ok(tally.empty * 20 <= tally.expressions, `${tally.empty} refused by us alone`);
   conclude(t, tally, MOST_EXCUSED_AT_RANDOM);
   recordResult('filter-random-expressions', { ...tally, differences: 0 });
 });
 
-/** Parts of the list, joined; `vlan` stays out, since it changes what all the others look at. */
+/** A division by zero drops a packet as a failed load does: whether it is made at all, is the optimizers' choice. */
+const PARTS = EXPRESSIONS.filter((expression) => !/[/%] ip\[/.test(expression));
+
+/** Parts of the list, joined. */
 function randomExpression(draw: Draw, depth: number): string {
-  const parts = EXPRESSIONS.filter((expression) => !expression.includes('vlan'));
-  if (depth === 0 || draw.chance(0.3)) return `(${draw.pick(parts)})`;
+  if (depth === 0 || draw.chance(0.3)) return `(${draw.pick(PARTS)})`;
   const left = randomExpression(draw, depth - 1);
   if (draw.chance(0.2)) return `not ${left}`;
   return `(${left} ${draw.pick(['and', 'or', '&&', '||'])} ${randomExpression(draw, depth - 1)})`;
