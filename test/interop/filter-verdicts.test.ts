@@ -4,9 +4,11 @@
  *
  * In the long tier 10,000 packets per link type; SOCKSCAPE_SEED sets which ones.
  *
- * One kind of packet is excused, counted and kept rare: one that ends inside what the filter looks at. It is dropped when a
- * load fails, and which loads are made first is the optimizers' choice (libpcap's `-O` changes its verdicts on them, too).
- * Such a packet must get the same verdict from both programs once it is filled up with zeros.
+ * Two kinds of difference are excused, counted and kept rare. A packet that ends inside what the filter looks at is dropped
+ * when a load fails, and which loads are made at all is the optimizers' choice: it must get the same verdict from both
+ * once it is filled up with zeros. And libpcap's optimizer (1.10.3) makes mistakes in large expressions, such as
+ * `(not (host 10.0.0.1 and port 80)) and host (10.0.0.1 or 10.0.0.2)` on raw IP: there its own program without
+ * optimization (`-O`) must agree with ours.
  */
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -40,11 +42,14 @@ interface Tally {
   empty: number;
   verdicts: number;
   passed: number;
+  /** Packets too short for the loads of one of the two. */
   excused: number;
+  /** Packets that libpcap's optimized program judges otherwise than its own unoptimized one. */
+  misoptimized: number;
 }
 
 function newTally(): Tally {
-  return { expressions: 0, refused: 0, empty: 0, verdicts: 0, passed: 0, excused: 0 };
+  return { expressions: 0, refused: 0, empty: 0, verdicts: 0, passed: 0, excused: 0, misoptimized: 0 };
 }
 
 /** Compares all three on one expression. */
@@ -67,6 +72,7 @@ function compare(comparison: FilterComparison, expression: string, tally: Tally)
   const mine = comparison.run(ours);
   const theirs = comparison.run(libpcap);
   const tcpdumps = comparison.tcpdumpVerdicts(expression);
+  let unoptimized: string | null = null;
   const passes = (verdicts: string, i: number): string => (verdicts[i] === '1' ? 'passes' : 'is dropped');
   for (let i = 0; i < mine.length; i++) {
     tally.verdicts++;
@@ -75,14 +81,19 @@ function compare(comparison: FilterComparison, expression: string, tally: Tally)
       ok(false, `'${expression}': libpcap's program on our machine: ${passes(theirs, i)}, tcpdump: ${passes(tcpdumps, i)}; ${comparison.describe(i)}`);
     }
     if (mine[i] === theirs[i]) continue;
-    ok(comparison.agreeWhenFilled(ours, libpcap, i), `'${expression}': ours ${passes(mine, i)}, tcpdump's ${passes(theirs, i)}; ${comparison.describe(i)}`);
-    tally.excused++;
+    if (comparison.agreeWhenFilled(ours, libpcap, i)) {
+      tally.excused++;
+      continue;
+    }
+    unoptimized ??= comparison.run(comparison.libpcapProgram(expression, '-O').program ?? []);
+    ok(mine[i] === unoptimized[i], `'${expression}': ours ${passes(mine, i)}, tcpdump's ${passes(theirs, i)}; ${comparison.describe(i)}`);
+    tally.misoptimized++;
   }
 }
 
 function conclude(t: TestContext, tally: Tally, most = MOST_EXCUSED_IN_A_MILLION): void {
-  t.diagnostic(`${tally.expressions} expressions (${tally.refused} refused by both), ${tally.verdicts} verdicts, ${tally.passed} passed, ${tally.excused} excused`);
-  ok(tally.excused * 1e6 <= most * tally.verdicts, `${tally.excused} of ${tally.verdicts} verdicts excused`);
+  t.diagnostic(`${tally.expressions} expressions (${tally.refused} refused by both), ${tally.verdicts} verdicts, ${tally.passed} passed, ${tally.excused} + ${tally.misoptimized} excused`);
+  ok((tally.excused + tally.misoptimized) * 1e6 <= most * tally.verdicts, `${tally.excused} + ${tally.misoptimized} of ${tally.verdicts} verdicts excused`);
 }
 
 const all = newTally();
