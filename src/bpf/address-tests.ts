@@ -67,7 +67,8 @@ export function hasEthernetAddress(context: Context, address: Uint8Array, qualif
     throw new FilterError(at, `an Ethernet address goes with 'ether host', 'ether src' and 'ether dst' only`);
   }
   if (!context.link.isEthernet) throw new FilterError(at, `there are no Ethernet addresses in captures of ${context.link.name}`);
-  return directed(qualifiers.direction, isStation(context, address, ETHERNET_SOURCE_AT), isStation(context, address, ETHERNET_DESTINATION_AT));
+  const isSource = isStation(context, address, ETHERNET_SOURCE_AT);
+  return directed(qualifiers.direction, isSource, isStation(context, address, ETHERNET_DESTINATION_AT));
 }
 
 export function isEthernetDestination(context: Context, address: Uint8Array): Decision {

@@ -10,8 +10,9 @@ const PACKETS = 2_000;
 const SECTIONS = 101;
 
 test('filters over TCP segments that differ: below 1 byte a packet', () => {
-  const filters = ['port 9502', 'host 10.0.0.77', 'tcp[tcpflags] & (tcp-syn|tcp-fin) != 0', 'ip[2:2] - ((ip[0] & 15) << 2) > (tcp[12] >> 2)']
-    .map((expression) => new Filter(compileFilter(expression)));
+  const filters = [
+    'port 9502', 'host 10.0.0.77', 'tcp[tcpflags] & (tcp-syn|tcp-fin) != 0', 'ip[2:2] - ((ip[0] & 15) << 2) > (tcp[12] >> 2)',
+  ].map((expression) => new Filter(compileFilter(expression)));
   const bytes = new Uint8Array(100);
   bytes.set([8, 0, 0x45, 0, 0, 86], 12);
   bytes.set([64, 6], 22);

@@ -95,7 +95,9 @@ test('names come from the caller; without tables they are unknown', () => {
     protocol: (name: string): number | null => (name === 'mine' ? 6 : null),
     ethernetHost: (name: string): Uint8Array | null => (name === 'client' ? Uint8Array.of(2, 0, 0, 0, 0, 1) : null),
   };
-  for (const yes of ['port http', 'tcp port http', 'portrange http-81', 'host client', 'src client', 'net office', 'ip proto mine', 'ether src client']) {
+  for (const yes of [
+    'port http', 'tcp port http', 'portrange http-81', 'host client', 'src client', 'net office', 'ip proto mine', 'ether src client',
+  ]) {
     ok(passes(yes, SYN, { names }), yes);
     ok(complaint(yes).startsWith('unknown') || complaint(yes).includes('no range'), `${yes}: ${complaint(yes)}`);
   }

@@ -205,9 +205,8 @@ function group(start: FlowNode, nodes: readonly FlowNode[]): void {
     for (const first of nodes) {
       if (done.has(first)) continue;
       const row = [first];
-      for (let next = first[on] as FlowNode; next.test !== null && waysIn.get(next) === 1 && next[exit] === first[exit]; next = next[on] as FlowNode) {
-        row.push(next);
-      }
+      const belongs = (node: FlowNode): boolean => node.test !== null && waysIn.get(node) === 1 && node[exit] === first[exit];
+      for (let next = first[on] as FlowNode; belongs(next); next = next[on] as FlowNode) row.push(next);
       for (const node of row) done.add(node);
       const byValue = new Map<number, Test[]>();
       for (const { test } of row as { test: Test }[]) {

@@ -92,7 +92,8 @@ function matchesIpv6(
   const bits = prefixLen < 0 ? 128 : prefixLen;
   if (type !== 'net' && bits !== 128) throw new FilterError(at, `only a net has a prefix: write 'net ${text}/${bits}'`);
   const mask = Uint8Array.from({ length: 16 }, (_, i) => (0xff00 >> Math.max(0, Math.min(8, bits - 8 * i))) & 0xff);
-  if (address.some((byte, i) => (byte & ~(mask[i] as number)) !== 0)) throw new FilterError(at, `'${text}' has bits outside its prefix /${bits}`);
+  const isBeyond = address.some((byte, i) => (byte & ~(mask[i] as number)) !== 0);
+  if (isBeyond) throw new FilterError(at, `'${text}' has bits outside its prefix /${bits}`);
   return hasIpv6Address(context, address, mask, qualifiers, at);
 }
 
@@ -102,7 +103,8 @@ function matchesName(context: Context, name: string, qualifiers: Qualifiers, at:
   switch (qualifiers.type) {
     case 'default':
     case 'host':
-      return qualifiers.protocol === 'link' ? matchesEthernetHost(context, name, qualifiers, at) : matchesHost(context, name, qualifiers, at);
+      if (qualifiers.protocol === 'link') return matchesEthernetHost(context, name, qualifiers, at);
+      return matchesHost(context, name, qualifiers, at);
     case 'net': {
       const network = context.names.network?.(name) ?? null;
       if (network === null) throw new FilterError(at, `unknown network '${name}'`);

@@ -14,7 +14,8 @@ test('words: keywords, protocols, named numbers, names', () => {
 });
 
 test('numbers: decimal, octal, hexadecimal, up to 32 bits', () => {
-  deepEqual(tokenize('80 0120 0x50 0X50 0 4294967295').slice(0, -1).map((token) => token.kind === 'number' && token.value), [80, 80, 80, 80, 0, 0xffffffff]);
+  const numbers = tokenize('80 0120 0x50 0X50 0 4294967295').slice(0, -1).map((token) => token.kind === 'number' && token.value);
+  deepEqual(numbers, [80, 80, 80, 80, 0, 0xffffffff]);
   throws(() => tokenize('09'), /octal/);
   throws(() => tokenize('4294967296'), /32 bits/);
 });
@@ -33,7 +34,10 @@ test('addresses of IPv4, whole and in part', () => {
 });
 
 test('addresses with colons: IPv6 and Ethernet', () => {
-  equal(kinds(':: ::1 2001:db8::1 fe80::/10 ::ffff:1.2.3.4'), 'ipv6::: ipv6:::1 ipv6:2001:db8::1 ipv6:fe80:: symbol:/ number:10 ipv6:::ffff:1.2.3.4');
+  equal(
+    kinds(':: ::1 2001:db8::1 fe80::/10 ::ffff:1.2.3.4'),
+    'ipv6::: ipv6:::1 ipv6:2001:db8::1 ipv6:fe80:: symbol:/ number:10 ipv6:::ffff:1.2.3.4',
+  );
   equal(kinds('1:2:3:4:5:6:7:8'), 'ipv6:1:2:3:4:5:6:7:8');
   equal(kinds('1:2:3:4:5:6 0a:1b:2c:3d:4e:5f'), 'ethernet:1:2:3:4:5:6 ethernet:0a:1b:2c:3d:4e:5f');
   for (const wrong of ['1:2:3', '::1::2', '1:2:3:4:5', '12345::1']) throws(() => tokenize(wrong), /neither an IPv6 nor an Ethernet/, wrong);
@@ -52,7 +56,7 @@ test('a backslash takes the meaning away', () => {
 });
 
 test('symbols, two characters before one', () => {
-  equal(kinds('!&&||<=>=!===<<>><>=&|'), 'symbol:! symbol:&& symbol:|| symbol:<= symbol:>= symbol:!= symbol:== symbol:<< symbol:>> symbol:< symbol:>= symbol:& symbol:|');
+  equal(kinds('!&&||<=>=!===<<>><>=&|').replaceAll('symbol:', ''), '! && || <= >= != == << >> < >= & |');
 });
 
 test('errors say where: unknown characters, words that are not supported', () => {

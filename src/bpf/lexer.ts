@@ -64,7 +64,11 @@ interface Read {
 function next(text: string, at: number): Read {
   const word = match(WORD, text, at);
   const read =
-    addressWithColons(text, at) ?? ethernetAddress(text, at, word) ?? dottedAddress(text, at, word) ?? number(text, at, word) ?? quoted(text, at);
+    addressWithColons(text, at) ??
+    ethernetAddress(text, at, word) ??
+    dottedAddress(text, at, word) ??
+    number(text, at, word) ??
+    quoted(text, at);
   if (read !== null) return read;
   if (word !== '') return { token: wordToken(word, at), length: word.length };
   const symbol = match(SYMBOL, text, at);

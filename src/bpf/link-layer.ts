@@ -161,7 +161,10 @@ export class LinkLayer {
         // Also the raw 802.3 frames of Novell, whose packets begin with a checksum of all ones.
         return or(
           this.isType(IPX_ETHER_TYPE),
-          and(isLengthField(), or(this.isSnap(0, IPX_ETHER_TYPE), this.hasAccessPoint(type), this.equals(this.load(2, this.networkAt), 0xffff))),
+          and(
+            isLengthField(),
+            or(this.isSnap(0, IPX_ETHER_TYPE), this.hasAccessPoint(type), this.equals(this.load(2, this.networkAt), 0xffff)),
+          ),
         );
       case ETHERNET_PROTOCOLS.atalk:
         return or(this.isType(type), and(isLengthField(), this.isSnap(0x080007, type)));

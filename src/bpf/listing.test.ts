@@ -8,8 +8,14 @@ import { decimalListing, initialiserListing, parseDecimalListing, readableListin
 const PROGRAM = compileFilter('ip');
 
 test('tcpdump -d, -dd, -ddd', () => {
-  equal(readableListing(PROGRAM), '(000) ldh      [12]\n(001) jeq      #0x800           jt 2\tjf 3\n(002) ret      #262144\n(003) ret      #0\n');
-  equal(initialiserListing(PROGRAM), '{ 0x28, 0, 0, 0x0000000c },\n{ 0x15, 0, 1, 0x00000800 },\n{ 0x6, 0, 0, 0x00040000 },\n{ 0x6, 0, 0, 0x00000000 },\n');
+  equal(
+    readableListing(PROGRAM),
+    '(000) ldh      [12]\n(001) jeq      #0x800           jt 2\tjf 3\n(002) ret      #262144\n(003) ret      #0\n',
+  );
+  equal(
+    initialiserListing(PROGRAM),
+    '{ 0x28, 0, 0, 0x0000000c },\n{ 0x15, 0, 1, 0x00000800 },\n{ 0x6, 0, 0, 0x00040000 },\n{ 0x6, 0, 0, 0x00000000 },\n',
+  );
   equal(decimalListing(PROGRAM), '4\n40 0 0 12\n21 0 1 2048\n6 0 0 262144\n6 0 0 0\n');
 });
 

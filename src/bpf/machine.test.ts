@@ -16,7 +16,8 @@ function program(...lines: Line[]): Instruction[] {
 }
 
 function run(lines: readonly Line[], facts: Partial<PacketFacts> = {}, bytes = BYTES, rules: MachineRules = MachineRules.Linux): number {
-  return new Filter(program(...lines), rules).run(new ByteArraySource(bytes), Object.assign(new PacketFacts(), { length: bytes.length }, facts));
+  const all = Object.assign(new PacketFacts(), { length: bytes.length }, facts);
+  return new Filter(program(...lines), rules).run(new ByteArraySource(bytes), all);
 }
 
 /** What A holds after `lines`. */
@@ -123,8 +124,9 @@ test('jumps compare unsigned', () => {
   ];
   for (const [code, a, k, holds] of cases) {
     const expected = holds ? 1 : 2;
-    equal(run([[Code.LoadConstant, a], [code, k, 0, 1], [Code.Return, 1], [Code.Return, 2]]), expected, `${code} k`);
-    equal(run([[Code.LoadConstant, a], [Code.LoadXConstant, k], [code | 0x08, 0, 0, 1], [Code.Return, 1], [Code.Return, 2]]), expected, `${code} x`);
+    const ends: Line[] = [[Code.Return, 1], [Code.Return, 2]];
+    equal(run([[Code.LoadConstant, a], [code, k, 0, 1], ...ends]), expected, `${code} k`);
+    equal(run([[Code.LoadConstant, a], [Code.LoadXConstant, k], [code | 0x08, 0, 0, 1], ...ends]), expected, `${code} x`);
   }
   equal(run([[Code.Jump, 1], [Code.Return, 1], [Code.Return, 2]]), 2);
 });

@@ -22,7 +22,8 @@ function show(condition: Condition): string {
     case 'match': {
       const { protocol, direction, type } = condition.qualifiers;
       const { token, prefixLen, mask } = condition.identifier;
-      return [protocol, direction, type, token.text + (prefixLen < 0 ? '' : `/${prefixLen}`) + (mask === null ? '' : ` mask ${mask}`)].filter((part) => part !== null).join('.');
+      const text = token.text + (prefixLen < 0 ? '' : `/${prefixLen}`) + (mask === null ? '' : ` mask ${mask}`);
+      return [protocol, direction, type, text].filter((part) => part !== null).join('.');
     }
     case 'protocol':
       return condition.protocol;

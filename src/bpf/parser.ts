@@ -168,7 +168,10 @@ class Parser {
     if (first.kind !== 'number' && first.kind !== 'arithmetic') return first;
     const left = this.arithmeticFrom(asArithmetic(first), 0);
     const relation = this.token.kind === 'symbol' ? RELATIONS[this.token.text] : undefined;
-    if (relation === undefined) return left.kind === 'number' && first.kind === 'number' ? first : { kind: 'arithmetic', value: left, token };
+    // A number that no operator followed is still a port, a host or what else its qualifiers make it.
+    if (relation === undefined) {
+      return left.kind === 'number' && first.kind === 'number' ? first : { kind: 'arithmetic', value: left, token };
+    }
     this.position++;
     const right = this.arithmetic(0);
     return { kind: 'condition', condition: { kind: 'relation', relation, left, right }, qualifiers: null };

@@ -81,7 +81,8 @@ export class ValueTable {
         return this.binary('+', left.left, this.constant(left.right.k + right.k));
       }
     }
-    const scratch = isLeaf(right) ? left.scratch : left.scratch === right.scratch ? left.scratch + 1 : Math.max(left.scratch, right.scratch);
+    const most = Math.max(left.scratch, right.scratch);
+    const scratch = isLeaf(right) ? left.scratch : left.scratch === right.scratch ? most + 1 : most;
     return this.make(`${left.id}${operator}${right.id}`, { kind: 'binary', operator, left, right }, scratch);
   }
 

@@ -16,7 +16,8 @@ import { machineNames } from './name-tables.ts';
 import { numberOption, UsageError } from './options.ts';
 import { complain, openForWriting, type Output, print, retried, writeAll } from './output.ts';
 
-export const TCPDUMP_HELP = `usage: sockscape tcpdump -r FILE [-n] [-v ...] [-e] [-S] [-q] [-x|-X|-A] [-t ...] [-#] [-c N] [-w FILE] [FILTER]
+export const TCPDUMP_HELP = `usage: sockscape tcpdump -r FILE [-n] [-v ...] [-e] [-S] [-q] [-x|-X|-A] [-t ...] [-#] [-c N] [-w FILE]
+                         [FILTER]
        sockscape tcpdump -d|-dd|-ddd [-r FILE] [FILTER]
 
 Prints a pcap or pcapng file in the words of tcpdump 4.99. Addresses and ports are always numeric, times are UTC. Only

@@ -1,7 +1,7 @@
 /** `sockscape tcpdump` with a filter: its lines are tcpdump's, and so are its files, listings and statuses. */
 import { deepEqual, equal, match } from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -26,7 +26,9 @@ writeFileSync(file, filterFile(LinkType.Ethernet, packets));
 
 /** Debian's, in UTC. */
 function debians(...args: string[]): string {
-  const ended = spawnSync('tcpdump', ['-n', '-r', '-', ...args], { input: readFileSync(file), encoding: 'latin1', env: { ...process.env, TZ: 'UTC' } });
+  const ended = spawnSync('tcpdump', ['-n', '-r', '-', ...args], {
+    input: readFileSync(file), encoding: 'latin1', env: { ...process.env, TZ: 'UTC' },
+  });
   equal(ended.status, 0, ended.stderr);
   return ended.stdout;
 }
@@ -37,7 +39,10 @@ function ours(...args: string[]): string {
   return ended.stdout;
 }
 
-for (const filter of [['tcp', 'port', '9502'], ['arp or icmp6'], ['not ip and not ip6'], ['host', '10.0.0.1', 'and', '(udp or tcp[13] & 2 != 0)'], ['vlan']]) {
+const FILTERS = [
+  ['tcp', 'port', '9502'], ['arp or icmp6'], ['not ip and not ip6'], ['host', '10.0.0.1', 'and', '(udp or tcp[13] & 2 != 0)'], ['vlan'],
+];
+for (const filter of FILTERS) {
   test(`the packets of '${filter.join(' ')}', printed`, needs('tcpdump'), () => {
     equal(ours('-n', '-r', file, ...filter), debians(...filter));
   });
@@ -70,7 +75,8 @@ test('a filter that is wrong: status 1, one sentence, a mark under the place, an
   const ended = run(commandLine('tcpdump', '-r', file, '-w', older, 'tcp', 'and', '80'));
   equal(ended.status, 1);
   equal(ended.stdout, '');
-  equal(ended.stderr, "sockscape tcpdump: filter: '80' alone says nothing: is it a host, a net, a port or a proto?\n  tcp and 80\n          ^\n");
+  const sentence = "sockscape tcpdump: filter: '80' alone says nothing: is it a host, a net, a port or a proto?";
+  equal(ended.stderr, `${sentence}\n  tcp and 80\n          ^\n`);
   equal(readFileSync(older, 'utf8'), 'older');
   const empty = join(folder, 'empty.pcap');
   writeFileSync(empty, filterFile(LinkType.Raw, []));
@@ -97,6 +103,8 @@ test('a pcapng file with several link types: the filter is compiled for each', (
   equal(count('tcp') > 50, true);
 });
 
-test('names of the machine: services', { ...needs('tcpdump'), ...(process.platform === 'linux' ? {} : { skip: 'needs /etc/services' }) }, () => {
+const services = existsSync('/etc/services') ? {} : { skip: 'needs /etc/services' };
+
+test('names of the machine: services', { ...needs('tcpdump'), ...services }, () => {
   equal(ours('-n', '-r', file, 'port', 'domain'), debians('port', 'domain'));
 });

@@ -52,7 +52,8 @@ export class FilterComparison {
 
   /** libpcap's program; `-O` gives the one that its optimizer has not touched. */
   libpcapProgram(expression: string, ...flags: string[]): { program: readonly Instruction[] | null; complaint: string } {
-    const run = spawnSync('tcpdump', ['-r', '-', '-ddd', ...flags, '--', expression], { input: this.file.subarray(0, 24), encoding: 'utf8' });
+    const header = this.file.subarray(0, 24);
+    const run = spawnSync('tcpdump', ['-r', '-', '-ddd', ...flags, '--', expression], { input: header, encoding: 'utf8' });
     if (run.error !== undefined) throw run.error;
     const program = run.status === 0 ? parseDecimalListing(run.stdout) : null;
     return { program, complaint: run.stderr.split('\n').filter((line) => line.startsWith('tcpdump: ')).join(' ') };

@@ -734,7 +734,7 @@ ifindex 1
 `);
 
 /** With the names of Debian's /etc/services and /etc/protocols. */
-export const NAMED_EXPRESSIONS: readonly string[] = lines(String.raw`
+export const NAMED_EXPRESSIONS: readonly string[] = lines(`
 port domain
 port http
 port ssh or telnet

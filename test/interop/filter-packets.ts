@@ -28,10 +28,15 @@ export const FILTER_LINK_TYPES: readonly number[] = [
   LinkType.Loop,
 ];
 
-const TYPES = [0x0800, 0x0800, 0x86dd, 0x86dd, 0x0806, 0x8035, 0x8100, 0x88a8, 0x9100, 0x8863, 0x8137, 0x809b, 0x80f3, 0x6003, 0x05dc, 0x0005];
+const TYPES = [
+  0x0800, 0x0800, 0x86dd, 0x86dd, 0x0806, 0x8035, 0x8100, 0x88a8, 0x9100, 0x8863, 0x8137, 0x809b, 0x80f3, 0x6003, 0x05dc, 0x0005,
+];
 const PROTOCOLS = [6, 6, 17, 17, 132, 1, 2, 9, 44, 50, 51, 58, 103, 112, 0, 255];
 const PORTS = [20, 21, 22, 25, 53, 80, 443, 8080, 6000, 6008, 9502, 65535, 0];
-const ADDRESSES = [[10, 0, 0, 1], [10, 0, 0, 2], [10, 1, 2, 3], [192, 168, 1, 7], [224, 0, 0, 1], [255, 255, 255, 255], [0, 0, 0, 0], [127, 0, 0, 1]];
+const STATIONS = [[255, 255, 255, 255, 255, 255], [1, 0, 0x5e, 0, 0, 1], [2, 0, 0, 0, 0, 1]];
+const ADDRESSES = [
+  [10, 0, 0, 1], [10, 0, 0, 2], [10, 1, 2, 3], [192, 168, 1, 7], [224, 0, 0, 1], [255, 255, 255, 255], [0, 0, 0, 0], [127, 0, 0, 1],
+];
 const GROUP6 = [0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
 
 /** `count` packets of a link type; the same seed gives the same packets. */
@@ -136,7 +141,7 @@ function change(draw: Draw, linkType: number, bytes: Bytes, networkAt: number): 
         else put(networkAt + draw.pick([12, 16]), draw.pick(ADDRESSES));
         break;
       case 8:
-        if (linkType === LinkType.Ethernet) put(0, draw.pick([[255, 255, 255, 255, 255, 255], [1, 0, 0x5e, 0, 0, 1], [2, 0, 0, 0, 0, 1]]));
+        if (linkType === LinkType.Ethernet) put(0, draw.pick(STATIONS));
         break;
       default:
         put(draw.int(0, bytes.length - 1), [draw.int(0, 255)]);
@@ -146,5 +151,8 @@ function change(draw: Draw, linkType: number, bytes: Bytes, networkAt: number): 
 
 function tag(draw: Draw, bytes: Bytes): void {
   const tags = draw.int(1, 2);
-  for (let i = 0; i < tags; i++) bytes.splice(12, 0, ...u16(draw.pick([0x8100, 0x8100, 0x88a8, 0x9100])), ...u16(draw.pick([5, 100, 200, 0x2064, 4095])));
+  for (let i = 0; i < tags; i++) {
+    const type = draw.pick([0x8100, 0x8100, 0x88a8, 0x9100]);
+    bytes.splice(12, 0, ...u16(type), ...u16(draw.pick([5, 100, 200, 0x2064, 4095])));
+  }
 }

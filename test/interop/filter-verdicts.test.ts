@@ -78,7 +78,8 @@ function compare(comparison: FilterComparison, expression: string, tally: Tally)
     tally.verdicts++;
     if (mine[i] === '1') tally.passed++;
     if (theirs[i] !== tcpdumps[i]) {
-      ok(false, `'${expression}': libpcap's program on our machine: ${passes(theirs, i)}, tcpdump: ${passes(tcpdumps, i)}; ${comparison.describe(i)}`);
+      const both = `libpcap's program on our machine ${passes(theirs, i)}, tcpdump's ${passes(tcpdumps, i)}`;
+      ok(false, `'${expression}': ${both}; ${comparison.describe(i)}`);
     }
     if (mine[i] === theirs[i]) continue;
     if (comparison.agreeWhenFilled(ours, libpcap, i)) {
@@ -92,8 +93,12 @@ function compare(comparison: FilterComparison, expression: string, tally: Tally)
 }
 
 function conclude(t: TestContext, tally: Tally, most = MOST_EXCUSED_IN_A_MILLION): void {
-  t.diagnostic(`${tally.expressions} expressions (${tally.refused} refused by both), ${tally.verdicts} verdicts, ${tally.passed} passed, ${tally.excused} + ${tally.misoptimized} excused`);
-  ok((tally.excused + tally.misoptimized) * 1e6 <= most * tally.verdicts, `${tally.excused} + ${tally.misoptimized} of ${tally.verdicts} verdicts excused`);
+  const { expressions, refused, empty, verdicts, passed, excused, misoptimized } = tally;
+  t.diagnostic(
+    `${expressions} expressions (${refused} refused by both, ${empty} by us alone), ${verdicts} verdicts, ${passed} passed, ` +
+      `${excused} + ${misoptimized} excused`,
+  );
+  ok((excused + misoptimized) * 1e6 <= most * verdicts, `${excused} + ${misoptimized} of ${verdicts} verdicts excused`);
 }
 
 const all = newTally();
