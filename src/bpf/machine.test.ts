@@ -147,7 +147,9 @@ test('SKF_AD_OFF: what is known beside the bytes', () => {
       equal(run([[code, ANCILLARY_AREA + offset], [Code.ReturnA]], facts), value, `offset ${offset}`);
     }
   }
-  equal(run([[Code.LoadConstant, 6], [Code.LoadXConstant, 5], [Code.LoadWord, ANCILLARY_AREA + Ancillary.XorX], [Code.ReturnA]]), 3);
+  const xorX: Line[] = [[Code.LoadConstant, 6], [Code.LoadXConstant, 5], [Code.LoadWord, ANCILLARY_AREA + Ancillary.XorX], [Code.ReturnA]];
+  equal(run(xorX), 3);
+  equal(run(xorX, {}, BYTES, MachineRules.Library), 0, 'libpcap has none of them');
 });
 
 test('SKF_AD_RANDOM draws from the source that was handed in', () => {
