@@ -144,7 +144,7 @@ test('errors carry the place of the word', () => {
 
 test('jumps farther than 255 instructions: long lists work, too long ones are refused', () => {
   const hosts = (n: number): string => `host ${Array.from({ length: n }, (_, i) => `10.9.${i >> 8}.${i & 255}`).join(' or ')} or 10.0.0.2`;
-  for (const n of [50, 85, 100, 128, 200, 400]) {
+  for (const n of [50, 85, 100, 120, 124, 125, 126, 127, 128, 129, 200, 400, 750]) {
     const program = compileFilter(hosts(n));
     equal(checkProgram(program), null);
     ok(passes(hosts(n)), `${n} hosts`);

@@ -3,8 +3,7 @@
  *
  * Called by compile.ts. A first pass goes with the ways and makes the instructions of each node, leaving out loads of what
  * is in a register on all ways to it. A second one goes from the end on, when it is known how far each jump has to
- * reach, and lays the instructions down: a conditional jump skips 255 at most, so that a farther one leads to a
- * jump of its own behind it.
+ * reach, and lays the instructions down: a conditional jump skips 255 at most; farther ones lead to a jump that goes on.
  */
 import { Evaluation } from './evaluate.ts';
 import type { Flow, FlowNode } from './flow.ts';
@@ -57,32 +56,38 @@ function same(one: number, other: number): number {
 }
 
 function layDown(flow: Flow, made: Map<FlowNode, Instruction[]>, snapLen: number): Instruction[] {
-  // Backwards: the last instruction first.
+  // Backwards: the last instruction first. Places are counted from the end.
   const program = [instruction(Code.Return, 0), instruction(Code.Return, snapLen)];
-  /** How many instructions lie from a node's first one to the end of the program. */
-  const toEnd = new Map<FlowNode, number>([[flow.reject, 1], [flow.accept, 2]]);
+  const places = new Map<FlowNode, number>([[flow.reject, 1], [flow.accept, 2]]);
+  /** The last jump laid down for a place that was too far away: others reach the place through it. */
+  const relays = new Map<FlowNode, number>();
+  const skip = (to: FlowNode): number => {
+    const direct = program.length - (places.get(to) as number);
+    const relay = relays.get(to);
+    return direct <= FARTHEST || relay === undefined ? direct : program.length - relay;
+  };
+  const makeReachable = (to: FlowNode): void => {
+    // One less than there is: the relay for the node's other way may come between.
+    if (skip(to) < FARTHEST) return;
+    program.push(instruction(Code.Jump, program.length - (places.get(to) as number)));
+    relays.set(to, program.length);
+  };
   for (let i = flow.nodes.length - 1; i >= 0; i--) {
     const node = flow.nodes[i] as FlowNode;
     const { comparison, against } = node.test as Test;
-    const reach = (to: FlowNode): number => program.length - (toEnd.get(to) as number);
     const ifTrue = node.ifTrue as FlowNode;
     const ifFalse = node.ifFalse as FlowNode;
-    // One less: a jump of its own for the other way may come between.
-    const isTrueFar = reach(ifTrue) >= FARTHEST;
-    const isFalseFar = reach(ifFalse) >= FARTHEST;
-    if (isTrueFar) program.push(instruction(Code.Jump, reach(ifTrue)));
-    if (isFalseFar) program.push(instruction(Code.Jump, reach(ifFalse)));
-    const jt = isTrueFar ? (isFalseFar ? 1 : 0) : reach(ifTrue);
-    const jf = isFalseFar ? 0 : reach(ifFalse);
+    makeReachable(ifTrue);
+    makeReachable(ifFalse);
     const jump = JUMPS[comparison];
     program.push(
       against.kind === 'constant'
-        ? instruction(jump, against.k, jt, jf)
-        : instruction(jump | SOURCE_X, 0, jt, jf),
+        ? instruction(jump, against.k, skip(ifTrue), skip(ifFalse))
+        : instruction(jump | SOURCE_X, 0, skip(ifTrue), skip(ifFalse)),
     );
     const instructions = made.get(node) as Instruction[];
     for (let j = instructions.length - 1; j >= 0; j--) program.push(instructions[j] as Instruction);
-    toEnd.set(node, program.length);
+    places.set(node, program.length);
   }
   return program.reverse();
 }
