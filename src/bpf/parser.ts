@@ -368,13 +368,9 @@ class Parser {
       const precedence = token.kind === 'symbol' ? (PRECEDENCE[token.text] ?? 0) : 0;
       if (precedence <= least) return value;
       this.position++;
-      const right = this.deeperIf(TAKES_ALL.has(token.text), token.at, precedence);
+      const right = TAKES_ALL.has(token.text) ? this.deeper(token.at, () => this.arithmetic(0)) : this.arithmetic(precedence);
       value = { kind: 'binary', at: token.at, operator: token.text as Operator, left: value, right };
     }
-  }
-
-  private deeperIf(takesAll: boolean, at: number, precedence: number): Arithmetic {
-    return takesAll ? this.deeper(at, () => this.arithmetic(0)) : this.arithmetic(precedence);
   }
 
   private unary(): Arithmetic {
