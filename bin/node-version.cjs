@@ -6,7 +6,7 @@ module.exports = function refuseOldNode(program, found) {
   var version = (found || process.versions.node).split('.').map(Number);
   if (version[0] > NEEDED[0] || (version[0] === NEEDED[0] && version[1] >= NEEDED[1])) return;
   process.stderr.write(
-    program + ': Node ' + NEEDED.join('.') + ' or newer is needed; this one is ' + version.join('.') + '.\n',
+    program + ': Node ' + NEEDED.join('.') + ' or newer is needed; this one is ' + version.join('.') + '.\n'
   );
   process.exit(1);
 };

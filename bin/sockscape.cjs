@@ -8,7 +8,7 @@ require('./load.cjs')('../dist/cli.js').catch(function (error) {
   process.stderr.write(
     missing
       ? 'sockscape: not built yet; run `npm install && npm run build` in ' + folder + ' first.\n'
-      : (error && error.stack) + '\n',
+      : (error && error.stack) + '\n'
   );
   process.exit(1);
 });

@@ -1,5 +1,6 @@
 /**
- * A reporter for node:test: what tests print, every failure in full, and the totals. Used by unit.mjs and test.mjs.
+ * A reporter for node:test: what tests print, what they have to say (`t.diagnostic`) under their names, every failure in
+ * full, and the totals. Used by unit.mjs and test.mjs.
  *
  * The totals go as JSON into the file that SOCKSCAPE_TOTALS names: `{ passed, failed, skipped: [{ name, reason }] }`.
  * A suite is not counted, its tests are; a test file that holds no test counts as failed, since it could never fail.
@@ -16,15 +17,26 @@ function indented(text) {
   return text.replace(/^/gm, '    ');
 }
 
+function placeOf(data) {
+  return data.file ? ` (${basename(data.file).replace(/\.mjs$/, '')}${isFile(data) ? '' : `:${data.line ?? '?'}`})` : '';
+}
+
 export default async function* reporter(events) {
   const totals = { passed: 0, failed: 0, skipped: [] };
   const started = Date.now();
+  let ended = null;
+  let heading = null;
   for await (const { type, data } of events) {
     if (type === 'test:stdout' || type === 'test:stderr') yield data.message;
+    // A test's diagnostics follow its end. Those without a file are Node's own totals, for which there are ours.
+    if (type === 'test:diagnostic' && data.file !== undefined) {
+      if (heading !== ended) yield `ℹ ${ended.name}${placeOf(ended)}\n`;
+      heading = ended;
+      yield `${indented(data.message)}\n`;
+    }
     if (type !== 'test:pass' && type !== 'test:fail') continue;
-    const where = data.file
-      ? ` (${basename(data.file).replace(/\.mjs$/, '')}${isFile(data) ? '' : `:${data.line ?? '?'}`})`
-      : '';
+    ended = data;
+    const where = placeOf(data);
     const reason = data.skip ?? data.todo;
     if (type === 'test:fail' && data.todo === undefined) {
       const { error } = data.details;

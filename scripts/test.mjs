@@ -36,7 +36,8 @@ const onNode = (version) => () => {
 /**
  * The steps: what node is given (null: nothing there yet), after how many seconds a step counts as stuck (in the long
  * tier twenty times that), and whether it belongs to `npm run check` or to the long tier alone. What the hosts of a step
- * with `frames` send is recorded, and judged by the step of that name; the steps that measure time or memory are not.
+ * with `frames` send is recorded, and judged by the step of that name; the steps that measure time or memory are not, nor
+ * is what the README's programs send, which run in a clone with the package as it is.
  */
 const STEPS = [
   { name: 'layers', quick: true, seconds: 30, command: () => script('check-layers.mjs') },
@@ -68,12 +69,12 @@ const STEPS = [
   { name: 'oracle', frames: true, seconds: 180, command: () => tests(['test/oracle'], '--test-concurrency=1') },
   { name: 'perf', seconds: 180, command: () => tests(['test/perf'], '--test-concurrency=1') },
   { name: 'browser', seconds: 180, command: () => tests(['test/browser'], '--test-concurrency=1') },
-  { name: 'docs', frames: true, seconds: 240, command: () => tests(['test/docs'], '--test-concurrency=1') },
+  { name: 'docs', seconds: 240, command: () => tests(['test/docs'], '--test-concurrency=1') },
   {
     name: 'frames',
     seconds: 300,
     // Of a run without hosts there is nothing to judge.
-    command: () => (chosenSteps().some((step) => step.frames) ? script('frames.mjs', framesFolder) : null),
+    command: () => (chosenSteps().some((step) => step.frames) ? script('frames.mjs', framesFolder, ...wholeSteps) : null),
   },
   { name: 'nodes', seconds: 240, command: () => script('compare-nodes.mjs') },
   { name: 'node-20.19', full: true, seconds: 300, command: onNode('20.19') },
@@ -95,8 +96,10 @@ function seedOfCommit() {
 /** The whole short tier's time, in seconds: a step gets at most what is left of it. */
 const WHOLE = 20 * 60;
 const startedAt = Date.now();
-/** Where this run's frames are kept until they are judged. */
+/** Where this run's frames are kept until they are judged: a folder for each step. */
 const framesFolder = join(root, 'build', `run-frames-${process.pid}`);
+/** Steps with frames that passed and left nothing out: how many frames there must be can be said of these alone. */
+const wholeSteps = [];
 function clock() {
   const seconds = Math.floor((Date.now() - startedAt) / 1000);
   return `[${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}]`;
@@ -182,7 +185,7 @@ async function main() {
         ...env,
         SOCKSCAPE_TOTALS: totalsFile,
         SOCKSCAPE_STEP: step.name,
-        ...(step.frames ? { SOCKSCAPE_FRAMES_DIR: framesFolder } : {}),
+        ...(step.frames ? { SOCKSCAPE_FRAMES_DIR: join(framesFolder, step.name) } : {}),
       });
       const totals = existsSync(totalsFile) ? JSON.parse(readFileSync(totalsFile, 'utf8')) : null;
       // A check without tests of its own counts as one; so does a run of tests that ended before its totals.
@@ -196,6 +199,7 @@ async function main() {
         seconds: Math.round((Date.now() - stepStarted) / 1000),
       };
       leftOut.push(...(totals?.skipped ?? []).map((skip) => ({ ...skip, step: step.name })));
+      if (step.frames && failures === 0 && figures[step.name].skipped === 0) wholeSteps.push(step.name);
       if (failures > 0) broken.push(`${step.name}${late ? ` (ended after ${Math.round(limit)} s)` : ''}`);
     }
   } finally {

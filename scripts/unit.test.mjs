@@ -56,6 +56,16 @@ describe('suite', () => {
   match(output, /planted\.test\.ts:6:/);
 });
 
+test('what tests have to say is printed under their names, and Node\'s own totals are not', () => {
+  const { output } = runPlanted(`import { test } from 'node:test';
+test('silent', () => {});
+test('counted', (t: { diagnostic(text: string): void }) => {
+  t.diagnostic('tcp 68, udp 69');
+  t.diagnostic('cooked 7');
+});`);
+  match(output, /^ℹ counted \(planted\.test\.ts:\d+\)\n {4}tcp 68, udp 69\n {4}cooked 7\n2 passed, 0 failed, 0 skipped in \S+ s\n$/);
+});
+
 test('a test left out is named with its reason', () => {
   const { status, totals } = runPlanted(
     "import { test } from 'node:test'; test('a', { skip: 'needs tap' }, () => {});",

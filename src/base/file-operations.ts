@@ -15,6 +15,10 @@ export interface FileOperations {
   readiness(): number;
   /** ioctl(2): the int result (FIONREAD, SIOCOUTQ ...) or a negative errno. */
   control(request: number): number;
+  /** A blocking write goes on until everything is in, as with a pipe; others take what they take in one go. */
+  readonly takesWhole?: boolean;
+  /** O_APPEND has been set or cleared; for what has a position. */
+  setAppend?(on: boolean): void;
   /** The last descriptor and the last operation in flight are gone. */
   release(): void;
 }

@@ -60,6 +60,10 @@ export class WaitQueue {
     waiter.nextWaiter = null;
   }
 
+  each(look: (waiter: Waiter) => void): void {
+    for (let waiter = this.first; waiter !== null; waiter = waiter.nextWaiter) look(waiter);
+  }
+
   /**
    * Wakes every waiter that asked for one of `events`, and of the exclusive ones the first, after all others: a poll
    * behind a blocked accept hears of the connection too, as on Linux (add_wait_queue_exclusive).

@@ -4,8 +4,8 @@
  * Called by `sockscape tcpdump -r` and by tests; the formats themselves are in pcapng-reader.ts and pcap.ts.
  */
 import { CaptureError } from './capture-error.ts';
-import type { CapturedPacket } from './capture-record.ts';
-import { isPcapMagic, readPcap } from './pcap.ts';
+import type { CapturedPacket, CaptureInterface } from './capture-record.ts';
+import { isPcapMagic, readPcap, readPcapInterface } from './pcap.ts';
 import { readPcapng } from './pcapng-reader.ts';
 import { BLOCK_SECTION } from './pcapng-writer.ts';
 
@@ -18,4 +18,14 @@ export function readCapture(bytes: Uint8Array): Generator<CapturedPacket, void, 
   if (bytes.length >= 4 && view.getUint32(0, false) === BLOCK_SECTION) return readPcapng(bytes);
   if (isPcapMagic(view)) return readPcap(bytes);
   throw new CaptureError(0, bytes.length < 4 ? `${bytes.length} bytes are no capture file` : 'neither pcap nor pcapng');
+}
+
+/**
+ * The first interface of a file, whether or not it has packets; null where none is described. What a filter is compiled
+ * for before the first packet is read. Throws CaptureError, as reading does.
+ */
+export function firstInterface(bytes: Uint8Array): CaptureInterface | null {
+  if (isPcapMagic(new DataView(bytes.buffer, bytes.byteOffset, bytes.length))) return readPcapInterface(bytes);
+  const first = readCapture(bytes).next();
+  return first.done ? null : first.value.interface;
 }

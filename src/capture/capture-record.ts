@@ -4,21 +4,7 @@
  * Filled by pcapng-reader.ts and pcap.ts, read by tcpdump-printer.ts and programs.
  */
 
-/** Link types by their registered numbers (https://www.tcpdump.org/linktypes.html); those the printer knows. */
-export const LinkType = {
-  Null: 0,
-  Ethernet: 1,
-  /** The number that BSD-derived systems other than OpenBSD used for raw IP. */
-  RawBsd: 12,
-  /** OpenBSD's number for raw IP. */
-  RawOpenBsd: 14,
-  Raw: 101,
-  Loop: 108,
-  LinuxSll: 113,
-  Ipv4: 228,
-  Ipv6: 229,
-  LinuxSll2: 276,
-} as const;
+export { LinkType } from '../wire/link-type.ts';
 
 /** An interface as the file describes it; a pcap file has one, without a name. */
 export interface CaptureInterface {
@@ -27,6 +13,8 @@ export interface CaptureInterface {
   readonly snapLen: number;
   readonly name: string;
   readonly description: string;
+  /** The byte order of the file: packets of LinkType.Null begin with a number in it. */
+  readonly littleEndian: boolean;
 }
 
 /** Which way a packet went at the interface, where the file says so. */

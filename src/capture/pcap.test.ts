@@ -25,7 +25,7 @@ for (const bigEndian of [false, true]) {
       equal(first.nanoseconds, resolution === 'ns' ? 789 : 0);
       deepEqual([...first.bytes], [1, 2, 3]);
       equal(first.originalLength, 9);
-      deepEqual(first.interface, { linkType: 276, snapLen: 70, name: '', description: '' });
+      deepEqual(first.interface, { linkType: 276, snapLen: 70, name: '', description: '', littleEndian: !bigEndian });
       equal(second.timeUs, 5);
     });
   }

@@ -22,22 +22,37 @@ export function isPcapMagic(view: DataView): boolean {
   return [view.getUint32(0, true), view.getUint32(0, false)].some((magic) => magic === MAGIC_US || magic === MAGIC_NS);
 }
 
-/** The interface of a pcap file and its packets. Throws CaptureError at once when the file header is not one. */
-export function* readPcap(bytes: Uint8Array): Generator<CapturedPacket, void, undefined> {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+interface FileHeader {
+  readonly interface: CaptureInterface;
+  readonly isInNanoseconds: boolean;
+}
+
+/** Throws CaptureError when the file header is not one. */
+function readFileHeader(view: DataView): FileHeader {
   if (!isPcapMagic(view)) throw new CaptureError(0, 'not a pcap file');
-  if (bytes.length < FILE_HEADER_LEN) throw new CaptureError(0, `cut inside the file header: ${bytes.length} bytes`);
+  if (view.byteLength < FILE_HEADER_LEN) throw new CaptureError(0, `cut inside the file header: ${view.byteLength} bytes`);
   const first = view.getUint32(0, true);
   const little = first === MAGIC_US || first === MAGIC_NS;
-  const nanoseconds = view.getUint32(0, little) === MAGIC_NS;
   const major = view.getUint16(4, little);
   if (major !== 2) throw new CaptureError(4, `pcap version ${major} is not known`);
-  const description: CaptureInterface = {
-    linkType: view.getUint32(20, little) & LINK_TYPE_MASK,
-    snapLen: view.getUint32(16, little),
-    name: '',
-    description: '',
+  const linkType = view.getUint32(20, little) & LINK_TYPE_MASK;
+  const snapLen = view.getUint32(16, little);
+  return {
+    interface: { linkType, snapLen, name: '', description: '', littleEndian: little },
+    isInNanoseconds: view.getUint32(0, little) === MAGIC_NS,
   };
+}
+
+/** What a pcap file says of its interface. Throws CaptureError when the file header is not one. */
+export function readPcapInterface(bytes: Uint8Array): CaptureInterface {
+  return readFileHeader(new DataView(bytes.buffer, bytes.byteOffset, bytes.length)).interface;
+}
+
+/** The packets of a pcap file. Throws CaptureError at once when the file header is not one. */
+export function* readPcap(bytes: Uint8Array): Generator<CapturedPacket, void, undefined> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const { interface: description, isInNanoseconds: nanoseconds } = readFileHeader(view);
+  const little = description.littleEndian;
   let at = FILE_HEADER_LEN;
   while (at < bytes.length) {
     const left = bytes.length - at;

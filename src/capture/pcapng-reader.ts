@@ -137,7 +137,9 @@ function readInterface(bytes: Uint8Array, view: DataView, at: number, end: numbe
     }
   });
   return {
-    description: { linkType: view.getUint16(at + 8, little), snapLen: view.getUint32(at + 12, little), name, description },
+    description: {
+      linkType: view.getUint16(at + 8, little), snapLen: view.getUint32(at + 12, little), name, description, littleEndian: little,
+    },
     unitsPerSecond,
     offsetSeconds,
   };

@@ -111,7 +111,7 @@ test('what is written is read back: times, lengths, names, comments, directions'
   equal(second.direction, 'in');
   equal(second.originalLength, 1500);
   deepEqual([...second.bytes], [2, 3, 4, 5]);
-  deepEqual(second.interface, { linkType: 1, snapLen: 96, name: 'eth0', description: 'the wire' });
+  deepEqual(second.interface, { linkType: 1, snapLen: 96, name: 'eth0', description: 'the wire', littleEndian: true });
   equal(third.bytes.length, 0);
 });
 

@@ -28,7 +28,7 @@ usage: sockscape COMMAND [OPTION ...]
 
   demo       two hosts on a cable, a server, and a port of this machine that leads to it
   tap        a host on a TAP device, which this machine's kernel can talk to (root)
-  tcpdump    prints a capture file as tcpdump does
+  tcpdump    prints a capture file as tcpdump does, filtered
 
   sockscape COMMAND --help   options and examples of a command
   sockscape --version

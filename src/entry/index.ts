@@ -12,6 +12,13 @@ export * from '../api/posix/constants.ts';
 export { isErrno, systemError } from '../api/posix/errors.ts';
 export { int32, linger, timeval } from '../api/posix/option-values.ts';
 export { Process, type SpawnOptions } from '../api/posix/process.ts';
+export type { DescriptorSet, EpollEvent, TimerSetting } from '../api/posix/event-syscalls.ts';
+export type {
+  IpcChange, MessageQueueStatus, PriorityMessage, QueueAttributes, QueuedMessage, SemaphoreOperation, SemaphoreSetStatus,
+  SharedSegmentStatus,
+} from '../api/posix/ipc-syscalls.ts';
+export type { DirectoryEntry, Stat } from '../api/posix/file-syscalls.ts';
+export * from '../api/posix/stdio.ts';
 export type { CredentialSyscalls, ProcessSyscalls, Rlimit, WaitResult } from '../api/posix/process-syscalls.ts';
 export type { ChildOptions, Program } from '../api/posix/program.ts';
 export type {

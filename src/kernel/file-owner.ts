@@ -5,6 +5,7 @@
  */
 import { Errno } from '../base/errno.ts';
 import { Poll, Waiter } from '../base/wait-queue.ts';
+import { O } from '../socket/constants.ts';
 import type { OpenFile } from './open-file.ts';
 import type { KernelProcess } from './process.ts';
 import { groupMembers } from './process-groups.ts';
@@ -53,7 +54,11 @@ export class FileOwner extends Waiter {
 
   wake(events: number): void {
     if (this.owner === 0 || this.kernel === null) return;
-    this.happened |= events;
+    // The two ends of a pipe have one queue: each hears of what it could do.
+    const { accessMode } = this.file.operations;
+    const news = events & ~(accessMode === O.RDONLY ? Poll.OUT : accessMode === O.WRONLY ? Poll.IN : 0);
+    if ((news & this.events) === 0) return;
+    this.happened |= news;
     this.kernel.loop.ready(this);
   }
 

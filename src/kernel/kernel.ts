@@ -6,6 +6,8 @@ import { Errno } from '../base/errno.ts';
 import type { HostTimers } from '../base/host-timers.ts';
 import type { Loop } from '../base/loop.ts';
 import type { Stack } from '../stack/stack.ts';
+import { FileSystem } from './fs/file-system.ts';
+import { Ipc } from './ipc/ipc.ts';
 import { KernelProcess } from './process.ts';
 import { Resource } from './resource-limits.ts';
 import { Terminal } from './terminal.ts';
@@ -16,6 +18,8 @@ const RESERVED_PIDS = 300;
 
 export class Kernel {
   readonly stack: Stack;
+  readonly fileSystem: FileSystem;
+  readonly ipc: Ipc = new Ipc();
   /**
    * The first process: parent of those that the machine starts and of orphans. It runs no program, has nothing open, and
    * whoever ends with it for a parent is gone at once.
@@ -28,6 +32,7 @@ export class Kernel {
 
   constructor(stack: Stack) {
     this.stack = stack;
+    this.fileSystem = new FileSystem(() => this.realtimeUs, stack.context.random);
     this.init = new KernelProcess(this, 1, 'init', new Terminal(() => {}), null, null);
     this.init.descriptors.closeAll();
     this.table.set(1, this.init);
@@ -35,6 +40,12 @@ export class Kernel {
 
   get loop(): Loop {
     return this.stack.context.loop;
+  }
+
+  /** CLOCK_REALTIME: microseconds since the Unix epoch. */
+  get realtimeUs(): number {
+    const { loop } = this;
+    return loop.environment.epochUs + loop.now;
   }
 
   get timers(): HostTimers {
@@ -66,8 +77,6 @@ export class Kernel {
     const child = new KernelProcess(this, this.takePid(), name, parent.terminal, parent, parent);
     child.pgid = parent.pgid;
     child.sid = parent.sid;
-    child.umask = parent.umask;
-    child.cwd = parent.cwd;
     child.limits.inherit(parent.limits);
     child.descriptors.max = parent.descriptors.max;
     child.signals.inherit(parent.signals);

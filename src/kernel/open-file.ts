@@ -14,14 +14,32 @@ export class OpenFile {
   /** O_NONBLOCK and O_APPEND: per description, so every descriptor that shares it sees them. */
   nonBlocking = false;
   append = false;
+  /** What else F_GETFL shows and nobody changes (O_LARGEFILE, O_DIRECT). */
+  otherFlags = 0;
   /** Who gets SIGURG and SIGIO about it; null as long as nobody asked for an owner. */
   private ownerOrNull: FileOwner | null = null;
   /** Descriptors and operations in flight. */
   refs = 0;
+  /** Epoll's items on this description: told when it goes, since they do not hold it. */
+  private watchers: Set<{ closed(): void }> | null = null;
 
   constructor(operations: FileOperations) {
     this.operations = operations;
     this.socket = operations instanceof Socket ? operations : null;
+  }
+
+  setAppend(on: boolean): void {
+    this.append = on;
+    this.operations.setAppend?.(on);
+  }
+
+  watch(watcher: { closed(): void }): void {
+    this.watchers ??= new Set();
+    this.watchers.add(watcher);
+  }
+
+  unwatch(watcher: { closed(): void }): void {
+    this.watchers?.delete(watcher);
   }
 
   hold(): void {
@@ -31,6 +49,7 @@ export class OpenFile {
   letGo(): void {
     if (--this.refs > 0) return;
     if (this.ownerOrNull !== null) this.ownerOrNull.release();
+    if (this.watchers !== null) for (const watcher of [...this.watchers]) watcher.closed();
     this.operations.release();
   }
 

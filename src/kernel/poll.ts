@@ -44,8 +44,12 @@ export class PollOperation extends Operation {
 
   /** A negative timeout waits for ever, as does Infinity (`pollTimeoutUs`). */
   prepare(entries: PollEntry[], timeoutMs: number): void {
+    this.prepareUs(entries, pollTimeoutUs(timeoutMs));
+  }
+
+  protected prepareUs(entries: PollEntry[], timeoutUs: number): void {
     this.entries = entries;
-    this.timeoutUs = pollTimeoutUs(timeoutMs);
+    this.timeoutUs = timeoutUs;
     this.mayBlock = this.timeoutUs !== 0;
   }
 

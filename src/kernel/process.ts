@@ -15,6 +15,7 @@ import { Credentials } from '../base/credentials.ts';
 import { WaitQueue } from '../base/wait-queue.ts';
 import type { Caller } from '../socket/caller.ts';
 import { DescriptorTable } from './descriptors.ts';
+import { FileContext } from './fs/context.ts';
 import { IntervalTimer } from './interval-timer.ts';
 import type { Kernel } from './kernel.ts';
 import { OpenFile } from './open-file.ts';
@@ -40,6 +41,8 @@ export class KernelProcess implements Caller {
   /** The standard streams' terminal; shared by 0, 1 and 2 and by children that inherit them. */
   readonly terminal: Terminal;
   readonly credentials: Credentials;
+  /** Working directory and umask. */
+  readonly files: FileContext;
   readonly descriptors: DescriptorTable = new DescriptorTable();
   readonly limits: ResourceLimits = new ResourceLimits();
   readonly signals: Signals = new Signals(this);
@@ -47,9 +50,6 @@ export class KernelProcess implements Caller {
   /** What its program was started with: `argv` without the name, and the environment. */
   args: readonly string[] = [];
   environment: Readonly<Record<string, string>> = {};
-  /** umask(2), and the working directory: for the file system. */
-  umask = 0o022;
-  cwd = '/';
   /** Who hears of its end; null for init, and for one that has been waited for. */
   parent: KernelProcess | null;
   /** The oldest first; those that have ended and were not waited for included. */
@@ -80,6 +80,7 @@ export class KernelProcess implements Caller {
     this.pgid = pid;
     this.sid = pid;
     this.credentials = inheritFrom === null ? new Credentials() : inheritFrom.credentials.clone();
+    this.files = inheritFrom === null ? new FileContext(kernel.fileSystem.root) : inheritFrom.files.clone();
     if (parent !== null) parent.children.push(this);
     if (inheritFrom !== null) {
       this.descriptors.inherit(inheritFrom.descriptors);
@@ -214,6 +215,7 @@ export class KernelProcess implements Caller {
     const { loop, timers } = this.kernel;
     loop.enter();
     timers.disarm(this.alarm);
+    this.kernel.ipc.processEnded(this);
     this.signals.clear();
     for (const delivery of this.parked.splice(0)) loop.complete(delivery);
     while (this.firstWaiting !== null) {

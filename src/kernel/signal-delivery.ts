@@ -37,7 +37,8 @@ export class SignalDelivery extends Completion {
 
   /** `completion` is delivered when the handlers have run. */
   follow(completion: Completion): void {
-    this.followers.push(completion);
+    if (this.isFinished) this.process.kernel.loop.complete(completion);
+    else this.followers.push(completion);
   }
 
   deliver(): void {

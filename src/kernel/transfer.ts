@@ -6,12 +6,9 @@ import { Poll } from '../base/wait-queue.ts';
 import { SOCK } from '../socket/constants.ts';
 import { NEVER_WAITS, type Socket } from '../socket/socket.ts';
 import { Msg, ReceiveResult } from '../transport/endpoint.ts';
+import { breakPipe } from './broken-pipe.ts';
 import { OpenFile } from './open-file.ts';
 import { Operation, PENDING, Restart } from './operation.ts';
-import type { SignalDelivery } from './signal-delivery.ts';
-import { SignalInfo } from './signal-info.ts';
-import type { KernelProcess } from './process.ts';
-import { Signal, SignalCode } from './signal-numbers.ts';
 
 const NO_BYTES = new Uint8Array(0);
 
@@ -103,17 +100,6 @@ function isShorter(buffer: Uint8Array, parts: readonly Uint8Array[] | null, want
   return room < wanted;
 }
 
-/**
- * A stream nobody reads any more has been written to (sk_stream_error, pipe_write). Returns the delivery of SIGPIPE, after
- * which the call returns; null when there is none.
- */
-export function breakPipe({ pid, credentials, signals }: KernelProcess, flags: number): SignalDelivery | null {
-  if ((flags & Msg.NOSIGNAL) !== 0) return null;
-  const before = signals.latest;
-  signals.send(SignalInfo.from({ pid, credentials }, Signal.SIGPIPE, SignalCode.USER), true);
-  return signals.deliverySince(before);
-}
-
 /** write(2), send(2), sendto(2), and sendmsg(2) once its iov is one buffer. */
 export class SendOperation extends Operation {
   buffer: Uint8Array = new Uint8Array(0);
@@ -139,7 +125,7 @@ export class SendOperation extends Operation {
     const socket = file.socket;
     const length = this.wanted;
     if (isShorter(this.buffer, null, length)) return this.done > 0 ? this.done : -Errno.EFAULT;
-    if (socket === null) return this.account(file.operations.write(this.buffer, this.done, length - this.done));
+    if (socket === null) return this.writeOn(file);
     if (this.disconnected) return this.account(-(socket.takeError() || Errno.EPIPE));
     if (this.done > 0 && (socket.readiness() & Poll.ERR) !== 0) return this.done;
     const n =
@@ -148,6 +134,15 @@ export class SendOperation extends Operation {
         : socket.sendTo(this.buffer, this.done, length - this.done, this.flags, this.address, this.process);
     if (socket.type !== SOCK.STREAM) return n;
     return this.account(n);
+  }
+
+  private writeOn({ operations }: OpenFile): number {
+    if (operations.takesWhole !== true) return operations.write(this.buffer, 0, this.wanted);
+    for (;;) {
+      const n = operations.write(this.buffer, this.done, this.wanted - this.done);
+      const result = this.account(n);
+      if (n <= 0 || result !== -Errno.EAGAIN) return result;
+    }
   }
 
   /** A stream takes what fits; a blocking write goes on until all of it is in. */

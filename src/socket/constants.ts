@@ -42,12 +42,18 @@ export const TCP = {
 
 export const UDP = { CORK: 1 } as const;
 
-export const O = { RDONLY: 0, WRONLY: 1, RDWR: 2, ACCMODE: 3, APPEND: 0x400, NONBLOCK: 0x800, ASYNC: 0x2000, CLOEXEC: 0x80000 } as const;
+export const O = {
+  RDONLY: 0, WRONLY: 1, RDWR: 2, ACCMODE: 3, CREAT: 0x40, EXCL: 0x80, NOCTTY: 0x100, TRUNC: 0x200, APPEND: 0x400,
+  NONBLOCK: 0x800, ASYNC: 0x2000, DIRECT: 0x4000, DIRECTORY: 0x10000, NOFOLLOW: 0x20000, CLOEXEC: 0x80000,
+} as const;
 
 export const F = {
   DUPFD: 0, GETFD: 1, SETFD: 2, GETFL: 3, SETFL: 4, SETOWN: 8, GETOWN: 9, SETSIG: 10, GETSIG: 11, DUPFD_CLOEXEC: 1030,
+  SETPIPE_SZ: 1031, GETPIPE_SZ: 1032,
 } as const;
 export const FD_CLOEXEC = 1;
+
+export const SEEK = { SET: 0, CUR: 1, END: 2 } as const;
 
 export const IOCTL = {
   FIONREAD: 0x541b, TIOCINQ: 0x541b, TIOCOUTQ: 0x5411, SIOCOUTQ: 0x5411, SIOCINQ: 0x541b, SIOCATMARK: 0x8905, FIONBIO: 0x5421,

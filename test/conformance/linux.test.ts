@@ -396,6 +396,37 @@ traceTest('TCP_LINGER2 below zero: FIN_WAIT2 is not entered, RST', (t) => {
   equal(t.state, 'LISTEN');
 });
 
+for (const open of [false, true]) {
+  traceTest(`a FIN beyond a gap is data that nobody will read: RST (${open ? 'shut, FIN_WAIT2' : 'closed, FIN_WAIT1'})`, (t) => {
+    t.establish();
+    if (open) equal(t.shutdown(2), 0);
+    else t.close();
+    t.expect('F.');
+    if (open) t.peer('.', { ack: 2 });
+    t.peer('F.', { seq: 101, ack: 2 });
+    t.expect('R', { seq: 2 });
+    equal(t.state, 'LISTEN');
+    equal(t.counter('TcpExtTCPAbortOnData'), 1);
+  });
+}
+
+traceTest('orphan that enters FIN_WAIT2 by a FIN out of place: a RST after the time it may stay', (t) => {
+  t.establish();
+  equal(t.setTcp(TCP.LINGER2, 2), 0);
+  t.close();
+  t.expect('F.');
+  // An old segment's FIN ends nothing: what is before it has been received.
+  t.peer('F.', { seq: 0, ack: 2 });
+  t.expect('.', { ack: 1 });
+  equal(t.state, 'FIN-WAIT-2');
+  t.advance(1_500_000);
+  t.expectNothing();
+  equal(t.state, 'FIN-WAIT-2');
+  t.advance(1_000_000);
+  t.expect('R.', { seq: 2 });
+  equal(t.state, 'LISTEN');
+});
+
 traceTest('TIME_WAIT lasts 60 s', (t) => {
   t.reach('TIME-WAIT');
   t.quiet(59_500_000);

@@ -78,7 +78,7 @@ test('capture files cut at every offset', () => {
   }
 });
 
-test('capture files spliced, overwritten and doubled', { timeout: 120_000 }, () => {
+test('capture files spliced, overwritten and doubled', { timeout: 120_000 }, (t) => {
   const random = new SeededRandom(`mutations ${seed}`);
   const rounds = isFull ? 400_000 : 40_000;
   const files = samples();
@@ -109,6 +109,7 @@ test('capture files spliced, overwritten and doubled', { timeout: 120_000 }, () 
     }
     if (!isSound(mutated)) refused++;
   }
+  t.diagnostic(`${refused} of ${rounds} refused`);
   ok(refused > rounds / 10, `${refused} of ${rounds} refused`);
 });
 

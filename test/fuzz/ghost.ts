@@ -161,9 +161,15 @@ export class Ghost {
 export class Watch {
   readonly flows = new Map<string, Flow>();
   private readonly ghost: Ghost;
+  private learning = true;
 
   constructor(ghost: Ghost) {
     this.ghost = ghost;
+  }
+
+  /** From now on only the ghost's connections may be new: what a siege brings about with others is not followed. */
+  stopLearning(): void {
+    this.learning = false;
   }
 
   /** `frame` holds the headers at least; `wholeLen` is the whole frame's length. */
@@ -184,7 +190,7 @@ export class Watch {
     const flags = frame[l4 + 13];
     if (flow === undefined) {
       // Only a SYN begins a connection; what a reset answers is none.
-      if ((flags & SYN) === 0) return;
+      if ((flags & SYN) === 0 || (!isGhost && !this.learning)) return;
       flow = new Flow(version, localPort, remotePort, remote);
       flows.set(key, flow);
     }

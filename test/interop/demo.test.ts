@@ -2,11 +2,13 @@
  * The main job: `sockscape demo`, alone with --once, and what it says when it is called wrongly.
  */
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { parse } from 'acorn';
 import { readCapture } from '../../src/capture/capture-file.ts';
 import { needs } from '../needs.ts';
 import { commandLine, Running, root, run } from './command.ts';
@@ -110,6 +112,84 @@ test('a Node that is too old: one sentence, exit status 1', () => {
   }
   // The launcher asks before anything else is loaded.
   match(readFileSync(join(root, 'bin/sockscape.cjs'), 'utf8'), /^#!.*\n'use strict';\n(\/\/.*\n)*require\('\.\/node-version\.cjs'\)\('sockscape'\);\n/);
+});
+
+test('npm start and the command under a Node that is too old: one sentence, exit status 1', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sockscape-demo-'));
+  try {
+    // Nothing but the launchers: whatever else they would load, before the check or without one, is missing here.
+    cpSync(join(root, 'bin'), join(folder, 'bin'), { recursive: true });
+    cpSync(join(root, 'scripts/run.cjs'), join(folder, 'scripts/run.cjs'));
+    const pretend = join(folder, 'pretend.cjs');
+    writeFileSync(pretend, "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '18.20.4' } });\n");
+    const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: { start: string } };
+    const [node, script, ...start] = scripts.start.split(' ') as [string, string, ...string[]];
+    equal(node, 'node');
+    for (const [file, ...args] of [[script, ...start], ['bin/sockscape.cjs', 'demo']] as [string, ...string[]][]) {
+      deepEqual(run([process.execPath, '--require', pretend, join(folder, file), ...args, '--once']), {
+        status: 1, stdout: '', stderr: 'sockscape: Node 20.19 or newer is needed; this one is 18.20.4.\n',
+      });
+      // Even a Node that knows only the old language can read it.
+      parse(readFileSync(join(root, file), 'utf8'), { ecmaVersion: 5, allowHashBang: true });
+    }
+    parse(readFileSync(join(root, 'bin/node-version.cjs'), 'utf8'), { ecmaVersion: 5 });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+interface RunningProcess {
+  readonly id: number;
+  readonly parent: number;
+  /** setsid(2): the processes of one terminal have the same. */
+  readonly session: number;
+}
+
+function processes(): RunningProcess[] {
+  const found: RunningProcess[] = [];
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const line = readFileSync(`/proc/${name}/stat`, 'utf8');
+      // Behind the program's name, which may hold anything: state, parent, group, session.
+      const [, parent, , session] = line.slice(line.lastIndexOf(')') + 2).split(' ').map(Number);
+      found.push({ id: Number(name), parent, session });
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  return found;
+}
+
+const AT_TERMINAL = { ...needs('script', 'npm'), timeout: 90_000 };
+test('npm start at a terminal, a client connected: Ctrl-C ends all of it at once', AT_TERMINAL, async () => {
+  const running = new Running(['script', '-qefc', `exec npm --prefix '${root}' start -- --port 0`, '/dev/null']);
+  const port = Number((await running.says(/telnet 127\.0\.0\.1 (\d+)/, 'stdout', 60))[1]);
+  const session = processes().find(({ parent }) => parent === running.child.pid)?.session;
+  const left = (): RunningProcess[] => processes().filter((one) => one.session === session);
+  // npm, the demo and, where it does not give way, npm's shell.
+  ok(left().length >= 2);
+
+  const client = connect(port, '127.0.0.1');
+  const outcome = new Promise<string>((resolve) => {
+    client.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? ''));
+    client.on('end', () => resolve('end'));
+  });
+  client.write('hello\r\n');
+  equal(String((await once(client, 'data'))[0]), 'You wrote: hello\r\n');
+
+  const pressedAt = performance.now();
+  running.child.stdin?.write('\x03');
+  const { status, stdout } = await running.ended();
+  ok(performance.now() - pressedAt < 5000, `it took ${performance.now() - pressedAt} ms`);
+  match(stdout, /\n\d+ packets shown; \d+ IPv6 neighbour packets? only captured\r?\n/);
+  // The demo ends with 0. npm's shell waits for it and then dies of the signal, which is 130 to whoever started npm; a
+  // shell that gives way to its last command (bash) hands on the 0.
+  ok(status === 130 || status === 0, `status ${status}`);
+  deepEqual(left(), []);
+  equal(await outcome, 'ECONNRESET');
+  const again = connect(port, '127.0.0.1');
+  equal(((await once(again, 'error')) as [NodeJS.ErrnoException])[0].code, 'ECONNREFUSED');
 });
 
 test('help and version', () => {

@@ -145,7 +145,7 @@ export interface Ends {
 export const ENDS4: Ends = { source: [10, 0, 0, 1], destination: [10, 0, 0, 2] };
 export const ENDS6: Ends = { source: IP6_A, destination: IP6_B };
 
-function pseudoHeader(ends: Ends, protocol: number, length: number): Bytes {
+export function pseudoHeader(ends: Ends, protocol: number, length: number): Bytes {
   const addresses = [...ends.source, ...ends.destination];
   return ends.source.length === 4
     ? [...addresses, 0, protocol, ...u16(length)]

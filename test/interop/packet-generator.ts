@@ -14,6 +14,8 @@ import { leadsElsewhere } from './undecoded.ts';
 export interface MadePacket {
   readonly bytes: Bytes;
   readonly length: number;
+  /** Packets that were drawn before this one and left out, since tcpdump would have gone on where we do not. */
+  readonly leftOut?: number;
 }
 
 export interface GeneratedPacket extends MadePacket {
@@ -750,13 +752,13 @@ function cutSometimes(draw: Draw, bytes: Bytes, least: number): MadePacket | Byt
 /** A packet of any class with a few wrong bytes, drawn again while it wanders into a protocol that is left out. */
 function damaged(draw: Draw, makers: Record<string, Maker>): MadePacket {
   const names = Object.keys(makers);
-  for (;;) {
+  for (let leftOut = 0; ; leftOut++) {
     const made = makers[draw.pick(names)](draw);
     const packet = Array.isArray(made) ? { bytes: made, length: made.length } : made;
     for (let i = draw.int(1, 4); i > 0; i--) packet.bytes[draw.int(0, packet.bytes.length - 1)] = draw.int(0, 255);
     // With -v a header whose options are wrong is the end; without, they are not looked at, and what follows is.
     const texts = [0, 1].map((verbose) => new TcpdumpPrinter({ verbose, linkHeader: true }).format(1, 0, Uint8Array.from(packet.bytes), packet.length));
-    if (!texts.some(leadsElsewhere)) return packet;
+    if (!texts.some(leadsElsewhere)) return { ...packet, leftOut };
   }
 }
 
@@ -786,7 +788,7 @@ export const PACKET_CLASSES: readonly PacketClass[] = [
 /** Cuts the frame's own length too now and then: then lengths disagree rather than bytes being missing. */
 function shorten(draw: Draw, made: MadePacket | Bytes): MadePacket {
   const packet = Array.isArray(made) ? { bytes: made, length: made.length } : made;
-  return draw.chance(0.05) ? { bytes: packet.bytes, length: packet.bytes.length } : packet;
+  return draw.chance(0.05) ? { ...packet, length: packet.bytes.length } : packet;
 }
 
 /** `count` packets, the classes in turn; the same seed gives the same packets. */

@@ -11,12 +11,23 @@ import { fillPseudoRandom } from '../../src/programs/pseudo-random-bytes.ts';
 import { needs } from '../needs.ts';
 import { commandLine, type Running, run } from './command.ts';
 import { Namespace, OURS4, OURS6, startTap } from './namespace.ts';
+import { type Bytes, checksum, type Ends, pseudoHeader } from './packet-bytes.ts';
 
 const NEEDS = needs('root', 'namespaces', 'tap', 'ip');
 const SERVE = ['--serve', 'echo:9502,discard:9,chargen:19,http:80'];
 const SERVED_TCP = [9, 19, 80, 9502];
 const LARGE = 100_000_000;
 const SMALL = 200_000;
+const ECHOED = 10_000_000;
+/** The longest frame of a link whose IP packets have at most 1,500 bytes. */
+const LONGEST = 1514;
+
+/** From our host to the kernel, as pseudo headers have the addresses. */
+const PREFIX6: Bytes = [0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+const TO_KERNEL = {
+  [OURS4]: { source: [192, 0, 2, 2], destination: [192, 0, 2, 1] },
+  [OURS6]: { source: [...PREFIX6, 2], destination: [...PREFIX6, 1] },
+};
 
 /** The hash of the first `length` bytes of what `/bytes/N` serves, worked out here. */
 function hashOf(length: number): string {
@@ -42,6 +53,36 @@ for _ in range(5):
     back, _ = s.recvfrom(65535)
     print('same' if back == data else 'differs', len(back))
 `;
+
+/** A TCP segment as the kernel's side of the device saw it. */
+interface Seen {
+  /** Who sent it. */
+  readonly from: string;
+  readonly frameLen: number;
+  readonly headerLen: number;
+  readonly dataLen: number;
+  readonly checksum: number;
+}
+
+/** The TCP segments of a capture, which may hold no more of each than its headers. */
+function segmentsOf(file: string): Seen[] {
+  const fields = ['ip.src', 'ipv6.src', 'frame.len', 'tcp.hdr_len', 'tcp.len', 'tcp.checksum'].flatMap((name) => ['-e', name]);
+  const { stdout } = run(['tshark', '-r', file, '-n', '-Y', 'tcp', '-T', 'fields', ...fields]);
+  return stdout.trimEnd().split('\n').map((line) => {
+    const [source4, source6, ...numbers] = line.split('\t');
+    const [frameLen, headerLen, dataLen, field] = numbers.map(Number);
+    return { from: source4 === '' ? source6 : source4, frameLen, headerLen, dataLen, checksum: field };
+  });
+}
+
+function bytesOf(segments: readonly Seen[]): number {
+  return segments.reduce((sum, { dataLen }) => sum + dataLen, 0);
+}
+
+/** Whether the checksum is the pseudo header's sum alone: the sender has left the rest to the device. */
+function isPartial({ headerLen, dataLen, checksum: field }: Seen, ends: Ends): boolean {
+  return field === (~checksum(pseudoHeader(ends, 6, headerLen + dataLen)) & 0xffff);
+}
 
 /** Ports that nmap's greppable output lists in a state. */
 function ports(output: string, state: string): number[] {
@@ -94,11 +135,50 @@ for (const offload of [true, false]) {
       }
     });
 
-    test('50 curls at once, and a connection that is kept', needs('curl', 'sha256sum'), async () => {
-      const one = `curl -sS --max-time 50 http://${OURS4}/bytes/${SMALL} | sha256sum`;
-      const { stdout, stderr } = await namespace.runBeside(['sh', '-c', `for i in $(seq 50); do ${one} & done; wait`]);
-      const hashes = stdout.trim().split('\n').map((line) => line.split(' ')[0]);
-      deepEqual(hashes, new Array(50).fill(hashOf(SMALL)), stderr);
+    const frames = offload ? 'frames beyond the MTU both ways, partial checksums' : 'no frame beyond the MTU';
+    test(`10 MB to us and back: ${frames}`, needs('nc', 'sha256sum', 'tcpdump', 'tshark'), async () => {
+      const words = new Int32Array(ECHOED / 4);
+      fillPseudoRandom(words, 0);
+      const expected = hashOf(ECHOED);
+      for (const address of [OURS4, OURS6] as const) {
+        const file = join(folder, 'echo.pcap');
+        const options = ['-U', '--immediate-mode', '-s', '128', '-B', '32768'];
+        const capture = namespace.start('tcpdump', '-i', 'tap0', ...options, '-w', file, 'tcp');
+        await capture.says(/listening on/, 'stderr');
+        const echo = ['sh', '-c', `nc -N -w 20 ${address} 9502 | sha256sum`];
+        const { stdout, stderr } = await namespace.runBeside(echo, new Uint8Array(words.buffer));
+        equal(stdout.split(' ')[0], expected, `${address}: ${stderr}`);
+        // Stopped at once, tcpdump would lose what it has not read yet.
+        const until = Date.now() + 10_000;
+        let fromUs: Seen[];
+        let toUs: Seen[];
+        do {
+          const seen = segmentsOf(file);
+          fromUs = seen.filter(({ from }) => from === address);
+          toUs = seen.filter(({ from }) => from !== address);
+        } while ((bytesOf(fromUs) < ECHOED || bytesOf(toUs) < ECHOED) && Date.now() < until);
+        await capture.stop();
+
+        for (const [direction, segments] of [['from us', fromUs], ['to us', toUs]] as const) {
+          ok(bytesOf(segments) >= ECHOED, `${address} ${direction}: ${bytesOf(segments)} bytes were seen: ${capture.stderr}`);
+          const long = segments.filter(({ frameLen }) => frameLen > LONGEST).length;
+          if (offload) ok(long > 0, `${address} ${direction}: no frame is longer than ${LONGEST} bytes`);
+          else equal(long, 0, `${address} ${direction}: ${long} frames are longer than ${LONGEST} bytes`);
+        }
+        if (!offload) continue;
+        const complete = fromUs.filter((segment) => !isPartial(segment, TO_KERNEL[address]));
+        deepEqual(complete, [], `${address}: ${complete.length} of our ${fromUs.length} segments have a checksum of their own`);
+      }
+    });
+
+    test('50 curls at once on both families, and a connection that is kept', needs('curl', 'sha256sum'), async () => {
+      const expected = new Array(50).fill(hashOf(SMALL));
+      for (const address of [OURS4, `[${OURS6}]`]) {
+        const one = `curl -sS --max-time 50 http://${address}/bytes/${SMALL} | sha256sum`;
+        const { stdout, stderr } = await namespace.runBeside(['sh', '-c', `for i in $(seq 50); do ${one} & done; wait`]);
+        const hashes = stdout.trim().split('\n').map((line) => line.split(' ')[0]);
+        deepEqual(hashes, expected, `${address}: ${stderr}`);
+      }
       const address = `http://${OURS4}`;
       const kept = await namespace.runBeside([
         'curl', '-sS', '-w', '%{http_code} %{num_connects}\n', '-o', '/dev/null', '-o', '/dev/null', '-o', '/dev/null',
@@ -120,20 +200,32 @@ for (const offload of [true, false]) {
     });
 
     test('nmap -sU: open, open|filtered, closed; an unpaced scan stays within icmp_ratelimit', { ...needs('nmap'), timeout: 120_000 }, async () => {
-      const paced = await namespace.runBeside([
-        'nmap', '-n', '-sU', '-p', '9,80,9500-9503', '--scan-delay', '1100ms', '--max-retries', '3', '-oG', '-', OURS4,
-      ]);
-      deepEqual(ports(paced.stdout, 'open'), [9502], paced.stdout);
-      deepEqual(ports(paced.stdout, 'open|filtered'), [9], paced.stdout);
-      deepEqual(ports(paced.stdout, 'closed'), [80, 9500, 9501, 9503], paced.stdout);
+      // One beside the other: each waits more than a second between its probes.
+      const scans = [[OURS4], [OURS6, '-6']].map(async ([address, ...family]) => {
+        const { stdout } = await namespace.runBeside([
+          'nmap', '-n', '-sU', ...family, '-p', '9,80,9500-9503', '--scan-delay', '1100ms', '--max-retries', '3', '-oG', '-', address,
+        ]);
+        deepEqual(ports(stdout, 'open'), [9502], stdout);
+        deepEqual(ports(stdout, 'open|filtered'), [9], stdout);
+        deepEqual(ports(stdout, 'closed'), [80, 9500, 9501, 9503], stdout);
+      });
+      await Promise.all(scans);
 
-      const from = namespace.counter('Icmp InDestUnreachs');
-      const start = Date.now();
-      await namespace.runBeside(['nmap', '-n', '-sU', '-p', '10000-10200', '--min-rate', '200', '--max-retries', '0', OURS4]);
-      const seconds = (Date.now() - start) / 1000;
-      const answers = namespace.counter('Icmp InDestUnreachs') - from;
-      // One a second for one destination, and a burst of six (icmp_ratelimit as Linux applies it).
-      ok(answers >= 1 && answers <= 6 + Math.ceil(seconds), `${answers} answers in ${seconds} s`);
+      // For one destination a burst of six, then one a second (icmp_ratelimit), and in IPv6 four a second towards a
+      // network of 64 bits, as Linux applies it.
+      for (const [address, family, counter, perSecond] of [
+        [OURS4, [], 'Icmp InDestUnreachs', 1],
+        [OURS6, ['-6'], 'Icmp6InDestUnreachs', 4],
+      ] as const) {
+        const from = namespace.counter(counter);
+        const start = Date.now();
+        await namespace.runBeside([
+          'nmap', '-n', '-sU', ...family, '-p', '10000-10200', '--min-rate', '200', '--max-retries', '0', address,
+        ]);
+        const seconds = (Date.now() - start) / 1000;
+        const answers = namespace.counter(counter) - from;
+        ok(answers >= 1 && answers <= 6 + Math.ceil(perSecond * seconds), `${address}: ${answers} answers in ${seconds} s`);
+      }
     });
 
     test('UDP datagrams of 8,000 bytes both ways', needs('python3'), async () => {

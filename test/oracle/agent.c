@@ -39,6 +39,7 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -61,7 +62,7 @@ enum operation {
   OP_SOCKET = 1, OP_BIND, OP_LISTEN, OP_CONNECT, OP_ACCEPT, OP_ACCEPT4, OP_READ, OP_WRITE, OP_READV, OP_WRITEV,
   OP_RECV, OP_SEND, OP_RECVFROM, OP_SENDTO, OP_RECVMSG, OP_SENDMSG, OP_SHUTDOWN, OP_CLOSE, OP_DUP, OP_DUP2,
   OP_GETSOCKNAME, OP_GETPEERNAME, OP_GETSOCKOPT, OP_SETSOCKOPT, OP_FCNTL, OP_POLL, OP_IOCTL,
-  OP_READ_FILE, OP_WRITE_FILE, OP_LIMIT_DESCRIPTORS, OP_SYSCALL,
+  OP_READ_FILE, OP_WRITE_FILE, OP_LIMIT_DESCRIPTORS, OP_SYSCALL, OP_SHMAT, OP_LOAD, OP_STORE,
   OP_SIGACTION, OP_FORK, OP_EXIT,
 };
 
@@ -191,12 +192,23 @@ static const struct {
   CALL(socketpair), CALL(dup3), CALL(close_range),
   CALL(kill), CALL(rt_sigqueueinfo), CALL(rt_sigprocmask), CALL(rt_sigpending), CALL(rt_sigsuspend), CALL(rt_sigtimedwait),
   CALL(setitimer), CALL(getitimer), CALL(nanosleep), CALL(wait4), CALL(getpid), CALL(getppid), CALL(getpgid), CALL(setpgid),
-  CALL(getsid), CALL(setsid), CALL(umask), CALL(prlimit64), CALL(getuid), CALL(geteuid), CALL(getgid), CALL(getegid),
+  CALL(getsid), CALL(setsid), CALL(prlimit64), CALL(getuid), CALL(geteuid), CALL(getgid), CALL(getegid),
   CALL(setuid), CALL(setgid), CALL(setreuid), CALL(setregid), CALL(setresuid), CALL(setresgid), CALL(getresuid),
   CALL(getresgid), CALL(getgroups), CALL(setgroups),
 #ifdef SYS_pause
   CALL(pause), CALL(alarm),
 #endif
+  CALL(mq_open), CALL(mq_unlink), CALL(mq_timedsend), CALL(mq_timedreceive), CALL(mq_getsetattr),
+  CALL(sendfile), CALL(splice), CALL(tee),
+  CALL(msgget), CALL(msgsnd), CALL(msgrcv), CALL(msgctl), CALL(semget), CALL(semtimedop), CALL(semctl),
+  CALL(shmget), CALL(shmdt), CALL(shmctl),
+  CALL(pselect6), CALL(epoll_create1), CALL(epoll_ctl), CALL(epoll_pwait),
+  CALL(eventfd2), CALL(timerfd_create), CALL(timerfd_settime), CALL(timerfd_gettime),
+  CALL(openat), CALL(pipe2), CALL(newfstatat), CALL(faccessat), CALL(readlinkat),
+  CALL(lseek), CALL(pread64), CALL(pwrite64), CALL(truncate), CALL(ftruncate),
+  CALL(mkdirat), CALL(mknodat), CALL(symlinkat), CALL(linkat), CALL(unlinkat),
+  CALL(renameat2), CALL(fchmodat), CALL(fchmod), CALL(fchownat), CALL(umask),
+  CALL(chdir), CALL(getcwd), CALL(getdents64),
 };
 
 static long number_of(const struct buffer *name) {
@@ -466,6 +478,31 @@ static void perform(struct request *q, struct answer *answer) {
     return;
   case OP_FORK: r = start_child((char *)first.bytes); break;
   case OP_EXIT: _exit(q->a);
+  case OP_SHMAT: {
+    /* The segment's bytes, and where they are. */
+    unsigned char *segment = shmat(q->a, NULL, q->b);
+    if (segment == (void *)-1) break;
+    unsigned char *copy = room((uint32_t)q->c);
+    memcpy(copy, segment, (size_t)q->c);
+    give(answer, copy, (uint32_t)q->c);
+    unsigned char *where = room(sizeof segment);
+    memcpy(where, &segment, sizeof segment);
+    give(answer, where, sizeof segment);
+    return;
+  }
+  case OP_LOAD: {
+    unsigned char *segment, *copy = room((uint32_t)q->a);
+    memcpy(&segment, first.bytes, sizeof segment);
+    memcpy(copy, segment, (size_t)q->a);
+    give(answer, copy, (uint32_t)q->a);
+    return;
+  }
+  case OP_STORE: {
+    unsigned char *segment;
+    memcpy(&segment, first.bytes, sizeof segment);
+    memcpy(segment, q->buffers[1].bytes, q->buffers[1].length);
+    return;
+  }
   default:
     errno = ENOSYS;
   }
@@ -617,16 +654,21 @@ static void loopback_up(void) {
   close(fd);
 }
 
-static void enter_network(int argc, char **argv) {
+static void join_namespace(const char *pid, const char *kind, int type) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%d/ns/%s", atoi(pid), kind);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0 || setns(fd, type) < 0) fail(path);
+  close(fd);
+}
+
+static void enter_namespaces(int argc, char **argv) {
   if (argc == 2 && strcmp(argv[1], "--new-net") == 0) {
-    if (unshare(CLONE_NEWNET) < 0) fail("unshare");
+    if (unshare(CLONE_NEWNET | CLONE_NEWIPC) < 0) fail("unshare");
     loopback_up();
   } else if (argc == 3 && (strcmp(argv[1], "--net-of") == 0 || strcmp(argv[1], "--signals-net-of") == 0)) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/ns/net", atoi(argv[2]));
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || setns(fd, CLONE_NEWNET) < 0) fail(path);
-    close(fd);
+    join_namespace(argv[2], "net", CLONE_NEWNET);
+    join_namespace(argv[2], "ipc", CLONE_NEWIPC);
   } else {
     fprintf(stderr, "usage: agent --new-net | --net-of PID | --signals-net-of PID | --child SOCKET\n");
     _exit(2);
@@ -670,7 +712,7 @@ int main(int argc, char **argv) {
     serve_alone();
   }
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  enter_network(argc, argv);
+  enter_namespaces(argc, argv);
   clear_descriptors();
   /* Says that the network is there. */
   struct answer ready;

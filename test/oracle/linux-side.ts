@@ -1,4 +1,5 @@
 /** The real kernel as a side of the oracle: each program gets a network namespace of its own. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { compileAgent, LinuxHost } from '../../src/platform/node/oracle/linux-host.ts';
 import type { LinuxProcess } from '../../src/platform/node/oracle/linux-process.ts';
 import type { Side, SideHost, SideProcess } from './program.ts';
@@ -18,6 +19,22 @@ const PINNED_SETTINGS = {
   'net.ipv4.ip_local_port_range': '32768 60999',
 };
 
+/** Less than the times by which programs tell one behaviour from another. */
+const LATENESS_MS = 1000;
+
+/**
+ * Lets `ms` milliseconds pass and then all calls come as far as they can: on a busy machine a thread that is to wait in
+ * the kernel, or that was woken there, may get its turn later than that. Twice in a row, since an answer that has only
+ * just come may lead to the next call.
+ */
+async function settle(host: LinuxHost, ms: number): Promise<void> {
+  await sleep(ms);
+  for (let quiet = 0; quiet < 2; ) {
+    quiet = host.isAtRest() ? quiet + 1 : 0;
+    await sleep(1);
+  }
+}
+
 export function linuxSide(agentSource: string, buildFolder: string): Side {
   const agent = compileAgent(agentSource, buildFolder);
   return {
@@ -27,11 +44,13 @@ export function linuxSide(agentSource: string, buildFolder: string): Side {
       const sideOf = (process: LinuxProcess): SideProcess => ({
         calls: process, exit: (status) => (status === 0 ? process.exit() : process.exitWith(status)),
         fork: async () => sideOf(await host.fork(process)), limitDescriptors: (most) => process.limitDescriptors(most),
+        store: (view) => process.store(view), load: (view) => process.load(view),
       });
       return {
         spawn: async (takesSignals) => sideOf(await host.spawn(takesSignals)),
-        sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+        sleep: (ms) => settle(host, ms),
         now: () => performance.now(),
+        latenessMs: LATENESS_MS,
         stuck: new Promise<never>(() => {}),
         close: () => host.close(),
       };
@@ -39,14 +58,22 @@ export function linuxSide(agentSource: string, buildFolder: string): Side {
   };
 }
 
-/** The values that Linux has for `SHARED_SETTINGS`; names this kernel does not know are left out. */
-export async function linuxSettings(agentSource: string, buildFolder: string): Promise<Map<string, string>> {
+/** What our side takes over from the machine. */
+export interface Machine {
+  /** The values of `SHARED_SETTINGS`; names this kernel does not know are left out. */
+  readonly settings: ReadonlyMap<string, string>;
+  /** Effective capabilities of the processes. */
+  readonly capabilities: number;
+}
+
+export async function linuxMachine(agentSource: string, buildFolder: string): Promise<Machine> {
   const host = await LinuxHost.open(compileAgent(agentSource, buildFolder), PINNED_SETTINGS);
-  const values = new Map<string, string>();
+  const settings = new Map<string, string>();
   for (const name of SHARED_SETTINGS) {
     const value = await host.readSetting(name);
-    if (value !== null) values.set(name, value);
+    if (value !== null) settings.set(name, value);
   }
+  const capabilities = await host.capabilities();
   await host.close();
-  return values;
+  return { settings, capabilities };
 }

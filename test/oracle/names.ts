@@ -77,10 +77,6 @@ export function statusFlags(flags: number): string {
   }, flags);
 }
 
-export function openFlags(flags: number): string {
-  return statusFlags(flags);
-}
-
 export function signalName(signo: number): string {
   return nameIn(Signal, signo, '');
 }
@@ -118,4 +114,11 @@ export function ioctlName(request: number): string {
 
 export function shutdownName(how: number): string {
   return ['SHUT_RD', 'SHUT_WR', 'SHUT_RDWR'][how] ?? `how ${how}`;
+}
+
+export function openFlags(flags: number): string {
+  const access = ['RDONLY', 'WRONLY', 'RDWR', 'ACCMODE'][flags & O.ACCMODE] as string;
+  const { RDONLY: _r, WRONLY: _w, RDWR: _rw, ACCMODE: _a, ...rest } = O;
+  const left = flags & ~O.ACCMODE;
+  return left === 0 ? access : `${access}|${flagsIn(rest, left)}`;
 }

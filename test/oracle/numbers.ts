@@ -2,9 +2,10 @@
 import { Shut } from '../../src/transport/endpoint.ts';
 
 export {
-  AF, F, FD_CLOEXEC, IOCTL, IP, IPPROTO, IPV6, O, SO, SOCK, SOL, TCP,
+  AF, F, FD_CLOEXEC, IOCTL, IP, IPPROTO, IPV6, O, SEEK, SO, SOCK, SOL, TCP,
 } from '../../src/socket/constants.ts';
 export { Msg as MSG } from '../../src/transport/endpoint.ts';
+export { Poll as POLL } from '../../src/base/wait-queue.ts';
 export const SHUT = Shut;
 export { CloseRange as CLOSE_RANGE } from '../../src/kernel/calls/descriptors.ts';
 export { Resource as RLIMIT } from '../../src/kernel/resource-limits.ts';

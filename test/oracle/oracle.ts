@@ -3,7 +3,7 @@ import { release } from 'node:os';
 import { join } from 'node:path';
 import { Comparison, isListed, readDeviations } from './comparison.ts';
 import type { Difference } from './comparison.ts';
-import { linuxSettings, linuxSide } from './linux-side.ts';
+import { linuxMachine, linuxSide } from './linux-side.ts';
 import { ourSide } from './our-side.ts';
 import type { Program } from './program.ts';
 import { runProgram } from './run-program.ts';
@@ -26,7 +26,7 @@ export async function compareAll(
   const agentSource = join(root, 'test/oracle/agent.c');
   const buildFolder = join(root, 'build/oracle');
   const linux = linuxSide(agentSource, buildFolder);
-  const ours = ourSide(await linuxSettings(agentSource, buildFolder));
+  const ours = ourSide(await linuxMachine(agentSource, buildFolder));
   const comparison = new Comparison();
   for (const [i, program] of programs.entries()) {
     starts(program, i + 1);

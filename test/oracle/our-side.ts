@@ -5,6 +5,7 @@ import { Loop } from '../../src/base/loop.ts';
 import { SeededRandom } from '../../src/base/random.ts';
 import { VirtualClock } from '../../src/base/virtual-clock.ts';
 import { Host } from '../../src/host.ts';
+import type { Machine } from './linux-side.ts';
 import type { Side, SideHost, SideProcess } from './program.ts';
 
 /** A child whose program is the oracle's: it runs until it is ended from here. */
@@ -18,8 +19,7 @@ function child(parent: Process): Promise<Process> {
   });
 }
 
-/** `settings`: sysctl names and values that the Linux side has and that show in results. */
-export function ourSide(settings: ReadonlyMap<string, string>): Side {
+export function ourSide({ settings, capabilities }: Machine): Side {
   return {
     name: 'ours',
     async open(): Promise<SideHost> {
@@ -45,12 +45,14 @@ export function ourSide(settings: ReadonlyMap<string, string>): Side {
       return {
         async spawn(takesSignals) {
           const process = new Process(host, 'program');
+          process.core.credentials.effective = capabilities;
           // As the other side's agents do.
           if (!takesSignals) await process.sigaction(SIGPIPE, { handler: SIG_IGN });
           return sideOf(process);
         },
         sleep: (ms) => clock.sleep(ms * 1000),
         now: () => loop.now / 1000,
+        latenessMs: 0,
         stuck,
         async close() {
           loop.stop();

@@ -19,12 +19,17 @@ export interface ProgramEnvironment {
   mayDie(process: Syscalls): void;
   /** RLIMIT_NOFILE of a process: no descriptor from `most` on is given out. */
   limitDescriptors(process: Syscalls, most: number): Promise<void>;
+  /** Makes shared memory hold what a view of it holds, where the view is not the memory itself; and the other way round. */
+  store(process: Syscalls, view: Uint8Array): Promise<void>;
+  load(process: Syscalls, view: Uint8Array): Promise<void>;
   /** Lets `ms` milliseconds pass, so that what is under way comes to rest. */
   settle(ms?: number): Promise<void>;
   /** Milliseconds of the side's clock. */
   now(): number;
-  /** Compares something that is no call's result (an order, an elapsed time). */
+  /** Compares something that is no call's result, such as an order. */
   note(what: string, value: string | number | boolean): void;
+  /** Compares whether at least `least` and fewer than `most` milliseconds have passed since `start`, a time of `now`. */
+  noteTime(what: string, start: number, least: number, most: number): void;
   /**
    * Starts a call that is expected to block. The promise may be awaited later or never; a failure nobody waits for is
    * still in the trace.
@@ -49,6 +54,9 @@ export interface SideProcess {
   exit(status: number): Promise<void>;
   fork(): Promise<SideProcess>;
   limitDescriptors(most: number): Promise<void>;
+  /** Where attached memory is out of our reach: views are copies, and these move the bytes. */
+  store?(view: Uint8Array): Promise<void>;
+  load?(view: Uint8Array): Promise<void>;
 }
 
 /** One fresh host (loopback up, nothing open) of one side. */
@@ -56,6 +64,8 @@ export interface SideHost {
   spawn(takesSignals: boolean): Promise<SideProcess>;
   sleep(ms: number): Promise<void>;
   now(): number;
+  /** By how much a machine that is busy may be late, in milliseconds; 0 where time is virtual. */
+  latenessMs: number;
   /** Rejects when nothing can happen any more although the program waits; never resolves. */
   stuck: Promise<never>;
   close(): Promise<void>;

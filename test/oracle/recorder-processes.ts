@@ -96,10 +96,6 @@ export abstract class ProcessRecorder extends RecorderCore implements SignalSysc
     return this.record('setsid', '', '', this.inner.setsid(), pidDescribed);
   }
 
-  umask(mask: number): Promise<number> {
-    return this.record('umask', mask.toString(8), '', this.inner.umask(mask), (old) => plain(old.toString(8)));
-  }
-
   getrlimit(resource: number): Promise<Rlimit> {
     const name = names.resourceName(resource);
     return this.record('getrlimit', name, name, this.inner.getrlimit(resource), ({ soft, hard }) => plain(`${soft} of ${hard}`));

@@ -3,6 +3,10 @@
  *
  * One per process of a program; all processes of a run write into one trace.
  */
+import type { EventSyscalls } from '../../src/api/posix/event-syscalls.ts';
+import type { FileSyscalls } from '../../src/api/posix/file-syscalls.ts';
+import type { IpcSyscalls } from '../../src/api/posix/ipc-syscalls.ts';
+import type { SpliceSyscalls } from '../../src/api/posix/splice-syscalls.ts';
 import type { MessageHeader, PollFd, ReceivedMessage, Syscalls } from '../../src/api/posix/syscalls.ts';
 import { AF, F, SOCK } from '../../src/socket/constants.ts';
 import { addressText, hex } from './address.ts';
@@ -12,8 +16,9 @@ import { pidText, ProcessRecorder } from './recorder-processes.ts';
 import type { Entry } from './trace.ts';
 
 /** Descriptor 5 means another socket in each process, so families are kept per process. */
-export class Recorder extends ProcessRecorder implements Syscalls {
-  private readonly families = new Map<number, string>();
+export class Recorder
+  extends ProcessRecorder implements Omit<Syscalls, keyof FileSyscalls | keyof EventSyscalls | keyof IpcSyscalls | keyof SpliceSyscalls> {
+  protected readonly families = new Map<number, string>();
 
   async socket(domain: number, type: number, protocol: number): Promise<number> {
     const family = familyText(domain, type);
@@ -134,7 +139,7 @@ export class Recorder extends ProcessRecorder implements Syscalls {
   }
 
   async dup3(fd: number, to: number, flags: number): Promise<number> {
-    const text = names.openFlags(flags);
+    const text = names.statusFlags(flags);
     return this.duplicated(fd, await this.run(this.add('dup3', fd, `${to}, ${text}`, text), this.inner.dup3(fd, to, flags), fdText));
   }
 
@@ -193,7 +198,7 @@ export class Recorder extends ProcessRecorder implements Syscalls {
     }));
   }
 
-  private add(call: string, fd: number, text: string | number = '', variant = ''): Entry {
+  protected add(call: string, fd: number, text: string | number = '', variant = ''): Entry {
     const written = text === '' ? `${fd}` : `${fd}, ${text}`;
     const detail = variant === '' || variant === '0' ? call : `${call} ${variant}`;
     return this.trace.add(`${this.name}.${call}(${written})`, detail, this.familyOf(fd));
@@ -227,11 +232,11 @@ function familyText(domain: number, type: number): string {
   return `${family} ${kinds[base] ?? `type ${base}`}`;
 }
 
-function fdText(fd: number): Described {
+export function fdText(fd: number): Described {
   return { text: `fd ${fd}`, kind: 'fd', delivers: false };
 }
 
-function countText(count: number): Described {
+export function countText(count: number): Described {
   return { text: String(count), kind: count === 0 ? '0' : 'count', delivers: false };
 }
 
@@ -240,7 +245,7 @@ function nameText(address: Uint8Array): Described {
 }
 
 /** A receive call's count and the bytes it left in the buffers (MSG_TRUNC counts more than there are). */
-function countAndBytes(iov: readonly Uint8Array[]): (count: number) => Described {
+export function countAndBytes(iov: readonly Uint8Array[]): (count: number) => Described {
   return (count) => {
     const parts: string[] = [];
     let left = count;
@@ -258,7 +263,7 @@ function countAndBytes(iov: readonly Uint8Array[]): (count: number) => Described
 const SHOWN_BYTES = 64;
 
 /** Printable bytes in quotes, others in hex, many as their length and a digest (FNV-1a). */
-function bytesText(bytes: Uint8Array): string {
+export function bytesText(bytes: Uint8Array): string {
   if (bytes.length > SHOWN_BYTES) {
     let digest = 0x811c9dc5;
     for (const byte of bytes) digest = Math.imul(digest ^ byte, 0x01000193);

@@ -1,7 +1,7 @@
 /** Runs one program on one side and returns its trace. Called by main.ts and oracle.test.ts. */
 import type { Syscalls } from '../../src/api/posix/syscalls.ts';
 import type { Program, ProgramEnvironment, Side, SideHost, SideProcess } from './program.ts';
-import { Recorder } from './recorder.ts';
+import { SpliceRecorder } from './recorder-splice.ts';
 import { Trace } from './trace.ts';
 
 /** Real milliseconds after which a program is given up; a call still under way then counts as blocked. */
@@ -31,18 +31,26 @@ class Environment implements ProgramEnvironment {
   }
 
   mayDie(process: Syscalls): void {
-    (process as Recorder).end();
+    (process as SpliceRecorder).end();
   }
 
   private adopt(started: SideProcess): Syscalls {
-    const recorder = new Recorder(`p${this.processes.size + 1}`, started.calls, this.trace);
+    const recorder = new SpliceRecorder(`p${this.processes.size + 1}`, started.calls, this.trace);
     this.processes.set(recorder, started);
     return recorder;
   }
 
   async exit(process: Syscalls, status = 0): Promise<void> {
-    (process as Recorder).end();
+    (process as SpliceRecorder).end();
     await this.processes.get(process)?.exit(status);
+  }
+
+  async store(process: Syscalls, view: Uint8Array): Promise<void> {
+    await this.processes.get(process)?.store?.(view);
+  }
+
+  async load(process: Syscalls, view: Uint8Array): Promise<void> {
+    await this.processes.get(process)?.load?.(view);
   }
 
   async limitDescriptors(process: Syscalls, most: number): Promise<void> {
@@ -61,6 +69,11 @@ class Environment implements ProgramEnvironment {
     const entry = this.trace.add(`note ${what}`, 'note', 'none');
     entry.outcome = String(value);
     entry.kind = entry.outcome;
+  }
+
+  noteTime(what: string, start: number, least: number, most: number): void {
+    const took = this.host.now() - start;
+    this.note(what, took >= least && took < most + this.host.latenessMs);
   }
 
   begin<T>(call: Promise<T>): Promise<T> {

@@ -6,13 +6,23 @@
 import { Errno } from '../../base/errno.ts';
 import { Poll } from '../../base/wait-queue.ts';
 import { CloseRange } from '../../kernel/calls/descriptors.ts';
+import { CLOCK } from '../../kernel/calls/events.ts';
+import { SEMCTL } from '../../kernel/calls/ipc.ts';
+import { EPOLL, EPOLL_CTL } from '../../kernel/epoll.ts';
+import { Access, S } from '../../kernel/fs/inode.ts';
+import { IPC } from '../../kernel/ipc/ipc-object.ts';
+import { MSG } from '../../kernel/ipc/message-queue.ts';
 import { Resource } from '../../kernel/resource-limits.ts';
 import { ActionFlag, MaskHow, Signal, SignalCode } from '../../kernel/signal-numbers.ts';
+import { SPLICE_F } from '../../kernel/splice.ts';
 import { WaitFlag } from '../../kernel/wait-child.ts';
-import { AF, F, IOCTL, IP, IPPROTO, IPV6, O, SO, SOCK, SOL, TCP } from '../../socket/constants.ts';
+import { AF, F, IOCTL, IP, IPPROTO, IPV6, O, SEEK, SO, SOCK, SOL, TCP } from '../../socket/constants.ts';
 import { Msg, Shut } from '../../transport/endpoint.ts';
 
+export { EFD_SEMAPHORE, TFD_TIMER_ABSTIME } from '../../kernel/calls/events.ts';
 export { ITIMER_REAL } from '../../kernel/calls/signals.ts';
+export { SEM_UNDO } from '../../kernel/ipc/semaphores.ts';
+export { SHM_RDONLY } from '../../kernel/ipc/shared-memory.ts';
 export { SIG_DFL, SIG_IGN } from '../../kernel/signals.ts';
 export {
   WCOREDUMP, WEXITSTATUS, WIFCONTINUED, WIFEXITED, WIFSIGNALED, WIFSTOPPED, WSTOPSIG, WTERMSIG,
@@ -151,6 +161,13 @@ export const O_RDONLY = O.RDONLY;
 export const O_WRONLY = O.WRONLY;
 export const O_RDWR = O.RDWR;
 export const O_ACCMODE = O.ACCMODE;
+export const O_CREAT = O.CREAT;
+export const O_EXCL = O.EXCL;
+export const O_NOCTTY = O.NOCTTY;
+export const O_TRUNC = O.TRUNC;
+export const O_DIRECT = O.DIRECT;
+export const O_DIRECTORY = O.DIRECTORY;
+export const O_NOFOLLOW = O.NOFOLLOW;
 export const O_APPEND = O.APPEND;
 export const O_NONBLOCK = O.NONBLOCK;
 export const O_ASYNC = O.ASYNC;
@@ -166,6 +183,71 @@ export const F_GETOWN = F.GETOWN;
 export const F_SETSIG = F.SETSIG;
 export const F_GETSIG = F.GETSIG;
 export const F_DUPFD_CLOEXEC = F.DUPFD_CLOEXEC;
+export const F_SETPIPE_SZ = F.SETPIPE_SZ;
+export const F_GETPIPE_SZ = F.GETPIPE_SZ;
+
+export const SEEK_SET = SEEK.SET;
+export const SEEK_CUR = SEEK.CUR;
+export const SEEK_END = SEEK.END;
+
+export const EPOLL_CTL_ADD = EPOLL_CTL.ADD;
+export const EPOLL_CTL_DEL = EPOLL_CTL.DEL;
+export const EPOLL_CTL_MOD = EPOLL_CTL.MOD;
+export const EPOLLIN = Poll.IN;
+export const EPOLLPRI = Poll.PRI;
+export const EPOLLOUT = Poll.OUT;
+export const EPOLLERR = Poll.ERR;
+export const EPOLLHUP = Poll.HUP;
+export const EPOLLRDHUP = Poll.RDHUP;
+export const EPOLLEXCLUSIVE = EPOLL.EXCLUSIVE;
+export const EPOLLWAKEUP = EPOLL.WAKEUP;
+export const EPOLLONESHOT = EPOLL.ONESHOT;
+export const EPOLLET = EPOLL.ET;
+export const EFD_CLOEXEC = O.CLOEXEC;
+export const EFD_NONBLOCK = O.NONBLOCK;
+export const CLOCK_REALTIME = CLOCK.REALTIME;
+export const CLOCK_MONOTONIC = CLOCK.MONOTONIC;
+export const CLOCK_BOOTTIME = CLOCK.BOOTTIME;
+
+export const IPC_PRIVATE = IPC.PRIVATE;
+export const IPC_CREAT = IPC.CREAT;
+export const IPC_EXCL = IPC.EXCL;
+export const IPC_NOWAIT = IPC.NOWAIT;
+export const IPC_RMID = IPC.RMID;
+export const IPC_SET = IPC.SET;
+export const IPC_STAT = IPC.STAT;
+export const MSG_NOERROR = MSG.NOERROR;
+export const MSG_EXCEPT = MSG.EXCEPT;
+export const MSG_COPY = MSG.COPY;
+export const GETPID = SEMCTL.GETPID;
+export const GETVAL = SEMCTL.GETVAL;
+export const GETALL = SEMCTL.GETALL;
+export const GETNCNT = SEMCTL.GETNCNT;
+export const GETZCNT = SEMCTL.GETZCNT;
+export const SETVAL = SEMCTL.SETVAL;
+export const SETALL = SEMCTL.SETALL;
+
+export const SPLICE_F_MOVE = SPLICE_F.MOVE;
+export const SPLICE_F_NONBLOCK = SPLICE_F.NONBLOCK;
+export const SPLICE_F_MORE = SPLICE_F.MORE;
+export const SPLICE_F_GIFT = SPLICE_F.GIFT;
+
+export const F_OK = Access.F;
+export const X_OK = Access.X;
+export const W_OK = Access.W;
+export const R_OK = Access.R;
+
+export const S_IFMT = S.IFMT;
+export const S_IFSOCK = S.IFSOCK;
+export const S_IFLNK = S.IFLNK;
+export const S_IFREG = S.IFREG;
+export const S_IFBLK = S.IFBLK;
+export const S_IFDIR = S.IFDIR;
+export const S_IFCHR = S.IFCHR;
+export const S_IFIFO = S.IFIFO;
+export const S_ISUID = S.ISUID;
+export const S_ISGID = S.ISGID;
+export const S_ISVTX = S.ISVTX;
 
 export const FIONREAD = IOCTL.FIONREAD;
 export const TIOCINQ = IOCTL.TIOCINQ;

@@ -1,7 +1,8 @@
 /**
  * What all calls of `Process` have in common: whose they are, and how a result becomes a promise.
  *
- *   Face <- DescriptorCalls <- SocketCalls <- WaitingCalls <- SignalCalls <- ProcessCalls <- CredentialCalls <- Process
+ *   Face <- DescriptorCalls <- SocketCalls <- WaitingCalls <- FileCalls <- EventCalls <- IpcCalls <- SpliceCalls
+ *        <- SignalCalls <- ProcessCalls <- CredentialCalls <- Process
  */
 import type { Host } from '../../host.ts';
 import type { Operation } from '../../kernel/operation.ts';
@@ -41,14 +42,18 @@ export abstract class Face {
     return result < 0 ? Promise.reject(systemError(result, name)) : FULFILLED;
   }
 
-  protected bytes(result: Uint8Array | number, name: string): Promise<Uint8Array> {
-    return this.outcome<Uint8Array>(typeof result === 'number' ? systemError(result, name) : result);
-  }
-
-  /** A value of any other kind, or the error. */
+  /** Anything else, or why there is none. */
   protected outcome<T>(outcome: T | Error): Promise<T> {
     if (this.host.loop.holdsBack()) return heldBack<T>(this.host.loop, outcome);
     return outcome instanceof Error ? Promise.reject(outcome) : Promise.resolve(outcome);
+  }
+
+  protected made<T>(result: T | number, name: string): Promise<T> {
+    return this.outcome<T>(typeof result === 'number' ? systemError(result, name) : result);
+  }
+
+  protected bytes(result: Uint8Array | number, name: string): Promise<Uint8Array> {
+    return this.outcome<Uint8Array>(typeof result === 'number' ? systemError(result, name) : result);
   }
 }
 

@@ -59,11 +59,6 @@ export abstract class ProcessCalls extends SignalCalls {
     return this.value(processes.setsid(this.core), 'setsid');
   }
 
-  /** umask(2): resolves to the one before. */
-  umask(mask: number): Promise<number> {
-    return this.value(processes.umask(this.core, mask), 'umask');
-  }
-
   /** getrlimit(2). EINVAL. */
   getrlimit(resource: number): Promise<Rlimit> {
     const limit = processes.getLimit(this.core, resource);

@@ -32,8 +32,6 @@ export interface ProcessSyscalls {
   getsid(pid: number): Promise<number>;
   /** setsid(2): resolves to the new session. Errors: EPERM (a group leader). */
   setsid(): Promise<number>;
-  /** umask(2): resolves to the one before. */
-  umask(mask: number): Promise<number>;
   /** getrlimit(2). Errors: EINVAL. */
   getrlimit(resource: number): Promise<Rlimit>;
   /** setrlimit(2). RLIMIT_NOFILE, RLIMIT_NPROC and RLIMIT_SIGPENDING are obeyed. Errors: EPERM, EINVAL. */

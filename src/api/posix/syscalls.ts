@@ -6,8 +6,12 @@
  * Socket addresses are bytes, exactly as C lays them out on a little-endian machine (`sockaddrIn`, `sockaddrIn6`).
  */
 
+import type { EventSyscalls } from './event-syscalls.ts';
+import type { FileSyscalls } from './file-syscalls.ts';
+import type { IpcSyscalls } from './ipc-syscalls.ts';
 import type { CredentialSyscalls, ProcessSyscalls } from './process-syscalls.ts';
 import type { SignalSyscalls } from './signal-syscalls.ts';
+import type { SpliceSyscalls } from './splice-syscalls.ts';
 
 /** The error that a failed call rejects with. */
 export interface SystemError extends Error {
@@ -51,7 +55,8 @@ export interface PollRequest {
 }
 
 /** Each call's man page section stands before it; see the file's head for what differs from C. */
-export interface Syscalls extends SignalSyscalls, ProcessSyscalls, CredentialSyscalls {
+export interface Syscalls
+  extends FileSyscalls, EventSyscalls, IpcSyscalls, SpliceSyscalls, SignalSyscalls, ProcessSyscalls, CredentialSyscalls {
   /**
    * socket(2): makes a socket; resolves to its descriptor, the lowest that is free.
    *

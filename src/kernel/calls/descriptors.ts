@@ -1,8 +1,10 @@
 /** System calls on descriptors, whatever stands behind them. */
+import { Capability } from '../../base/credentials.ts';
 import { Errno } from '../../base/errno.ts';
 import { F, FD_CLOEXEC, IOCTL, O } from '../../socket/constants.ts';
 import { toInt } from '../int.ts';
 import type { OpenFile } from '../open-file.ts';
+import { PipeEnd } from '../pipe.ts';
 import type { KernelProcess } from '../process.ts';
 import { isSignal } from '../signal-numbers.ts';
 import type { LingerOperation } from '../transfer.ts';
@@ -81,12 +83,18 @@ export function fcntl(process: KernelProcess, fd: number, command: number, argum
     case F.SETFD:
       process.descriptors.setCloseOnExec(fd, (argument & FD_CLOEXEC) !== 0);
       return 0;
+    case F.GETPIPE_SZ: return file.operations instanceof PipeEnd ? file.operations.pipe.capacity : -Errno.EBADF;
+    case F.SETPIPE_SZ: {
+      if (!(file.operations instanceof PipeEnd)) return -Errno.EBADF;
+      process.kernel.loop.enter();
+      return end(process, file.operations.pipe.resize(argument, process.credentials.has(Capability.SYS_RESOURCE)));
+    }
     case F.GETFL:
-      return file.operations.accessMode | (file.nonBlocking ? O.NONBLOCK : 0) | (file.append ? O.APPEND : 0)
+      return file.operations.accessMode | file.otherFlags | (file.nonBlocking ? O.NONBLOCK : 0) | (file.append ? O.APPEND : 0)
         | (file.owner?.isAsync === true ? O.ASYNC : 0);
     case F.SETFL:
       file.nonBlocking = (argument & O.NONBLOCK) !== 0;
-      file.append = (argument & O.APPEND) !== 0;
+      file.setAppend((argument & O.APPEND) !== 0);
       setAsync(file, (argument & O.ASYNC) !== 0);
       return 0;
     case F.SETOWN:

@@ -45,13 +45,6 @@ export function setsid(process: KernelProcess): number {
   return process.exited ? -Errno.ESRCH : groups.newSession(process);
 }
 
-/** umask(2): the one before. */
-export function umask(process: KernelProcess, mask: number): number {
-  const old = process.umask;
-  process.umask = toInt(mask) & 0o777;
-  return old;
-}
-
 export function getLimit(process: KernelProcess, resource: number): ResourceLimit | number {
   return isResource(resource) ? process.limits.get(resource) : -Errno.EINVAL;
 }

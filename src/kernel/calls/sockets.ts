@@ -1,14 +1,15 @@
 /** System calls on sockets. Synchronous: a count >= 0, a negative errno, or PENDING for what waits (see process.ts). */
 import { Errno } from '../../base/errno.ts';
-import { SOCK } from '../../socket/constants.ts';
+import { O, SOCK } from '../../socket/constants.ts';
 import { createSocket, resolveProtocol } from '../../socket/create.ts';
 import { getOption as optionOf, setOption as setOptionOf } from '../../socket/options.ts';
 import type { Socket } from '../../socket/socket.ts';
 import type { ReceiveResult } from '../../transport/endpoint.ts';
+import { breakPipe } from '../broken-pipe.ts';
 import { isWithin, toInt } from '../int.ts';
 import { OpenFile } from '../open-file.ts';
 import type { KernelProcess } from '../process.ts';
-import { type AcceptOperation, breakPipe, type ConnectOperation, type ReceiveOperation, type SendOperation } from '../transfer.ts';
+import type { AcceptOperation, ConnectOperation, ReceiveOperation, SendOperation } from '../transfer.ts';
 import { end } from './end.ts';
 
 /** sizeof(struct sockaddr_storage): a longer address is refused before anybody looks at it. */
@@ -83,6 +84,7 @@ export function prepareReceive(
   const file = process.descriptors.file(fd);
   if (file === null) return -Errno.EBADF;
   if (needSocket && file.socket === null) return -Errno.ENOTSOCK;
+  if (file.operations.accessMode === O.WRONLY) return -Errno.EBADF;
   operation.prepare(file, buffer, flags);
   operation.emptyReads = !needSocket;
   return 0;
@@ -95,6 +97,7 @@ export function prepareSend(
   const file = process.descriptors.file(fd);
   if (file === null) return -Errno.EBADF;
   if (needSocket && file.socket === null) return -Errno.ENOTSOCK;
+  if (file.operations.accessMode === O.RDONLY) return -Errno.EBADF;
   if (address !== null && address.length > MAX_ADDRESS_LEN) return -Errno.EINVAL;
   operation.prepare(file, buffer, flags, address);
   return 0;

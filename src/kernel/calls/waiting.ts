@@ -1,6 +1,7 @@
 /** System calls that wait for several descriptors, or for time alone. */
 import { Errno } from '../../base/errno.ts';
 import type { PollEntry, PollOperation, SleepOperation } from '../poll.ts';
+import type { DescriptorSet, SelectOperation } from '../select.ts';
 import type { KernelProcess } from '../process.ts';
 
 export function preparePoll(process: KernelProcess, operation: PollOperation, entries: PollEntry[], timeoutMs: number): number {
@@ -8,6 +9,13 @@ export function preparePoll(process: KernelProcess, operation: PollOperation, en
   if (entries.length > process.descriptors.max) return -Errno.EINVAL;
   operation.prepare(entries, timeoutMs);
   return 0;
+}
+
+/** Prepares select(2); the sets hold what is ready once it is over (`operation.fill`). */
+export function prepareSelect(
+  process: KernelProcess, operation: SelectOperation, count: number, sets: readonly (DescriptorSet | null)[], timeoutUs: number,
+): number {
+  return process.exited ? -Errno.ESRCH : operation.prepareSets(count, sets, timeoutUs);
 }
 
 export function prepareSleep(process: KernelProcess, operation: SleepOperation, us: number): number {

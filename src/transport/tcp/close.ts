@@ -160,6 +160,12 @@ export function closeEndpoint(t: TcpEndpoint): void {
   connectionDone(t);
 }
 
+/** How long an orphan waits in FIN_WAIT2 (tcp_fin_time). */
+export function finWait2Us(t: TcpEndpoint): number {
+  const { user } = t;
+  return user !== null && user.linger2Us > 0 ? user.linger2Us : t.tcp.context.settings.tcpFinTimeout * 1e6;
+}
+
 /** An orphan in FIN_WAIT2 waits tcp_fin_timeout for the peer's FIN, as a record when that is short enough. */
 export function orphanInFinWait2(t: TcpEndpoint): void {
   if (t.state !== TcpState.FinWait2 || (t.bits & Bit.Orphan) === 0) return;
@@ -170,7 +176,7 @@ export function orphanInFinWait2(t: TcpEndpoint): void {
     connectionDone(t);
     return;
   }
-  const stay = user !== null && user.linger2Us > 0 ? user.linger2Us : t.tcp.context.settings.tcpFinTimeout * 1e6;
+  const stay = finWait2Us(t);
   if (stay > TIME_WAIT_US) armFinWait2(t, stay - TIME_WAIT_US);
   else enterTimeWait(t, TcpState.FinWait2, stay);
 }

@@ -11,14 +11,15 @@ import type { Packet } from '../../link/packet.ts';
 import { TcpFlag, type TcpHeader } from '../../wire/tcp.ts';
 import { AckResult, handleAck, pushAfterAck } from './ack.ts';
 import { mayAnswer, sendChallengeAck } from './challenge.ts';
-import { connectionDone, connectionReset, orphanInFinWait2 } from './close.ts';
-import { PAWS_DAYS_24 } from './constants.ts';
+import { connectionDone, connectionReset, finWait2Us, orphanInFinWait2 } from './close.ts';
+import { PAWS_DAYS_24, TIME_WAIT_US } from './constants.ts';
 import type { TcpEndpoint } from './endpoint.ts';
 import { ackSendCheck, checkUrgent, duplicateAck, queueData } from './receive.ts';
 import { setState, TcpState } from './state.ts';
 import { established, synSentInput } from './syn.ts';
 import { Bit } from './tcb.ts';
 import { enterTimeWait } from './time-wait.ts';
+import { armFinWait2 } from './timers.ts';
 import { receiveWindow } from './window.ts';
 
 /** A segment for `t`, `p.head` at its TCP header. Takes over `p`. */
@@ -65,7 +66,7 @@ export function segmentArrives(t: TcpEndpoint, segment: TcpHeader, p: Packet): v
   checkUrgent(t, p, segment);
   if (t.state === TcpState.Established || t.state === TcpState.FinWait1 || t.state === TcpState.FinWait2) {
     const refused = (t.bits & (t.state === TcpState.Established ? Bit.Orphan : Bit.ShutRead)) !== 0;
-    if (refused && segment.dataLen > 0 && seqGt((end - (flags & TcpFlag.Fin)) | 0, t.rcvNxt)) {
+    if (refused && isAfterReceived(t, segment, end)) {
       // RFC 1122 4.2.2.13: data for a socket that nobody holds.
       t.tcp.counters[Mib.TcpExtTCPAbortOnData]++;
       connectionReset(t);
@@ -184,6 +185,11 @@ function completeHandshake(t: TcpEndpoint, segment: TcpHeader): boolean {
   return true;
 }
 
+/** Whether a segment holds data that has not come before, or a FIN behind some that is missing (as Linux asks it). */
+function isAfterReceived(t: TcpEndpoint, segment: TcpHeader, end: number): boolean {
+  return segment.segLen > 0 && seqGt((end - (segment.flags & TcpFlag.Fin)) | 0, t.rcvNxt);
+}
+
 /** FIN-WAIT-1, CLOSING, LAST-ACK: what the acknowledgement of our FIN changes. False when `p` has been released. */
 function ourFinAcknowledged(t: TcpEndpoint, segment: TcpHeader, p: Packet): boolean {
   const { state } = t;
@@ -200,7 +206,7 @@ function ourFinAcknowledged(t: TcpEndpoint, segment: TcpHeader, p: Packet): bool
     t.upcalls?.writable();
     const end = (segment.seq + segment.segLen) | 0;
     const noWait = t.user !== null && t.user.linger2Us < 0;
-    if (noWait || (segment.dataLen > 0 && seqGt((end - (segment.flags & TcpFlag.Fin)) | 0, t.rcvNxt))) {
+    if (noWait || isAfterReceived(t, segment, end)) {
       t.tcp.counters[Mib.TcpExtTCPAbortOnData]++;
       t.tcp.sendReset(segment, p);
       connectionDone(t);
@@ -213,6 +219,9 @@ function ourFinAcknowledged(t: TcpEndpoint, segment: TcpHeader, p: Packet): bool
       p.release();
       return false;
     }
+    // An old segment's FIN ends nothing. In absence of this timer the orphan would wait for ever.
+    const stay = finWait2Us(t);
+    armFinWait2(t, stay > TIME_WAIT_US ? stay - TIME_WAIT_US : stay);
     return true;
   }
   if (state === TcpState.Closing) {

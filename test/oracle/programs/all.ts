@@ -5,15 +5,20 @@ import { programs as connecting } from './connecting.ts';
 import { programs as credentials } from './credentials.ts';
 import { programs as datagrams } from './datagrams.ts';
 import { programs as endings } from './endings.ts';
+import { programs as events } from './events.ts';
+import { programs as files } from './files.ts';
+import { programs as ipc } from './ipc.ts';
 import { programs as options } from './options.ts';
+import { programs as pipes } from './pipes.ts';
 import { programs as processes } from './processes.ts';
 import { programs as signalSources } from './signal-sources.ts';
 import { programs as signals } from './signals.ts';
 import { programs as sockets } from './sockets.ts';
+import { programs as splices } from './splices.ts';
 import { programs as streams } from './streams.ts';
 import { programs as waiting } from './waiting.ts';
 
 export const PROGRAMS: readonly Program[] = [
-  ...sockets, ...binding, ...connecting, ...streams, ...datagrams, ...endings, ...options, ...waiting,
-  ...signals, ...signalSources, ...processes, ...credentials,
+  ...sockets, ...binding, ...connecting, ...streams, ...datagrams, ...endings, ...options, ...waiting, ...files, ...pipes,
+  ...events, ...ipc, ...splices, ...signals, ...signalSources, ...processes, ...credentials,
 ];

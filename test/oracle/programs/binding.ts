@@ -4,8 +4,7 @@ import { familyOnly, in4, in6, portOf } from '../address.ts';
 import { program } from '../program.ts';
 import type { Program, ProgramEnvironment } from '../program.ts';
 import type { Syscalls } from '../../../src/api/posix/syscalls.ts';
-import type { Recorder } from '../recorder.ts';
-import { FAMILIES, INET, INET6, MAPPED, PORT, dgram, ints, state, stream } from '../toolkit.ts';
+import { FAMILIES, INET, INET6, MAPPED, PORT, dgram, ints, state, stream, silently } from '../toolkit.ts';
 import type { Family } from '../toolkit.ts';
 
 const TYPES = [SOCK.STREAM, SOCK.DGRAM] as const;
@@ -297,7 +296,7 @@ const sharedStreams = FAMILIES.map((family) => program(`reuseport-listeners-${fa
   await p.setsockopt(any, SOL.SOCKET, SO.REUSEPORT, ints(1));
   await p.bind(any, family.any(PORT));
   await p.listen(any, 100);
-  const { silent } = p as Recorder;
+  const silent = silently(p);
   for (let i = 0; i < 40; i++) await silent.connect(await silent.socket(family.domain, SOCK.STREAM, 0), family.loopback(PORT));
   await env.settle();
   const counts: number[] = [];
@@ -327,7 +326,7 @@ const sharedDatagrams = FAMILIES.map((family) => program(`reuseport-datagrams-${
     await p.bind(fd, family.loopback(PORT));
     sockets.push(fd);
   }
-  const { silent } = p as Recorder;
+  const silent = silently(p);
   const sender = async (): Promise<number> => {
     const fd = await silent.socket(family.domain, SOCK.DGRAM, 0);
     await silent.bind(fd, family.loopback(0));

@@ -191,7 +191,7 @@ const lingering = each('linger-waits', async (env, p, family) => {
   await p.write(client, text('x'));
   const start = env.now();
   await p.close(client);
-  env.note('returned at once', env.now() - start < 1000);
+  env.noteTime('returned at once', start, 0, 1000);
   await p.read(server, room(4));
   await p.read(server, room(4));
   // With a peer that takes nothing it gives up after the time.
@@ -204,8 +204,7 @@ const lingering = each('linger-waits', async (env, p, family) => {
   await p.write(slow, pattern(1_000_000));
   const second = env.now();
   await p.close(slow);
-  const took = env.now() - second;
-  env.note('took about a second', took >= 900 && took < 1500);
+  env.noteTime('took about a second', second, 900, 1500);
   await env.attempt(p.getsockname(slow));
 });
 
@@ -219,8 +218,7 @@ const lingeringNonblocking = each('linger-nonblocking', async (env, p, family) =
   await p.fcntl(client, F.SETFL, O.NONBLOCK);
   const start = env.now();
   await p.close(client);
-  const took = env.now() - start;
-  env.note('took about a second', took >= 900 && took < 1500);
+  env.noteTime('took about a second', start, 900, 1500);
 });
 
 const processEnd = each('exit-closes', async (env, p, family) => {

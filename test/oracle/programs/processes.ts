@@ -4,7 +4,7 @@ import type { Syscalls } from '../../../src/api/posix/syscalls.ts';
 import { informationText } from '../recorder-processes.ts';
 import { AF, CLOSE_RANGE, F, FD_CLOEXEC, O, RLIMIT, SA, SIG, SIG_MASK, SOCK, W } from '../numbers.ts';
 import { type Program, program, type ProgramEnvironment } from '../program.ts';
-import { INET, pair, room, text } from '../toolkit.ts';
+import { INET, pair, room, silently, text } from '../toolkit.ts';
 
 const SIG_DFL = 0;
 const SIG_IGN = 1;
@@ -179,7 +179,7 @@ const endings: Program[] = [
 ];
 
 async function silentParent(p: Syscalls): Promise<number> {
-  return (p as unknown as { silent: Syscalls }).silent.getppid();
+  return silently(p).getppid();
 }
 
 const stopping: Program[] = [

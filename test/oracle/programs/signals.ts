@@ -4,8 +4,7 @@ import type { Syscalls } from '../../../src/api/posix/syscalls.ts';
 import { signalName } from '../names.ts';
 import { AF, MSG, RLIMIT, SA, SIG, SIG_MASK, SO, SOCK, SOL } from '../numbers.ts';
 import { type Program, program, type ProgramEnvironment } from '../program.ts';
-import type { Recorder } from '../recorder.ts';
-import { INET, ints, listener, pair, POLL, PORT, room, text, timeval } from '../toolkit.ts';
+import { INET, ints, listener, pair, POLL, PORT, room, silently, text, timeval } from '../toolkit.ts';
 
 const SIG_DFL = 0;
 const SIG_IGN = 1;
@@ -24,10 +23,6 @@ async function watch(p: Syscalls, signo: number, flags = 0, mask: readonly numbe
 async function caught(env: ProgramEnvironment, p: Syscalls, list: string[]): Promise<void> {
   await p.getpid();
   env.note('caught', list.splice(0).join(', ') || 'nothing');
-}
-
-function silent(p: Syscalls): Syscalls {
-  return (p as Recorder).silent;
 }
 
 /** Sends until nothing more fits, however long it waits. */
@@ -374,15 +369,15 @@ const interruptions: Program[] = RESTARTS.flatMap(([kind, flags]) => [
     // More than both buffers hold: what went in is the result.
     const much = new Uint8Array(1 << 20);
     await interrupted(env, p, other, SIG.SIGUSR1, list, async () => {
-      const sent = await silent(p).send(fd, much, 0);
+      const sent = await silently(p).send(fd, much, 0);
       env.note('a part was sent', sent > 0 && sent < much.length);
     });
-    await fill(silent(p), fd, env);
-    const read = env.settle(100).then(() => swallow(silent(peer), server));
+    await fill(silently(p), fd, env);
+    const read = env.settle(100).then(() => swallow(silently(peer), server));
     await interrupted(env, p, other, SIG.SIGUSR1, list, () => p.write(fd, text('byte')));
     await read;
     await p.setsockopt(fd, SOL.SOCKET, SO.SNDTIMEO, timeval(0, 300_000));
-    await fill(silent(p), fd, env);
+    await fill(silently(p), fd, env);
     await interrupted(env, p, other, SIG.SIGUSR1, list, () => p.write(fd, text('byte')));
     await env.attempt(p.write(fd, text('byte')));
   }),

@@ -1,12 +1,9 @@
 /** TCP data: read, write and their kin, flags, urgent data, counts in the queues. */
-import type { Syscalls } from '../../../src/api/posix/syscalls.ts';
 import { F, IOCTL, MSG, O, SHUT, SO, SOL } from '../numbers.ts';
 import { program } from '../program.ts';
 import type { Program } from '../program.ts';
-import type { Recorder } from '../recorder.ts';
 import {
-  ALL_FAMILIES, FAMILIES, INET, INET6, POLL, PORT, drain, ints, pair, pattern, room, state, stream, text, wait,
-} from '../toolkit.ts';
+  ALL_FAMILIES, FAMILIES, INET, INET6, POLL, PORT, drain, ints, pair, pattern, room, state, stream, text, wait, silently } from '../toolkit.ts';
 
 const transfer = FAMILIES.map((family) => program(`stream-read-write-${family.name}`, async (env) => {
   const p = await env.process();
@@ -293,11 +290,6 @@ const full = FAMILIES.map((family) => program(`stream-full-${family.name}`, asyn
   await wait(p, server, POLL.IN);
   await p.read(server, room(16));
 }));
-
-/** The process behind the recorder, for loops whose steps depend on buffer sizes. */
-function silently(p: Syscalls): Syscalls {
-  return (p as Recorder).silent;
-}
 
 const smallBuffers = program('stream-small-buffers', async (env) => {
   const p = await env.process();

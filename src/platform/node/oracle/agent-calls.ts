@@ -13,7 +13,8 @@ export const Operation = {
   socket: 1, bind: 2, listen: 3, connect: 4, accept: 5, accept4: 6, read: 7, write: 8, readv: 9, writev: 10,
   recv: 11, send: 12, recvfrom: 13, sendto: 14, recvmsg: 15, sendmsg: 16, shutdown: 17, close: 18, dup: 19, dup2: 20,
   getsockname: 21, getpeername: 22, getsockopt: 23, setsockopt: 24, fcntl: 25, poll: 26, ioctl: 27,
-  readFile: 28, writeFile: 29, limitDescriptors: 30, syscall: 31, sigaction: 32, fork: 33, exit: 34,
+  readFile: 28, writeFile: 29, limitDescriptors: 30, syscall: 31, shmat: 32, load: 33, store: 34,
+  sigaction: 35, fork: 36, exit: 37,
 } as const;
 
 const SYSCALL_ARGUMENTS = 6;
@@ -85,7 +86,7 @@ export abstract class AgentCalls {
   }
 }
 
-function failed(name: string, errno: number): SystemError {
+export function failed(name: string, errno: number): SystemError {
   const code = errnoName(errno);
   const error = new Error(`${name}: ${code}, ${strerror(errno)}`) as SystemError;
   error.code = code;

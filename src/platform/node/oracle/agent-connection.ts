@@ -56,9 +56,9 @@ export class AgentConnection {
     });
   }
 
-  /** Starts the agent's program; resolves when its network is up. */
-  static async open(program: string, args: string[]): Promise<AgentConnection> {
-    const child = spawn(program, args, { stdio: 'pipe' });
+  /** Starts the agent's program in a folder; resolves when its network is up. */
+  static async open(program: string, args: string[], folder: string): Promise<AgentConnection> {
+    const child = spawn(program, args, { stdio: 'pipe', cwd: folder });
     const connection = new AgentConnection(child.pid ?? 0, child.stdout, child.stdin);
     child.stderr.on('data', (bytes: Buffer) => {
       connection.complaint += bytes.toString();

@@ -6,10 +6,14 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AgentConnection } from './agent-connection.ts';
 import { LinuxProcess } from './linux-process.ts';
+
+/** A file system in memory, as ours is: link counts of directories differ from kind to kind. */
+const MEMORY = '/dev/shm';
 
 /** Why the Linux side cannot run here; the message is one sentence for the user. */
 export class OracleUnavailable extends Error {}
@@ -32,13 +36,36 @@ export function compileAgent(source: string, folder: string): string {
   return program;
 }
 
+/** An agent's main thread reads requests from this descriptor (PROTOCOL_IN in agent.c). */
+const WAITS_FOR_REQUEST = /^\d+ 0x384 /;
+
+/**
+ * Whether a process has no request left to begin, and every call under way in it waits in the kernel. One that takes
+ * signals may have become another user's, who does not show what its threads wait for; it may be stopped (T), or have ended
+ * with nobody waiting for it (Z).
+ */
+function isProcessAtRest({ pid, takesSignals }: LinuxProcess): boolean {
+  const folder = `/proc/${pid}/task`;
+  const resting = takesSignals ? / \(.*\) [STZ] / : / \(agent[^)]*\) S /;
+  try {
+    if (!takesSignals && !WAITS_FOR_REQUEST.test(readFileSync(`/proc/${pid}/syscall`, 'latin1'))) return false;
+    return readdirSync(folder).every((thread) => resting.test(readFileSync(`${folder}/${thread}/stat`, 'latin1')));
+  } catch {
+    // The process is gone; or a thread is, whose answer has to be seen first.
+    return !existsSync(folder);
+  }
+}
+
 export class LinuxHost {
   private readonly program: string;
+  /** Where its processes start, empty: relative paths are the same ones on every side. */
+  private readonly folder: string;
   private readonly holder: LinuxProcess;
   private readonly processes: LinuxProcess[] = [];
 
-  private constructor(program: string, holder: LinuxProcess) {
+  private constructor(program: string, folder: string, holder: LinuxProcess) {
     this.program = program;
+    this.folder = folder;
     this.holder = holder;
   }
 
@@ -48,9 +75,10 @@ export class LinuxHost {
     if (process.getuid?.() !== 0) {
       throw new OracleUnavailable('the Linux oracle needs root: it makes a network namespace for each program');
     }
-    const holder = new LinuxProcess(await AgentConnection.open(program, ['--new-net']));
+    const folder = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'sockscape-oracle-'));
+    const holder = new LinuxProcess(await AgentConnection.open(program, ['--new-net'], folder));
     for (const [name, value] of Object.entries(settings)) await holder.writeSetting(name, value);
-    return new LinuxHost(program, holder);
+    return new LinuxHost(program, folder, holder);
   }
 
   /**
@@ -59,7 +87,7 @@ export class LinuxHost {
    */
   async spawn(takesSignals = false): Promise<LinuxProcess> {
     const option = takesSignals ? '--signals-net-of' : '--net-of';
-    return this.adopt(new LinuxProcess(await AgentConnection.open(this.program, [option, String(this.holder.pid)])));
+    return this.adopt(new LinuxProcess(await AgentConnection.open(this.program, [option, String(this.holder.pid)], this.folder), takesSignals));
   }
 
   /** A child of one that takes signals. */
@@ -72,12 +100,22 @@ export class LinuxHost {
     return process;
   }
 
+  capabilities(): Promise<number> {
+    return this.holder.capabilities();
+  }
+
   readSetting(name: string): Promise<string | null> {
     return this.holder.readSetting(name);
+  }
+
+  /** Whether nothing happens before a call is made, or a timer of the kernel's ends. */
+  isAtRest(): boolean {
+    return this.processes.every(isProcessAtRest);
   }
 
   async close(): Promise<void> {
     for (const each of this.processes) await each.exit();
     await this.holder.exit();
+    rmSync(this.folder, { recursive: true, force: true });
   }
 }

@@ -34,10 +34,6 @@ export abstract class LinuxProcessCalls extends LinuxSignalCalls implements Proc
     return this.syscall('setsid');
   }
 
-  umask(mask: number): Promise<number> {
-    return this.syscall('umask', mask);
-  }
-
   async getrlimit(resource: number): Promise<Rlimit> {
     const bytes = new Uint8Array(16);
     await this.callNamed('getrlimit', 'prlimit64', 0, resource, null, bytes);

@@ -1,0 +1,106 @@
+/** epoll, eventfd, timerfd. */
+import { Errno } from '../../base/errno.ts';
+import { O } from '../../socket/constants.ts';
+import { Epoll, EPOLL_CTL, type EpollWaitOperation } from '../epoll.ts';
+import { EventCounter } from '../eventfd.ts';
+import type { FileOperations } from '../../base/file-operations.ts';
+import { OpenDevice } from '../fs/device.ts';
+import { OpenDirectory } from '../fs/directory.ts';
+import { OpenRegular } from '../fs/regular-file.ts';
+import { OpenFile } from '../open-file.ts';
+import type { KernelProcess } from '../process.ts';
+import { TimerDescriptor, type TimerSetting } from '../timerfd.ts';
+import { end } from './end.ts';
+
+export const EFD_SEMAPHORE = 1;
+export const CLOCK = { REALTIME: 0, MONOTONIC: 1, BOOTTIME: 7 } as const;
+/** timerfd_settime's flag: the value is a time of the clock. */
+export const TFD_TIMER_ABSTIME = 1;
+/** EP_MAX_EVENTS: as many as fit into INT_MAX bytes of 12 each. */
+const MAX_EVENTS = Math.floor(0x7fffffff / 12);
+
+function install(process: KernelProcess, operations: FileOperations, flags: number): number {
+  const file = new OpenFile(operations);
+  file.nonBlocking = (flags & O.NONBLOCK) !== 0;
+  const fd = process.descriptors.install(file, (flags & O.CLOEXEC) !== 0);
+  if (fd < 0) operations.release();
+  return fd;
+}
+
+export function epollCreate(process: KernelProcess, flags: number): number {
+  return (flags & ~O.CLOEXEC) !== 0 ? -Errno.EINVAL : install(process, new Epoll(), flags);
+}
+
+/** What has no poll of its own cannot be waited for (file_can_poll). */
+function isAlwaysReady(operations: FileOperations): boolean {
+  if (operations instanceof OpenDevice) return !operations.inode.driver.polls;
+  return operations instanceof OpenRegular || operations instanceof OpenDirectory;
+}
+
+/** epoll_ctl(2), errors in Linux's order (do_epoll_ctl). */
+export function epollControl(
+  process: KernelProcess, epfd: number, operation: number, fd: number, events: number, data: number,
+): number {
+  const epollFile = process.descriptors.file(epfd);
+  const file = process.descriptors.file(fd);
+  if (epollFile === null || file === null) return -Errno.EBADF;
+  if (isAlwaysReady(file.operations)) return -Errno.EPERM;
+  const epoll = epollFile.operations;
+  if (epollFile === file || !(epoll instanceof Epoll)) return -Errno.EINVAL;
+  process.kernel.loop.enter();
+  switch (operation) {
+    case EPOLL_CTL.ADD: return end(process, epoll.add(file, fd, events | 0, data));
+    case EPOLL_CTL.MOD: return end(process, epoll.modify(file, fd, events | 0, data));
+    case EPOLL_CTL.DEL: return end(process, epoll.remove(file, fd));
+    default: return -Errno.EINVAL;
+  }
+}
+
+/** Prepares epoll_wait(2). */
+export function prepareEpollWait(
+  process: KernelProcess, operation: EpollWaitOperation, epfd: number, most: number, timeoutMs: number,
+): number {
+  if (!(most > 0 && most <= MAX_EVENTS)) return -Errno.EINVAL;
+  const file = process.descriptors.file(epfd);
+  if (file === null) return -Errno.EBADF;
+  if (!(file.operations instanceof Epoll)) return -Errno.EINVAL;
+  operation.prepare(file, most, timeoutMs);
+  return 0;
+}
+
+export function eventfd(process: KernelProcess, initial: number, flags: number): number {
+  if ((flags & ~(O.CLOEXEC | O.NONBLOCK | EFD_SEMAPHORE)) !== 0) return -Errno.EINVAL;
+  return install(process, new EventCounter(initial >>> 0, (flags & EFD_SEMAPHORE) !== 0), flags);
+}
+
+export function timerfdCreate(process: KernelProcess, clock: number, flags: number): number {
+  if ((flags & ~(O.CLOEXEC | O.NONBLOCK)) !== 0) return -Errno.EINVAL;
+  if (clock !== CLOCK.REALTIME && clock !== CLOCK.MONOTONIC && clock !== CLOCK.BOOTTIME) return -Errno.EINVAL;
+  const { loop, timers } = process.kernel;
+  return install(process, new TimerDescriptor(timers, clock === CLOCK.REALTIME ? -loop.environment.epochUs : 0), flags);
+}
+
+function timerAt(process: KernelProcess, fd: number): TimerDescriptor | number {
+  const file = process.descriptors.file(fd);
+  if (file === null) return -Errno.EBADF;
+  return file.operations instanceof TimerDescriptor ? file.operations : -Errno.EINVAL;
+}
+
+/** timerfd_settime(2): the setting before, or a negative errno. */
+export function timerfdSet(process: KernelProcess, fd: number, flags: number, setting: TimerSetting): TimerSetting | number {
+  const { valueUs, intervalUs } = setting;
+  const isTime = (us: number): boolean => us >= 0 && us < Infinity;
+  if ((flags & ~TFD_TIMER_ABSTIME) !== 0 || !isTime(valueUs) || !isTime(intervalUs)) return -Errno.EINVAL;
+  const timer = timerAt(process, fd);
+  if (typeof timer === 'number') return timer;
+  process.kernel.loop.enter();
+  const before = timer.setting;
+  timer.set(setting, (flags & TFD_TIMER_ABSTIME) !== 0);
+  process.kernel.loop.drain();
+  return before;
+}
+
+export function timerfdGet(process: KernelProcess, fd: number): TimerSetting | number {
+  const timer = timerAt(process, fd);
+  return typeof timer === 'number' ? timer : timer.setting;
+}

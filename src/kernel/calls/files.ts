@@ -1,0 +1,331 @@
+/** System calls on files and their names. Paths start at the root, or at the process's working directory. */
+import { Errno } from '../../base/errno.ts';
+import type { FileOperations } from '../../base/file-operations.ts';
+import { O, SEEK } from '../../socket/constants.ts';
+import { Epoll } from '../epoll.ts';
+import { EventCounter } from '../eventfd.ts';
+import { Device, OpenDevice } from '../fs/device.ts';
+import { type DirectoryEntry, OpenDirectory } from '../fs/directory.ts';
+import { Access, Directory, type Inode, owns, permission, S, Symlink } from '../fs/inode.ts';
+import { lookUp, pathOf, Place } from '../fs/path.ts';
+import { MAX_OFFSET, OpenRegular, RegularFile, type Seekable } from '../fs/regular-file.ts';
+import { isWithin } from '../int.ts';
+import type { OpenOperation } from '../open.ts';
+import { OpenFile } from '../open-file.ts';
+import { Pipe, PipeEnd } from '../pipe.ts';
+import type { KernelProcess } from '../process.ts';
+import { TimerDescriptor } from '../timerfd.ts';
+import { end } from './end.ts';
+
+/** What stat(2) tells. Times in microseconds since the epoch. */
+export interface Stat {
+  dev: number;
+  ino: number;
+  mode: number;
+  nlink: number;
+  uid: number;
+  gid: number;
+  rdev: number;
+  size: number;
+  blksize: number;
+  /** Units of 512 bytes. */
+  blocks: number;
+  atimeUs: number;
+  mtimeUs: number;
+  ctimeUs: number;
+}
+
+const place = new Place();
+const otherPlace = new Place();
+
+function find(process: KernelProcess, path: string, follow: boolean, into: Place): number {
+  return lookUp(process.kernel.fileSystem.root, process.files.cwd, path, process.credentials, follow, into);
+}
+
+/** The inode at a path, or a negative errno. */
+function inodeAt(process: KernelProcess, path: string, follow = true): Inode | number {
+  const bad = find(process, path, follow, place);
+  if (bad < 0) return bad;
+  return place.inode ?? -Errno.ENOENT;
+}
+
+/** The inode behind a descriptor; null for what has none, such as a socket. */
+function inodeOf(file: OpenFile): Inode | null {
+  return (file.operations as { inode?: Inode }).inode ?? null;
+}
+
+/** Prepares open(2). The descriptor is reserved first: a process at its limit hears EMFILE whatever the path is. */
+export function prepareOpen(process: KernelProcess, operation: OpenOperation, path: string, flags: number, mode: number): number {
+  if (process.exited) return -Errno.ESRCH;
+  if (path === '') return -Errno.ENOENT;
+  const descriptor = process.descriptors.reserve();
+  if (descriptor < 0) return descriptor;
+  operation.prepare(path, flags, mode & S.PERMISSIONS, descriptor);
+  return 0;
+}
+
+/** pipe2(2): the two descriptors go into `ends`, the reading one first. */
+export function pipe(process: KernelProcess, flags: number, ends: Int32Array): number {
+  if ((flags & ~(O.NONBLOCK | O.CLOEXEC | O.DIRECT)) !== 0) return -Errno.EINVAL;
+  const reading = process.descriptors.reserve();
+  if (reading < 0) return reading;
+  const writing = process.descriptors.reserve();
+  if (writing < 0) {
+    process.descriptors.giveBack(reading);
+    return writing;
+  }
+  const both = new Pipe();
+  const files = [new PipeEnd(both, O.RDONLY), new PipeEnd(both, O.WRONLY)].map((operations) => {
+    operations.packets = (flags & O.DIRECT) !== 0;
+    const file = new OpenFile(operations);
+    file.nonBlocking = (flags & O.NONBLOCK) !== 0;
+    // Only the writing end shows it (create_pipe_files).
+    if (operations.accessMode === O.WRONLY) file.otherFlags = flags & O.DIRECT;
+    return file;
+  });
+  process.descriptors.fill(reading, files[0] as OpenFile, (flags & O.CLOEXEC) !== 0);
+  process.descriptors.fill(writing, files[1] as OpenFile, (flags & O.CLOEXEC) !== 0);
+  ends[0] = reading;
+  ends[1] = writing;
+  return 0;
+}
+
+// What is known of a file.
+
+function describe(inode: Inode): Stat {
+  return {
+    dev: 1, ino: inode.number, mode: inode.type | inode.mode, nlink: inode.links, uid: inode.uid, gid: inode.gid,
+    rdev: inode instanceof Device ? (inode.major << 8) | inode.minor : 0, size: inode.size, blksize: 4096,
+    blocks: Math.ceil(inode.size / 4096) * 8, atimeUs: inode.accessedUs, mtimeUs: inode.modifiedUs, ctimeUs: inode.changedUs,
+  };
+}
+
+/** stat(2), or lstat(2) when `follow` is false. */
+export function stat(process: KernelProcess, path: string, follow: boolean): Stat | number {
+  const inode = inodeAt(process, path, follow);
+  return typeof inode === 'number' ? inode : describe(inode);
+}
+
+const NOTHING: Stat = {
+  dev: 0, ino: 0, mode: 0, nlink: 1, uid: 0, gid: 0, rdev: 0, size: 0, blksize: 4096, blocks: 0, atimeUs: 0, mtimeUs: 0, ctimeUs: 0,
+};
+
+/** fstat(2). Sockets and pipes have no inode of the file system: theirs is made up from what they are. */
+export function fstat(process: KernelProcess, fd: number): Stat | number {
+  const file = process.descriptors.file(fd);
+  if (file === null) return -Errno.EBADF;
+  const inode = inodeOf(file);
+  if (inode !== null) return describe(inode);
+  const type = file.socket !== null ? S.IFSOCK | 0o777 : file.operations instanceof PipeEnd ? S.IFIFO | 0o600 : S.IFCHR | 0o620;
+  const blksize = (type & S.IFMT) === S.IFCHR ? 1024 : 4096;
+  return { ...NOTHING, mode: type, blksize };
+}
+
+/** access(2): by the real ids, not the effective ones. */
+export function access(process: KernelProcess, path: string, mode: number): number {
+  if ((mode & ~(Access.R | Access.W | Access.X)) !== 0) return -Errno.EINVAL;
+  const who = process.credentials.clone();
+  who.fsuid = who.uid;
+  who.fsgid = who.gid;
+  if (who.uid !== 0) who.effective = 0;
+  const bad = lookUp(process.kernel.fileSystem.root, process.files.cwd, path, who, true, place);
+  if (bad < 0) return bad;
+  return place.inode === null ? -Errno.ENOENT : permission(place.inode, who, mode);
+}
+
+/** readlink(2): the target, or a negative errno. */
+export function readlink(process: KernelProcess, path: string): string | number {
+  const inode = inodeAt(process, path, false);
+  if (typeof inode === 'number') return inode;
+  return inode instanceof Symlink ? inode.target : -Errno.EINVAL;
+}
+
+// Positions.
+
+/** C's off_t cannot be what this refuses; the largest numbers stand for its largest. */
+function isPosition(offset: number): boolean {
+  return offset >= 0 && offset <= MAX_OFFSET;
+}
+
+function seekableAt(process: KernelProcess, fd: number): Seekable | number {
+  const file = process.descriptors.file(fd);
+  if (file === null) return -Errno.EBADF;
+  const operations = file.operations as Partial<Seekable>;
+  return operations.position === undefined ? -Errno.ESPIPE : (operations as Seekable);
+}
+
+/** Takes any position and has none (null_lseek, noop_llseek). */
+function hasNoPosition(operations: FileOperations): boolean {
+  return [OpenDevice, EventCounter, TimerDescriptor, Epoll].some((kind) => operations instanceof kind);
+}
+
+/** lseek(2): the new position. */
+export function lseek(process: KernelProcess, fd: number, offset: number, whence: number): number {
+  const file = process.descriptors.file(fd);
+  if (file !== null && file.operations instanceof OpenDirectory) {
+    if (offset !== 0 || whence !== SEEK.SET) return -Errno.EINVAL;
+    file.operations.rewind();
+    return 0;
+  }
+  if (file !== null && hasNoPosition(file.operations)) return 0;
+  const seekable = seekableAt(process, fd);
+  if (typeof seekable === 'number') return seekable;
+  if (whence !== SEEK.SET && whence !== SEEK.CUR && whence !== SEEK.END) return -Errno.EINVAL;
+  const from = whence === SEEK.SET ? 0 : whence === SEEK.CUR ? seekable.position : seekable.size;
+  const to = from + Math.trunc(offset);
+  if (!isPosition(to)) return -Errno.EINVAL;
+  seekable.position = to;
+  return to;
+}
+
+export function pread(process: KernelProcess, fd: number, buffer: Uint8Array, offset: number): number {
+  if (!isPosition(offset)) return -Errno.EINVAL;
+  const seekable = seekableAt(process, fd);
+  if (typeof seekable === 'number') return seekable;
+  if (seekable.accessMode === O.WRONLY) return -Errno.EBADF;
+  return isWithin(buffer, 0, buffer.length) ? seekable.readAt(Math.trunc(offset), buffer, 0, buffer.length) : -Errno.EFAULT;
+}
+
+export function pwrite(process: KernelProcess, fd: number, buffer: Uint8Array, offset: number): number {
+  if (!isPosition(offset)) return -Errno.EINVAL;
+  const seekable = seekableAt(process, fd);
+  if (typeof seekable === 'number') return seekable;
+  if (seekable.accessMode === O.RDONLY) return -Errno.EBADF;
+  return seekable.writeAt(Math.trunc(offset), buffer, 0, buffer.length);
+}
+
+export function ftruncate(process: KernelProcess, fd: number, length: number): number {
+  if (!isPosition(length)) return -Errno.EINVAL;
+  const file = process.descriptors.file(fd);
+  if (file === null) return -Errno.EBADF;
+  const { operations } = file;
+  if (!(operations instanceof OpenRegular) || operations.accessMode === O.RDONLY) return -Errno.EINVAL;
+  operations.inode.truncate(Math.trunc(length));
+  return 0;
+}
+
+export function truncate(process: KernelProcess, path: string, length: number): number {
+  if (!isPosition(length)) return -Errno.EINVAL;
+  const inode = inodeAt(process, path);
+  if (typeof inode === 'number') return inode;
+  if (inode instanceof Directory) return -Errno.EISDIR;
+  if (!(inode instanceof RegularFile)) return -Errno.EINVAL;
+  const denied = permission(inode, process.credentials, Access.W);
+  if (denied < 0) return denied;
+  inode.truncate(Math.trunc(length));
+  return 0;
+}
+
+// Names.
+
+/** Looks a path up for a call that makes its last component, or takes it away. */
+function named(process: KernelProcess, path: string, change: (at: Place) => number | Inode): number {
+  const bad = find(process, path, false, place);
+  if (bad < 0) return bad;
+  const result = change(place);
+  return end(process, typeof result === 'number' ? result : 0);
+}
+
+export function mkdir(process: KernelProcess, path: string, mode: number): number {
+  const { fileSystem } = process.kernel;
+  return named(process, path, (at) => fileSystem.mkdir(at, mode & ~process.files.umask, process.credentials));
+}
+
+/** mkfifo(3), which is mknod(2) with S_IFIFO. */
+export function mkfifo(process: KernelProcess, path: string, mode: number): number {
+  const { fileSystem } = process.kernel;
+  return named(process, path, (at) => fileSystem.fifo(at, mode & ~process.files.umask, process.credentials));
+}
+
+export function symlink(process: KernelProcess, target: string, path: string): number {
+  if (target === '') return -Errno.ENOENT;
+  return named(process, path, (at) => process.kernel.fileSystem.symlink(at, target, process.credentials));
+}
+
+export function unlink(process: KernelProcess, path: string): number {
+  return named(process, path, (at) => process.kernel.fileSystem.unlink(at, process.credentials));
+}
+
+export function rmdir(process: KernelProcess, path: string): number {
+  return named(process, path, (at) => process.kernel.fileSystem.rmdir(at, process.credentials));
+}
+
+export function link(process: KernelProcess, path: string, to: string): number {
+  const inode = inodeAt(process, path, false);
+  if (typeof inode === 'number') return inode;
+  return named(process, to, (at) => process.kernel.fileSystem.link(inode, at, process.credentials));
+}
+
+export function rename(process: KernelProcess, from: string, to: string): number {
+  const bad = find(process, from, false, otherPlace);
+  if (bad < 0) return bad;
+  return named(process, to, (at) => process.kernel.fileSystem.rename(otherPlace, at, process.credentials));
+}
+
+// Owners and permissions.
+
+function changeMode(process: KernelProcess, inode: Inode, mode: number): number {
+  if (!owns(inode, process.credentials)) return -Errno.EPERM;
+  inode.mode = mode & S.PERMISSIONS;
+  inode.changed();
+  return 0;
+}
+
+export function chmod(process: KernelProcess, path: string, mode: number): number {
+  const inode = inodeAt(process, path);
+  return typeof inode === 'number' ? inode : changeMode(process, inode, mode);
+}
+
+export function fchmod(process: KernelProcess, fd: number, mode: number): number {
+  const file = process.descriptors.file(fd);
+  if (file === null) return -Errno.EBADF;
+  const inode = inodeOf(file);
+  return inode === null ? 0 : changeMode(process, inode, mode);
+}
+
+/** chown(2); -1 leaves an id as it is. */
+export function chown(process: KernelProcess, path: string, uid: number, gid: number): number {
+  const inode = inodeAt(process, path);
+  if (typeof inode === 'number') return inode;
+  const who = process.credentials;
+  const isRoot = who.has(0);
+  const keepsUser = uid === -1 || uid === inode.uid;
+  const ownGroup = gid === -1 || gid === inode.gid || gid === who.fsgid || who.groups.includes(gid);
+  if (!isRoot && !(keepsUser && who.fsuid === inode.uid && ownGroup)) return -Errno.EPERM;
+  if (uid !== -1) inode.uid = uid;
+  if (gid !== -1) inode.gid = gid;
+  if (!(inode instanceof Directory)) inode.mode &= ~(S.ISUID | ((inode.mode & 0o010) !== 0 ? S.ISGID : 0));
+  inode.changed();
+  return 0;
+}
+
+/** umask(2): the one before. */
+export function umask(process: KernelProcess, mask: number): number {
+  const before = process.files.umask;
+  process.files.umask = mask & 0o777;
+  return before;
+}
+
+// Directories.
+
+export function chdir(process: KernelProcess, path: string): number {
+  const inode = inodeAt(process, path);
+  if (typeof inode === 'number') return inode;
+  if (!(inode instanceof Directory)) return -Errno.ENOTDIR;
+  const denied = permission(inode, process.credentials, Access.X);
+  if (denied < 0) return denied;
+  process.files.cwd = inode;
+  return 0;
+}
+
+/** getcwd(2): the path, or -ENOENT when the directory has been removed. */
+export function getcwd(process: KernelProcess): string | number {
+  return pathOf(process.kernel.fileSystem.root, process.files.cwd) ?? -Errno.ENOENT;
+}
+
+/** getdents(2): up to `count` entries of an open directory. */
+export function getdents(process: KernelProcess, fd: number, count: number): DirectoryEntry[] | number {
+  const file = process.descriptors.file(fd);
+  if (file === null) return -Errno.EBADF;
+  return file.operations instanceof OpenDirectory ? file.operations.next(count) : -Errno.ENOTDIR;
+}

@@ -1,0 +1,130 @@
+/** POSIX message queues: mq_open, mq_unlink, mq_timedsend, mq_timedreceive, mq_getsetattr. */
+import { Capability } from '../../base/credentials.ts';
+import { Errno } from '../../base/errno.ts';
+import { O } from '../../socket/constants.ts';
+import {
+  MQ_HARD_MSG_MAX, MQ_HARD_MSGSIZE_MAX, MQ_MSG_MAX, MQ_MSGSIZE_MAX, MQ_PRIO_MAX, MQ_QUEUES_MAX, OpenQueue, PosixQueue,
+  type QueueAttributes, type QueueReceiveOperation, type QueueSendOperation,
+} from '../ipc/posix-queue.ts';
+import { OpenFile } from '../open-file.ts';
+import type { KernelProcess } from '../process.ts';
+import { end } from './end.ts';
+
+const NAME_MAX = 255;
+
+/** A queue's name without the slash it begins with, or why it is none (mq_overview(7)). */
+function nameOf(name: string): string | number {
+  if (!name.startsWith('/')) return -Errno.EINVAL;
+  if (name === '/') return -Errno.ENOENT;
+  if (name.indexOf('/', 1) >= 0) return -Errno.EACCES;
+  return name.length - 1 > NAME_MAX ? -Errno.ENAMETOOLONG : name.slice(1);
+}
+
+/** May somebody open a queue so? 0 or -EACCES. */
+function permits(queue: PosixQueue, process: KernelProcess, accessMode: number): number {
+  const who = process.credentials;
+  const wanted = [4, 2, 6][accessMode] as number;
+  let granted = queue.mode;
+  if (who.fsuid === queue.uid) granted >>= 6;
+  else if (who.fsgid === queue.gid || who.groups.includes(queue.gid)) granted >>= 3;
+  return (wanted & ~granted & 7) !== 0 && !who.has(Capability.DAC_OVERRIDE) ? -Errno.EACCES : 0;
+}
+
+/** mq_open(3). */
+export function mqOpen(
+  process: KernelProcess, path: string, flags: number, mode: number, attributes: { maxMessages: number; messageSize: number } | null,
+): number {
+  const name = nameOf(path);
+  if (typeof name === 'number') return name;
+  const accessMode = flags & O.ACCMODE;
+  if (accessMode === O.ACCMODE) return -Errno.EINVAL;
+  const fd = process.descriptors.reserve();
+  if (fd < 0) return fd;
+  const queue = findOrMake(process, name, flags, mode, accessMode, attributes);
+  if (typeof queue === 'number') {
+    process.descriptors.giveBack(fd);
+    return queue;
+  }
+  const file = new OpenFile(new OpenQueue(queue, accessMode));
+  file.nonBlocking = (flags & O.NONBLOCK) !== 0;
+  // A queue's descriptor is always closed on exec (do_mq_open).
+  process.descriptors.fill(fd, file, true);
+  return fd;
+}
+
+function findOrMake(
+  process: KernelProcess, name: string, flags: number, mode: number, accessMode: number,
+  attributes: { maxMessages: number; messageSize: number } | null,
+): PosixQueue | number {
+  const { posixQueues } = process.kernel.ipc;
+  const known = posixQueues.get(name);
+  if (known !== undefined) {
+    if ((flags & O.CREAT) !== 0 && (flags & O.EXCL) !== 0) return -Errno.EEXIST;
+    const denied = permits(known, process, accessMode);
+    return denied < 0 ? denied : known;
+  }
+  if ((flags & O.CREAT) === 0) return -Errno.ENOENT;
+  const privileged = process.credentials.has(Capability.SYS_RESOURCE);
+  const { maxMessages, messageSize } = attributes ?? { maxMessages: MQ_MSG_MAX, messageSize: MQ_MSGSIZE_MAX };
+  if (!(maxMessages > 0 && maxMessages <= (privileged ? MQ_HARD_MSG_MAX : MQ_MSG_MAX))) return -Errno.EINVAL;
+  if (!(messageSize > 0 && messageSize <= (privileged ? MQ_HARD_MSGSIZE_MAX : MQ_MSGSIZE_MAX))) return -Errno.EINVAL;
+  if (posixQueues.size >= MQ_QUEUES_MAX && !privileged) return -Errno.ENOSPC;
+  const queue = new PosixQueue(mode & ~process.files.umask, process.credentials, maxMessages, messageSize);
+  posixQueues.set(name, queue);
+  return queue;
+}
+
+/** mq_unlink(3): the name goes at once, the queue with its last descriptor. */
+export function mqUnlink(process: KernelProcess, path: string): number {
+  const name = nameOf(path);
+  if (typeof name === 'number') return name;
+  return process.kernel.ipc.posixQueues.delete(name) ? 0 : -Errno.ENOENT;
+}
+
+function queueAt(process: KernelProcess, fd: number, forbidden: number): OpenFile | number {
+  const file = process.descriptors.file(fd);
+  if (file === null || !(file.operations instanceof OpenQueue) || file.operations.accessMode === forbidden) return -Errno.EBADF;
+  return file;
+}
+
+/** Prepares mq_timedsend(3). */
+export function prepareQueueSend(
+  process: KernelProcess, operation: QueueSendOperation, fd: number, text: Uint8Array, priority: number, timeoutUs: number,
+): number {
+  if (!(priority >= 0 && priority < MQ_PRIO_MAX) || !(timeoutUs >= 0)) return -Errno.EINVAL;
+  const file = queueAt(process, fd, O.RDONLY);
+  if (typeof file === 'number') return file;
+  if (text.length > (file.operations as OpenQueue).queue.messageSize) return -Errno.EMSGSIZE;
+  operation.prepare(file, text, priority, timeoutUs);
+  return 0;
+}
+
+/** Prepares mq_timedreceive(3); `size` is the room for a message, and must be enough for the largest. */
+export function prepareQueueReceive(
+  process: KernelProcess, operation: QueueReceiveOperation, fd: number, size: number, timeoutUs: number,
+): number {
+  if (!(timeoutUs >= 0)) return -Errno.EINVAL;
+  const file = queueAt(process, fd, O.WRONLY);
+  if (typeof file === 'number') return file;
+  if (size < (file.operations as OpenQueue).queue.messageSize) return -Errno.EMSGSIZE;
+  operation.prepare(file, timeoutUs);
+  return 0;
+}
+
+/** mq_getattr(3). */
+export function mqAttributes(process: KernelProcess, fd: number): QueueAttributes | number {
+  const file = queueAt(process, fd, -1);
+  if (typeof file === 'number') return file;
+  const { maxMessages, messageSize, messages } = (file.operations as OpenQueue).queue;
+  return { flags: file.nonBlocking ? O.NONBLOCK : 0, maxMessages, messageSize, currentMessages: messages.length };
+}
+
+/** mq_setattr(3): only O_NONBLOCK can be set; the attributes before. */
+export function setMqAttributes(process: KernelProcess, fd: number, flags: number): QueueAttributes | number {
+  if ((flags & ~O.NONBLOCK) !== 0) return -Errno.EINVAL;
+  const before = mqAttributes(process, fd);
+  if (typeof before === 'number') return before;
+  (process.descriptors.file(fd) as OpenFile).nonBlocking = (flags & O.NONBLOCK) !== 0;
+  end(process, 0);
+  return before;
+}

@@ -1,0 +1,63 @@
+/** sendfile(2), splice(2), tee(2). Offsets are the caller's, or -1 for the description's own position. */
+import { Errno } from '../../base/errno.ts';
+import { OpenRegular } from '../fs/regular-file.ts';
+import type { OpenFile } from '../open-file.ts';
+import type { KernelProcess } from '../process.ts';
+import { mayMove, pipeOf, seekable, SPLICE_F, type SpliceOperation } from '../splice.ts';
+
+const ALL_FLAGS = SPLICE_F.MOVE | SPLICE_F.NONBLOCK | SPLICE_F.MORE | SPLICE_F.GIFT;
+
+/** Prepares sendfile(2). The source is a file. */
+export function prepareSendfile(
+  process: KernelProcess, operation: SpliceOperation, out: number, from: number, offset: number, count: number,
+): number {
+  const source = process.descriptors.file(from);
+  const target = process.descriptors.file(out);
+  const bad = mayMove(source, target);
+  if (bad < 0) return bad;
+  if (!(count >= 0) || offset < -1 || target?.append === true) return -Errno.EINVAL;
+  if (!((source as OpenFile).operations instanceof OpenRegular)) return -Errno.EINVAL;
+  operation.prepare(source as OpenFile, target as OpenFile, offset, -1, count, { keeps: false, toTheEnd: true, nonBlocking: false });
+  return 0;
+}
+
+/** Prepares splice(2). One of the two is a pipe. */
+export function prepareSplice(
+  process: KernelProcess, operation: SpliceOperation, from: number, fromOffset: number, to: number, toOffset: number, count: number,
+  flags: number,
+): number {
+  if ((flags & ~ALL_FLAGS) !== 0) return -Errno.EINVAL;
+  const source = process.descriptors.file(from);
+  const target = process.descriptors.file(to);
+  const bad = mayMove(source, target);
+  if (bad < 0) return bad;
+  const [sourceFile, targetFile] = [source as OpenFile, target as OpenFile];
+  const [sourcePipe, targetPipe] = [pipeOf(sourceFile), pipeOf(targetFile)];
+  if ((sourcePipe !== null && fromOffset !== -1) || (targetPipe !== null && toOffset !== -1)) return -Errno.ESPIPE;
+  if (sourcePipe === null && targetPipe === null) return -Errno.EINVAL;
+  if (sourcePipe !== null && sourcePipe === targetPipe) return -Errno.EINVAL;
+  if (fromOffset < -1 || toOffset < -1) return -Errno.EINVAL;
+  for (const [file, offset] of [[sourceFile, fromOffset], [targetFile, toOffset]] as const) {
+    if (offset !== -1 && seekable(file.operations) === null) return -Errno.EINVAL;
+  }
+  if (targetPipe === null && targetFile.append) return -Errno.EINVAL;
+  const nonBlocking = (flags & SPLICE_F.NONBLOCK) !== 0;
+  operation.prepare(sourceFile, targetFile, fromOffset, toOffset, count, { keeps: false, toTheEnd: false, nonBlocking });
+  return 0;
+}
+
+/** Prepares tee(2), from one pipe to another. */
+export function prepareTee(
+  process: KernelProcess, operation: SpliceOperation, from: number, to: number, count: number, flags: number,
+): number {
+  if ((flags & ~ALL_FLAGS) !== 0) return -Errno.EINVAL;
+  const source = process.descriptors.file(from);
+  const target = process.descriptors.file(to);
+  const bad = mayMove(source, target);
+  if (bad < 0) return bad;
+  const [sourceFile, targetFile] = [source as OpenFile, target as OpenFile];
+  if (pipeOf(sourceFile) === null || pipeOf(targetFile) === null || pipeOf(sourceFile) === pipeOf(targetFile)) return -Errno.EINVAL;
+  const nonBlocking = (flags & SPLICE_F.NONBLOCK) !== 0;
+  operation.prepare(sourceFile, targetFile, -1, -1, count, { keeps: true, toTheEnd: false, nonBlocking });
+  return 0;
+}

@@ -1,0 +1,290 @@
+/**
+ * epoll(7): a list of what is of interest, and a list of what may be ready.
+ *
+ * An item waits on its description's queue for as long as it is in the list. A wake puts it among the ready ones; whether
+ * it really is, epoll_wait finds out by asking (ep_send_events). Level-triggered items stay among them until they are not.
+ */
+import { Errno } from '../base/errno.ts';
+import type { FileOperations } from '../base/file-operations.ts';
+import { Poll, Waiter, WaitQueue } from '../base/wait-queue.ts';
+import { O } from '../socket/constants.ts';
+import { pollTimeoutUs } from './int.ts';
+import type { OpenFile } from './open-file.ts';
+import { Operation, Restart } from './operation.ts';
+import type { KernelProcess } from './process.ts';
+
+export const EPOLL_CTL = { ADD: 1, DEL: 2, MOD: 3 } as const;
+
+/** What epoll has besides poll(2)'s bits. */
+export const EPOLL = { EXCLUSIVE: 1 << 28, WAKEUP: 1 << 29, ONESHOT: 1 << 30, ET: 1 << 31 } as const;
+const PRIVATE = EPOLL.EXCLUSIVE | EPOLL.WAKEUP | EPOLL.ONESHOT | EPOLL.ET;
+/** What EPOLLEXCLUSIVE may stand beside (EPOLLEXCLUSIVE_OK_BITS). */
+const WITH_EXCLUSIVE =
+  Poll.IN | Poll.OUT | Poll.ERR | Poll.HUP | Poll.RDNORM | Poll.WRNORM | Poll.RDBAND | Poll.WRBAND |
+  EPOLL.WAKEUP | EPOLL.ET | EPOLL.EXCLUSIVE;
+const ALWAYS = Poll.ERR | Poll.HUP;
+/** How deep epolls may lie in epolls (EP_MAX_NESTS). */
+const MAX_NESTS = 4;
+
+/** One event, as epoll_wait(2) gives it. */
+export interface EpollEvent {
+  events: number;
+  /** What epoll_ctl(2) was given for it. */
+  data: number;
+}
+
+class EpollItem extends Waiter {
+  readonly epoll: Epoll;
+  readonly file: OpenFile;
+  readonly fd: number;
+  data = 0;
+  /** What was asked for, with the private bits; a one-shot item that has fired has only those. */
+  asked = 0;
+  /** Its place among the ready ones. */
+  listed = false;
+  nextInEpoll: EpollItem | null = null;
+
+  constructor(epoll: Epoll, file: OpenFile, fd: number) {
+    super();
+    this.epoll = epoll;
+    this.file = file;
+    this.fd = fd;
+  }
+
+  /** What holds of what was asked for. */
+  get revents(): number {
+    const wanted = this.asked & ~PRIVATE;
+    return wanted === 0 ? 0 : this.file.operations.readiness() & wanted;
+  }
+
+  wake(events: number): void {
+    if ((this.asked & ~PRIVATE & events) !== 0) this.epoll.mayBeReady(this);
+  }
+
+  attempt(): void {}
+  deliver(): void {}
+
+  /** Its description is gone. */
+  closed(): void {
+    this.epoll.forget(this);
+  }
+}
+
+export class Epoll implements FileOperations {
+  readonly waiters: WaitQueue = new WaitQueue();
+  readonly accessMode: number = O.RDWR;
+  /** By descriptor and description: a number may have been given to another file since. */
+  private readonly items = new Map<OpenFile, Map<number, EpollItem>>();
+  private firstReady: EpollItem | null = null;
+  private lastReady: EpollItem | null = null;
+
+  /** How many items there are, for leak tests. */
+  get size(): number {
+    let count = 0;
+    for (const ofFile of this.items.values()) count += ofFile.size;
+    return count;
+  }
+
+  // The list of interest.
+
+  add(file: OpenFile, fd: number, events: number, data: number): number {
+    if (this.items.get(file)?.has(fd)) return -Errno.EEXIST;
+    const nested = file.operations instanceof Epoll ? file.operations : null;
+    if ((events & EPOLL.EXCLUSIVE) !== 0 && (nested !== null || (events & ~WITH_EXCLUSIVE) !== 0)) return -Errno.EINVAL;
+    if (nested !== null && (nested.contains(this) || nested.depth + this.height - 1 > MAX_NESTS)) return -Errno.ELOOP;
+    const item = new EpollItem(this, file, fd);
+    item.exclusive = (events & EPOLL.EXCLUSIVE) !== 0;
+    this.ask(item, events, data);
+    let ofFile = this.items.get(file);
+    if (ofFile === undefined) {
+      ofFile = new Map();
+      this.items.set(file, ofFile);
+    }
+    ofFile.set(fd, item);
+    file.watch(item);
+    file.operations.waiters.add(item);
+    if (item.revents !== 0) this.mayBeReady(item);
+    return 0;
+  }
+
+  modify(file: OpenFile, fd: number, events: number, data: number): number {
+    const item = this.items.get(file)?.get(fd);
+    if (item === undefined) return -Errno.ENOENT;
+    if (item.exclusive || (events & EPOLL.EXCLUSIVE) !== 0) return -Errno.EINVAL;
+    this.ask(item, events, data);
+    if (item.revents !== 0) this.mayBeReady(item);
+    return 0;
+  }
+
+  private ask(item: EpollItem, events: number, data: number): void {
+    item.asked = events | ALWAYS;
+    item.events = item.asked & ~PRIVATE;
+    item.data = data;
+  }
+
+  remove(file: OpenFile, fd: number): number {
+    const item = this.items.get(file)?.get(fd);
+    if (item === undefined) return -Errno.ENOENT;
+    this.forget(item);
+    return 0;
+  }
+
+  forget(item: EpollItem): void {
+    const ofFile = this.items.get(item.file);
+    ofFile?.delete(item.fd);
+    if (ofFile?.size === 0) this.items.delete(item.file);
+    item.file.unwatch(item);
+    item.queue?.remove(item);
+    if (item.listed) this.withoutReady(item);
+  }
+
+  /** Is `other` this one, or in it? */
+  private contains(other: Epoll): boolean {
+    if (this === other) return true;
+    for (const { operations } of this.items.keys()) if (operations instanceof Epoll && operations.contains(other)) return true;
+    return false;
+  }
+
+  /** How many epolls lie one in another from here down. */
+  private get depth(): number {
+    let most = 0;
+    for (const { operations } of this.items.keys()) if (operations instanceof Epoll) most = Math.max(most, operations.depth);
+    return most + 1;
+  }
+
+  /** And from here up. */
+  private get height(): number {
+    let most = 0;
+    this.waiters.each((waiter) => {
+      if (waiter instanceof EpollItem) most = Math.max(most, waiter.epoll.height);
+    });
+    return most + 1;
+  }
+
+  // The list of what may be ready.
+
+  mayBeReady(item: EpollItem): void {
+    if (!item.listed) {
+      item.listed = true;
+      item.nextInEpoll = null;
+      if (this.lastReady === null) this.firstReady = item;
+      else this.lastReady.nextInEpoll = item;
+      this.lastReady = item;
+    }
+    this.waiters.wake(Poll.IN | Poll.RDNORM);
+  }
+
+  private withoutReady(item: EpollItem): void {
+    let before: EpollItem | null = null;
+    for (let at = this.firstReady; at !== null && at !== item; at = at.nextInEpoll) before = at;
+    if (before === null) this.firstReady = item.nextInEpoll;
+    else before.nextInEpoll = item.nextInEpoll;
+    if (this.lastReady === item) this.lastReady = before;
+    item.listed = false;
+    item.nextInEpoll = null;
+  }
+
+  /** Up to `most` events, into `events`; returns how many. */
+  collect(events: EpollEvent[], most: number): number {
+    let item = this.firstReady;
+    this.firstReady = null;
+    this.lastReady = null;
+    let kept: EpollItem | null = null;
+    let lastKept: EpollItem | null = null;
+    while (item !== null && events.length < most) {
+      const next: EpollItem | null = item.nextInEpoll;
+      item.listed = false;
+      item.nextInEpoll = null;
+      const { revents } = item;
+      if (revents !== 0) {
+        events.push({ events: revents, data: item.data });
+        if ((item.asked & EPOLL.ONESHOT) !== 0) item.asked &= PRIVATE;
+        else if ((item.asked & EPOLL.ET) === 0) {
+          // Level-triggered: behind the others, so that all get their turn.
+          item.listed = true;
+          if (lastKept === null) kept = item;
+          else lastKept.nextInEpoll = item;
+          lastKept = item;
+        }
+      }
+      item = next;
+    }
+    // What was not looked at comes first.
+    this.firstReady = item ?? kept;
+    if (item === null) {
+      this.lastReady = lastKept;
+      return events.length;
+    }
+    let last = item;
+    while (last.nextInEpoll !== null) last = last.nextInEpoll;
+    last.nextInEpoll = kept;
+    this.lastReady = lastKept ?? last;
+    return events.length;
+  }
+
+  // FileOperations.
+
+  read(): number {
+    return -Errno.EINVAL;
+  }
+
+  write(): number {
+    return -Errno.EINVAL;
+  }
+
+  readiness(): number {
+    for (let item = this.firstReady; item !== null; item = item.nextInEpoll) {
+      if (item.revents !== 0) return Poll.IN | Poll.RDNORM;
+    }
+    return 0;
+  }
+
+  control(): number {
+    return -Errno.ENOTTY;
+  }
+
+  release(): void {
+    for (const ofFile of [...this.items.values()]) for (const item of [...ofFile.values()]) this.forget(item);
+  }
+}
+
+/** epoll_wait(2). */
+export class EpollWaitOperation extends Operation {
+  found: EpollEvent[] = [];
+  private epoll: Epoll | null = null;
+  private most = 0;
+  private timeoutUs = 0;
+
+  constructor(process: KernelProcess) {
+    super(process);
+    this.exclusive = true;
+  }
+
+  prepare(file: OpenFile, most: number, timeoutMs: number): void {
+    this.file = file;
+    this.epoll = file.operations as Epoll;
+    this.found = [];
+    this.most = most;
+    this.timeoutUs = pollTimeoutUs(timeoutMs);
+    this.mayBlock = this.timeoutUs !== 0;
+  }
+
+  protected step(): number {
+    const count = (this.epoll as Epoll).collect(this.found, this.most);
+    return count > 0 || !this.mayBlock ? count : -Errno.EAGAIN;
+  }
+
+  protected waitFor(): number {
+    this.events = Poll.IN;
+    return this.timeoutUs;
+  }
+
+  protected timeoutResult(): number {
+    return 0;
+  }
+
+  /** signal(7): never restarted. */
+  protected override get restart(): Restart {
+    return Restart.Never;
+  }
+}

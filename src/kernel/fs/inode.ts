@@ -1,0 +1,200 @@
+/**
+ * Inodes of the in-memory file system: what a name in a directory leads to (inode(7)).
+ *
+ *   Inode <- Directory, RegularFile, Symlink, Fifo, SocketNode, Device
+ */
+import { Capability, type Credentials } from '../../base/credentials.ts';
+import { Errno } from '../../base/errno.ts';
+import { Pipe } from '../pipe.ts';
+
+/** st_mode's type bits. */
+export const S = {
+  IFMT: 0o170000, IFSOCK: 0o140000, IFLNK: 0o120000, IFREG: 0o100000, IFBLK: 0o060000, IFDIR: 0o040000, IFCHR: 0o020000,
+  IFIFO: 0o010000, ISUID: 0o4000, ISGID: 0o2000, ISVTX: 0o1000, PERMISSIONS: 0o7777,
+} as const;
+
+/** access(2)'s questions. */
+export const Access = { F: 0, X: 1, W: 2, R: 4 } as const;
+
+/** What an inode needs from the file system that it is part of. */
+export interface FileSystemLimits {
+  /** Microseconds, for the times of a file. */
+  now(): number;
+  /** Takes `bytes` more of the file system's room (fewer when negative): 0 or -ENOSPC. */
+  take(bytes: number): number;
+  /** An inode is gone. */
+  gone(): void;
+}
+
+export abstract class Inode {
+  readonly number: number;
+  readonly type: number;
+  mode: number;
+  uid: number;
+  gid: number;
+  /** Names that lead here. */
+  links = 0;
+  /** Descriptions that are open: a file without a name lives as long as one of them. */
+  opens = 0;
+  accessedUs: number;
+  modifiedUs: number;
+  changedUs: number;
+  protected readonly limits: FileSystemLimits;
+
+  constructor(number: number, type: number, mode: number, owner: Credentials, limits: FileSystemLimits) {
+    this.number = number;
+    this.type = type;
+    this.mode = mode & S.PERMISSIONS;
+    this.uid = owner.fsuid;
+    this.gid = owner.fsgid;
+    this.limits = limits;
+    this.accessedUs = limits.now();
+    this.modifiedUs = this.accessedUs;
+    this.changedUs = this.accessedUs;
+  }
+
+  /** st_size. */
+  get size(): number {
+    return 0;
+  }
+
+  /** Contents have changed, and so have the times that tell of it. */
+  modified(): void {
+    this.modifiedUs = this.limits.now();
+    this.changedUs = this.modifiedUs;
+  }
+
+  /** Ownership, permissions or links have changed. */
+  changed(): void {
+    this.changedUs = this.limits.now();
+  }
+
+  /** A name is gone, or a description: without either, so is the inode. */
+  unlinked(): void {
+    this.links--;
+    this.changed();
+    this.forgetIfUnused();
+  }
+
+  closed(): void {
+    this.opens--;
+    this.forgetIfUnused();
+  }
+
+  private forgetIfUnused(): void {
+    if (this.links > 0 || this.opens > 0) return;
+    this.forget();
+    this.limits.gone();
+  }
+
+  /** Nothing leads here any more: what it holds is free. */
+  protected forget(): void {}
+}
+
+/** May somebody do `wanted` (`Access` bits) with this inode? 0 or -EACCES (generic_permission). */
+export function permission(inode: Inode, who: Credentials, wanted: number): number {
+  let granted = inode.mode;
+  if (who.fsuid === inode.uid) granted >>= 6;
+  else if (who.fsgid === inode.gid || who.groups.includes(inode.gid)) granted >>= 3;
+  if ((granted & wanted & 7) === wanted) return 0;
+  const isDirectory = inode.type === S.IFDIR;
+  if (who.has(Capability.DAC_OVERRIDE)) {
+    // Even root executes only what somebody may.
+    if (isDirectory || (wanted & Access.X) === 0 || (inode.mode & 0o111) !== 0) return 0;
+  }
+  const onlyLooks = (wanted & Access.W) === 0 && (isDirectory || wanted === Access.R);
+  return onlyLooks && who.has(Capability.DAC_READ_SEARCH) ? 0 : -Errno.EACCES;
+}
+
+/** Does somebody own it, or may act as if (inode_owner_or_capable)? */
+export function owns(inode: Inode, who: Credentials): boolean {
+  return who.fsuid === inode.uid || who.has(Capability.FOWNER);
+}
+
+export class Directory extends Inode {
+  parent: Directory;
+  private readonly names = new Map<string, Inode>();
+
+  /** `parent` is null for a root, which is its own. */
+  constructor(number: number, mode: number, owner: Credentials, limits: FileSystemLimits, parent: Directory | null) {
+    super(number, S.IFDIR, mode, owner, limits);
+    this.parent = parent ?? this;
+    // Its '.', and a root's '..' (its name counts when it gets one).
+    this.links = parent === null ? 2 : 1;
+  }
+
+  override get size(): number {
+    return 40 + this.names.size * 20;
+  }
+
+  get isEmpty(): boolean {
+    return this.names.size === 0;
+  }
+
+  find(name: string): Inode | null {
+    if (name === '.') return this;
+    if (name === '..') return this.parent;
+    return this.names.get(name) ?? null;
+  }
+
+  /** Names in the order of their making, without '.' and '..'. */
+  entries(): [string, Inode][] {
+    return [...this.names];
+  }
+
+  add(name: string, inode: Inode): void {
+    this.names.set(name, inode);
+    inode.links++;
+    if (inode instanceof Directory) {
+      inode.parent = this;
+      this.links++;
+    }
+    inode.changed();
+    this.modified();
+  }
+
+  remove(name: string): void {
+    const inode = this.names.get(name);
+    if (inode === undefined) return;
+    this.names.delete(name);
+    if (inode instanceof Directory) {
+      this.links--;
+      // Its own '.' goes with its name.
+      inode.links--;
+    }
+    inode.unlinked();
+    this.modified();
+  }
+}
+
+export class Symlink extends Inode {
+  readonly target: string;
+
+  constructor(number: number, target: string, owner: Credentials, limits: FileSystemLimits) {
+    super(number, S.IFLNK, 0o777, owner, limits);
+    this.target = target;
+  }
+
+  override get size(): number {
+    return new TextEncoder().encode(this.target).length;
+  }
+}
+
+/** A named pipe: its pipe lives as long as somebody has it open. */
+export class Fifo extends Inode {
+  private current: Pipe | null = null;
+
+  constructor(number: number, mode: number, owner: Credentials, limits: FileSystemLimits) {
+    super(number, S.IFIFO, mode, owner, limits);
+  }
+
+  get pipe(): Pipe {
+    this.current ??= new Pipe();
+    return this.current;
+  }
+
+  override closed(): void {
+    super.closed();
+    if (this.opens === 0) this.current = null;
+  }
+}

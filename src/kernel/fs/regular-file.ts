@@ -1,0 +1,157 @@
+/** Regular files: contents in blocks, and what a description of one does. */
+import type { Credentials } from '../../base/credentials.ts';
+import { Errno } from '../../base/errno.ts';
+import type { FileOperations } from '../../base/file-operations.ts';
+import { Poll, WaitQueue } from '../../base/wait-queue.ts';
+import { IOCTL } from '../../socket/constants.ts';
+import { type FileSystemLimits, Inode, S } from './inode.ts';
+
+const BLOCK = 65536;
+/** What an offset may be: numbers stay exact up to here, and Linux's own limit is further off. */
+export const MAX_OFFSET: number = Number.MAX_SAFE_INTEGER;
+
+export class RegularFile extends Inode {
+  private length = 0;
+  /** Blocks that were written to; the others are zeros. */
+  private readonly blocks = new Map<number, Uint8Array>();
+
+  constructor(number: number, mode: number, owner: Credentials, limits: FileSystemLimits) {
+    super(number, S.IFREG, mode, owner, limits);
+  }
+
+  override get size(): number {
+    return this.length;
+  }
+
+  readAt(offset: number, to: Uint8Array, at: number, length: number): number {
+    const n = Math.max(0, Math.min(length, this.length - offset));
+    for (let done = 0; done < n; ) {
+      const { block, into, room } = this.place(offset + done, n - done);
+      if (block === undefined) to.fill(0, at + done, at + done + room);
+      else to.set(block.subarray(into, into + room), at + done);
+      done += room;
+    }
+    return n;
+  }
+
+  /** The count, or -ENOSPC, -EFBIG when nothing could be written. */
+  writeAt(offset: number, from: Uint8Array, at: number, length: number): number {
+    if (offset + length > MAX_OFFSET) return -Errno.EFBIG;
+    let done = 0;
+    while (done < length) {
+      const place = this.place(offset + done, length - done);
+      const { index, into, room } = place;
+      let { block } = place;
+      if (block === undefined) {
+        if (this.limits.take(BLOCK) < 0) break;
+        block = new Uint8Array(BLOCK);
+        this.blocks.set(index, block);
+      }
+      block.set(from.subarray(at + done, at + done + room), into);
+      done += room;
+    }
+    if (done === 0 && length > 0) return -Errno.ENOSPC;
+    if (offset + done > this.length) this.length = offset + done;
+    if (done > 0) this.modified();
+    return done;
+  }
+
+  truncate(length: number): void {
+    if (length < this.length) {
+      for (const [index, block] of this.blocks) {
+        if (index * BLOCK >= length) this.drop(index);
+        else if ((index + 1) * BLOCK > length) block.fill(0, length - index * BLOCK);
+      }
+    }
+    this.length = length;
+    this.modified();
+  }
+
+  private place(offset: number, wanted: number): { index: number; block: Uint8Array | undefined; into: number; room: number } {
+    const index = Math.floor(offset / BLOCK);
+    const into = offset - index * BLOCK;
+    return { index, block: this.blocks.get(index), into, room: Math.min(wanted, BLOCK - into) };
+  }
+
+  private drop(index: number): void {
+    this.blocks.delete(index);
+    this.limits.take(-BLOCK);
+  }
+
+  protected override forget(): void {
+    for (const index of [...this.blocks.keys()]) this.drop(index);
+    this.length = 0;
+  }
+}
+
+/** A description that has a position: a regular file, or a device that is one for lseek(2). */
+export interface Seekable extends FileOperations {
+  position: number;
+  /** What SEEK_END counts from. */
+  readonly size: number;
+  readAt(offset: number, to: Uint8Array, at: number, length: number): number;
+  writeAt(offset: number, from: Uint8Array, at: number, length: number): number;
+}
+
+/** Nobody ever waits for a regular file. */
+const NOBODY = new WaitQueue();
+
+export class OpenRegular implements Seekable {
+  readonly file: RegularFile;
+  readonly accessMode: number;
+  readonly waiters: WaitQueue = NOBODY;
+  position = 0;
+  private appends = false;
+
+  constructor(file: RegularFile, accessMode: number) {
+    this.file = file;
+    this.accessMode = accessMode;
+    file.opens++;
+  }
+
+  get inode(): RegularFile {
+    return this.file;
+  }
+
+  get size(): number {
+    return this.file.size;
+  }
+
+  setAppend(on: boolean): void {
+    this.appends = on;
+  }
+
+  readAt(offset: number, to: Uint8Array, at: number, length: number): number {
+    return this.file.readAt(offset, to, at, length);
+  }
+
+  /** O_APPEND wins over any offset, pwrite(2)'s too (its man page calls that a bug, and keeps it). */
+  writeAt(offset: number, from: Uint8Array, at: number, length: number): number {
+    return this.file.writeAt(this.appends ? this.file.size : offset, from, at, length);
+  }
+
+  read(to: Uint8Array, at: number, length: number): number {
+    const n = this.file.readAt(this.position, to, at, length);
+    this.position += n;
+    return n;
+  }
+
+  write(from: Uint8Array, at: number, length: number): number {
+    const where = this.appends ? this.file.size : this.position;
+    const n = this.file.writeAt(where, from, at, length);
+    if (n > 0) this.position = where + n;
+    return n;
+  }
+
+  readiness(): number {
+    return Poll.IN | Poll.OUT | Poll.RDNORM | Poll.WRNORM;
+  }
+
+  control(request: number): number {
+    return request === IOCTL.FIONREAD ? Math.min(this.file.size - this.position, 0x7fffffff) : -Errno.ENOTTY;
+  }
+
+  release(): void {
+    this.file.closed();
+  }
+}

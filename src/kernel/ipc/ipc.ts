@@ -1,0 +1,63 @@
+/** A host's System V objects and POSIX message queues. */
+import type { KernelProcess } from '../process.ts';
+import { IpcTable } from './ipc-object.ts';
+import { type MessageQueue, MSGMNI } from './message-queue.ts';
+import type { PosixQueue } from './posix-queue.ts';
+import { SEMMNI, type SemaphoreSet } from './semaphores.ts';
+import { SHM_ROOM_BYTES, type SharedSegment, SHMMNI } from './shared-memory.ts';
+
+export class Ipc {
+  readonly queues: IpcTable<MessageQueue> = new IpcTable(MSGMNI);
+  readonly semaphores: IpcTable<SemaphoreSet> = new IpcTable(SEMMNI);
+  readonly segments: IpcTable<SharedSegment> = new IpcTable(SHMMNI);
+  /** POSIX message queues by their names, without the slash. */
+  readonly posixQueues: Map<string, PosixQueue> = new Map();
+  /** Bytes that segments may still take. */
+  roomBytes = SHM_ROOM_BYTES;
+  /** What each process has attached: a view for each attachment. */
+  private readonly attachments = new Map<KernelProcess, Map<Uint8Array, SharedSegment>>();
+  private readonly undoing = new Map<KernelProcess, Set<SemaphoreSet>>();
+
+  attach(process: KernelProcess, view: Uint8Array, segment: SharedSegment): void {
+    const views = this.attachments.get(process) ?? new Map();
+    views.set(view, segment);
+    this.attachments.set(process, views);
+    segment.attached++;
+    segment.lastUser = process.pid;
+    segment.attachedUs = process.kernel.realtimeUs;
+  }
+
+  /** shmdt(2): false when the view is none that is attached. */
+  detach(process: KernelProcess, view: Uint8Array): boolean {
+    const views = this.attachments.get(process);
+    const segment = views?.get(view);
+    if (segment === undefined) return false;
+    views?.delete(view);
+    if (views?.size === 0) this.attachments.delete(process);
+    segment.attached--;
+    segment.lastUser = process.pid;
+    segment.detachedUs = process.kernel.realtimeUs;
+    this.forgetIfUnused(segment);
+    return true;
+  }
+
+  /** A segment that has been removed goes with its last attachment. */
+  forgetIfUnused(segment: SharedSegment): void {
+    if (!segment.removed || segment.attached > 0) return;
+    this.segments.drop(segment);
+    this.roomBytes += segment.bytes.length;
+  }
+
+  /** A process will have something to take back at its end. */
+  willUndo(process: KernelProcess, set: SemaphoreSet): void {
+    const sets = this.undoing.get(process) ?? new Set();
+    sets.add(set);
+    this.undoing.set(process, sets);
+  }
+
+  processEnded(process: KernelProcess): void {
+    for (const view of [...(this.attachments.get(process)?.keys() ?? [])]) this.detach(process, view);
+    for (const set of this.undoing.get(process) ?? []) set.undo(process);
+    this.undoing.delete(process);
+  }
+}

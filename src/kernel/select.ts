@@ -1,0 +1,61 @@
+/** select(2): poll(2) with sets of descriptors. */
+import { Errno } from '../base/errno.ts';
+import { Poll } from '../base/wait-queue.ts';
+import { type PollEntry, PollOperation } from './poll.ts';
+
+/** What each of the three sets means in poll's words, read, write and except (POLLIN_SET ...). */
+const MEANINGS: readonly number[] = [
+  Poll.RDNORM | Poll.RDBAND | Poll.IN | Poll.HUP | Poll.ERR, Poll.WRBAND | Poll.WRNORM | Poll.OUT | Poll.ERR, Poll.PRI,
+];
+
+/** `fd_set`: a bit a descriptor. */
+export type DescriptorSet = Uint8Array;
+
+function has(set: DescriptorSet | null, fd: number): boolean {
+  return set !== null && ((set[fd >> 3] ?? 0) & (1 << (fd & 7))) !== 0;
+}
+
+export class SelectOperation extends PollOperation {
+  private wanted: PollEntry[] = [];
+  private sets: readonly (DescriptorSet | null)[] = [];
+
+  /** Prepares select(2) on `sets` (read, write, except; null is empty): 0, or -EBADF, -EINVAL. Infinity waits for ever. */
+  prepareSets(count: number, sets: readonly (DescriptorSet | null)[], timeoutUs: number): number {
+    if (count < 0 || !(timeoutUs >= 0)) return -Errno.EINVAL;
+    const { descriptors } = this.process;
+    this.wanted = [];
+    this.sets = sets;
+    for (let fd = 0; fd < Math.min(count, descriptors.max); fd++) {
+      let events = 0;
+      for (let i = 0; i < sets.length; i++) if (has(sets[i] as DescriptorSet | null, fd)) events |= MEANINGS[i] as number;
+      if (events === 0) continue;
+      if (descriptors.file(fd) === null) return -Errno.EBADF;
+      this.wanted.push({ fd, events, revents: 0 });
+    }
+    this.prepareUs(this.wanted, timeoutUs);
+    return 0;
+  }
+
+  /** The count is that of set bits: a descriptor that is ready both ways counts twice. */
+  protected override step(): number {
+    const found = super.step();
+    if (found < 0) return found;
+    let count = 0;
+    for (const entry of this.wanted) for (let i = 0; i < this.sets.length; i++) if (this.readyIn(entry, i)) count++;
+    return count > 0 || !this.mayBlock ? count : -Errno.EAGAIN;
+  }
+
+  private readyIn({ fd, revents }: PollEntry, set: number): boolean {
+    return (revents & (MEANINGS[set] as number)) !== 0 && has(this.sets[set] as DescriptorSet | null, fd);
+  }
+
+  /** Leaves in the sets what is ready. */
+  fill(): void {
+    for (let i = 0; i < this.sets.length; i++) {
+      const set = this.sets[i];
+      const ready = this.wanted.filter((entry) => this.readyIn(entry, i));
+      set?.fill(0);
+      if (set != null) for (const { fd } of ready) set[fd >> 3] = (set[fd >> 3] ?? 0) | (1 << (fd & 7));
+    }
+  }
+}
