@@ -7,6 +7,7 @@ import { programs as datagrams } from './datagrams.ts';
 import { programs as endings } from './endings.ts';
 import { programs as events } from './events.ts';
 import { programs as files } from './files.ts';
+import { programs as interruptions } from './interruptions.ts';
 import { programs as ipc } from './ipc.ts';
 import { programs as options } from './options.ts';
 import { programs as pipes } from './pipes.ts';
@@ -20,5 +21,5 @@ import { programs as waiting } from './waiting.ts';
 
 export const PROGRAMS: readonly Program[] = [
   ...sockets, ...binding, ...connecting, ...streams, ...datagrams, ...endings, ...options, ...waiting, ...files, ...pipes,
-  ...events, ...ipc, ...splices, ...signals, ...signalSources, ...processes, ...credentials,
+  ...events, ...ipc, ...splices, ...signals, ...interruptions, ...signalSources, ...processes, ...credentials,
 ];
