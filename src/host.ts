@@ -4,6 +4,7 @@
 import type { IpAddress } from './base/inet-address.ts';
 import type { Loop } from './base/loop.ts';
 import type { RandomSource } from './base/random.ts';
+import { etcTexts } from './kernel/etc.ts';
 import { Kernel } from './kernel/kernel.ts';
 import type { Device } from './link/device.ts';
 import type { Network } from './net/network.ts';
@@ -21,6 +22,8 @@ export class Host {
   readonly loop: Loop;
   readonly stack: Stack;
   readonly kernel: Kernel;
+  /** Texts that names are read from, by path: `host.etc.set('/etc/resolv.conf', 'nameserver 10.0.1.2\n')`. */
+  readonly etc: Map<string, string>;
 
   constructor(options: HostOptions) {
     this.name = options.name;
@@ -28,6 +31,7 @@ export class Host {
     this.stack = new Stack(options.loop, options.random);
     this.stack.settings.hostname = options.name;
     this.kernel = new Kernel(this.stack);
+    this.etc = etcTexts(options.name);
   }
 
   get network(): Network {

@@ -76,6 +76,13 @@ test('every truncation is refused', () => {
   for (let cut = 0; cut < bytes.length; cut++) equal(parseDnsMessage(bytes.slice(0, cut)), DnsFault.Truncated, `${cut} octets`);
 });
 
+test('a message that says it is cut may end inside of a record', () => {
+  const bytes = hex(`1234 8380 0001 0002 0000 0000 ${QUESTION} c00c 0001 0001 0000003c 0004 c0000201 c00c 0001 0001 0000003c 0004 c0`);
+  const message = parsed(bytes);
+  deepEqual([message.isTruncated, message.answers.length], [true, 1]);
+  equal(parseDnsMessage(bytes.subarray(0, 20)), DnsFault.Truncated, 'but not inside of a question');
+});
+
 test('RFC 1035 4.1.4: a pointer leads back; to itself, forward, into the header or in circles is refused', () => {
   for (const [name, fault] of [
     ['c00c', DnsFault.BadPointer], // to itself

@@ -79,8 +79,11 @@ export function parseDnsMessage(bytes: Uint8Array): DnsMessage | DnsFault {
   for (let i = 0; i < questionCount && reader.fault === DnsFault.None; i++) {
     questions.push({ name: reader.name(), type: reader.u16(), class: reader.u16() });
   }
-  const [answers, authorities, additionals] = recordCounts.map((count) => readRecords(reader, count));
   if (reader.fault !== DnsFault.None) return reader.fault;
+  const [answers, authorities, additionals] = recordCounts.map((count) => readRecords(reader, count));
+  // Some servers cut a message where the datagram is full, inside of a record: it says so, and what is whole counts.
+  const fault = faultOf(reader);
+  if (fault !== DnsFault.None && !(fault === DnsFault.Truncated && (flags & TC) !== 0)) return fault;
   return {
     id,
     isResponse: (flags & QR) !== 0,
@@ -96,6 +99,11 @@ export function parseDnsMessage(bytes: Uint8Array): DnsMessage | DnsFault {
   };
 }
 
+/** Read by a function: the compiler would take the fault for what it was before the last reads. */
+function faultOf(reader: DnsReader): DnsFault {
+  return reader.fault;
+}
+
 function readRecords(reader: DnsReader, count: number): DnsRecord[] {
   const records: DnsRecord[] = [];
   for (let i = 0; i < count && reader.fault === DnsFault.None; i++) {
@@ -103,7 +111,8 @@ function readRecords(reader: DnsReader, count: number): DnsRecord[] {
     const type = reader.u16();
     const dnsClass = reader.u16();
     const ttl = reader.u32();
-    records.push({ name, type, class: dnsClass, ttl, data: readDnsData(reader, type, dnsClass, reader.u16()) });
+    const data = readDnsData(reader, type, dnsClass, reader.u16());
+    if (reader.fault === DnsFault.None) records.push({ name, type, class: dnsClass, ttl, data });
   }
   return records;
 }

@@ -20,6 +20,9 @@ import { AcceptOperation, ConnectOperation, LingerOperation, ReceiveOperation, S
 import { addressFault, bytesOf, described, isForeignBytes, notBytes, vectorFault } from './arguments.ts';
 import { Call, FAILED, heldBack } from './call.ts';
 import { systemError } from './errors.ts';
+import { type Ifaddrs, interfaceAddresses } from './ifaddrs.ts';
+import type { NameFiles, NameProcess } from './name-process.ts';
+import { CLOCK_MONOTONIC } from './netdb-constants.ts';
 import type { MessageHeader, PollFd, PollRequest, ReceivedMessage, Syscalls } from './syscalls.ts';
 
 const NO_BYTES = new Uint8Array(0);
@@ -39,10 +42,12 @@ interface Accepted {
 }
 
 /** One process of a host. What each call takes, resolves to and fails with stands in full at `Syscalls`. */
-export class Process implements Syscalls {
+export class Process implements Syscalls, NameProcess {
   readonly host: Host;
   /** The synchronous core below this face. */
   readonly core: KernelProcess;
+  /** The files that names are read from. */
+  readonly nameFiles: NameFiles = { read: (path) => Promise.resolve(this.host.etc.get(path) ?? null) };
   private settledCount = 0;
   private settledPromise: Promise<number> = Promise.resolve(0);
   private spareReceive: Call<ReceiveOperation, number> | null = null;
@@ -150,6 +155,31 @@ export class Process implements Syscalls {
       return Promise.reject(new TypeError(`setsockopt: value must be a Uint8Array (${hint}), not ${described(value)}`));
     }
     return this.done(this.core.setOption(fd, level, option, bytes), 'setsockopt');
+  }
+
+  // What getaddrinfo and its kin stand on: see name-process.ts.
+
+  /** getrandom(2): fills `buffer` from the host's random source; resolves to its length. */
+  getrandom(buffer: Uint8Array, _flags: number): Promise<number> {
+    if (!(buffer instanceof Uint8Array) && !isForeignBytes(buffer)) return Promise.reject(notBytes('getrandom', 'buffer', buffer));
+    const { random } = this.host.stack.context;
+    for (let i = 0; i < buffer.length; i++) buffer[i] = random.int32();
+    return this.value(buffer.length, 'getrandom');
+  }
+
+  /** clock_gettime(2), in microseconds, virtual in a world: CLOCK_MONOTONIC. EINVAL. */
+  clock_gettime(clock: number): Promise<number> {
+    return this.value(clock === CLOCK_MONOTONIC ? this.host.loop.now : -Errno.EINVAL, 'clock_gettime');
+  }
+
+  /** gethostname(2). */
+  gethostname(): Promise<string> {
+    return Promise.resolve(this.host.stack.settings.hostname);
+  }
+
+  /** getifaddrs(3): interfaces, their addresses and masks; `readSockaddr` reads those of AF_INET and AF_INET6. */
+  getifaddrs(): Promise<Ifaddrs[]> {
+    return Promise.resolve(interfaceAddresses(this.host));
   }
 
   // Calls that may block.

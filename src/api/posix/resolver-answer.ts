@@ -1,0 +1,45 @@
+/**
+ * Reads the answer to a question: along its aliases to the records that were asked for (RFC 1034 section 3.6.2).
+ */
+import { type DnsMessage, type DnsQuestion, Rcode } from '../../wire/dns.ts';
+import { labelsOf, nameKey } from '../../wire/dns-name.ts';
+import { type DnsRecord, DnsType } from '../../wire/dns-record.ts';
+
+/** h_errno of <netdb.h>: why a name has no answer. */
+export const HostError = { NotFound: 1, TryAgain: 2, NoRecovery: 3, NoData: 4 } as const;
+export type HostError = (typeof HostError)[keyof typeof HostError];
+
+/** Aliases that are followed; more are a mistake or an attack. */
+const MAX_ALIASES = 16;
+
+export interface Answer {
+  /** The name at the end of the aliases. */
+  readonly canonical: string;
+  /** Its records of the type that was asked for; never none. */
+  readonly records: readonly DnsRecord[];
+}
+
+/** What a message answers. Records of other names and types in it count for nothing. */
+export function readAnswer(message: DnsMessage, question: DnsQuestion): Answer | HostError {
+  if (message.rcode === Rcode.NxDomain) return HostError.NotFound;
+  if (message.rcode === Rcode.ServFail) return HostError.TryAgain;
+  if (message.rcode !== Rcode.NoError) return HostError.NoRecovery;
+  let canonical = question.name;
+  for (let aliases = 0; aliases <= MAX_ALIASES; aliases++) {
+    const key = nameKey(canonical);
+    const own = message.answers.filter((record) => record.class === question.class && nameKey(record.name) === key);
+    const records = own.filter((record) => record.type === question.type);
+    if (records.length > 0) return { canonical: records[0].name, records };
+    const alias = own.find((record) => record.type === DnsType.CNAME);
+    if (alias === undefined || alias.data.kind !== 'name') return HostError.NoData;
+    canonical = alias.data.target;
+    // A name that no host may have is not passed on to programs, which put it into files and commands.
+    if (!isHostName(canonical)) return HostError.NoRecovery;
+  }
+  return HostError.NoRecovery;
+}
+
+/** Whether a name is of letters, digits, hyphens and underscores alone, no label beginning with a hyphen (res_hnok). */
+export function isHostName(name: string): boolean {
+  return name !== '.' && labelsOf(name) !== null && /^(?!-)[A-Za-z0-9_-]+(\.(?!-)[A-Za-z0-9_-]+)*\.?$/.test(name);
+}
