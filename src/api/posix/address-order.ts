@@ -6,7 +6,7 @@
  * unique local addresses, not RFC 6724's: see gai.conf(5).
  */
 import { commonPrefixLength, IpAddress, multicastScope } from '../../base/inet-address.ts';
-import { AF_INET, SOCK_CLOEXEC, SOCK_DGRAM } from './constants.ts';
+import { AF_INET, AF_INET6, SOCK_CLOEXEC, SOCK_DGRAM } from './constants.ts';
 import { type Ifaddrs, prefixLengthOf } from './ifaddrs.ts';
 import type { NameProcess } from './name-process.ts';
 import type { HostAddress } from './name-tables.ts';
@@ -46,7 +46,7 @@ interface Candidate {
 /** The addresses in the order to try them. */
 export async function sortAddresses(process: NameProcess, hosts: readonly HostAddress[], port: number): Promise<HostAddress[]> {
   if (hosts.length < 2) return [...hosts];
-  const interfaces = await process.getifaddrs();
+  const interfaces = masksOf(await process.getifaddrs());
   const candidates: Candidate[] = [];
   for (const host of hosts) candidates.push(candidateOf(host, await sourceFor(process, host, port), interfaces));
   // Array.prototype.sort is stable, which is rule 10.
@@ -68,13 +68,22 @@ async function sourceFor(process: NameProcess, { family, address, scopeId }: Hos
   }
 }
 
+/** glibc looks at the masks only where there is an IPv6 address other than ::1; otherwise every subnet has one address. */
+function masksOf(interfaces: readonly Ifaddrs[]): readonly Ifaddrs[] {
+  const hasV6 = interfaces.some(({ addr }) => {
+    const own = readSockaddr(addr);
+    return own?.family === AF_INET6 && own.address !== '::1';
+  });
+  return hasV6 ? interfaces : [];
+}
+
 function candidateOf(host: HostAddress, source: IpAddress | null, interfaces: readonly Ifaddrs[]): Candidate {
   return {
     host,
-    scope: scopeOf(host.address),
+    scope: scopeOf(host.family, host.address),
     policy: policyOf(host.address),
     source,
-    sourceScope: source === null ? -1 : scopeOf(source),
+    sourceScope: source === null ? -1 : scopeOf(host.family, source),
     sourceLabel: source === null ? -1 : policyOf(source).label,
     sharedBits: source === null ? 0 : sharedBits(host, source, interfaces),
   };
@@ -114,9 +123,10 @@ function policyOf(address: IpAddress): Policy {
   return POLICIES.find(({ prefix, length }) => address.isIn(prefix, prefix.isV4 ? length - 96 : length)) as Policy;
 }
 
-/** RFC 6724 section 3.1 and 3.2: loopback is like link-local. An IPv4 address that is written as an IPv6 one is global. */
-function scopeOf(address: IpAddress): number {
-  if (!address.isV4 && address.isMulticast) return multicastScope(address.a);
+/** RFC 6724 section 3.1 and 3.2: loopback is like link-local. For glibc an IPv4 address as an AF_INET6 one is global, always. */
+function scopeOf(family: number, address: IpAddress): number {
+  if (family !== AF_INET && address.isV4) return GLOBAL_SCOPE;
+  if (family !== AF_INET && address.isMulticast) return multicastScope(address.a);
   if (address.isLoopback || address.isLinkLocal) return LINK_SCOPE;
   return !address.isV4 && address.a >>> 22 === 0x3fb ? SITE_SCOPE : GLOBAL_SCOPE;
 }

@@ -6,6 +6,8 @@ import {
   EAI_MEMORY, EAI_NODATA, EAI_NONAME, EAI_NOTCANCELED, EAI_OVERFLOW, EAI_SERVICE, EAI_SOCKTYPE, EAI_SYSTEM,
 } from './netdb-constants.ts';
 
+const UNKNOWN = 'Unknown error';
+
 /** Name, and the sentence in which gai_strerror says it. */
 const WORDS: ReadonlyMap<number, readonly [name: string, sentence: string]> = new Map([
   [EAI_BADFLAGS, ['EAI_BADFLAGS', 'Bad value for ai_flags']],
@@ -19,7 +21,8 @@ const WORDS: ReadonlyMap<number, readonly [name: string, sentence: string]> = ne
   [EAI_ADDRFAMILY, ['EAI_ADDRFAMILY', 'Address family for hostname not supported']],
   [EAI_MEMORY, ['EAI_MEMORY', 'Memory allocation failure']],
   [EAI_SYSTEM, ['EAI_SYSTEM', 'System error']],
-  [EAI_OVERFLOW, ['EAI_OVERFLOW', 'Result too large for supplied buffer']],
+  // glibc has no sentence for this one.
+  [EAI_OVERFLOW, ['EAI_OVERFLOW', UNKNOWN]],
   [EAI_INPROGRESS, ['EAI_INPROGRESS', 'Processing request in progress']],
   [EAI_CANCELED, ['EAI_CANCELED', 'Request canceled']],
   [EAI_NOTCANCELED, ['EAI_NOTCANCELED', 'Request not canceled']],
@@ -30,7 +33,7 @@ const WORDS: ReadonlyMap<number, readonly [name: string, sentence: string]> = ne
 
 /** gai_strerror(3), as glibc words it in the C locale. */
 export function gai_strerror(eai: number): string {
-  return WORDS.get(eai)?.[1] ?? 'Unknown error';
+  return WORDS.get(eai)?.[1] ?? UNKNOWN;
 }
 
 /** What getaddrinfo and getnameinfo reject with. */

@@ -19,8 +19,8 @@ import { GaiError } from './gai-error.ts';
 import type { NameProcess } from './name-process.ts';
 import { getservbyname, type HostAddress, type HostEntry } from './name-tables.ts';
 import {
-  AI_ADDRCONFIG, AI_ALL, AI_CANONIDN, AI_CANONNAME, AI_IDN, AI_NUMERICHOST, AI_NUMERICSERV, AI_PASSIVE, AI_V4MAPPED,
-  EAI_ADDRFAMILY, EAI_AGAIN, EAI_BADFLAGS, EAI_FAMILY, EAI_IDN_ENCODE, EAI_NODATA, EAI_NONAME, EAI_SERVICE, EAI_SOCKTYPE, EAI_SYSTEM,
+  AI_ADDRCONFIG, AI_ALL, AI_CANONIDN, AI_CANONNAME, AI_IDN, AI_IDN_ALLOW_UNASSIGNED, AI_IDN_USE_STD3_ASCII_RULES, AI_NUMERICHOST,
+  AI_NUMERICSERV, AI_PASSIVE, AI_V4MAPPED, EAI_ADDRFAMILY, EAI_AGAIN, EAI_BADFLAGS, EAI_FAMILY, EAI_IDN_ENCODE, EAI_NODATA, EAI_NONAME, EAI_SERVICE, EAI_SOCKTYPE, EAI_SYSTEM,
 } from './netdb-constants.ts';
 import { resolveHost } from './resolver.ts';
 import { HostError } from './resolver-answer.ts';
@@ -49,7 +49,8 @@ export interface Addrinfo {
 }
 
 const KNOWN_FLAGS =
-  AI_PASSIVE | AI_CANONNAME | AI_NUMERICHOST | AI_V4MAPPED | AI_ALL | AI_ADDRCONFIG | AI_IDN | AI_CANONIDN | AI_NUMERICSERV;
+  AI_PASSIVE | AI_CANONNAME | AI_NUMERICHOST | AI_V4MAPPED | AI_ALL | AI_ADDRCONFIG | AI_IDN | AI_CANONIDN | AI_IDN_ALLOW_UNASSIGNED |
+  AI_IDN_USE_STD3_ASCII_RULES | AI_NUMERICSERV;
 /** What glibc takes when there are no hints. */
 const DEFAULT_FLAGS = AI_V4MAPPED | AI_ADDRCONFIG;
 const IPPROTO_DCCP = 33;
@@ -201,18 +202,31 @@ async function addressesOf(process: NameProcess, node: string, request: Request)
   if ((flags & AI_NUMERICHOST) !== 0) throw failure(EAI_NONAME);
   // Names beyond ASCII would have to be written in Punycode first.
   if ((flags & AI_IDN) !== 0 && /[^\0-\x7f]/.test(node)) throw failure(EAI_IDN_ENCODE);
+  // Where no name in full is asked for, glibc calls gethostbyname2: it takes digits and dots for a broken address.
+  if (family === AF_INET && (flags & AI_CANONNAME) === 0 && looksNumeric(node)) throw failure(EAI_NONAME);
   const found = await resolveHost(process, node, family);
-  const mapped = family === AF_INET6 && (flags & AI_V4MAPPED) !== 0;
-  if (!mapped || (typeof found !== 'number' && (flags & AI_ALL) === 0)) {
-    if (typeof found === 'number') throw failure(hostFailure(found));
-    return found;
+  if (family === AF_INET6 && (flags & AI_V4MAPPED) !== 0) return withMapped(process, node, found, (flags & AI_ALL) !== 0);
+  if (typeof found === 'number') throw failure(hostFailure(found));
+  return found;
+}
+
+/** AI_V4MAPPED: IPv4 addresses in IPv6 form where a name has no others; with AI_ALL beside them. */
+async function withMapped(process: NameProcess, node: string, six: HostEntry | HostError, all: boolean): Promise<HostEntry> {
+  if (typeof six !== 'number' && !all) {
+    // glibc: what came as an IPv6 address of that form does not count then.
+    const addresses = six.addresses.filter(({ address }) => !address.isV4);
+    if (addresses.length === 0) throw failure(EAI_NONAME);
+    return { canonical: six.canonical, addresses };
   }
-  // AI_V4MAPPED: IPv4 addresses where there are no others; with AI_ALL beside them.
   const four = await resolveHost(process, node, AF_INET);
-  if (typeof found === 'number' && typeof four === 'number') throw failure(hostFailure(found));
-  const entries = [found, four].filter((entry) => typeof entry !== 'number');
+  if (typeof six === 'number' && typeof four === 'number') throw failure(hostFailure(six));
+  const entries = [six, four].filter((entry) => typeof entry !== 'number');
   const addresses = entries.flatMap((entry) => entry.addresses).map((each) => ({ ...each, family: AF_INET6 }));
   return { canonical: entries[0].canonical, addresses };
+}
+
+function looksNumeric(node: string): boolean {
+  return /^\d[\d.]*$/.test(node) ? !node.endsWith('.') : /^[\da-f:][\da-f:.]*$/i.test(node) && node.includes(':');
 }
 
 /** What the text of an address says; null when it is a name. */

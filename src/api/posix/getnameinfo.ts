@@ -7,9 +7,10 @@ import { GaiError } from './gai-error.ts';
 import type { NameProcess } from './name-process.ts';
 import { getservbyport } from './name-tables.ts';
 import {
-  EAI_BADFLAGS, EAI_FAMILY, EAI_NONAME, NI_DGRAM, NI_IDN, NI_NAMEREQD, NI_NOFQDN, NI_NUMERICHOST, NI_NUMERICSERV,
+  EAI_AGAIN, EAI_BADFLAGS, EAI_FAMILY, EAI_NONAME, NI_DGRAM, NI_IDN, NI_NAMEREQD, NI_NOFQDN, NI_NUMERICHOST, NI_NUMERICSERV,
 } from './netdb-constants.ts';
 import { resolveAddress } from './resolver.ts';
+import { HostError } from './resolver-answer.ts';
 import { formatScopedAddress } from './scoped-address.ts';
 import { readSockaddr } from './sockaddr.ts';
 
@@ -18,7 +19,7 @@ const SOCKADDR_IN6_LEN = 28;
 
 /**
  * Resolves to the host's name, or its address as text, and the service's name, or its port. Rejects with GaiError:
- * EAI_NONAME (NI_NAMEREQD), EAI_FAMILY, EAI_BADFLAGS.
+ * EAI_NONAME (NI_NAMEREQD), EAI_AGAIN, EAI_FAMILY, EAI_BADFLAGS.
  */
 export async function getnameinfo(process: NameProcess, addr: Uint8Array, flags: number): Promise<{ host: string; service: string }> {
   if ((flags & ~KNOWN_FLAGS) !== 0) throw new GaiError(EAI_BADFLAGS, 'getnameinfo');
@@ -27,8 +28,9 @@ export async function getnameinfo(process: NameProcess, addr: Uint8Array, flags:
   const address = IpAddress.from(name.address);
   let host: string | null = null;
   if ((flags & NI_NUMERICHOST) === 0) {
-    host = await resolveAddress(process, address);
-    if (host !== null && (flags & NI_NOFQDN) !== 0) host = withoutDomain(host, await process.gethostname());
+    const found = await resolveAddress(process, name.family, address);
+    if (found === HostError.TryAgain) throw new GaiError(EAI_AGAIN, 'getnameinfo');
+    if (typeof found === 'string') host = (flags & NI_NOFQDN) === 0 ? found : withoutDomain(found, await process.gethostname());
   }
   if (host === null && (flags & NI_NAMEREQD) !== 0) throw new GaiError(EAI_NONAME, 'getnameinfo');
   host ??= name.family === AF_INET ? name.address : await formatScopedAddress(process, address, name.scopeId);

@@ -52,7 +52,8 @@ async function hostsLines(process: NameProcess): Promise<HostsLine[]> {
   const lines: HostsLine[] = [];
   for (const [text, ...names] of fieldsOf((await process.nameFiles.read('/etc/hosts')) ?? '')) {
     const address = IpAddress.parse(text);
-    if (address !== null && names.length > 0) lines.push({ address, isV6: text.includes(':'), names });
+    // nss_files takes the address of a line without names for that of the empty name.
+    if (address !== null) lines.push({ address, isV6: text.includes(':'), names: names.length > 0 ? names : [''] });
   }
   return lines;
 }

@@ -9,6 +9,8 @@ export const AI_ALL = 0x10;
 export const AI_ADDRCONFIG = 0x20;
 export const AI_IDN = 0x40;
 export const AI_CANONIDN = 0x80;
+export const AI_IDN_ALLOW_UNASSIGNED = 0x100;
+export const AI_IDN_USE_STD3_ASCII_RULES = 0x200;
 export const AI_NUMERICSERV = 0x400;
 
 export const NI_NUMERICHOST = 0x1;

@@ -169,6 +169,7 @@ export class Process implements Syscalls, NameProcess {
 
   /** clock_gettime(2), in microseconds, virtual in a world: CLOCK_MONOTONIC. EINVAL. */
   clock_gettime(clock: number): Promise<number> {
+    this.host.loop.enter();
     return this.value(clock === CLOCK_MONOTONIC ? this.host.loop.now : -Errno.EINVAL, 'clock_gettime');
   }
 

@@ -24,15 +24,17 @@ export async function resolveHost(process: NameProcess, name: string, family: nu
   return (await hostByName(process, name, family)) ?? searchDomains(process, name, family);
 }
 
-/** The name of an address; null when nobody knows one. */
-export async function resolveAddress(process: NameProcess, address: IpAddress): Promise<string | null> {
-  const known = await hostByAddress(process, address.isV4 ? AF_INET : AF_INET6, address);
+/** The name of an address. One of AF_INET6 that stands for an IPv4 address has its own lines in /etc/hosts. */
+export async function resolveAddress(process: NameProcess, family: number, address: IpAddress): Promise<string | HostError> {
+  // gethostbyaddr: nobody is called `::`.
+  if (family === AF_INET6 && !address.isV4 && address.isUnspecified) return HostError.NotFound;
+  const known = await hostByAddress(process, family, address);
   if (known !== null) return known;
   const question = { name: reverseName(address.toBytes()), type: DnsType.PTR, class: DnsClass.IN };
   const answer = await ask(process, await readResolverConfig(process), question);
-  if (typeof answer === 'number') return null;
+  if (typeof answer === 'number') return failureOf(answer);
   for (const { data } of answer.records) if (data.kind === 'name' && isHostName(data.target)) return data.target;
-  return null;
+  return HostError.NoRecovery;
 }
 
 /** Tries a name as it is and in the domains of the search list, in the order that `ndots` says (res_search). */
