@@ -20,7 +20,8 @@ import type { NameProcess } from './name-process.ts';
 import { getservbyname, type HostAddress, type HostEntry } from './name-tables.ts';
 import {
   AI_ADDRCONFIG, AI_ALL, AI_CANONIDN, AI_CANONNAME, AI_IDN, AI_IDN_ALLOW_UNASSIGNED, AI_IDN_USE_STD3_ASCII_RULES, AI_NUMERICHOST,
-  AI_NUMERICSERV, AI_PASSIVE, AI_V4MAPPED, EAI_ADDRFAMILY, EAI_AGAIN, EAI_BADFLAGS, EAI_FAMILY, EAI_IDN_ENCODE, EAI_NODATA, EAI_NONAME, EAI_SERVICE, EAI_SOCKTYPE, EAI_SYSTEM,
+  AI_NUMERICSERV, AI_PASSIVE, AI_V4MAPPED, EAI_ADDRFAMILY, EAI_AGAIN, EAI_BADFLAGS, EAI_FAMILY, EAI_IDN_ENCODE, EAI_NODATA, EAI_NONAME,
+  EAI_SERVICE, EAI_SOCKTYPE, EAI_SYSTEM,
 } from './netdb-constants.ts';
 import { resolveHost } from './resolver.ts';
 import { HostError } from './resolver-answer.ts';

@@ -93,7 +93,8 @@ async function askFamilies(
     if (typeof answer === 'number') return;
     canonical ??= answer.canonical;
     for (const { data } of answer.records) {
-      if (data.kind === 'address') addresses.push({ family: types[i] === DnsType.A ? AF_INET : AF_INET6, address: data.address, scopeId: 0 });
+      const own = types[i] === DnsType.A ? AF_INET : AF_INET6;
+      if (data.kind === 'address') addresses.push({ family: own, address: data.address, scopeId: 0 });
     }
   });
   if (canonical !== null) return { canonical, addresses };

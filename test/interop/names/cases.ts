@@ -10,7 +10,8 @@ import {
 
 /** Addresses of all kinds under one name, so that the order says something. */
 const KINDS = [
-  '203.0.113.5', '192.0.2.77', '192.0.2.9', '127.0.0.5', '169.254.3.4', '10.9.8.7', '2001:db8::99', '2001:db8::5', '2001:db8:1::5', 'fd00::7',
+  '203.0.113.5', '192.0.2.77', '192.0.2.9', '127.0.0.5', '169.254.3.4', '10.9.8.7', '2001:db8::99', '2001:db8::5',
+  '2001:db8:1::5', 'fd00::7',
   '2002:c000:204::1', 'fec0::5', '::ffff:192.0.2.8', '::1', 'fe80::77', '2001:0:53aa::1', '::192.0.2.4',
 ];
 
@@ -68,21 +69,25 @@ function addrinfo(node: string | null, service: string | null, flags: number | n
 
 // Text of addresses, in every family.
 for (const node of [
-  '192.0.2.5', '127.1', '0x7f.1', '017.0.0.1', '192.0.2.5 ', '1.2.3', '256.1.1.1', '4294967295', '4294967296', '0', '2001:db8::5', '::', '::1',
+  '192.0.2.5', '127.1', '0x7f.1', '017.0.0.1', '192.0.2.5 ', '1.2.3', '256.1.1.1', '4294967295', '4294967296', '0', '2001:db8::5',
+  '::', '::1',
   '::ffff:192.0.2.5', '::192.0.2.5', 'fe80::1', 'fe80::1%eth0', 'fe80::1%lo', 'fe80::1%7', 'fe80::1%nosuch', 'fe80::1%', 'ff02::1%eth0',
-  'ff05::1%eth0', '2001:db8::5%eth0', '2001:db8::5%77', '::1%eth0', '::ffff:192.0.2.5%eth0', '1::2::3', ':', '%eth0', '192.0.2.5%eth0', 'fe80::1%99999999999',
+  'ff05::1%eth0', '2001:db8::5%eth0', '2001:db8::5%77', '::1%eth0', '::ffff:192.0.2.5%eth0', '1::2::3', ':', '%eth0',
+  '192.0.2.5%eth0', 'fe80::1%99999999999',
 ]) {
   for (const family of [AF_UNSPEC, AF_INET, AF_INET6]) {
-    for (const flags of [AI_NUMERICHOST, AI_NUMERICHOST | AI_CANONNAME, AI_NUMERICHOST | AI_V4MAPPED]) addrinfo(node, null, flags, family, SOCK_STREAM);
+    for (const more of [0, AI_CANONNAME, AI_V4MAPPED]) addrinfo(node, null, AI_NUMERICHOST | more, family, SOCK_STREAM);
   }
 }
 // Names of /etc/hosts.
 for (const node of [
-  'localhost', 'LocalHost', 'ip6-localhost', 'peer', 'PEER.example.ORG', 'second', 'alias-of-peer', 'own', 'four', 'six', 'mapped', 'link', 'both',
+  'localhost', 'LocalHost', 'ip6-localhost', 'peer', 'PEER.example.ORG', 'second', 'alias-of-peer', 'own', 'four', 'six',
+  'mapped', 'link', 'both',
   'away', 'short', 'kinds', 'kinds-backward',
 ]) {
   for (const family of [AF_UNSPEC, AF_INET, AF_INET6]) {
-    for (const flags of [0, AI_CANONNAME, AI_V4MAPPED, AI_V4MAPPED | AI_ALL, AI_ADDRCONFIG, AI_ALL, AI_V4MAPPED | AI_CANONNAME | AI_ADDRCONFIG]) {
+    const all = AI_V4MAPPED | AI_CANONNAME | AI_ADDRCONFIG;
+    for (const flags of [0, AI_CANONNAME, AI_V4MAPPED, AI_V4MAPPED | AI_ALL, AI_ADDRCONFIG, AI_ALL, all]) {
       addrinfo(node, '80', flags, family, SOCK_DGRAM);
     }
   }
@@ -90,7 +95,9 @@ for (const node of [
   addrinfo(node, null, AI_NUMERICHOST);
 }
 // Names that nobody knows: the name server refuses.
-for (const node of ['nosuch', 'nosuch.example.org', 'broken', '', 'a..b', '.', 'x'.repeat(64), `${'abcdefg.'.repeat(32)}com`, 'nosuch.', '1.2.3.4.5']) {
+for (const node of [
+  'nosuch', 'nosuch.example.org', 'broken', '', 'a..b', '.', 'x'.repeat(64), `${'abcdefg.'.repeat(32)}com`, 'nosuch.', '1.2.3.4.5',
+]) {
   for (const family of [AF_UNSPEC, AF_INET, AF_INET6]) {
     for (const flags of [0, AI_CANONNAME, AI_V4MAPPED]) addrinfo(node, '80', flags, family, SOCK_STREAM);
   }
@@ -102,20 +109,24 @@ for (const flags of [0, AI_PASSIVE, AI_ADDRCONFIG, AI_PASSIVE | AI_ADDRCONFIG, A
     addrinfo('192.0.2.5', '80', flags, family);
   }
 }
-for (const [node, service] of [[null, null], ['*', null], ['*', '*'], [null, '*'], ['*', '80'], ['localhost', '*'], [null, ''], ['localhost', '']] as const) {
+for (const [node, service] of [
+  [null, null], ['*', null], ['*', '*'], [null, '*'], ['*', '80'], ['localhost', '*'], [null, ''], ['localhost', ''],
+] as const) {
   addrinfo(node, service, 0);
   addrinfo(node, service, null);
 }
 for (const flags of [0x200, 0x1000, -1, 0x40, 0x800]) addrinfo('127.0.0.1', '80', flags);
 // Services, kinds of sockets, protocols.
 for (const service of [
-  'http', 'www', 'WWW', 'domain', 'nameserver', 'tftp', 'only-sctp', 'shell', 'syslog', 'nosuch', 'broken', '0', '80', '65535', '65536', '99999', '-1',
-  '+80', ' 80', '80 ', '0x50', '080', '4294967376', '2147483648', '18446744073709551615', '99999999999999999999', '', '-0', '-4294967216', null,
+  'http', 'www', 'WWW', 'domain', 'nameserver', 'tftp', 'only-sctp', 'shell', 'syslog', 'nosuch', 'broken', '0', '80', '65535',
+  '65536', '99999', '-1',
+  '+80', ' 80', '80 ', '0x50', '080', '4294967376', '2147483648', '18446744073709551615', '99999999999999999999', '', '-0',
+  '-4294967216', null,
 ]) {
   for (const [socktype, protocol] of [
     [0, 0], [SOCK_STREAM, 0], [SOCK_DGRAM, 0], [SOCK_RAW, 0], [SOCK_SEQPACKET, 0], [0, IPPROTO_TCP], [0, IPPROTO_UDP], [0, IPPROTO_SCTP],
-    [0, IPPROTO_UDPLITE], [SOCK_DGRAM, IPPROTO_TCP], [SOCK_STREAM, IPPROTO_SCTP], [SOCK_RAW, IPPROTO_ICMP], [0, IPPROTO_ICMP], [SOCK_RDM, 0],
-    [SOCK_STREAM, IPPROTO_ICMP],
+    [0, IPPROTO_UDPLITE], [SOCK_DGRAM, IPPROTO_TCP], [SOCK_STREAM, IPPROTO_SCTP], [SOCK_RAW, IPPROTO_ICMP], [0, IPPROTO_ICMP],
+    [SOCK_RDM, 0], [SOCK_STREAM, IPPROTO_ICMP],
   ]) {
     addrinfo('192.0.2.5', service, 0, AF_UNSPEC, socktype, protocol);
   }
@@ -125,15 +136,19 @@ for (const service of [
 // And back.
 for (const address of [
   '127.0.0.1', '192.0.2.77', '192.0.2.78', '192.0.2.1', '192.0.2.200', '::1', '2001:db8::77', '2001:db8::200', '::ffff:192.0.2.12',
-  '::ffff:192.0.2.77', 'fe80::5', 'fe80::9', 'fe80::9%eth0', 'fe80::9%lo', 'fe80::9%77', '2001:db8::200%77', 'ff02::1%eth0', 'ff05::1%77', '0.0.0.0', '::',
+  '::ffff:192.0.2.77', 'fe80::5', 'fe80::9', 'fe80::9%eth0', 'fe80::9%lo', 'fe80::9%77', '2001:db8::200%77', 'ff02::1%eth0',
+  'ff05::1%77', '0.0.0.0', '::',
 ]) {
   for (const flags of [
-    0, NI_NUMERICHOST, NI_NUMERICHOST | NI_NUMERICSERV, NI_NAMEREQD, NI_NAMEREQD | NI_NUMERICHOST, NI_NOFQDN, NI_DGRAM, NI_NUMERICSERV | NI_NOFQDN,
+    0, NI_NUMERICHOST, NI_NUMERICHOST | NI_NUMERICSERV, NI_NAMEREQD, NI_NAMEREQD | NI_NUMERICHOST, NI_NOFQDN, NI_DGRAM,
+    NI_NUMERICSERV | NI_NOFQDN,
   ]) {
     ask('getnameinfo', address, 514, flags);
   }
 }
-for (const port of [0, 7, 53, 69, 80, 9, 65535]) for (const flags of [NI_NUMERICHOST, NI_NUMERICHOST | NI_DGRAM]) ask('getnameinfo', '192.0.2.5', port, flags);
+for (const port of [0, 7, 53, 69, 80, 9, 65535]) {
+  for (const flags of [NI_NUMERICHOST, NI_NUMERICHOST | NI_DGRAM]) ask('getnameinfo', '192.0.2.5', port, flags);
+}
 ask('getnameinfo', '192.0.2.5', 80, 0x4000);
 // The tables themselves.
 for (const name of ['http', 'www-http', 'HTTP', 'domain', 'nameserver', 'echo', 'only-sctp', 'broken', 'nosuch']) {

@@ -54,7 +54,9 @@ async function answer(process: Process, call: string, words: readonly (string | 
       return entry === null ? 'none' : [entry.name, entry.port, entry.proto, ...entry.aliases].join(' ');
     }
     default: {
-      const entry = call === 'getprotobyname' ? await getprotobyname(process, first as string) : await getprotobynumber(process, Number(first));
+      const entry = call === 'getprotobyname'
+        ? await getprotobyname(process, first as string)
+        : await getprotobynumber(process, Number(first));
       return entry === null ? 'none' : [entry.name, entry.proto, '-', ...entry.aliases].join(' ');
     }
   }
