@@ -42,7 +42,8 @@ const ZONES = TEXTS.map((text) => {
 function query(name: string, type: number): DnsMessage {
   return {
     id: 7, isResponse: false, opcode: 0, isAuthoritative: false, isTruncated: false, recursionDesired: true, recursionAvailable: true,
-    authenticData: true, checkingDisabled: false, rcode: 0, questions: [{ name, type, class: 1 }], answers: [], authorities: [], additionals: [],
+    authenticData: true, checkingDisabled: false, rcode: 0, questions: [{ name, type, class: 1 }], answers: [], authorities: [],
+    additionals: [],
   };
 }
 
@@ -64,10 +65,12 @@ test('RFC 1034 4.3.2: what there is, through aliases, with the addresses of host
   deepEqual(told(sent(query('chain.example.org', DnsType.A))), [0, 'chain.example.org 5, www.example.org 5, web.example.org 1', '', '']);
   deepEqual(told(sent(query('www.example.org', DnsType.CNAME))), [0, 'www.example.org 5', '', '']);
   deepEqual(told(sent(query('over.example.org', DnsType.A))), [0, 'over.example.org 5, host.sub.example.org 1', '', '']);
-  deepEqual(told(sent(query('example.org', DnsType.MX))), [0, 'example.org 15', '', 'mail.example.org 1, mail.example.org 28']);
-  deepEqual(told(sent(query('_sip._udp.example.org', DnsType.SRV))), [0, '_sip._udp.example.org 33', '', 'mail.example.org 1, mail.example.org 28']);
+  const mail = 'mail.example.org 1, mail.example.org 28';
+  deepEqual(told(sent(query('example.org', DnsType.MX))), [0, 'example.org 15', '', mail]);
+  deepEqual(told(sent(query('_sip._udp.example.org', DnsType.SRV))), [0, '_sip._udp.example.org 33', '', mail]);
   deepEqual(told(sent(query('80.2.0.192.in-addr.arpa', DnsType.PTR))), [0, '80.2.0.192.in-addr.arpa 12', '', '']);
-  deepEqual(told(sent(query('example.org', DnsType.ANY))), [0, 'example.org 6, example.org 2, example.org 15', '', 'ns.example.org 1, mail.example.org 1, mail.example.org 28']);
+  const all = 'example.org 6, example.org 2, example.org 15';
+  deepEqual(told(sent(query('example.org', DnsType.ANY))), [0, all, '', `ns.example.org 1, ${mail}`]);
   equal(sent(query('web.example.org', DnsType.A)).isAuthoritative, true);
 });
 

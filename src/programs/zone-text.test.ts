@@ -31,7 +31,8 @@ $ORIGIN sub.example.org.
 host  A 192.0.2.99
 `);
   deepEqual([origin, soa.ttl, soa.data], ['example.org', 600, {
-    kind: 'soa', primary: 'ns.example.org', mailbox: 'admin.mail.example.org', serial: 1, refresh: 7200, retry: 900, expire: 1209600, minimum: 300,
+    kind: 'soa', primary: 'ns.example.org', mailbox: 'admin.mail.example.org', serial: 1, refresh: 7200, retry: 900, expire: 1209600,
+    minimum: 300,
   }]);
   deepEqual([...names.keys()], [
     'example.org', 'ns.example.org', 'www.example.org', 'web.example.org', 'note.example.org', '_http._tcp.deep.example.org',
@@ -41,8 +42,10 @@ host  A 192.0.2.99
   deepEqual(names.get('www.example.org')?.map(({ ttl, data }) => [ttl, data]), [[300, { kind: 'name', target: 'web.example.org' }]]);
   equal(names.get('web.example.org')?.[0].ttl, 60);
   const [note] = names.get('note.example.org') ?? [];
-  deepEqual(note.data.kind === 'txt' && note.data.strings.map((bytes) => new TextDecoder().decode(bytes)), ['two "strings"; no comment', 'of', '', 'text']);
-  deepEqual(names.get('_http._tcp.deep.example.org')?.[0].data, { kind: 'srv', priority: 1, weight: 2, port: 80, target: 'web.example.org' });
+  const strings = note.data.kind === 'txt' ? note.data.strings : [];
+  deepEqual(strings.map((bytes) => new TextDecoder().decode(bytes)), ['two "strings"; no comment', 'of', '', 'text']);
+  const [service] = names.get('_http._tcp.deep.example.org') ?? [];
+  deepEqual(service.data, { kind: 'srv', priority: 1, weight: 2, port: 80, target: 'web.example.org' });
   deepEqual(names.get('deep.example.org'), [], 'RFC 8020: a name between exists');
 });
 
@@ -77,7 +80,9 @@ test('a zone that is wrong is told by line', () => {
 
 test('no text is thrown at', () => {
   const random = new SeededRandom('zone');
-  const pieces = [EXAMPLE, '(', ')', '"', ';', '\\', '\n', ' ', '@', 'A', '192.0.2.1', '$TTL', '.', 'SOA', '999999999999', 'TXT', '\0', 'ä'];
+  const pieces = [
+    EXAMPLE, '(', ')', '"', ';', '\\', '\n', ' ', '@', 'A', '192.0.2.1', '$TTL', '.', 'SOA', '999999999999', 'TXT', '\0', 'ä',
+  ];
   for (let round = 0; round < 3000; round++) {
     let text = below(random, 2) === 0 ? EXAMPLE : '';
     for (let i = below(random, 20); i > 0; i--) text += pieces[below(random, pieces.length)] + (below(random, 2) === 0 ? ' ' : '');

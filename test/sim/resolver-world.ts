@@ -63,7 +63,8 @@ export function withServers(
 export async function serve(host: Host, ...zones: string[]): Promise<void> {
   const process = new Process(host, 'name-server', { output: (bytes) => console.error(new TextDecoder().decode(bytes)) });
   await new Promise<void>((listening, reject) => {
-    nameServer(process, zones.length > 0 ? zones : [ZONE, REVERSE], listening).then((status) => reject(new Error(`status ${status}`)), reject);
+    const ended = nameServer(process, zones.length > 0 ? zones : [ZONE, REVERSE], listening);
+    ended.then((status) => reject(new Error(`status ${status}`)), reject);
   });
 }
 

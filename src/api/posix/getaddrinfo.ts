@@ -203,11 +203,12 @@ async function addressesOf(process: NameProcess, node: string, request: Request)
   if ((flags & AI_NUMERICHOST) !== 0) throw failure(EAI_NONAME);
   // Names beyond ASCII would have to be written in Punycode first.
   if ((flags & AI_IDN) !== 0 && /[^\0-\x7f]/.test(node)) throw failure(EAI_IDN_ENCODE);
-  // Where no name in full is asked for, glibc calls gethostbyname2: it takes digits and dots for a broken address.
-  if (family === AF_INET && (flags & AI_CANONNAME) === 0 && looksNumeric(node)) throw failure(EAI_NONAME);
+  // Where no name in full is asked for, glibc calls gethostbyname2, which takes digits and dots for a broken address.
+  const isPlain = family === AF_INET && (flags & AI_CANONNAME) === 0;
+  if (isPlain && looksNumeric(node)) throw failure(EAI_NONAME);
   const found = await resolveHost(process, node, family);
   if (family === AF_INET6 && (flags & AI_V4MAPPED) !== 0) return withMapped(process, node, found, (flags & AI_ALL) !== 0);
-  if (typeof found === 'number') throw failure(hostFailure(found));
+  if (typeof found === 'number') throw failure(found === HostError.DeadEnd && isPlain ? EAI_NODATA : hostFailure(found));
   return found;
 }
 

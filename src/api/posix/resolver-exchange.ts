@@ -50,6 +50,8 @@ class Exchange {
   private readonly id: number;
   /** Off once a server did not understand it. */
   private edns: boolean;
+  /** What the last server that answered had instead of an answer. */
+  private failure: NoAnswer = NoAnswer.Silence;
   /** One socket to each server, kept for the next round: an answer that comes late is still one. */
   private readonly sockets: Map<number, number> = new Map();
   private readonly buffer = new Uint8Array(DNS_MAX_LEN);
@@ -64,26 +66,23 @@ class Exchange {
 
   async ask(first: number): Promise<DnsMessage | NoAnswer> {
     const { servers, attempts, timeoutSeconds } = this.config;
-    let failure: NoAnswer = NoAnswer.Silence;
     for (let round = 0; round < attempts; round++) {
       for (let n = 0; n < servers.length; n++) {
         // res_send: the wait doubles from server to server, and is shared among them; it is the same in each round.
         const shared = n === 0 ? timeoutSeconds : Math.floor((timeoutSeconds << n) / servers.length);
         const seconds = Math.max(1, shared);
         const message = await this.askServer((first + n) % servers.length, seconds);
-        if (message === null) continue;
-        if (isUseful(message)) return message;
-        failure = message.rcode === Rcode.ServFail ? NoAnswer.ServFail : NoAnswer.Silence;
+        if (message !== null) return message;
       }
     }
-    return failure;
+    return this.failure;
   }
 
   async close(): Promise<void> {
     for (const fd of this.sockets.values()) await this.process.close(fd);
   }
 
-  /** What one server says; null when it says nothing in time, or cannot be reached. */
+  /** What one server says; null when it says nothing in time, cannot be reached, or knows nothing. */
   private async askServer(server: number, seconds: number): Promise<DnsMessage | null> {
     try {
       if (this.config.useVc) return await this.askByTcp(server, seconds);
@@ -93,7 +92,12 @@ class Exchange {
         this.edns = false;
         message = await this.askByUdp(server, seconds);
       }
-      return message?.isTruncated ? await this.askByTcp(server, seconds) : message;
+      if (message === null) return null;
+      if (message.isTruncated) return await this.askByTcp(server, seconds);
+      // As in glibc, what comes over TCP is the last word whatever it says.
+      if (isUseful(message)) return message;
+      this.failure = message.rcode === Rcode.ServFail ? NoAnswer.ServFail : NoAnswer.Silence;
+      return null;
     } catch (error) {
       // No route, nobody at the port, a connection that broke: the next one may know. Anything else is a mistake of ours.
       if (error instanceof Error && 'syscall' in error) return null;

@@ -39,7 +39,7 @@ export async function resolveAddress(process: NameProcess, family: number, addre
 
 /** Tries a name as it is and in the domains of the search list, in the order that `ndots` says (res_search). */
 async function searchDomains(process: NameProcess, name: string, family: number): Promise<HostEntry | HostError> {
-  if (labelsOf(name) === null) return HostError.NotFound;
+  if (name !== '.' && !isHostName(name)) return HostError.NotFound;
   const config = await readResolverConfig(process);
   const isAbsolute = name.endsWith('.');
   const dots = name.split('.').length - 1;
