@@ -61,7 +61,8 @@ for (const name of [
   'www.example.org', 'WEB.example.org', 'four.example.org', 'six.example.org', 'note.example.org', 'nosuch.example.org', 'loop.example.org',
   'bad.example.org', 'many.example.org', 'host.sub.example.org', 'sub.example.org', 'out.more.example', 'star.more.example',
   'under_score.more.example', 'mixed.more.example', 'both.more.example', 'nothing.more.example', 'dead.more.example',
-  'four', 'six', 'host.sub', 'mixed', 'note', 'unknown', 'www.example.org.', 'mixed.', 'elsewhere.example', 'four.example', 'own.example.org',
+  'four', 'six', 'host.sub', 'mixed', 'note', 'unknown', 'www.example.org.', 'mixed.', 'elsewhere.example', 'four.example',
+  'own.example.org',
 ]) {
   for (const family of [AF_UNSPEC, AF_INET, AF_INET6]) {
     for (const flags of [0, AI_CANONNAME, AI_V4MAPPED, AI_V4MAPPED | AI_ALL]) {
@@ -136,7 +137,7 @@ describe('name-server on a TAP device', { skip: NEEDS.skip, timeout: 240_000 }, 
 
   test('dig: a datagram too short says so, and TCP has it all', () => {
     match(dig('+noedns', '+ignore', 'many.example.org'), /flags: qr aa tc rd;/);
-    match(dig('+noedns', 'many.example.org'), /Truncated, retrying in TCP mode[^]*ANSWER: 60/);
+    match(dig('+noedns', 'many.example.org'), /Truncated, retrying in TCP mode[\s\S]*ANSWER: 60/);
     match(dig('+bufsize=4096', '+ignore', 'many.example.org'), /flags: qr aa rd; QUERY: 1, ANSWER: 60/);
     match(dig('+tcp', 'many.example.org'), /ANSWER: 60/);
   });

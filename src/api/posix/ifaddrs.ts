@@ -52,7 +52,7 @@ function inetEntries(interfaces: readonly Interface[], isV4: boolean): Ifaddrs[]
       flags: entry.flags,
       addr: sockaddrBytes(isV4, address, 0, scopeId),
       netmask: sockaddrBytes(isV4, mask, 0, 0),
-      broadaddr: isV4 && broadcast !== 0 ? sockaddrBytes(true, IpAddress.fromV4(broadcast), 0, 0) : null,
+      broadaddr: isV4 && broadcast !== 0 && !entry.device.isLoopback ? sockaddrBytes(true, IpAddress.fromV4(broadcast), 0, 0) : null,
     };
   }));
 }

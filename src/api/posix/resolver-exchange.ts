@@ -11,6 +11,7 @@ import { sameName } from '../../wire/dns-name.ts';
 import {
   MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITALL, POLLIN, SO_RCVTIMEO, SO_SNDTIMEO, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_STREAM, SOL_SOCKET,
 } from './constants.ts';
+import { isErrno } from './errors.ts';
 import type { NameProcess } from './name-process.ts';
 import { CLOCK_MONOTONIC } from './netdb-constants.ts';
 import { timeval } from './option-values.ts';
@@ -114,10 +115,21 @@ class Exchange {
       const left = deadline - (await process.clock_gettime(CLOCK_MONOTONIC));
       if (left <= 0) return null;
       if ((await process.poll([{ fd, events: POLLIN }], Math.ceil(left / 1000))) === 0) return null;
-      const count = await process.recv(fd, this.buffer, MSG_DONTWAIT);
+      const count = await this.receive(fd);
+      if (count < 0) continue;
       // What answers another question, or is none, may be a forgery: the true answer may still come (RFC 5452 section 9.1).
       const message = this.answerIn(this.buffer.subarray(0, count));
       if (message !== null) return message;
+    }
+  }
+
+  /** The next datagram's length; -1 when there is none after all: poll(2) may say so of one whose checksum is wrong. */
+  private async receive(fd: number): Promise<number> {
+    try {
+      return await this.process.recv(fd, this.buffer, MSG_DONTWAIT);
+    } catch (error) {
+      if (isErrno(error, 'EAGAIN')) return -1;
+      throw error;
     }
   }
 

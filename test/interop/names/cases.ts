@@ -15,6 +15,11 @@ const KINDS = [
   '2002:c000:204::1', 'fec0::5', '::ffff:192.0.2.8', '::1', 'fe80::77', '2001:0:53aa::1', '::192.0.2.4',
 ];
 
+/** Those of test/sim/names.test.ts. */
+const FEW = [
+  '203.0.113.5', '192.0.2.9', '127.0.0.5', '169.254.3.4', '2001:db8::5', 'fd00::7', '2002:c000:204::1', '::1', 'fe80::77',
+];
+
 export const HOSTS = `
 # A comment, and lines that are none.
 127.0.0.1	localhost
@@ -32,6 +37,7 @@ fe80::5 link
 1.2 short
 ${KINDS.map((address) => `${address} kinds`).join('\n')}
 ${[...KINDS].reverse().map((address) => `${address} kinds-backward`).join('\n')}
+${FEW.map((address) => `${address} few`).join('\n')}
 2001:db8::50 both
 192.0.2.50 both
 203.0.113.50 away
@@ -83,7 +89,7 @@ for (const node of [
 for (const node of [
   'localhost', 'LocalHost', 'ip6-localhost', 'peer', 'PEER.example.ORG', 'second', 'alias-of-peer', 'own', 'four', 'six',
   'mapped', 'link', 'both',
-  'away', 'short', 'kinds', 'kinds-backward',
+  'away', 'short', 'kinds', 'kinds-backward', 'few',
 ]) {
   for (const family of [AF_UNSPEC, AF_INET, AF_INET6]) {
     const all = AI_V4MAPPED | AI_CANONNAME | AI_ADDRCONFIG;
