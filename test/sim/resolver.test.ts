@@ -12,6 +12,7 @@ import { AI_CANONNAME, NI_NAMEREQD } from '../../src/api/posix/netdb-constants.t
 import { Process } from '../../src/api/posix/process.ts';
 import { formatSockaddr, sockaddrIn, sockaddrIn6 } from '../../src/api/posix/sockaddr.ts';
 import { IpAddress } from '../../src/base/inet-address.ts';
+import { below, SeededRandom } from '../../src/base/random.ts';
 import { REVERSE, type ResolverWorld, scripted, serve, withServers, ZONE } from './resolver-world.ts';
 
 const seed = Number(process.env['SOCKSCAPE_SEED'] ?? 1);
@@ -234,6 +235,25 @@ test('over TCP: a server that says nothing, or hangs up, is left for the next', 
   equal(words.split(' ').length, 61, 'it takes connections and says nothing');
   ok(took >= 2 && took < 2.2, `${took} s`);
   equal(truncating.length, 2);
+}));
+
+test('whatever comes back, a lookup ends', () => withServers(1, 'options timeout:1 attempts:1', async (own) => {
+  const random = new SeededRandom(`answers ${seed}`);
+  await scripted(own.servers[0], async ({ query, reply, send }) => {
+    const [{ name }] = query.questions;
+    const answers = [alias(name, 'x.example.org'), a('x.example.org'), alias('x.example.org', name)].slice(0, below(random, 4));
+    const bytes = encodeDnsMessage({ ...query, isResponse: true, recursionAvailable: true, answers });
+    for (let strokes = below(random, 5); strokes > 0; strokes--) bytes[2 + below(random, bytes.length - 2)] = random.int32();
+    await send(bytes.subarray(0, below(random, 3) === 0 ? below(random, bytes.length + 1) : bytes.length));
+    if (below(random, 4) === 0) await reply({ answers });
+  });
+  const seen = new Set<string>();
+  for (let i = 0; i < 300; i++) {
+    const [words, took] = await lookUp(own, `host${i}.example.org.`);
+    seen.add(words.replace(/.* /, ''));
+    ok(took < 10, `${took} s`);
+  }
+  ok(seen.has('EAI_AGAIN') && seen.has('EAI_NONAME') && seen.has('EAI_NODATA') && seen.has('192.0.2.77'), [...seen].join());
 }));
 
 test('resolv.conf(5): search and ndots', async () => {

@@ -94,7 +94,7 @@ interface Request {
 
 /**
  * getaddrinfo(3): `node` a name or an address as text, `service` a name or a port as text; one of them may be null.
- * Rejects with GaiError (EAI_NONAME, EAI_AGAIN, EAI_SERVICE ...). An empty result is none: there is always an address.
+ * Resolves to one address at least. Rejects with GaiError (EAI_NONAME, EAI_AGAIN, EAI_SERVICE ...).
  */
 export async function getaddrinfo(
   process: NameProcess, node: string | null, service: string | null, hints: AddrinfoHints | null = null,
