@@ -2,7 +2,8 @@
  * name-server: answers for the zones that it is given, over UDP and TCP (RFC 1035, RFC 7766).
  *
  * The zones are texts, each an argument of its own (zone-text.ts says what may stand in them); what is answered is decided
- * in zone-answer.ts.
+ * in zone-answer.ts. **Not** there: an answer over UDP leaves from the address that the route to the client chooses, which
+ * on a host with several addresses in the client's network may be another than was asked.
  */
 import { MSG_WAITALL, SO_RCVTIMEO, SO_SNDTIMEO, SOCK_DGRAM, SOCK_STREAM, SOL_SOCKET } from '../api/posix/constants.ts';
 import { DNS_MAX_LEN, DNS_PORT } from '../api/posix/dns.ts';

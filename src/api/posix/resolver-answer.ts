@@ -25,11 +25,12 @@ export function readAnswer(message: DnsMessage, question: DnsQuestion): Answer |
   if (message.rcode === Rcode.ServFail) return HostError.TryAgain;
   if (message.rcode !== Rcode.NoError) return HostError.NoRecovery;
   if (message.answers.length === 0) return HostError.NoData;
+  const keyed = message.answers.map((record) => ({ key: nameKey(record.name), record }));
   let canonical = question.name;
   let { name } = question;
   for (let aliases = 0; aliases <= MAX_ALIASES; aliases++) {
     const key = nameKey(name);
-    const own = message.answers.filter((record) => record.class === question.class && nameKey(record.name) === key);
+    const own = keyed.filter((each) => each.key === key && each.record.class === question.class).map(({ record }) => record);
     const records = own.filter((record) => record.type === question.type);
     if (records.length > 0) return { canonical, records };
     const alias = own.find((record) => record.type === DnsType.CNAME);
