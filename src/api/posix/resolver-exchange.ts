@@ -135,12 +135,17 @@ class Exchange {
 
   /** The connected socket of a server: the kernel passes on only what comes from its address and port. */
   private async socketOf(server: number): Promise<number> {
-    let fd = this.sockets.get(server);
-    if (fd !== undefined) return fd;
+    const known = this.sockets.get(server);
+    if (known !== undefined) return known;
     const address = this.config.servers[server];
-    fd = await this.process.socket(familyOf(address), SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    const fd = await this.process.socket(familyOf(address), SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    try {
+      await this.process.connect(fd, address);
+    } catch (error) {
+      await this.process.close(fd);
+      throw error;
+    }
     this.sockets.set(server, fd);
-    await this.process.connect(fd, address);
     return fd;
   }
 

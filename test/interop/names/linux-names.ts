@@ -41,7 +41,8 @@ export class LinuxNames {
 
 /** The questions whose answers differ, with both answers; the first forty. */
 export function showDifferences(lines: readonly string[], linux: readonly string[], ours: readonly string[]): string[] {
-  if (linux.length !== lines.length || ours.length !== lines.length) return [`${lines.length} questions, ${linux.length} and ${ours.length} answers`];
+  const counts = [lines.length, linux.length, ours.length];
+  if (new Set(counts).size > 1) return [`questions, Linux's answers, ours: ${counts.join(', ')}`];
   const differ = lines.map((line, i) => `${line}\tLinux: ${linux[i]}\tours:  ${ours[i]}`).filter((_, i) => linux[i] !== ours[i]);
   return differ.slice(0, 40);
 }
