@@ -4,6 +4,7 @@
 import type { IpAddress } from './base/inet-address.ts';
 import type { Loop } from './base/loop.ts';
 import type { RandomSource } from './base/random.ts';
+import { etcTexts } from './kernel/etc.ts';
 import { Kernel } from './kernel/kernel.ts';
 import type { Device } from './link/device.ts';
 import type { Network } from './net/network.ts';
@@ -28,6 +29,7 @@ export class Host {
     this.stack = new Stack(options.loop, options.random);
     this.stack.settings.hostname = options.name;
     this.kernel = new Kernel(this.stack);
+    for (const [path, text] of etcTexts(options.name)) this.writeFile(path, text);
   }
 
   get network(): Network {
@@ -73,6 +75,11 @@ export class Host {
     this.kernel.powerOff();
     this.stack.context.release();
     this.loop.drain();
+  }
+
+  /** Makes a file of the host, or replaces it: `host.writeFile('/etc/resolv.conf', 'nameserver 10.0.1.53\n')`. */
+  writeFile(path: string, text: string): void {
+    this.kernel.fileSystem.provide(path, text);
   }
 
   /** Configuration sets timers and sends frames, as a system call does: the loop has to look at them. */

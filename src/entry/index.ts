@@ -10,6 +10,15 @@ export { Loop } from '../base/loop.ts';
 export { type RandomSource, SeededRandom } from '../base/random.ts';
 export * from '../api/posix/constants.ts';
 export { isErrno, systemError } from '../api/posix/errors.ts';
+export { GaiError, gai_strerror } from '../api/posix/gai-error.ts';
+export { type Addrinfo, type AddrinfoHints, getaddrinfo } from '../api/posix/getaddrinfo.ts';
+export { getnameinfo } from '../api/posix/getnameinfo.ts';
+export { if_indextoname, if_nameindex, if_nametoindex, type Ifaddrs, type NameIndex } from '../api/posix/ifaddrs.ts';
+export type { NameProcess } from '../api/posix/name-process.ts';
+export {
+  getprotobyname, getprotobynumber, getservbyname, getservbyport, type Protoent, type Servent,
+} from '../api/posix/name-tables.ts';
+export * from '../api/posix/netdb-constants.ts';
 export { int32, linger, timeval } from '../api/posix/option-values.ts';
 export { Process, type SpawnOptions } from '../api/posix/process.ts';
 export type { DescriptorSet, EpollEvent, TimerSetting } from '../api/posix/event-syscalls.ts';

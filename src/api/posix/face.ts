@@ -1,7 +1,7 @@
 /**
  * What all calls of `Process` have in common: whose they are, and how a result becomes a promise.
  *
- *   Face <- DescriptorCalls <- SocketCalls <- WaitingCalls <- FileCalls <- EventCalls <- IpcCalls <- SpliceCalls <- Process
+ *   Face <- DescriptorCalls <- SocketCalls <- WaitingCalls <- FileCalls <- EventCalls <- IpcCalls <- SpliceCalls <- MachineCalls <- Process
  */
 import type { Host } from '../../host.ts';
 import type { Operation } from '../../kernel/operation.ts';

@@ -12,7 +12,8 @@
  */
 import type { Host } from '../../host.ts';
 import { Terminal } from '../../kernel/terminal.ts';
-import { SpliceCalls } from './splice-calls.ts';
+import { MachineCalls } from './machine-calls.ts';
+import type { NameProcess } from './name-process.ts';
 import type { Syscalls } from './syscalls.ts';
 
 export interface SpawnOptions {
@@ -23,7 +24,7 @@ export interface SpawnOptions {
 }
 
 /** One process of a host. What each call takes, resolves to and fails with stands in full at `Syscalls`. */
-export class Process extends SpliceCalls implements Syscalls {
+export class Process extends MachineCalls implements Syscalls, NameProcess {
   /** Starts a process on a host. */
   constructor(host: Host, name: string, options: SpawnOptions = {}) {
     const terminal = options.output === undefined ? null : new Terminal(options.output);
