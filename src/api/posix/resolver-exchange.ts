@@ -9,11 +9,11 @@ import {
 } from '../../wire/dns.ts';
 import { sameName } from '../../wire/dns-name.ts';
 import {
-  MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITALL, POLLIN, SO_RCVTIMEO, SO_SNDTIMEO, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_STREAM, SOL_SOCKET,
+  CLOCK_MONOTONIC, MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITALL, POLLIN, SO_RCVTIMEO, SO_SNDTIMEO, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_STREAM,
+  SOL_SOCKET,
 } from './constants.ts';
 import { isErrno } from './errors.ts';
 import type { NameProcess } from './name-process.ts';
-import { CLOCK_MONOTONIC } from './constants.ts';
 import { timeval } from './option-values.ts';
 import type { ResolverConfig } from './resolver-config.ts';
 import { readSockaddr } from './sockaddr.ts';
