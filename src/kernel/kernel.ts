@@ -3,18 +3,24 @@
  */
 import type { HostTimers } from '../base/host-timers.ts';
 import type { Loop } from '../base/loop.ts';
+import { UnixHost } from '../socket/family/unix-host.ts';
 import type { Stack } from '../stack/stack.ts';
 import { KernelProcess } from './process.ts';
+import { SocketPaths } from './socket-paths.ts';
 import { Terminal } from './terminal.ts';
 
 export class Kernel {
   readonly stack: Stack;
+  /** What its AF_UNIX sockets share. */
+  readonly unix: UnixHost;
+  readonly socketPaths: SocketPaths = new SocketPaths();
   private readonly table: Map<number, KernelProcess> = new Map();
   private nextPid = 1;
   private isOff = false;
 
   constructor(stack: Stack) {
     this.stack = stack;
+    this.unix = new UnixHost(stack);
   }
 
   get loop(): Loop {
@@ -37,6 +43,10 @@ export class Kernel {
 
   processes(): KernelProcess[] {
     return [...this.table.values()];
+  }
+
+  process(pid: number): KernelProcess | null {
+    return this.table.get(pid) ?? null;
   }
 
   processEnded(process: KernelProcess): void {

@@ -126,6 +126,9 @@ export abstract class Operation extends Waiter {
     if (this.file !== null) this.file.operations.waiters.add(this);
   }
 
+  /** A try found nothing to do: it waits on. */
+  protected waitsOn(): void {}
+
   /** Leaves every queue it joined. */
   protected stopWaiting(): void {
     if (this.queue !== null) this.queue.remove(this);
@@ -141,7 +144,7 @@ export abstract class Operation extends Waiter {
     if (!this.waiting) return;
     let result = this.step();
     if (result === -Errno.EAGAIN) {
-      if (!this.timedOut) return;
+      if (!this.timedOut) return this.waitsOn();
       result = this.timeoutResult();
     }
     this.settle(result);

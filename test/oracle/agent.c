@@ -33,9 +33,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -178,7 +180,7 @@ static const struct {
   long number;
 } syscalls[] = {
 #define CALL(name) {#name, SYS_##name}
-  CALL(socketpair),
+  CALL(socketpair), CALL(unlink),
 };
 
 static long number_of(const struct buffer *name) {
@@ -478,20 +480,33 @@ static void loopback_up(void) {
   close(fd);
 }
 
-static void enter_network(int argc, char **argv) {
+static void enter_namespace(int pid, const char *name, int kind) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%d/ns/%s", pid, name);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0 || setns(fd, kind) < 0) fail(path);
+  close(fd);
+}
+
+/*
+ * A network of the program's own, and an empty /tmp: sockets have paths. Both go away with the last process, so nothing is
+ * left behind when a run is killed.
+ */
+static void enter_namespaces(int argc, char **argv) {
   if (argc == 2 && strcmp(argv[1], "--new-net") == 0) {
-    if (unshare(CLONE_NEWNET) < 0) fail("unshare");
+    if (unshare(CLONE_NEWNET | CLONE_NEWNS) < 0) fail("unshare");
     loopback_up();
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) fail("mount /");
+    if (mount("tmpfs", "/tmp", "tmpfs", 0, "mode=1777") < 0) fail("mount /tmp");
   } else if (argc == 3 && strcmp(argv[1], "--net-of") == 0) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/ns/net", atoi(argv[2]));
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || setns(fd, CLONE_NEWNET) < 0) fail(path);
-    close(fd);
+    enter_namespace(atoi(argv[2]), "net", CLONE_NEWNET);
+    enter_namespace(atoi(argv[2]), "mnt", CLONE_NEWNS);
   } else {
     fprintf(stderr, "usage: agent --new-net | --net-of PID\n");
     _exit(2);
   }
+  umask(022);
+  if (chdir("/tmp") < 0) fail("/tmp");
 }
 
 /* Moves the protocol to high numbers and puts /dev/null on 0, 1 and 2. */
@@ -513,7 +528,7 @@ int main(int argc, char **argv) {
   pthread_cond_init(&finished, &monotonic);
   signal(SIGPIPE, SIG_IGN);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  enter_network(argc, argv);
+  enter_namespaces(argc, argv);
   clear_descriptors();
   /* Says that the network is there. */
   struct answer ready;

@@ -27,6 +27,7 @@ export function ourSide(settings: ReadonlyMap<string, string>): Side {
           const process = new Process(host, 'program');
           return {
             calls: process,
+            pid: process.pid,
             exit: async () => process.exit(),
             limitDescriptors: async (most) => {
               process.core.descriptors.max = most;

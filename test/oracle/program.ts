@@ -8,6 +8,8 @@ export interface ProgramEnvironment {
   process(): Promise<Syscalls>;
   /** Ends a process: its descriptors are closed as exit(2) does. */
   exit(process: Syscalls): Promise<void>;
+  /** getpid(2): differs between the sides, and is written `p1`, `p2` ... in control data. */
+  pidOf(process: Syscalls): number;
   /** RLIMIT_NOFILE of a process: no descriptor from `most` on is given out. */
   limitDescriptors(process: Syscalls, most: number): Promise<void>;
   /** Lets `ms` milliseconds pass, so that what is under way comes to rest. */
@@ -37,6 +39,7 @@ export function program(name: string, run: (env: ProgramEnvironment) => Promise<
 /** A process of one side. */
 export interface SideProcess {
   calls: Syscalls;
+  pid: number;
   exit(): Promise<void>;
   limitDescriptors(most: number): Promise<void>;
 }

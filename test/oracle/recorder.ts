@@ -4,7 +4,7 @@
  * One per process of a program; all processes of a run write into one trace.
  */
 import type { MessageHeader, PollFd, ReceivedMessage, Syscalls, SystemError } from '../../src/api/posix/syscalls.ts';
-import { AF, F, SOCK } from '../../src/socket/constants.ts';
+import { AF, F, SO, SOCK, SOL } from '../../src/socket/constants.ts';
 import { addressText, hex } from './address.ts';
 import * as names from './names.ts';
 import type { Entry, Trace } from './trace.ts';
@@ -16,14 +16,17 @@ export class Recorder implements Syscalls {
   private readonly inner: Syscalls;
   private readonly trace: Trace;
   private readonly name: string;
+  /** What the processes of the run are called, for credentials. */
+  private readonly pids: ReadonlyMap<number, string>;
   private ended = false;
   private readonly families = new Map<number, string>();
 
-  constructor(name: string, inner: Syscalls, trace: Trace) {
+  constructor(name: string, inner: Syscalls, trace: Trace, pids: ReadonlyMap<number, string>) {
     this.name = name;
     this.inner = inner;
     this.silent = inner;
     this.trace = trace;
+    this.pids = pids;
   }
 
   /** The process ends: what is still under way never returns to it, whatever the side makes of the promise. */
@@ -38,6 +41,21 @@ export class Recorder implements Syscalls {
     const fd = await this.run(entry, this.inner.socket(domain, type, protocol), fdText);
     this.families.set(fd, family);
     return fd;
+  }
+
+  async socketpair(domain: number, type: number, protocol: number): Promise<[number, number]> {
+    const family = familyText(domain, type);
+    const text = `${names.familyName(domain)}, ${names.typeName(type)}, ${names.protocolName(protocol)}`;
+    const entry = this.trace.add(`${this.name}.socketpair(${text})`, 'socketpair', family);
+    const pair = await this.run(entry, this.inner.socketpair(domain, type, protocol), ([one, other]) => ({
+      text: `fds ${one} ${other}`, kind: 'fds', delivers: false,
+    }));
+    for (const fd of pair) this.families.set(fd, family);
+    return pair;
+  }
+
+  unlink(path: string): Promise<void> {
+    return this.run(this.trace.add(`${this.name}.unlink(${JSON.stringify(path)})`, 'unlink', 'none'), this.inner.unlink(path), okText);
   }
 
   bind(fd: number, address: Uint8Array): Promise<void> {
@@ -114,9 +132,9 @@ export class Recorder implements Syscalls {
       const data = countAndBytes(iov)(message.count);
       const shown = names.messageFlags(message.flags);
       const from = message.name.length === 0 ? 'no name' : addressText(message.name);
-      const control = message.control.length === 0 ? '' : ` control ${hex(message.control)}`;
+      const control = message.control.length === 0 ? '' : ` control(${message.control.length}) ${this.controlText(message.control)}`;
       return {
-        text: `${data.text} flags ${shown} ${from}${control}`, kind: `${data.kind} ${shown}`,
+        text: `${data.text} flags ${shown} ${from}${control}`, kind: `${data.kind} ${shown}${control}`,
         delivers: data.delivers || message.name.length > 0,
       };
     });
@@ -125,7 +143,8 @@ export class Recorder implements Syscalls {
   sendmsg(fd: number, message: MessageHeader, flags: number): Promise<number> {
     const text = names.messageFlags(flags);
     const to = message.name == null ? 'null' : addressText(message.name);
-    const entry = this.add('sendmsg', fd, `${to}, [${message.iov.map(bytesText).join(' ')}], ${text}`, text);
+    const control = message.control == null ? '' : ` control ${this.controlText(message.control)}`;
+    const entry = this.add('sendmsg', fd, `${to}, [${message.iov.map(bytesText).join(' ')}],${control} ${text}`, text);
     return this.run(entry, this.inner.sendmsg(fd, message, flags), countText);
   }
 
@@ -160,9 +179,11 @@ export class Recorder implements Syscalls {
   getsockopt(fd: number, level: number, option: number, length: number): Promise<Uint8Array> {
     const text = names.optionName(level, option);
     const entry = this.add('getsockopt', fd, `${text}, ${length}`, text);
-    return this.run(entry, this.inner.getsockopt(fd, level, option, length), (value) => ({
-      text: `(${value.length}) ${hex(value)}`, kind: `(${value.length}) ${hex(value)}`, delivers: false,
-    }));
+    return this.run(entry, this.inner.getsockopt(fd, level, option, length), (value) => {
+      const isCredentials = level === SOL.SOCKET && option === SO.PEERCRED && value.length === 12;
+      const shown = `(${value.length}) ${isCredentials ? this.credentialsText(value) : hex(value)}`;
+      return { text: shown, kind: shown, delivers: false };
+    });
   }
 
   setsockopt(fd: number, level: number, option: number, value: Uint8Array): Promise<void> {
@@ -198,6 +219,32 @@ export class Recorder implements Syscalls {
     return this.run(this.add('ioctl', fd, text, text), this.inner.ioctl(fd, request), (value) => ({
       text: String(value), kind: String(value), delivers: false,
     }));
+  }
+
+  /** Control messages one by one; what is cut off or no message, as bytes. */
+  private controlText(control: Uint8Array): string {
+    const view = new DataView(control.buffer, control.byteOffset, control.length);
+    const parts: string[] = [];
+    let at = 0;
+    while (at + 16 <= control.length) {
+      const length = view.getUint32(at, true);
+      const [level, type] = [view.getInt32(at + 8, true), view.getInt32(at + 12, true)];
+      if (length < 16 || at + length > control.length) break;
+      const data = control.subarray(at + 16, at + length);
+      if (level === SOL.SOCKET && type === 1) parts.push(`rights(${length}) ${intsText(data)}`);
+      else if (level === SOL.SOCKET && type === 2 && length === 28) parts.push(`credentials ${this.credentialsText(data)}`);
+      else parts.push(`level ${level} type ${type}(${length}) ${hex(data)}`);
+      at += (length + 7) & ~7;
+    }
+    if (at < control.length) parts.push(`rest ${hex(control.subarray(at))}`);
+    return `[${parts.join(', ')}]`;
+  }
+
+  /** `struct ucred`: pids differ between the sides, their processes' names do not. */
+  private credentialsText(ucred: Uint8Array): string {
+    const view = new DataView(ucred.buffer, ucred.byteOffset, ucred.length);
+    const pid = view.getInt32(0, true);
+    return `pid=${this.pids.get(pid) ?? pid} uid=${view.getInt32(4, true)} gid=${view.getInt32(8, true)}`;
   }
 
   private add(call: string, fd: number, text: string | number = '', variant = ''): Entry {
@@ -254,10 +301,17 @@ interface Described {
 }
 
 function familyText(domain: number, type: number): string {
-  const kinds: Record<number, string> = { [SOCK.STREAM]: 'stream', [SOCK.DGRAM]: 'dgram', [SOCK.RAW]: 'raw' };
+  const kinds: Record<number, string> = { [SOCK.STREAM]: 'stream', [SOCK.DGRAM]: 'dgram', [SOCK.RAW]: 'raw', [SOCK.SEQPACKET]: 'seqpacket' };
   const base = type & ~(SOCK.NONBLOCK | SOCK.CLOEXEC);
-  const family = domain === AF.INET ? 'inet' : domain === AF.INET6 ? 'inet6' : names.familyName(domain);
+  const family = domain === AF.UNIX ? 'unix' : domain === AF.INET ? 'inet' : domain === AF.INET6 ? 'inet6' : names.familyName(domain);
   return `${family} ${kinds[base] ?? `type ${base}`}`;
+}
+
+function intsText(bytes: Uint8Array): string {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const values: string[] = [];
+  for (let at = 0; at + 4 <= bytes.length; at += 4) values.push(String(view.getInt32(at, true)));
+  return values.join(' ') + (bytes.length % 4 === 0 ? '' : ` +${hex(bytes.subarray(bytes.length & ~3))}`);
 }
 
 function fdText(fd: number): Described {

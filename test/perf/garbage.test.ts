@@ -17,7 +17,7 @@ import * as sockets from '../../src/kernel/calls/sockets.ts';
 import { Cable } from '../../src/link/cable.ts';
 import { AF, SOCK } from '../../src/socket/constants.ts';
 import { sockaddrIn } from '../../src/socket/sockaddr.ts';
-import { ReceiveResult } from '../../src/transport/endpoint.ts';
+import { Received } from '../../src/socket/received.ts';
 import { SteppedEnvironment } from './stepped-environment.ts';
 
 /** What the path may allocate, with reasons. At most three. */
@@ -99,7 +99,7 @@ setFlagsFromString('--semi-space-growth-factor=16');
 setFlagsFromString('--min-semi-space-size=256');
 setFlagsFromString('--max-semi-space-size=256');
 
-function pump(b: Bed, block: Uint8Array, into: Uint8Array, result: ReceiveResult, until: number): number {
+function pump(b: Bed, block: Uint8Array, into: Uint8Array, result: Received, until: number): number {
   const { client, server, environment } = b;
   const wire = b.cable.a.statistics;
   let views = 0;
@@ -124,7 +124,7 @@ for (const [name, offload] of [['64 KiB segments', true], ['MTU 1500', false]] a
     const b = await bed(offload);
     const block = new Uint8Array(65536);
     const into = new Uint8Array(65536);
-    const result = new ReceiveResult();
+    const result = new Received();
     const wire = b.cable.a.statistics;
     pump(b, block, into, result, wire.rxPackets + 300_000);
     await settled(async () => {
@@ -158,7 +158,7 @@ test('ping-pong of 64 bytes: below 1 byte of heap a segment', async () => {
   const { client, server, environment } = b;
   const message = new Uint8Array(64);
   const into = new Uint8Array(64);
-  const result = new ReceiveResult();
+  const result = new Received();
   const wire = b.cable.a.statistics;
   const run = (trips: number): void => {
     for (let i = 0; i < trips; i++) {

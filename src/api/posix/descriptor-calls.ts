@@ -121,6 +121,11 @@ export abstract class DescriptorCalls extends Face {
     return this.value(descriptors.ioctl(this.core, fd, request, argument), 'ioctl');
   }
 
+  /** unlink(2): takes a path away; the socket that was bound to it stays. ENOENT, ENOTDIR, EISDIR ... */
+  unlink(path: string): Promise<void> {
+    return this.done(descriptors.unlink(this.core, new TextEncoder().encode(path)), 'unlink');
+  }
+
   /** close(2): lets the descriptor go; the last one of a description sends the FIN. Waits only with SO_LINGER. EBADF. */
   close(fd: number): Promise<void> {
     const call = this.spareLinger ?? this.lingerCall();

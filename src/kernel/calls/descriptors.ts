@@ -72,3 +72,8 @@ export function ioctl(process: KernelProcess, fd: number, request: number, argum
   }
   return file.operations.control(request);
 }
+
+/** unlink(2), as far as there is something to unlink: sockets' paths. */
+export function unlink(process: KernelProcess, path: Uint8Array): number {
+  return process.exited ? -Errno.ESRCH : process.kernel.socketPaths.unlink(path, process.credentials);
+}

@@ -2,10 +2,11 @@
 import { Errno } from '../../base/errno.ts';
 import { DISCONNECTED, Poll } from '../../base/wait-queue.ts';
 import type { Stack } from '../../stack/stack.ts';
-import { Msg, type ReceiveResult, Shut } from '../../transport/endpoint.ts';
+import { Msg, Shut } from '../../transport/endpoint.ts';
 import { type TcpEndpoint, TcpState } from '../../transport/tcp/tcp.ts';
 import { AF, IOCTL, IPPROTO, SO, TCP } from '../constants.ts';
 import { intBytes, readInt, readName } from '../option-bytes.ts';
+import type { Received } from '../received.ts';
 import { sockaddrFamily } from '../sockaddr.ts';
 import { NEVER_WAITS } from '../socket.ts';
 import { InetSocket, parsed } from './inet.ts';
@@ -94,7 +95,7 @@ export class InetStream extends InetSocket {
 
   // Moving data.
 
-  receive(to: Uint8Array, at: number, length: number, flags: number, result: ReceiveResult): number {
+  receive(to: Uint8Array, at: number, length: number, flags: number, result: Received): number {
     return this.tcp.receive(to, at, length, flags, result);
   }
 
