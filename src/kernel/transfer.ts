@@ -146,6 +146,11 @@ export class SendOperation extends Operation {
     if (socket === null) return this.account(file.operations.write(this.buffer, this.done, length - this.done));
     if (this.disconnected) return this.done > 0 ? this.done : -(socket.takeError() || Errno.EPIPE);
     if (this.done > 0 && (socket.readiness() & Poll.ERR) !== 0) return this.done;
+    // Who waited hears of the error before anything else (sk_stream_wait_memory, sock_alloc_send_pskb).
+    if (this.isWaiting && this.done === 0) {
+      const errno = socket.takeError();
+      if (errno !== 0) return -errno;
+    }
     const n = this.put(socket, this.buffer, this.done, length - this.done);
     if (socket.type !== SOCK.STREAM) return n;
     return this.account(n);

@@ -31,7 +31,8 @@ export interface Ancillary {
   letGo(): void;
 }
 
-const NOTHING: Ancillary = { letGo(): void {} };
+/** Of a message that takes nothing along. */
+export const NOTHING_BESIDE: Ancillary = { letGo(): void {} };
 
 /** A socket is its own wait queue: one object less for each of ten thousand idle ones. */
 export abstract class Socket extends WaitQueue implements FileOperations {
@@ -176,7 +177,7 @@ export abstract class Socket extends WaitQueue implements FileOperations {
     const bad = walkControl(control, ({ level, type }) => (
       level !== SOL.SOCKET || type === SCM.RIGHTS || type === SCM.CREDENTIALS ? 0 : -Errno.EINVAL
     ));
-    return bad < 0 ? bad : NOTHING;
+    return bad < 0 ? bad : NOTHING_BESIDE;
   }
 
   /** sendmsg(2) with control data. */

@@ -233,6 +233,7 @@ export class Recorder implements Syscalls {
       const data = control.subarray(at + 16, at + length);
       if (level === SOL.SOCKET && type === 1) parts.push(`rights(${length}) ${intsText(data)}`);
       else if (level === SOL.SOCKET && type === 2 && length === 28) parts.push(`credentials ${this.credentialsText(data)}`);
+      else if (level === SOL.SOCKET && type === 2 && data.length >= 4) parts.push(`credentials(${length}) ${this.pidText(data)} ${hex(data.subarray(4))}`);
       else parts.push(`level ${level} type ${type}(${length}) ${hex(data)}`);
       at += (length + 7) & ~7;
     }
@@ -243,8 +244,12 @@ export class Recorder implements Syscalls {
   /** `struct ucred`: pids differ between the sides, their processes' names do not. */
   private credentialsText(ucred: Uint8Array): string {
     const view = new DataView(ucred.buffer, ucred.byteOffset, ucred.length);
-    const pid = view.getInt32(0, true);
-    return `pid=${this.pids.get(pid) ?? pid} uid=${view.getInt32(4, true)} gid=${view.getInt32(8, true)}`;
+    return `${this.pidText(ucred)} uid=${view.getInt32(4, true)} gid=${view.getInt32(8, true)}`;
+  }
+
+  private pidText(bytes: Uint8Array): string {
+    const pid = new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getInt32(0, true);
+    return `pid=${this.pids.get(pid) ?? pid}`;
   }
 
   private add(call: string, fd: number, text: string | number = '', variant = ''): Entry {

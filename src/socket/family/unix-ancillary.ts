@@ -14,6 +14,7 @@ import type { UnixSocket } from './unix.ts';
 /** SCM_MAX_FD: descriptors of one message. */
 const MAX_DESCRIPTORS = 253;
 const UCRED_LEN = 12;
+const NO_ID = 0xffffffff;
 
 export class UnixAncillary implements Ancillary {
   /** Null once a message took them along: of a long write only the first part carries them. */
@@ -79,6 +80,8 @@ function lookUp({ data }: ControlMessage, caller: Caller, descriptions: Descript
 /** Everybody may say who he is; the privileged may say anything of somebody who exists (scm_check_creds). */
 function checkCredentials({ pid, uid, gid }: Sender, caller: Caller): number {
   const own = caller.credentials;
+  // -1 is nobody's id.
+  if (uid === NO_ID || gid === NO_ID) return -Errno.EINVAL;
   const pidIsFair = pid === caller.pid || own.has(Capability.SYS_ADMIN);
   const uidIsFair = uid === own.uid || uid === own.euid || uid === own.suid || own.has(Capability.SETUID);
   const gidIsFair = gid === own.gid || gid === own.egid || gid === own.sgid || own.has(Capability.SETGID);

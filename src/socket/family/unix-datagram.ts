@@ -73,14 +73,16 @@ export class UnixDatagram extends UnixSocket {
     caller: Caller,
   ): number {
     if ((flags & Msg.OOB) !== 0) return -Errno.EOPNOTSUPP;
-    if (address !== null) {
+    // An address without any length is none.
+    const isAddressed = address !== null && address.length > 0;
+    if (isAddressed) {
       const bad = checkUnixAddress(address);
       if (bad < 0) return bad;
     }
     this.autobindToPass();
     const unfit = this.checkMessage(length, ancillary, caller);
     if (unfit < 0) return unfit;
-    const other = address === null ? (this.peer ?? -Errno.ENOTCONN) : this.findOther(address, caller);
+    const other = isAddressed ? this.findOther(address, caller) : (this.peer ?? -Errno.ENOTCONN);
     if (typeof other === 'number') return other;
     if (!this.isOpenTo(other)) return -Errno.EPERM;
     if (other.isReleased) return this.lostPeer(other);

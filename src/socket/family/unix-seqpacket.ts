@@ -44,6 +44,12 @@ export class UnixSeqpacket extends UnixConnection {
     return length;
   }
 
+  /** Whether there is anybody to send to is asked before what is sent (unix_seqpacket_sendmsg). */
+  override prepareAncillary(control: Uint8Array, caller: Caller): UnixAncillary | number {
+    if (this.error !== 0) return -this.takeError();
+    return this.state === UnixState.Established ? super.prepareAncillary(control, caller) : -Errno.ENOTCONN;
+  }
+
   receive(to: Uint8Array, at: number, length: number, flags: number, received: Received): number {
     received.flags = 0;
     if (this.state !== UnixState.Established) return -Errno.ENOTCONN;

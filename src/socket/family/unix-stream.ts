@@ -33,16 +33,18 @@ export class UnixStream extends UnixConnection {
     return this.transmit(from, at, length, flags, null, caller);
   }
 
-  sendTo(): number {
-    return this.state === UnixState.Established ? -Errno.EISCONN : -Errno.EOPNOTSUPP;
+  sendTo(from: Uint8Array, at: number, length: number, flags: number, address: Uint8Array, caller: Caller): number {
+    return this.sendMessage(from, at, length, flags, address, null, caller);
   }
 
   override sendMessage(
     from: Uint8Array, at: number, length: number, flags: number, address: Uint8Array | null, ancillary: UnixAncillary | null,
     caller: Caller,
   ): number {
-    if (address === null) return this.transmit(from, at, length, flags, ancillary, caller);
-    return (flags & Msg.OOB) !== 0 && length === 0 ? -Errno.EOPNOTSUPP : this.sendTo();
+    // An address without any length is none.
+    if (address === null || address.length === 0) return this.transmit(from, at, length, flags, ancillary, caller);
+    if ((flags & Msg.OOB) !== 0 && length === 0) return -Errno.EOPNOTSUPP;
+    return this.state === UnixState.Established ? -Errno.EISCONN : -Errno.EOPNOTSUPP;
   }
 
   private transmit(
@@ -149,7 +151,8 @@ export class UnixStream extends UnixConnection {
     let skip = options.peekOffset > 0 ? options.peekOffset : 0;
     /** Bytes of the buffer that belong to the messages before this one. */
     let before = 0;
-    for (let message = queue.first; message !== null && copied < length; message = message.next) {
+    // Linux does not stop where the room ends: it shows the descriptors of the next message that has some.
+    for (let message = queue.first; message !== null; message = message.next) {
       if (message.length === 0 && copied > 0 && (queue.urgent === null || queue.urgent === message)) break;
       if (message === queue.urgent) {
         if (copied > 0) break;

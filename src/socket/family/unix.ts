@@ -367,6 +367,8 @@ export abstract class UnixSocket extends Socket {
     switch (request) {
       case IOCTL.FIONREAD: return this.state === UnixState.Listen ? -Errno.EINVAL : this.readableLength();
       case IOCTL.SIOCOUTQ: return this.charged;
+      // A stream has marks.
+      case IOCTL.SIOCATMARK: return -Errno.EOPNOTSUPP;
       default: return -Errno.ENOTTY;
     }
   }
