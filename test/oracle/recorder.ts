@@ -132,7 +132,8 @@ export class Recorder implements Syscalls {
       const data = countAndBytes(iov)(message.count);
       const shown = names.messageFlags(message.flags);
       const from = message.name.length === 0 ? 'no name' : addressText(message.name);
-      const control = message.control.length === 0 ? '' : ` control(${message.control.length}) ${this.controlText(message.control)}`;
+      const { length } = message.control;
+      const control = length === 0 ? '' : ` control(${length}) ${this.controlText(message.control)}`;
       return {
         text: `${data.text} flags ${shown} ${from}${control}`, kind: `${data.kind} ${shown}${control}`,
         delivers: data.delivers || message.name.length > 0,
@@ -233,8 +234,9 @@ export class Recorder implements Syscalls {
       const data = control.subarray(at + 16, at + length);
       if (level === SOL.SOCKET && type === 1) parts.push(`rights(${length}) ${intsText(data)}`);
       else if (level === SOL.SOCKET && type === 2 && length === 28) parts.push(`credentials ${this.credentialsText(data)}`);
-      else if (level === SOL.SOCKET && type === 2 && data.length >= 4) parts.push(`credentials(${length}) ${this.pidText(data)} ${hex(data.subarray(4))}`);
-      else parts.push(`level ${level} type ${type}(${length}) ${hex(data)}`);
+      else if (level === SOL.SOCKET && type === 2 && data.length >= 4) {
+        parts.push(`credentials(${length}) ${this.pidText(data)} ${hex(data.subarray(4))}`);
+      } else parts.push(`level ${level} type ${type}(${length}) ${hex(data)}`);
       at += (length + 7) & ~7;
     }
     if (at < control.length) parts.push(`rest ${hex(control.subarray(at))}`);

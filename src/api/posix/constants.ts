@@ -4,7 +4,7 @@
  */
 import { Errno } from '../../base/errno.ts';
 import { Poll } from '../../base/wait-queue.ts';
-import { AF, F, IOCTL, IP, IPPROTO, IPV6, O, SO, SOCK, SOL, TCP } from '../../socket/constants.ts';
+import { AF, F, IOCTL, IP, IPPROTO, IPV6, O, SCM, SO, SOCK, SOL, TCP } from '../../socket/constants.ts';
 import { Msg, Shut } from '../../transport/endpoint.ts';
 
 export { FD_CLOEXEC, INADDR_ANY, INADDR_BROADCAST, INADDR_LOOPBACK, SOMAXCONN } from '../../socket/constants.ts';
@@ -79,8 +79,12 @@ export const SO_MARK = SO.MARK;
 export const SO_PROTOCOL = SO.PROTOCOL;
 export const SO_DOMAIN = SO.DOMAIN;
 export const SO_RXQ_OVFL = SO.RXQ_OVFL;
+export const SO_PEEK_OFF = SO.PEEK_OFF;
 export const SO_INCOMING_CPU = SO.INCOMING_CPU;
 export const SO_COOKIE = SO.COOKIE;
+
+export const SCM_RIGHTS = SCM.RIGHTS;
+export const SCM_CREDENTIALS = SCM.CREDENTIALS;
 
 export const IP_TOS = IP.TOS;
 export const IP_TTL = IP.TTL;

@@ -89,6 +89,8 @@ export class Flights {
   private look = 0;
   /** Sockets that were found unreachable, for tests. */
   collected = 0;
+  /** Descriptions in flight, for leak tests. */
+  total = 0;
 
   /** How many descriptions a user has in flight: what ETOOMANYREFS is measured by. */
   of(uid: number): number {
@@ -96,6 +98,7 @@ export class Flights {
   }
 
   count(uid: number, change: number): void {
+    this.total += change;
     const now = this.of(uid) + change;
     if (now === 0) this.perUser.delete(uid);
     else this.perUser.set(uid, now);

@@ -5,9 +5,9 @@
  * of them (descriptors, another sender, urgent data) is kept with them. Records are used again, so that a busy stream
  * allocates nothing.
  */
-import { ChunkWriter, KEEP_COPY_BYTES } from '../../base/slab.ts';
-import { StreamBuffer } from '../../base/stream-buffer.ts';
 import type { HostContext } from '../../base/host-context.ts';
+import { type ChunkWriter, KEEP_COPY_BYTES } from '../../base/slab.ts';
+import { StreamBuffer } from '../../base/stream-buffer.ts';
 import type { Sender } from '../received.ts';
 import type { Rights } from './rights.ts';
 import type { UnixSocket } from './unix.ts';

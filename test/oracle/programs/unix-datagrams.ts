@@ -210,7 +210,10 @@ const blocking = program('unix-dgram-blocks', async (env) => {
 
 const sizes = program('unix-dgram-sizes', async (env) => {
   const p = await env.process();
-  for (const size of [0, 1, 192, 193, 704, 705, 1728, 1729, 3776, 3777, 8000, 16064, 16065, 36545, 65536, 100000, 106432, 200000, 212960, 212961]) {
+  const lengths = [
+    0, 1, 192, 193, 704, 705, 1728, 1729, 3776, 3777, 8000, 16064, 16065, 36545, 65536, 100000, 106432, 200000, 212960, 212961,
+  ];
+  for (const size of lengths) {
     const [a, b] = await p.socketpair(AF.UNIX, SOCK.DGRAM | SOCK.NONBLOCK, 0);
     await env.attempt(p.send(a, pattern(size), 0));
     await p.ioctl(a, IOCTL.SIOCOUTQ);

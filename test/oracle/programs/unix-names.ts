@@ -59,7 +59,9 @@ const identity = program('unix-identity', async (env) => {
       await env.attempt(p.getsockname(each));
       await env.attempt(p.getpeername(each));
       await state(p, each);
-      for (const request of [IOCTL.FIONREAD, IOCTL.SIOCOUTQ, IOCTL.SIOCATMARK, IOCTL.TCGETS]) await env.attempt(p.ioctl(each, request));
+      for (const request of [IOCTL.FIONREAD, IOCTL.SIOCOUTQ, IOCTL.SIOCATMARK, IOCTL.TCGETS]) {
+        await env.attempt(p.ioctl(each, request));
+      }
     }
     await p.close(other);
   }
@@ -92,7 +94,9 @@ const badAddresses = program('unix-bad-addresses', async (env) => {
 
 const paths = program('unix-paths', async (env) => {
   const p = await env.process();
-  const names = ['a', 'a\0', 'a\0b', './a', '/tmp/b', '//tmp//c', 'x'.repeat(100), 'none/a', 'a/b', '/none/a', 'a/', '.', '..', '/', '/tmp', 'd/', 'a'];
+  const names = [
+    'a', 'a\0', 'a\0b', './a', '/tmp/b', '//tmp//c', 'x'.repeat(100), 'none/a', 'a/b', '/none/a', 'a/', '.', '..', '/', '/tmp', 'd/', 'a',
+  ];
   const fds: number[] = [];
   for (const name of names) {
     const fd = await p.socket(AF.UNIX, SOCK.DGRAM, 0);

@@ -291,7 +291,10 @@ const ends = CONNECTED.map((type) => program(`unix-close-${nameOf(type)}`, async
 
 const buffers = CONNECTED.map((type) => program(`unix-send-buffer-${nameOf(type)}`, async (env) => {
   const p = await env.process();
-  const sizes = [0, 1, 64, 192, 193, 256, 500, 704, 705, 1000, 1728, 1729, 2048, 3776, 3777, 4000, 8000, 10000, 16064, 16065, 36544, 36545, 65536, 100000, 106432, 106433, 200000];
+  const sizes = [
+    0, 1, 64, 192, 193, 256, 500, 704, 705, 1000, 1728, 1729, 2048, 3776, 3777, 4000, 8000, 10000, 16064, 16065, 36544, 36545, 65536,
+    100000, 106432, 106433, 200000,
+  ];
   for (const size of sizes) {
     const [a, b] = await p.socketpair(AF.UNIX, type | SOCK.NONBLOCK, 0);
     await env.attempt(p.send(a, pattern(size), 0));
