@@ -16,14 +16,11 @@ import { O, SCM, SOL } from './constants.ts';
 import { type ControlWriter, walkControl } from './control.ts';
 import type { Description } from './description.ts';
 import type { UnixSocket } from './family/unix.ts';
-import { Received } from './received.ts';
+import type { Received } from './received.ts';
 
 export const NO_NAME = new Uint8Array(0);
 /** `receiveTarget`'s answer for a call that waits for nothing. */
 export const NEVER_WAITS = -1;
-
-/** Where read(2) puts what it has no use for. */
-const ignored = new Received();
 
 /** What a message takes along beside its bytes, read from sendmsg(2)'s control data once for all tries of the call. */
 export interface Ancillary {
@@ -221,11 +218,12 @@ export abstract class Socket extends WaitQueue implements FileOperations {
 
   // FileOperations.
 
-  read(to: Uint8Array, at: number, length: number): number {
-    return this.receive(to, at, length, 0, ignored);
+  // Reads and writes of sockets are receives and sends, whose caller is known (kernel/transfer.ts): nobody comes this way.
+
+  read(_to: Uint8Array, _at: number, _length: number): number {
+    return -Errno.EINVAL;
   }
 
-  /** Who writes to a socket is always known (SendOperation): this is never called. */
   write(_from: Uint8Array, _at: number, _length: number): number {
     return -Errno.EINVAL;
   }

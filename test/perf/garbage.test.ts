@@ -185,3 +185,28 @@ test('ping-pong of 64 bytes: below 1 byte of heap a segment', async () => {
   assert.ok(perSegment < 1, `${perSegment.toFixed(3)} bytes a segment`);
   b.loop.stop();
 });
+
+test('AF_UNIX stream, 64 bytes there and back: below 1 byte of heap a message', async () => {
+  const environment = new SteppedEnvironment();
+  const process = new Process(new Host({ name: 'a', loop: new Loop(environment), random: new SeededRandom(1) }), 'p').core;
+  const pair = [-1, -1];
+  sockets.socketpair(process, AF.UNIX, SOCK.STREAM, 0, pair);
+  const [a, b] = pair as [number, number];
+  const message = new Uint8Array(64);
+  const into = new Uint8Array(64);
+  const result = new Received();
+  const run = (trips: number): void => {
+    for (let i = 0; i < trips; i++) {
+      if (sockets.trySend(process, a, message, 0, 64, 0) !== 64) throw new Error('ping not sent');
+      if (sockets.tryReceive(process, b, into, 0, 64, 0, result) !== 64) throw new Error('ping not there');
+      if (sockets.trySend(process, b, message, 0, 64, 0) !== 64) throw new Error('pong not sent');
+      if (sockets.tryReceive(process, a, into, 0, 64, 0, result) !== 64) throw new Error('pong not there');
+    }
+  };
+  run(400_000);
+  await settled(async () => (await growth(() => run(SEGMENTS / 2 / SPANS))) / (SEGMENTS / SPANS));
+  let bytes = 0;
+  for (let span = 0; span < SPANS; span++) bytes += await growth(() => run(SEGMENTS / 2 / SPANS));
+  console.log(`unix: ${(bytes / SEGMENTS).toFixed(3)} bytes each`);
+  assert.ok(bytes / SEGMENTS < 1, `${(bytes / SEGMENTS).toFixed(3)} bytes a message`);
+});

@@ -5,6 +5,7 @@ import { Process } from '../../src/api/posix/process.ts';
 import { below, SeededRandom } from '../../src/base/random.ts';
 import { slabStatistics } from '../../src/base/slab.ts';
 import { simulate } from '../../src/entry/sim.node.ts';
+import type { Host } from '../../src/host.ts';
 import type { World } from '../../src/sim/world.ts';
 import { AF, SO, SOCK, SOL } from '../../src/socket/constants.ts';
 import { credentialsMessage, receivedDescriptors, rightsMessage } from '../../src/socket/control.ts';
@@ -201,6 +202,40 @@ test('a stream carries what was written, however it is cut', () => inWorld(async
   await writing;
   p.exit();
   deepEqual(world.leftovers(), []);
+}));
+
+test('descriptors that came with urgent data go with it when nobody takes them', () => inWorld(async (world, process) => {
+  const p = process();
+  const [a, b] = await p.socketpair(AF.UNIX, SOCK.STREAM, 0);
+  const { flights } = (world.hosts[0] as Host).kernel.unix;
+  const urgent = (): Promise<number> => p.sendmsg(a, { iov: [X], control: rightsMessage(a) }, Msg.OOB);
+  await urgent();
+  await p.recv(b, new Uint8Array(1), Msg.OOB);
+  await urgent();
+  await p.recv(b, new Uint8Array(1), Msg.OOB);
+  equal(flights.total, 1);
+  await urgent();
+  await p.write(a, X);
+  equal(await p.read(b, new Uint8Array(9)), 1);
+  equal(flights.total, 0);
+}));
+
+test('all senders that wait for a receiver hear of its end', () => inWorld(async (world, process) => {
+  const p = process();
+  const receiver = await p.socket(AF.UNIX, SOCK.DGRAM, 0);
+  await p.bind(receiver, sockaddrUn('\0r'));
+  const outcomes: Promise<string>[] = [];
+  for (let i = 0; i < 30; i++) {
+    const fd = await p.socket(AF.UNIX, SOCK.DGRAM, 0);
+    // Not writable by its own buffer, so that nobody is woken for its sake.
+    await p.setsockopt(fd, SOL.SOCKET, SO.SNDBUF, Uint8Array.of(0, 0, 0, 0));
+    await p.sendto(fd, X, Msg.DONTWAIT, sockaddrUn('\0r')).catch(ignore);
+    const sending = p.sendto(fd, X, 0, sockaddrUn('\0r'));
+    outcomes.push(sending.then(() => 'sent', (error: Error & { code: string }) => error.code));
+  }
+  await world.sleep(10);
+  await p.close(receiver);
+  deepEqual(new Set(await Promise.all(outcomes)), new Set(['sent', 'ECONNREFUSED']));
 }));
 
 test('a description that comes back to who sent it is one more descriptor of the same', () => inWorld(async (_world, process) => {

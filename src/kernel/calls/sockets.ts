@@ -1,6 +1,7 @@
 /** System calls on sockets. Synchronous: a count >= 0, a negative errno, or PENDING for what waits (see process.ts). */
 import { Errno } from '../../base/errno.ts';
 import { SOCK } from '../../socket/constants.ts';
+import { ControlWriter } from '../../socket/control.ts';
 import { createSocket, resolveProtocol } from '../../socket/create.ts';
 import { getOption as optionOf, setOption as setOptionOf } from '../../socket/options.ts';
 import type { Received } from '../../socket/received.ts';
@@ -161,7 +162,11 @@ export function tryReceive(
   if (typeof socket === 'number') return socket;
   if (!isWithin(buffer, at, length)) return -Errno.EFAULT;
   process.kernel.loop.enter();
-  return end(process, socket.receive(buffer, at, length, flags, result));
+  result.reset();
+  const n = socket.receive(buffer, at, length, flags, result);
+  // Descriptors that come along need recvmsg.
+  if (result.rights !== null) socket.writeControl(result, new ControlWriter(0), flags, process);
+  return end(process, n);
 }
 
 /** Likewise for sending. */

@@ -29,13 +29,8 @@ export abstract class UnixConnection extends UnixSocket {
     this.backlog = allowed;
     this.state = UnixState.Listen;
     this.peerCredentials = peerOf(caller);
-    if (grew) this.wakeAllForRoom();
+    if (grew) this.roomWaiters.wakeAll(WRITABLE);
     return 0;
-  }
-
-  /** Wakes everybody who waits to connect: those who come first find room, the others wait on. */
-  private wakeAllForRoom(): void {
-    for (let room = this.backlog + 1 - this.pending; room > 0; room--) this.roomWaiters.wake(WRITABLE);
   }
 
   /** connect(2) (unix_stream_connect): -EAGAIN while the listener's queue is full. */

@@ -49,7 +49,7 @@ export class UnixDatagram extends UnixSocket {
   private disconnectedFrom(old: UnixSocket): void {
     if (this.queue.first === null) return;
     this.purge();
-    this.roomWaiters.wake(WRITABLE);
+    this.roomWaiters.wakeAll(WRITABLE);
     if (!old.isReleased && old.peer === this) old.failed(Errno.ECONNRESET);
   }
 

@@ -207,14 +207,14 @@ export class UnixStream extends UnixConnection {
     if (first.length === 0) {
       if (hasTaken && (queue.urgent === null || queue.urgent === first)) return null;
       message = first.next;
-      queue.remove(first);
+      this.drop(first);
       if (message === null) return null;
     }
     if (message !== queue.urgent) return message;
     if (hasTaken) return null;
     queue.urgent = null;
     if (this.options.oobInline) return message;
-    queue.remove(message as UnixMessage);
+    this.drop(message as UnixMessage);
     return queue.first;
   }
 
@@ -228,7 +228,7 @@ export class UnixStream extends UnixConnection {
       queue.urgent = null;
       queue.used(message, 1);
       const { previous } = message;
-      if (previous !== null && previous.length === 0) queue.remove(previous);
+      if (previous !== null && previous.length === 0) this.drop(previous);
     }
     received.flags = Msg.OOB;
     received.isWhole = true;

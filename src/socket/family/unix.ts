@@ -23,7 +23,7 @@ import { checkUnixAddress, isAbstract, pathAddress, pathOf, SUN_PATH, UnixAddres
 import { prepareAncillary, type UnixAncillary } from './unix-ancillary.ts';
 import type { UnixHost } from './unix-host.ts';
 import { UnixOptions } from './unix-options.ts';
-import { datagramTruesize, UnixQueue } from './unix-queue.ts';
+import { datagramTruesize, type UnixMessage, UnixQueue } from './unix-queue.ts';
 
 export const UnixState = { Closed: 0, Established: 1, Listen: 2 } as const;
 export type UnixState = (typeof UnixState)[keyof typeof UnixState];
@@ -252,10 +252,10 @@ export abstract class UnixSocket extends Socket {
 
   /** The peer is another one now, or none: nobody of this socket waits for the old one any more. */
   protected leavePeerRoom(): void {
-    if (this.peerRoom?.queue !== null) {
-      this.peerRoom?.leave();
-      this.wake(WRITABLE);
-    }
+    const { peerRoom } = this;
+    if (peerRoom === null || peerRoom.queue === null) return;
+    peerRoom.leave();
+    this.wake(WRITABLE);
   }
 
   // Control data.
@@ -420,7 +420,7 @@ export abstract class UnixSocket extends Socket {
     this.state = UnixState.Closed;
     this.peer = null;
     this.leavePeerRoom();
-    this.roomWaiters.wake(WRITABLE);
+    this.roomWaiters.wakeAll(WRITABLE);
     if (peer !== null) this.peerIsGone(peer);
     this.purge();
   }
@@ -437,12 +437,14 @@ export abstract class UnixSocket extends Socket {
 
   /** Throws the queue away. */
   protected purge(): void {
-    const { queue } = this;
-    for (let message = queue.first; message !== null; message = queue.first) {
-      const { rights } = message;
-      queue.remove(message);
-      if (rights !== null) this.host.flights.discard(rights);
-    }
+    for (let message = this.queue.first; message !== null; message = this.queue.first) this.drop(message);
+  }
+
+  /** Takes a message out of the queue, with whatever is left of it. */
+  protected drop(message: UnixMessage): void {
+    const { rights } = message;
+    this.queue.remove(message);
+    if (rights !== null) this.host.flights.discard(rights);
   }
 
   /** SO_ERROR, set from outside, for whoever waits to hear. */
