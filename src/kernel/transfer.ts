@@ -317,7 +317,7 @@ export class ConnectOperation extends Operation {
     if (this.disconnected) return -Errno.EPIPE;
     if (this.begun) return socket.connectResult(-Errno.EAGAIN);
     const result = socket.connect(this.address, this.process);
-    if (result === -Errno.EAGAIN && this.mayBlock) return this.waitForListener(socket);
+    if (result === -Errno.EAGAIN && this.mayBlock) return this.waitForListener();
     this.begun = true;
     // A blocking connect waits for the handshake, its own (EINPROGRESS) or one begun before (EALREADY).
     if (this.mayBlock && (result === -Errno.EINPROGRESS || result === -Errno.EALREADY)) {
@@ -328,11 +328,9 @@ export class ConnectOperation extends Operation {
   }
 
   /** The listener's queue is full (AF_UNIX): tried again from the start when it may have room. */
-  private waitForListener(socket: Socket): number {
-    // Whoever has no room for want of something else, such as a port, is not worth waiting for.
-    if (socket.roomQueue === socket) this.mayBlock = false;
+  private waitForListener(): number {
     // The caller may use his array for something else meanwhile.
-    else if (this.late !== -Errno.EAGAIN) this.address = this.address.slice();
+    if (this.late !== -Errno.EAGAIN) this.address = this.address.slice();
     this.late = -Errno.EAGAIN;
     return -Errno.EAGAIN;
   }

@@ -130,7 +130,7 @@ export abstract class Socket extends WaitQueue implements FileOperations {
 
   // Connecting.
 
-  /** connect(2), first half: 0, -EINPROGRESS or -EAGAIN (wait for `connectResult`), or an error. */
+  /** connect(2), first half: 0, -EINPROGRESS (wait for `connectResult`), -EAGAIN (try again when `roomQueue` wakes), or an error. */
   abstract connect(address: Uint8Array, caller: Caller): number;
 
   /** connect(2), second half: `waiting` while it goes on, else 0 or why it failed. */
