@@ -11,6 +11,8 @@ export class Settings {
   wmemDefault = 212992;
   wmemMax = 4194304;
   somaxconn = 4096;
+  // net.unix
+  unixMaxDgramQlen = 10;
   // net.ipv4, IP
   ipDefaultTtl = 64;
   ipForward = 0;
@@ -223,6 +225,7 @@ const SYSCTL: Readonly<Record<string, readonly Field[]>> = {
   'kernel.hostname': ['hostname'],
   'net.core.rmem_default': ['rmemDefault'], 'net.core.rmem_max': ['rmemMax'],
   'net.core.wmem_default': ['wmemDefault'], 'net.core.wmem_max': ['wmemMax'], 'net.core.somaxconn': ['somaxconn'],
+  'net.unix.max_dgram_qlen': ['unixMaxDgramQlen'],
   'net.ipv4.ip_default_ttl': ['ipDefaultTtl'], 'net.ipv4.ip_forward': ['ipForward'],
   'net.ipv4.ip_local_port_range': ['ipLocalPortRangeLow', 'ipLocalPortRangeHigh'],
   'net.ipv4.ip_unprivileged_port_start': ['ipUnprivilegedPortStart'],

@@ -35,4 +35,8 @@ export { Device, type FrameTap, type NetInput } from '../link/device.ts';
 export { LoopbackDevice } from '../link/loopback.ts';
 export { type Packet, takePacket } from '../link/packet.ts';
 export { Switch } from '../link/switch.ts';
-export { formatSockaddr, readSockaddr, sockaddrIn, sockaddrIn6 } from '../socket/sockaddr.ts';
+export {
+  CMSG_ALIGN, CMSG_LEN, CMSG_SPACE, type ControlMessage, controlData, controlMessage, credentialsMessage, readControl,
+  receivedCredentials, receivedDescriptors, rightsMessage,
+} from '../socket/control.ts';
+export { formatSockaddr, readSockaddr, readSockaddrUn, sockaddrIn, sockaddrIn6, sockaddrUn } from '../socket/sockaddr.ts';

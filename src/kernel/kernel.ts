@@ -3,6 +3,7 @@
  */
 import type { HostTimers } from '../base/host-timers.ts';
 import type { Loop } from '../base/loop.ts';
+import { UnixHost } from '../socket/family/unix-host.ts';
 import type { Stack } from '../stack/stack.ts';
 import { FileSystem } from './fs/file-system.ts';
 import { Ipc } from './ipc/ipc.ts';
@@ -13,6 +14,8 @@ export class Kernel {
   readonly stack: Stack;
   readonly fileSystem: FileSystem;
   readonly ipc: Ipc = new Ipc();
+  /** What its AF_UNIX sockets share. */
+  readonly unix: UnixHost;
   private readonly table: Map<number, KernelProcess> = new Map();
   private nextPid = 1;
   private isOff = false;
@@ -20,6 +23,7 @@ export class Kernel {
   constructor(stack: Stack) {
     this.stack = stack;
     this.fileSystem = new FileSystem(() => this.realtimeUs, stack.context.random);
+    this.unix = new UnixHost(stack);
   }
 
   get loop(): Loop {
@@ -48,6 +52,10 @@ export class Kernel {
 
   processes(): KernelProcess[] {
     return [...this.table.values()];
+  }
+
+  process(pid: number): KernelProcess | null {
+    return this.table.get(pid) ?? null;
   }
 
   processEnded(process: KernelProcess): void {

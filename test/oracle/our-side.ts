@@ -26,8 +26,10 @@ export function ourSide({ settings, capabilities }: Machine): Side {
         async spawn() {
           const process = new Process(host, 'program');
           process.core.credentials.effective = capabilities;
+          await process.chdir('/tmp');
           return {
             calls: process,
+            pid: process.pid,
             exit: async () => process.exit(),
             limitDescriptors: async (most) => {
               process.core.descriptors.max = most;

@@ -8,6 +8,8 @@ export interface ProgramEnvironment {
   process(): Promise<Syscalls>;
   /** Ends a process: its descriptors are closed as exit(2) does. */
   exit(process: Syscalls): Promise<void>;
+  /** getpid(2): differs between the sides, and is written `p1`, `p2` ... in control data. */
+  pidOf(process: Syscalls): number;
   /** RLIMIT_NOFILE of a process: no descriptor from `most` on is given out. */
   limitDescriptors(process: Syscalls, most: number): Promise<void>;
   /** Makes shared memory hold what a view of it holds, where the view is not the memory itself; and the other way round. */
@@ -42,6 +44,7 @@ export function program(name: string, run: (env: ProgramEnvironment) => Promise<
 /** A process of one side. */
 export interface SideProcess {
   calls: Syscalls;
+  pid: number;
   exit(): Promise<void>;
   limitDescriptors(most: number): Promise<void>;
   /** Where attached memory is out of our reach: views are copies, and these move the bytes. */

@@ -8,7 +8,7 @@ import type { FileSyscalls } from '../../src/api/posix/file-syscalls.ts';
 import type { IpcSyscalls } from '../../src/api/posix/ipc-syscalls.ts';
 import type { SpliceSyscalls } from '../../src/api/posix/splice-syscalls.ts';
 import type { MessageHeader, PollFd, ReceivedMessage, Syscalls, SystemError } from '../../src/api/posix/syscalls.ts';
-import { AF, F, SOCK } from '../../src/socket/constants.ts';
+import { AF, F, SO, SOCK, SOL } from '../../src/socket/constants.ts';
 import { addressText, hex } from './address.ts';
 import * as names from './names.ts';
 import type { Entry, Trace } from './trace.ts';
@@ -20,14 +20,17 @@ export class Recorder implements Omit<Syscalls, keyof FileSyscalls | keyof Event
   protected readonly inner: Syscalls;
   protected readonly trace: Trace;
   protected readonly name: string;
+  /** What the processes of the run are called, for credentials. */
+  private readonly pids: ReadonlyMap<number, string>;
   private ended = false;
   protected readonly families = new Map<number, string>();
 
-  constructor(name: string, inner: Syscalls, trace: Trace) {
+  constructor(name: string, inner: Syscalls, trace: Trace, pids: ReadonlyMap<number, string>) {
     this.name = name;
     this.inner = inner;
     this.silent = inner;
     this.trace = trace;
+    this.pids = pids;
   }
 
   /** The process ends: what is still under way never returns to it, whatever the side makes of the promise. */
@@ -42,6 +45,17 @@ export class Recorder implements Omit<Syscalls, keyof FileSyscalls | keyof Event
     const fd = await this.run(entry, this.inner.socket(domain, type, protocol), fdText);
     this.families.set(fd, family);
     return fd;
+  }
+
+  async socketpair(domain: number, type: number, protocol: number): Promise<[number, number]> {
+    const family = familyText(domain, type);
+    const text = `${names.familyName(domain)}, ${names.typeName(type)}, ${names.protocolName(protocol)}`;
+    const entry = this.trace.add(`${this.name}.socketpair(${text})`, 'socketpair', family);
+    const pair = await this.run(entry, this.inner.socketpair(domain, type, protocol), ([one, other]) => ({
+      text: `fds ${one} ${other}`, kind: 'fds', delivers: false,
+    }));
+    for (const fd of pair) this.families.set(fd, family);
+    return pair;
   }
 
   bind(fd: number, address: Uint8Array): Promise<void> {
@@ -118,9 +132,10 @@ export class Recorder implements Omit<Syscalls, keyof FileSyscalls | keyof Event
       const data = countAndBytes(iov)(message.count);
       const shown = names.messageFlags(message.flags);
       const from = message.name.length === 0 ? 'no name' : addressText(message.name);
-      const control = message.control.length === 0 ? '' : ` control ${hex(message.control)}`;
+      const { length } = message.control;
+      const control = length === 0 ? '' : ` control(${length}) ${this.controlText(message.control)}`;
       return {
-        text: `${data.text} flags ${shown} ${from}${control}`, kind: `${data.kind} ${shown}`,
+        text: `${data.text} flags ${shown} ${from}${control}`, kind: `${data.kind} ${shown}${control}`,
         delivers: data.delivers || message.name.length > 0,
       };
     });
@@ -129,7 +144,8 @@ export class Recorder implements Omit<Syscalls, keyof FileSyscalls | keyof Event
   sendmsg(fd: number, message: MessageHeader, flags: number): Promise<number> {
     const text = names.messageFlags(flags);
     const to = message.name == null ? 'null' : addressText(message.name);
-    const entry = this.add('sendmsg', fd, `${to}, [${message.iov.map(bytesText).join(' ')}], ${text}`, text);
+    const control = message.control == null ? '' : ` control ${this.controlText(message.control)}`;
+    const entry = this.add('sendmsg', fd, `${to}, [${message.iov.map(bytesText).join(' ')}],${control} ${text}`, text);
     return this.run(entry, this.inner.sendmsg(fd, message, flags), countText);
   }
 
@@ -164,9 +180,11 @@ export class Recorder implements Omit<Syscalls, keyof FileSyscalls | keyof Event
   getsockopt(fd: number, level: number, option: number, length: number): Promise<Uint8Array> {
     const text = names.optionName(level, option);
     const entry = this.add('getsockopt', fd, `${text}, ${length}`, text);
-    return this.run(entry, this.inner.getsockopt(fd, level, option, length), (value) => ({
-      text: `(${value.length}) ${hex(value)}`, kind: `(${value.length}) ${hex(value)}`, delivers: false,
-    }));
+    return this.run(entry, this.inner.getsockopt(fd, level, option, length), (value) => {
+      const isCredentials = level === SOL.SOCKET && option === SO.PEERCRED && value.length === 12;
+      const shown = `(${value.length}) ${isCredentials ? this.credentialsText(value) : hex(value)}`;
+      return { text: shown, kind: shown, delivers: false };
+    });
   }
 
   setsockopt(fd: number, level: number, option: number, value: Uint8Array): Promise<void> {
@@ -202,6 +220,38 @@ export class Recorder implements Omit<Syscalls, keyof FileSyscalls | keyof Event
     return this.run(this.add('ioctl', fd, text, text), this.inner.ioctl(fd, request), (value) => ({
       text: String(value), kind: String(value), delivers: false,
     }));
+  }
+
+  /** Control messages one by one; what is cut off or no message, as bytes. */
+  private controlText(control: Uint8Array): string {
+    const view = new DataView(control.buffer, control.byteOffset, control.length);
+    const parts: string[] = [];
+    let at = 0;
+    while (at + 16 <= control.length) {
+      const length = view.getUint32(at, true);
+      const [level, type] = [view.getInt32(at + 8, true), view.getInt32(at + 12, true)];
+      if (length < 16 || at + length > control.length) break;
+      const data = control.subarray(at + 16, at + length);
+      if (level === SOL.SOCKET && type === 1) parts.push(`rights(${length}) ${intsText(data)}`);
+      else if (level === SOL.SOCKET && type === 2 && length === 28) parts.push(`credentials ${this.credentialsText(data)}`);
+      else if (level === SOL.SOCKET && type === 2 && data.length >= 4) {
+        parts.push(`credentials(${length}) ${this.pidText(data)} ${hex(data.subarray(4))}`);
+      } else parts.push(`level ${level} type ${type}(${length}) ${hex(data)}`);
+      at += (length + 7) & ~7;
+    }
+    if (at < control.length) parts.push(`rest ${hex(control.subarray(at))}`);
+    return `[${parts.join(', ')}]`;
+  }
+
+  /** `struct ucred`: pids differ between the sides, their processes' names do not. */
+  private credentialsText(ucred: Uint8Array): string {
+    const view = new DataView(ucred.buffer, ucred.byteOffset, ucred.length);
+    return `${this.pidText(ucred)} uid=${view.getInt32(4, true)} gid=${view.getInt32(8, true)}`;
+  }
+
+  private pidText(bytes: Uint8Array): string {
+    const pid = new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getInt32(0, true);
+    return `pid=${this.pids.get(pid) ?? pid}`;
   }
 
   protected add(call: string, fd: number, text: string | number = '', variant = ''): Entry {
@@ -258,10 +308,17 @@ export interface Described {
 }
 
 function familyText(domain: number, type: number): string {
-  const kinds: Record<number, string> = { [SOCK.STREAM]: 'stream', [SOCK.DGRAM]: 'dgram', [SOCK.RAW]: 'raw' };
+  const kinds: Record<number, string> = { [SOCK.STREAM]: 'stream', [SOCK.DGRAM]: 'dgram', [SOCK.RAW]: 'raw', [SOCK.SEQPACKET]: 'seqpacket' };
   const base = type & ~(SOCK.NONBLOCK | SOCK.CLOEXEC);
-  const family = domain === AF.INET ? 'inet' : domain === AF.INET6 ? 'inet6' : names.familyName(domain);
+  const family = domain === AF.UNIX ? 'unix' : domain === AF.INET ? 'inet' : domain === AF.INET6 ? 'inet6' : names.familyName(domain);
   return `${family} ${kinds[base] ?? `type ${base}`}`;
+}
+
+function intsText(bytes: Uint8Array): string {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const values: string[] = [];
+  for (let at = 0; at + 4 <= bytes.length; at += 4) values.push(String(view.getInt32(at, true)));
+  return values.join(' ') + (bytes.length % 4 === 0 ? '' : ` +${hex(bytes.subarray(bytes.length & ~3))}`);
 }
 
 export function fdText(fd: number): Described {

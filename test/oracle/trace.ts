@@ -41,10 +41,10 @@ export class Trace {
     this.entries = this.entries.map((entry) => ({ ...entry }));
   }
 
-  /** The entries with automatic ports replaced by the order in which they appear. */
+  /** The entries with automatic ports and names replaced by the order in which they appear. */
   normalized(): Entry[] {
     const ports = new Map<string, string>();
-    const replace = (text: string): string => text.replace(/\{port:(\d+)\}/g, (_all, port: string) => {
+    const replace = (text: string): string => text.replace(/\{(?:port|name):(\w+)\}/g, (_all, port: string) => {
       const known = ports.get(port) ?? `auto${ports.size + 1}`;
       ports.set(port, known);
       return known;

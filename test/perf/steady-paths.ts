@@ -19,7 +19,7 @@ import * as sockets from '../../src/kernel/calls/sockets.ts';
 import { Cable } from '../../src/link/cable.ts';
 import { AF, SOCK } from '../../src/socket/constants.ts';
 import { sockaddrIn, sockaddrIn6 } from '../../src/socket/sockaddr.ts';
-import { ReceiveResult } from '../../src/transport/endpoint.ts';
+import { Received } from '../../src/socket/received.ts';
 import { SteppedEnvironment } from './stepped-environment.ts';
 
 /** What the path may allocate, with reasons. At most three. */
@@ -199,7 +199,7 @@ async function assertNoGarbage(name: string, scenario: Scenario): Promise<void> 
 }
 
 /** A stream from the server until the client's device has received so many packets; returns how many views that may take. */
-function pump(b: Bed, block: Uint8Array, into: Uint8Array, result: ReceiveResult, until: number): number {
+function pump(b: Bed, block: Uint8Array, into: Uint8Array, result: Received, until: number): number {
   const { client, server, environment } = b;
   const wire = b.cable.a.statistics;
   let allowed = 0;
@@ -220,7 +220,7 @@ function pump(b: Bed, block: Uint8Array, into: Uint8Array, result: ReceiveResult
 }
 
 /** Round trips of one small message; the clock moves every 16 of them. */
-function pingPong(b: Bed, message: Uint8Array, into: Uint8Array, result: ReceiveResult, trips: number): void {
+function pingPong(b: Bed, message: Uint8Array, into: Uint8Array, result: Received, trips: number): void {
   const { client, server, environment } = b;
   const { length } = message;
   for (let i = 0; i < trips; i++) {
@@ -259,7 +259,7 @@ export function testSteadyPaths(segments: number): void {
         const b = await bed(family, offload);
         const block = new Uint8Array(65536);
         const into = new Uint8Array(65536);
-        const result = new ReceiveResult();
+        const result = new Received();
         const wire = b.cable.a.statistics;
         const scenario: Scenario = {
           bed: b,
@@ -276,7 +276,7 @@ export function testSteadyPaths(segments: number): void {
       const b = await bed(family, true);
       const message = new Uint8Array(64);
       const into = new Uint8Array(64);
-      const result = new ReceiveResult();
+      const result = new Received();
       const wire = b.cable.a.statistics;
       const scenario: Scenario = {
         bed: b,

@@ -48,9 +48,9 @@ export class AgentConnection {
     });
   }
 
-  /** Starts the agent's program in a folder; resolves when its network is up. */
-  static async open(program: string, args: string[], folder: string): Promise<AgentConnection> {
-    const connection = new AgentConnection(spawn(program, args, { stdio: 'pipe', cwd: folder }));
+  /** Starts the agent's program; resolves when its network is up. */
+  static async open(program: string, args: string[]): Promise<AgentConnection> {
+    const connection = new AgentConnection(spawn(program, args, { stdio: 'pipe' }));
     await new Promise<AgentAnswer>((resolve, reject) => connection.waiting.set(0, { resolve, reject }));
     return connection;
   }
