@@ -14,6 +14,7 @@ export { int32, linger, timeval } from '../api/posix/option-values.ts';
 export { Process, type SpawnOptions } from '../api/posix/process.ts';
 export type { MessageHeader, PollFd, PollRequest, ReceivedMessage, Syscalls, SystemError } from '../api/posix/syscalls.ts';
 export { Host, type HostOptions } from '../host.ts';
+export type { RouteOptions } from '../net/route-request.ts';
 export { Cable, type CableOptions } from '../link/cable.ts';
 export { Device, type FrameTap, type NetInput } from '../link/device.ts';
 export { LoopbackDevice } from '../link/loopback.ts';

@@ -82,6 +82,9 @@ export class Icmp6 {
       case Icmp6Type.NeighbourAdvertisement:
         values[Mib.Icmp6InNeighborAdvertisements]++;
         return network.discovery.input(p);
+      case Icmp6Type.Redirect:
+        values[Mib.Icmp6InRedirects]++;
+        return network.discovery.input(p);
       case Icmp6Type.MldQuery:
         values[Mib.Icmp6InGroupMembQueries]++;
         return network.discovery.mld.input(p);
@@ -189,6 +192,8 @@ export class Icmp6 {
     switch (kind) {
       case IcmpErrorKind.NetUnreachable: code = Icmp6Code.UnreachableNoRoute; break;
       case IcmpErrorKind.HostUnreachable: code = Icmp6Code.UnreachableAddress; break;
+      case IcmpErrorKind.Prohibited: code = Icmp6Code.UnreachableProhibited; break;
+      case IcmpErrorKind.BeyondScope: code = Icmp6Code.UnreachableBeyondScope; break;
       case IcmpErrorKind.PortUnreachable: code = Icmp6Code.UnreachablePort; break;
       case IcmpErrorKind.PacketTooBig: type = Icmp6Type.PacketTooBig; rest = info; break;
       case IcmpErrorKind.TimeExceeded: type = Icmp6Type.TimeExceeded; break;
@@ -216,7 +221,7 @@ export class Icmp6 {
       const interval = network.settings.icmp6Ratelimit >> ((128 - way.prefixLength) >> 5);
       if (!network.rateLimit.allow(to, interval)) return;
     }
-    if (p.checksumState === ChecksumState.Partial) completeChecksum(p);
+    if (p.checksumState === ChecksumState.Partial && p.gsoSize === 0) completeChecksum(p);
     const before = p.head;
     p.head = l3;
     const error = takePacket();

@@ -1,0 +1,24 @@
+/**
+ * Super-segments on their way through a router: what must be known before they are cut or passed on.
+ *
+ * Called by ipv4-forward.ts and ipv6-forward.ts.
+ */
+import { ChecksumState, type Packet } from '../link/packet.ts';
+import { segmentHeaderLen, TCP } from '../link/segment.ts';
+
+/**
+ * Makes the headers of a super-segment linear up to the end of TCP's: whoever cuts it or describes it to a device reads
+ * them there, and a device may have left a part in the ranges. False when the packet is none.
+ */
+export function linearSegment(p: Packet): boolean {
+  const transportAt = p.l4 - p.head;
+  return (
+    p.checksumState === ChecksumState.Partial && p.checksumOffset === TCP.CHECKSUM && transportAt > 0 &&
+    p.pull(transportAt + TCP.HEADER_LEN) && segmentHeaderLen(p) >= TCP.HEADER_LEN && p.pull(transportAt + segmentHeaderLen(p))
+  );
+}
+
+/** Length of the longest packet that the device's wire will see of this one; `head` is at the IP header. */
+export function pieceLen(p: Packet): number {
+  return p.gsoSize === 0 ? p.length : Math.min(p.length, p.l4 - p.head + segmentHeaderLen(p) + p.gsoSize);
+}
