@@ -6,18 +6,22 @@ import { HostContext } from '../base/host-context.ts';
 import { IpAddress } from '../base/inet-address.ts';
 import { Loop } from '../base/loop.ts';
 import { SeededRandom } from '../base/random.ts';
+import type { ChunkWriter } from '../base/slab.ts';
 import { VirtualClock } from '../base/virtual-clock.ts';
 import { pseudoHeaderSum6 } from '../base/checksum.ts';
 import { Device } from '../link/device.ts';
-import { type Packet, takePacket } from '../link/packet.ts';
+import { ChecksumState, type Packet, takePacket } from '../link/packet.ts';
 import { completeChecksum } from '../link/segment.ts';
 import { BROADCAST_MAC_HI, BROADCAST_MAC_LO, EtherType, writeEthernetHeader } from '../wire/ethernet.ts';
 import { writeIpv4Header } from '../wire/ipv4.ts';
 import { writeIpv6Header } from '../wire/ipv6.ts';
 import { writeArp } from '../wire/arp.ts';
 import { finish, sumView } from '../base/checksum.ts';
+import { NeighbourState, Override } from './neighbour.ts';
 import { Network } from './network.ts';
 import type { IcmpErrorReport, TransportInput } from './transport-input.ts';
+
+const TCP_CHECKSUM = 16;
 
 /** Keeps what it should send, as bytes. */
 export class ProbeDevice extends Device {
@@ -41,6 +45,21 @@ export class ProbeDevice extends Device {
     const p = takePacket();
     p.ensureHead(p.head + bytes.length);
     p.bytes.set(bytes, p.put(bytes.length));
+    this.received(p);
+  }
+
+  /**
+   * A TCP super-segment arrives as from a device with offload: `linear` bytes in the head, the rest in ranges, the
+   * transport header (whose checksum field holds the pseudo-header's sum) at `l4`.
+   */
+  injectSegment(bytes: Uint8Array, linear: number, l4: number, gsoSize: number, writer: ChunkWriter): void {
+    const p = takePacket();
+    p.bytes.set(bytes.subarray(0, linear), p.put(linear));
+    p.addBytes(bytes, linear, bytes.length - linear, writer);
+    p.l4 = p.head + l4;
+    p.checksumState = ChecksumState.Partial;
+    p.checksumOffset = TCP_CHECKSUM;
+    p.gsoSize = gsoSize;
     this.received(p);
   }
 }
@@ -117,6 +136,37 @@ export function probe(seed = 'net', configure: (network: Network) => void = () =
   run(3e6);
   take();
   return { loop, network, device, transport, run, take };
+}
+
+/** A host between two networks: 192.0.2.0/24 and 2001:db8::/64 on eth0, 198.51.100.0/24 and 2001:db8:2::/64 on eth1. */
+export interface RouterProbe extends Probe {
+  readonly second: ProbeDevice;
+  /** What left by eth1 since the last call. */
+  takeSecond(): Uint8Array[];
+}
+
+/** The peers .9 and ::9 on both links are known; forwarding is on. */
+export function routerProbe(seed = 'router'): RouterProbe {
+  const t = probe(seed);
+  const { network, loop } = t;
+  const second = new ProbeDevice(loop, 'eth1');
+  second.macHi = 0x0200;
+  second.macLo = HOST_MAC + 1;
+  network.attach(second);
+  network.addAddress(second, IpAddress.from('198.51.100.1'), 24);
+  network.addAddress(second, IpAddress.from('2001:db8:2::1'), 64);
+  for (const name of ['net.ipv4.ip_forward', 'net.ipv6.conf.all.forwarding']) network.settings.set(name, 1);
+  const peers = [[t.device, '192.0.2.9', '2001:db8::9'], [second, '198.51.100.9', '2001:db8:2::9']] as const;
+  for (const [device, four, six] of peers) {
+    for (const [table, text] of [[network.neighbours4, four], [network.neighbours6, six]] as const) {
+      const neighbour = table.get(device, IpAddress.from(text));
+      if (neighbour !== null) neighbour.update(true, 0x0200, PEER_MAC, NeighbourState.Permanent, Override.Yes);
+    }
+  }
+  t.run(3e6);
+  t.take();
+  second.sent.length = 0;
+  return { ...t, second, takeSecond: () => second.sent.splice(0).map((frame) => frame.bytes) };
 }
 
 /** Runs the events up to `end` and leaves the clock there. */
