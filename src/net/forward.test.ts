@@ -1,11 +1,13 @@
 /** A host between two networks: what it sends on, how, and what it says about the rest (ip_forward, ip6_forward, ip_error). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fold, pseudoHeaderSum4, pseudoHeaderSum6, sumView } from '../base/checksum.ts';
+import { fold, pseudoHeaderSum4, sumView } from '../base/checksum.ts';
 import { IpAddress } from '../base/inet-address.ts';
 import { packetStatistics } from '../link/packet.ts';
 import { Ipv4Header, ipv4ChecksumOk } from '../wire/ipv4.ts';
-import { PEER_MAC, completeIcmp6, icmpMessage, ipv4Frame, type Ipv4Fields, ipv6Frame, pattern, type RouterProbe, routerProbe } from './testing.ts';
+import {
+  completeIcmp6, icmpMessage, type Ipv4Fields, ipv4Frame, ipv6Frame, pattern, PEER_MAC, type RouterProbe, routerProbe, SEGMENT_HEADER, superSegment,
+} from './testing.ts';
 
 const ip = (text: string): IpAddress => IpAddress.from(text);
 const view = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -406,23 +408,6 @@ test('RFC 4291 2.7.1: an IPv6 router listens to the groups of all routers', () =
 
 // Super-segments.
 
-const TCP_HEADER = 32;
-
-/** A frame with a TCP segment of `payload` bytes as a device with offload gives it. */
-function superSegment(isV4: boolean, payload: number, fragment = 0x4000): Uint8Array {
-  const segment = new Uint8Array(TCP_HEADER + payload);
-  const v = view(segment);
-  v.setUint32(0, (1000 << 16) | 2000);
-  v.setUint32(4, 5000);
-  v.setUint16(12, (8 << 12) | 0x18);
-  segment.set(pattern(payload), TCP_HEADER);
-  const [a, b] = [ip('2001:db8::9'), ip('2001:db8:2::9')];
-  const pseudo = isV4 ? pseudoHeaderSum4(ip('192.0.2.9').d, ip('198.51.100.9').d, 6, segment.length)
-    : pseudoHeaderSum6(a.a, a.b, a.c, a.d, b.a, b.b, b.c, b.d, 6, segment.length);
-  v.setUint16(16, fold(pseudo));
-  return isV4 ? ipv4Frame(segment, { ...OUT4, protocol: 6, fragment, id: 500 }) : ipv6Frame(segment, { ...OUT6, nextHeader: 6 });
-}
-
 /** Sequence numbers and payload lengths of full TCP segments, whose checksums must be right. */
 function segments(frames: Uint8Array[], isV4: boolean): [number, number][] {
   const at = isV4 ? 34 : 54;
@@ -433,7 +418,7 @@ function segments(frames: Uint8Array[], isV4: boolean): [number, number][] {
       : sumView(v, 22, 54, 0) + 6 + length;
     assert.equal(fold(sumView(v, at, frame.length, pseudo)), 0xffff, 'TCP checksum');
     if (isV4) header(frame);
-    return [v.getUint32(at + 4) - 5000, length - TCP_HEADER];
+    return [v.getUint32(at + 4) - 5000, length - SEGMENT_HEADER];
   });
 }
 
@@ -445,18 +430,18 @@ for (const isV4 of [true, false]) {
     const inject = (linear: number): void => t.device.injectSegment(superSegment(isV4, 3500), linear, l4, 1400, t.network.context.writer);
     t.second.gsoMaxBytes = 65536;
     // As TAP splits it: right behind the headers, or within TCP's.
-    for (const linear of [l4 + TCP_HEADER, l4 + 12]) {
+    for (const linear of [l4 + SEGMENT_HEADER, l4 + 12]) {
       inject(linear);
-      assert.deepEqual(t.takeSecond().map((frame) => frame.length), [l4 + TCP_HEADER + 3500]);
+      assert.deepEqual(t.takeSecond().map((frame) => frame.length), [l4 + SEGMENT_HEADER + 3500]);
     }
     t.second.gsoMaxBytes = 0;
     t.second.checksumOffload = false;
-    for (const linear of [l4 + TCP_HEADER, l4 + 12]) {
+    for (const linear of [l4 + SEGMENT_HEADER, l4 + 12]) {
       inject(linear);
       assert.deepEqual(segments(t.takeSecond(), isV4), [[0, 1400], [1400, 1400], [2800, 700]]);
     }
     t.second.mtuBytes = 1400;
-    inject(l4 + TCP_HEADER);
+    inject(l4 + SEGMENT_HEADER);
     assert.equal(complaint(t), isV4 ? '192.0.2.1 3 4 1400' : '2001:db8::1 2 0 1400');
     assert.equal(t.takeSecond().length, 0);
     assert.equal(packetStatistics.packetsInUse, 0);
@@ -473,11 +458,11 @@ test('a super-segment that may be fragmented: pieces of its own size, each in fr
     [500, 0, true], [500, 976, false], [501, 0, true], [501, 976, false],
   ]);
   assert.deepEqual(parts.map(({ totalLen }) => totalLen), [996, 476, 996, 476]);
-  const whole = new Uint8Array(34 + TCP_HEADER + 1400);
+  const whole = new Uint8Array(34 + SEGMENT_HEADER + 1400);
   whole.set(sent[0] as Uint8Array);
   whole.set((sent[1] as Uint8Array).subarray(34), 34 + 976);
   const v = view(whole);
-  assert.equal(fold(sumView(v, 34, whole.length, pseudoHeaderSum4(v.getInt32(26), v.getInt32(30), 6, TCP_HEADER + 1400))), 0xffff);
+  assert.equal(fold(sumView(v, 34, whole.length, pseudoHeaderSum4(v.getInt32(26), v.getInt32(30), 6, SEGMENT_HEADER + 1400))), 0xffff);
 });
 
 test('what is forwarded is looked up once for a pair of addresses; changes of routes and settings count at once', () => {

@@ -102,7 +102,8 @@ export class Icmp6 {
     const toGroup = p.dstA >>> 24 === 0xff;
     const to = new IpAddress(p.srcA, p.srcB, p.srcC, p.srcD);
     const from = toGroup ? null : new IpAddress(p.dstA, p.dstB, p.dstC, p.dstD);
-    const way = network.lookup(to, from, to.isLinkLocal || toGroup ? p.device : null);
+    // A source that stands for IPv4 (RFC 4291 2.5.5.2) is none in an IPv6 packet.
+    const way = to.isV4 ? null : network.lookup(to, from, to.isLinkLocal || toGroup ? p.device : null);
     if (way === null) return p.release();
     const { tos, head, view } = p;
     const source = from ?? way.source;
@@ -214,7 +215,7 @@ export class Icmp6 {
     if ((toGroup || p.linkType !== LinkType.Host) && !evenForGroups) return;
     const to = new IpAddress(p.srcA, p.srcB, p.srcC, p.srcD);
     const local = network.localWords(p.dstA, p.dstB, p.dstC, p.dstD) ? new IpAddress(p.dstA, p.dstB, p.dstC, p.dstD) : null;
-    const way = network.lookup(to, local, to.isLinkLocal ? p.device : null);
+    const way = to.isV4 ? null : network.lookup(to, local, to.isLinkLocal ? p.device : null);
     if (way === null) return;
     if (type !== Icmp6Type.PacketTooBig && !way.device.isLoopback) {
       // Linux: the wider the prefix of the route, the more errors may go there.

@@ -5,7 +5,7 @@
  * Called by ipv4-input.ts (sources of all packets), ipv4-forward.ts and ipv6-forward.ts.
  */
 import { Errno } from '../base/errno.ts';
-import { IpAddress, V4_MAPPED } from '../base/inet-address.ts';
+import { IpAddress, isV4Mapped, V4_MAPPED } from '../base/inet-address.ts';
 import type { Device } from '../link/device.ts';
 import type { Packet } from '../link/packet.ts';
 import { type Destination, DestinationKind } from './destination.ts';
@@ -19,6 +19,7 @@ const ENTRIES = 256;
 export class Onward {
   generation = 0;
   device: Device | null = null;
+  isV4 = false;
   srcA = 0;
   srcB = 0;
   srcC = 0;
@@ -73,14 +74,12 @@ export class OnwardRoutes {
     if (known !== null) return known;
     const { network } = this;
     const device = p.device as Device;
+    // RFC 4291 2.5.5.2: these stand for IPv4 in sockets alone. In an IPv6 packet no route leads there.
+    if (!p.isV4 && isV4Mapped(p.dstA, p.dstB, p.dstC)) return this.fail(Errno.ENETUNREACH);
     const owner = this.interfaceOf(device);
     const way = network.routing.cachedWords(p.dstA, p.dstB, p.dstC, p.dstD) ??
       network.lookup(new IpAddress(p.dstA, p.dstB, p.dstC, p.dstD), null, null);
-    if (way === null || owner === null) {
-      this.refusal = way === null ? network.lookupErrno : Errno.ENODEV;
-      // No address to send from is no reason: nothing is sent from here (IPv6).
-      return null;
-    }
+    if (way === null || owner === null) return this.fail(way === null ? network.lookupErrno : Errno.ENODEV);
     if (way.kind !== DestinationKind.Unicast) return this.fail(Errno.EINVAL);
     let redirects = way.device === device;
     if (p.isV4) {
@@ -118,7 +117,8 @@ export class OnwardRoutes {
 
   private isFor(known: Onward, p: Packet): boolean {
     return (
-      known.dstD === p.dstD && known.srcD === p.srcD && known.device === p.device && known.generation === this.network.generation &&
+      known.dstD === p.dstD && known.srcD === p.srcD && known.device === p.device && known.isV4 === p.isV4 &&
+      known.generation === this.network.generation &&
       known.dstC === p.dstC && known.srcC === p.srcC && known.dstB === p.dstB && known.srcB === p.srcB &&
       known.dstA === p.dstA && known.srcA === p.srcA
     );
@@ -135,6 +135,7 @@ export class OnwardRoutes {
     }
     entry.generation = this.network.generation;
     entry.device = p.device;
+    entry.isV4 = p.isV4;
     entry.srcA = p.srcA;
     entry.srcB = p.srcB;
     entry.srcC = p.srcC;

@@ -91,7 +91,7 @@ export class Redirects extends Timer {
     const to = new IpAddress(p.srcA, p.srcB, p.srcC, p.srcD);
     const owner = network.interfaceOf(device);
     const from = owner === null ? null : owner.linkLocal();
-    if (from === null || !network.rateLimit.allowPeer(way.to, INTERVAL6_US)) return;
+    if (from === null || to.isV4 || !network.rateLimit.allowPeer(way.to, INTERVAL6_US)) return;
     // RFC 4861 8.2: routers are known by their link-local addresses.
     if (!nextHop.equals(way.to) && !nextHop.isLinkLocal) return;
     const back = network.lookup(to, null, device);

@@ -8,7 +8,6 @@ import { Loop } from '../base/loop.ts';
 import { SeededRandom } from '../base/random.ts';
 import type { ChunkWriter } from '../base/slab.ts';
 import { VirtualClock } from '../base/virtual-clock.ts';
-import { pseudoHeaderSum6 } from '../base/checksum.ts';
 import { Device } from '../link/device.ts';
 import { ChecksumState, type Packet, takePacket } from '../link/packet.ts';
 import { completeChecksum } from '../link/segment.ts';
@@ -16,7 +15,7 @@ import { BROADCAST_MAC_HI, BROADCAST_MAC_LO, EtherType, writeEthernetHeader } fr
 import { writeIpv4Header } from '../wire/ipv4.ts';
 import { writeIpv6Header } from '../wire/ipv6.ts';
 import { writeArp } from '../wire/arp.ts';
-import { finish, sumView } from '../base/checksum.ts';
+import { finish, fold, pseudoHeaderSum4, pseudoHeaderSum6, sumView } from '../base/checksum.ts';
 import { NeighbourState, Override } from './neighbour.ts';
 import { Network } from './network.ts';
 import type { IcmpErrorReport, TransportInput } from './transport-input.ts';
@@ -259,6 +258,27 @@ export function completeIcmp6(frame: Uint8Array, extensions = 0): Uint8Array {
   view.setUint16(at + 2, 0);
   view.setUint16(at + 2, finish(sumView(view, at, frame.length, pseudoHeaderSum6(a, b, c, d, e, f, g, h, 58, frame.length - at))));
   return frame;
+}
+
+/** Length of the TCP header of `superSegment`. */
+export const SEGMENT_HEADER = 32;
+
+/**
+ * A frame with a TCP segment of `payload` bytes as a device with offload gives it, from peer to peer of a `routerProbe`:
+ * ports 1000 and 2000, sequence number 5000, PSH and ACK; the checksum field holds the pseudo-header's sum.
+ */
+export function superSegment(isV4: boolean, payload: number, fragment = 0x4000): Uint8Array {
+  const segment = new Uint8Array(SEGMENT_HEADER + payload);
+  const view = new DataView(segment.buffer);
+  const [from, to] = isV4 ? ['192.0.2.9', '198.51.100.9'] : ['2001:db8::9', '2001:db8:2::9'];
+  const [a, b] = [IpAddress.from(from as string), IpAddress.from(to as string)];
+  view.setUint32(0, (1000 << 16) | 2000);
+  view.setUint32(4, 5000);
+  view.setUint16(12, (8 << 12) | 0x18);
+  segment.set(pattern(payload), SEGMENT_HEADER);
+  const pseudo = isV4 ? pseudoHeaderSum4(a.d, b.d, 6, segment.length) : pseudoHeaderSum6(a.a, a.b, a.c, a.d, b.a, b.b, b.c, b.d, 6, segment.length);
+  view.setUint16(TCP_CHECKSUM, fold(pseudo));
+  return isV4 ? ipv4Frame(segment, { dst: to as string, protocol: 6, fragment, id: 500 }) : ipv6Frame(segment, { dst: to as string, nextHeader: 6 });
 }
 
 /** An ICMP message with its checksum. */
