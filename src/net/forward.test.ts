@@ -5,8 +5,10 @@ import { fold, pseudoHeaderSum4, sumView } from '../base/checksum.ts';
 import { IpAddress } from '../base/inet-address.ts';
 import { packetStatistics } from '../link/packet.ts';
 import { Ipv4Header, ipv4ChecksumOk } from '../wire/ipv4.ts';
+import { RouteType } from './routes.ts';
 import {
-  completeIcmp6, icmpMessage, type Ipv4Fields, ipv4Frame, ipv6Frame, pattern, PEER_MAC, type RouterProbe, routerProbe, SEGMENT_HEADER, superSegment,
+  completeIcmp6, icmpMessage, type Ipv4Fields, ipv4Frame, ipv6Frame, pattern, PEER_MAC, type RouterProbe, routerProbe,
+  SEGMENT_HEADER, superSegment,
 } from './testing.ts';
 
 const ip = (text: string): IpAddress => IpAddress.from(text);
@@ -88,13 +90,16 @@ test('no way: net unreachable; routes that refuse: host unreachable, filtered, s
   six();
   assert.equal(complaint(t), '2001:db8::1 1 0 0');
   assert.deepEqual([counter(t, 'IpExtInNoRoutes'), counter(t, 'Ip6InNoRoutes')], [1, 1]);
-  for (const [type, said4, said6] of [[7, '192.0.2.1 3 1 0', '2001:db8::1 1 0 0'], [8, '192.0.2.1 3 13 0', '2001:db8::1 1 1 0'], [6, '', '']] as const) {
+  for (const [type, said4, said6] of [
+    [RouteType.Unreachable, '192.0.2.1 3 1 0', '2001:db8::1 1 0 0'], [RouteType.Prohibit, '192.0.2.1 3 13 0', '2001:db8::1 1 1 0'],
+    [RouteType.Blackhole, '', ''],
+  ] as const) {
     network.addRoute(ip('203.0.113.0'), 24, { type });
     network.addRoute(ip('2001:db8:77::'), 64, { type });
     four();
-    assert.equal(type === 6 ? t.take().join() : complaint(t), said4);
+    assert.equal(said4 === '' ? t.take().join() : complaint(t), said4);
     six();
-    assert.equal(type === 6 ? t.take().join() : complaint(t), said6);
+    assert.equal(said6 === '' ? t.take().join() : complaint(t), said6);
     network.deleteRoute(ip('203.0.113.0'), 24, { type });
     network.deleteRoute(ip('2001:db8:77::'), 64, { type });
     t.run(2e6);
@@ -240,8 +245,8 @@ test('RFC 1812 5.3.4: what came as a broadcast of the link goes no further; nor 
   t.device.inject(ipv6Frame(pattern(20), { ...OUT6, ...all }));
   assert.equal(counter(t, 'RouteInRefused'), 2);
   const cases: Ipv4Fields[] = [
-    { dst: '239.1.1.1' }, { ...OUT4, src: '127.0.0.1' }, { ...OUT4, src: '224.0.0.1' }, { ...OUT4, src: '0.0.0.0' }, { ...OUT4, src: '255.255.255.255' },
-    { ...OUT4, src: '192.0.2.1' }, { ...OUT4, src: '198.51.100.1' }, { dst: '127.0.0.1' }, { dst: '0.1.2.3' }, { dst: '255.255.255.255' },
+    { dst: '239.1.1.1' }, { ...OUT4, src: '127.0.0.1' }, { ...OUT4, src: '224.0.0.1' }, { ...OUT4, src: '0.0.0.0' },
+    { ...OUT4, src: '255.255.255.255' }, { ...OUT4, src: '192.0.2.1' }, { ...OUT4, src: '198.51.100.1' }, { dst: '127.0.0.1' }, { dst: '0.1.2.3' }, { dst: '255.255.255.255' },
   ];
   for (const fields of cases) t.device.inject(ipv4Frame(pattern(20), fields));
   assert.equal(t.take().length + t.takeSecond().length, 0);
@@ -382,7 +387,8 @@ test('RFC 4861 8.3: likewise for IPv6; a router takes none', () => {
   network.addRoute(ip('2001:db8:77::'), 64, { gateway: ip('fe80::fe'), device: t.device });
   const hop = (): string | undefined => network.lookup(ip('2001:db8:77::9'), null, null)?.nextHop.toString();
   const tell = (target: string): void => {
-    const message = Uint8Array.from([137, 0, 0, 0, 0, 0, 0, 0, ...ip(target).toBytes6(), ...ip('2001:db8:77::9').toBytes6(), 2, 1, 2, 0, 0, 0, 0, 0x55]);
+    const addresses = [...ip(target).toBytes6(), ...ip('2001:db8:77::9').toBytes6()];
+    const message = Uint8Array.from([137, 0, 0, 0, 0, 0, 0, 0, ...addresses, 2, 1, 2, 0, 0, 0, 0, 0x55]);
     t.device.inject(completeIcmp6(ipv6Frame(message, { src: 'fe80::fe', dst: 'fe80::ff:fe00:1', nextHeader: 58, hopLimit: 255 })));
   };
   tell('fe80::fd');
@@ -400,7 +406,8 @@ test('RFC 4861 8.3: likewise for IPv6; a router takes none', () => {
 
 test('RFC 4291 2.7.1: an IPv6 router listens to the groups of all routers', () => {
   const t = routerProbe();
-  const groups = (): string[] => (t.network.interfaceOf(t.device)?.groups ?? []).map(({ group }) => group.toString()).filter((text) => text.endsWith('::2'));
+  const groups = (): string[] =>
+    (t.network.interfaceOf(t.device)?.groups ?? []).map(({ group }) => group.toString()).filter((text) => text.endsWith('::2'));
   assert.deepEqual(groups(), ['ff01::2', 'ff02::2', 'ff05::2']);
   t.network.settings.set('net.ipv6.conf.all.forwarding', 0);
   assert.deepEqual(groups(), []);
@@ -471,7 +478,7 @@ test('what is forwarded is looked up once for a pair of addresses; changes of ro
   t.network.addRoute(ip('203.0.113.0'), 24, { gateway: ip('198.51.100.9') });
   t.device.inject(frame);
   assert.equal(t.takeSecond().length, 1);
-  t.network.addRoute(ip('203.0.113.9'), 32, { type: 8 });
+  t.network.addRoute(ip('203.0.113.9'), 32, { type: RouteType.Prohibit });
   t.device.inject(frame);
   assert.equal(complaint(t), '192.0.2.1 3 13 0');
   t.network.deleteRoute(ip('203.0.113.9'), 32);

@@ -97,7 +97,10 @@ export class Ipv4Input implements ReassemblyOwner {
     p.dstD = header.dst;
     const device = p.device as Device;
     let kind: number = DestinationKind.Local;
-    if (header.dst !== this.knownDst || header.src !== this.knownSrc || device !== this.knownDevice || network.generation !== this.knownGeneration) {
+    if (
+      header.dst !== this.knownDst || header.src !== this.knownSrc || device !== this.knownDevice ||
+      network.generation !== this.knownGeneration
+    ) {
       if (network.onward.inUse) {
         const onward = network.onward.cached(p);
         if (onward !== null) return this.forward(p, onward);

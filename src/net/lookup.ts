@@ -131,7 +131,8 @@ export class RouteLookup {
     }
     if (route.refusal !== 0) return this.fail(route.refusal);
     const nextHop = this.network.redirects.nextHop(to, route);
-    return this.make(DestinationKind.Unicast, route.device, to, nextHop, from ?? this.source4(route.device, nextHop, route), route.prefixLength);
+    const source = from ?? this.source4(route.device, nextHop, route);
+    return this.make(DestinationKind.Unicast, route.device, to, nextHop, source, route.prefixLength);
   }
 
   private isLocal4(to: IpAddress, device: Device | null): boolean {

@@ -16,6 +16,7 @@ import {
 } from '../wire/nd.ts';
 import type { Destination } from './destination.ts';
 import { IcmpErrorKind } from './icmp-error.ts';
+import type { InterfaceAddress } from './interface.ts';
 import { hasKnownMac } from './neighbour.ts';
 import type { Network } from './network.ts';
 import type { Route } from './routes.ts';
@@ -126,7 +127,8 @@ export class Redirects extends Timer {
     const { configuration } = network;
     if (gateway.isMulticast || gateway.isBroadcast || gateway.d >>> 24 === 0 || gateway.isLoopback) return;
     if (network.isLocalAddress(gateway) || configuration.isBroadcast4(gateway.d)) return;
-    if (!owner.sharesMedia && !owner.addresses.some(({ address, prefixLength }) => address.isV4 && gateway.isIn(address, prefixLength))) return;
+    const isNear = ({ address, prefixLength }: InterfaceAddress): boolean => address.isV4 && gateway.isIn(address, prefixLength);
+    if (!owner.sharesMedia && !owner.addresses.some(isNear)) return;
     this.learn(to, gateway, device);
   }
 

@@ -41,7 +41,8 @@ const OPTIONS = ['via', 'device', 'metric', 'source', 'scope', 'type', 'onlink']
 /** Reads `10.2.0.0/16`, `2001:db8::/32`, an address, or `default` (of the family of `via`; of IPv4 without one). */
 export function readRoute(to: string | Cidr, options: RouteOptions): RouteRequest {
   for (const name of Object.keys(options)) {
-    if (!(OPTIONS as readonly string[]).includes(name)) throw new TypeError(`route: unknown option ${name}; there are ${OPTIONS.join(', ')}`);
+    if ((OPTIONS as readonly string[]).includes(name)) continue;
+    throw new TypeError(`route: unknown option ${name}; there are ${OPTIONS.join(', ')}`);
   }
   const gateway = readAddress('via', options.via);
   const source = readAddress('source', options.source);

@@ -1,6 +1,6 @@
 /**
- * The routing table: longest prefix first, then lowest metric, then oldest (Linux's fib_table_lookup over one table). Both families in one table, since an IPv4
- * prefix of length n is the v4-mapped prefix of length 96 + n.
+ * The routing table: longest prefix first, then lowest metric, then oldest (Linux's fib_table_lookup). Both families in one
+ * table, since an IPv4 prefix of length n is the v4-mapped prefix of length 96 + n.
  *
  * Called by Network.lookup and by configuration. A host has a handful of routes, so lookups walk a sorted list; their
  * results are cached as Destinations.
@@ -82,8 +82,8 @@ export class Route implements RouteFields {
   /** In the words of `ip route`. */
   toString(): string {
     const type = this.type === RouteType.Unicast ? '' : `${TYPE_WORDS[this.type]} `;
-    const longest = this.isV4 ? 32 : 128;
-    const prefix = this.prefixLength === 0 ? 'default' : this.prefixLength === longest ? `${this.prefix}` : `${this.prefix}/${this.prefixLength}`;
+    const length = this.prefixLength === (this.isV4 ? 32 : 128) ? '' : `/${this.prefixLength}`;
+    const prefix = this.prefixLength === 0 ? 'default' : `${this.prefix}${length}`;
     const via = this.gateway === null ? '' : ` via ${this.gateway}`;
     const device = this.type !== RouteType.Unicast && this.isV4 ? '' : ` dev ${this.device.name}`;
     const origin = this.origin === RouteOrigin.Boot ? '' : ` proto ${ORIGIN_WORDS[this.origin]}`;
@@ -94,10 +94,12 @@ export class Route implements RouteFields {
 }
 
 const TYPE_WORDS: Readonly<Record<RouteType, string>> = {
-  [RouteType.Unicast]: 'unicast', [RouteType.Blackhole]: 'blackhole', [RouteType.Unreachable]: 'unreachable', [RouteType.Prohibit]: 'prohibit',
+  [RouteType.Unicast]: 'unicast', [RouteType.Blackhole]: 'blackhole', [RouteType.Unreachable]: 'unreachable',
+  [RouteType.Prohibit]: 'prohibit',
 };
 const ORIGIN_WORDS: Readonly<Record<RouteOrigin, string>> = {
-  [RouteOrigin.Kernel]: 'kernel', [RouteOrigin.Boot]: 'boot', [RouteOrigin.Static]: 'static', [RouteOrigin.RouterAdvertisement]: 'ra',
+  [RouteOrigin.Kernel]: 'kernel', [RouteOrigin.Boot]: 'boot', [RouteOrigin.Static]: 'static',
+  [RouteOrigin.RouterAdvertisement]: 'ra',
 };
 
 /** Which routes `find` looks for; null members match everything. */

@@ -276,9 +276,11 @@ export function superSegment(isV4: boolean, payload: number, fragment = 0x4000):
   view.setUint32(4, 5000);
   view.setUint16(12, (8 << 12) | 0x18);
   segment.set(pattern(payload), SEGMENT_HEADER);
-  const pseudo = isV4 ? pseudoHeaderSum4(a.d, b.d, 6, segment.length) : pseudoHeaderSum6(a.a, a.b, a.c, a.d, b.a, b.b, b.c, b.d, 6, segment.length);
+  const pseudo = isV4 ? pseudoHeaderSum4(a.d, b.d, 6, segment.length)
+    : pseudoHeaderSum6(a.a, a.b, a.c, a.d, b.a, b.b, b.c, b.d, 6, segment.length);
   view.setUint16(TCP_CHECKSUM, fold(pseudo));
-  return isV4 ? ipv4Frame(segment, { dst: to as string, protocol: 6, fragment, id: 500 }) : ipv6Frame(segment, { dst: to as string, nextHeader: 6 });
+  const dst = to as string;
+  return isV4 ? ipv4Frame(segment, { dst, protocol: 6, fragment, id: 500 }) : ipv6Frame(segment, { dst, nextHeader: 6 });
 }
 
 /** An ICMP message with its checksum. */

@@ -19,10 +19,12 @@ const NEEDS = needs('root', 'namespaces', 'ip');
 /** What ip(8) prints, and the errors that it may stand for: the kernel's own words hide the number. */
 const WORDS: readonly (readonly [RegExp, readonly number[]])[] = [
   [/^$/, [0]],
-  [/File exists/, [Errno.EEXIST]], [/No such process/, [Errno.ESRCH]], [/No such device/, [Errno.ENODEV]], [/No route to host/, [Errno.EHOSTUNREACH]],
+  [/File exists/, [Errno.EEXIST]], [/No such process/, [Errno.ESRCH]], [/No such device/, [Errno.ENODEV]],
+  [/No route to host/, [Errno.EHOSTUNREACH]],
   [/not up/, [Errno.ENETDOWN]], [/Invalid prefsrc address|Invalid source address|Invalid prefix/, [Errno.EINVAL]],
   [/Nexthop has invalid gateway/, [Errno.ENETUNREACH, Errno.EINVAL]],
-  [/can not be specified for this route type|Gateway can not be a local address|Egress device not specified|Invalid gateway address/, [Errno.EINVAL]],
+  [/can not be specified for this route type|Gateway can not be a local address/, [Errno.EINVAL]],
+  [/Egress device not specified|Invalid gateway address/, [Errno.EINVAL]],
   [/Invalid argument/, [Errno.EINVAL]], [/Network is unreachable/, [Errno.ENETUNREACH]], [/Permission denied/, [Errno.EACCES]],
 ];
 
@@ -95,9 +97,10 @@ del 2001:db8:9::/64 via fe80::9
 `.trim().split('\n');
 
 const DESTINATIONS = [
-  '10.0.0.1', '10.1.2.3', '10.3.0.1', '10.4.5.6', '10.6.0.1', '192.0.2.9', '192.0.2.200', '198.51.100.9', '203.0.113.7', '203.0.113.8', '8.8.8.8',
-  '2001:db8::5', '2001:db8:2::5', '2001:db8:9::5', '2001:db8:8::5', '2001:db8:a::5', '2001:db8:b::5', '2001:db8:c::5', '2001:db8:e:1::5', '2001:db8:e:2::5',
-  '2001:db8:ffff::5',
+  '10.0.0.1', '10.1.2.3', '10.3.0.1', '10.4.5.6', '10.6.0.1', '192.0.2.9', '192.0.2.200', '198.51.100.9', '203.0.113.7',
+  '203.0.113.8', '8.8.8.8',
+  '2001:db8::5', '2001:db8:2::5', '2001:db8:9::5', '2001:db8:8::5', '2001:db8:a::5', '2001:db8:b::5', '2001:db8:c::5',
+  '2001:db8:e:1::5', '2001:db8:e:2::5', '2001:db8:ffff::5',
 ];
 
 function request(host: Host, devices: Readonly<Record<string, Device>>, line: string): number {
@@ -162,7 +165,8 @@ describe('routes as Linux has them', { skip: NEEDS.skip, timeout: 60_000 }, () =
     }
 
     const theirs = ['-4', '-6'].flatMap((family) => linux(family, 'route', 'show').stdout.split('\n'))
-      .map((line) => line.replace(/ (onlink|linkdown|pref medium)/g, '').trim()).filter((line) => line !== '' && !line.startsWith('fe80::'));
+      .map((line) => line.replace(/ (onlink|linkdown|pref medium)/g, '').trim())
+      .filter((line) => line !== '' && !line.startsWith('fe80::'));
     const ours = host.routes().filter((line) => !line.startsWith('fe80::') && !line.includes('dev e2'));
     deepEqual(ours.sort(), theirs.sort());
 

@@ -87,7 +87,7 @@ class Router {
 }
 
 for (const offload of [true, false]) {
-  describe(`routing between two kernels, TAP ${offload ? 'with offload' : 'without offload'}`, { skip: NEEDS.skip, timeout: 240_000 }, () => {
+  describe(`routing between two kernels, ${offload ? 'with offload' : 'without offload'}`, { skip: NEEDS.skip, timeout: 240_000 }, () => {
     const folder = mkdtempSync(join(tmpdir(), 'sockscape-routing-'));
     let a: Namespace;
     let b: Namespace;
@@ -131,7 +131,8 @@ for (const offload of [true, false]) {
     });
 
     test('what ping hears of us: time exceeded, no way, nobody there, filtered', needs('ping'), async () => {
-      const ping = async (...words: string[]): Promise<string> => (await a.runBeside(['ping', '-n', '-c', '1', '-W', '5', ...words])).stdout;
+      const ping = async (...words: string[]): Promise<string> =>
+        (await a.runBeside(['ping', '-n', '-c', '1', '-W', '5', ...words])).stdout;
       for (const { target, router: ours, unknown, missing } of FAMILIES) {
         const from = `From ${ours}:? icmp_seq=1 `;
         match(await ping('-t', '1', target), new RegExp(`${from}Time (to live )?exceeded`));
@@ -193,7 +194,9 @@ for (const offload of [true, false]) {
     });
 
     test('neither kernel counted a checksum error or a bad header', () => {
-      const counters = ['Tcp InCsumErrors', 'Tcp InErrs', 'Udp InCsumErrors', 'Icmp InCsumErrors', 'Icmp6InCsumErrors', 'Ip InHdrErrors', 'Ip6InHdrErrors'];
+      const counters = [
+        'Tcp InCsumErrors', 'Tcp InErrs', 'Udp InCsumErrors', 'Icmp InCsumErrors', 'Icmp6InCsumErrors', 'Ip InHdrErrors', 'Ip6InHdrErrors',
+      ];
       for (const namespace of [a, b]) {
         deepEqual(counters.map((name) => [name, namespace.counter(name)]), counters.map((name) => [name, 0]));
       }

@@ -124,13 +124,16 @@ rowTest('TCP through five routers', () => ({}), async (row, family) => {
   deepEqual(row.world.leftovers(), []);
 });
 
-rowTest('TCP through five routers and bad weather, every segment cut', () => ({ loss: 0.01, offload: false, jitterUs: 200 }), async (row, family) => {
+const WEATHER: WorldCableOptions = { loss: 0.01, offload: false, jitterUs: 200 };
+
+rowTest('TCP through five routers and bad weather, every segment cut', () => WEATHER, async (row, family) => {
   await stream(row, family, 300_000);
   await row.world.sleep(300e6);
   deepEqual(row.world.leftovers(), []);
 });
 
-rowTest('time exceeded: from each router in turn, port unreachable from the last', () => ({}), async ({ world, first, cables }, { family, sockaddr, level, ttl, end }) => {
+rowTest('time exceeded: from each router in turn, port unreachable from the last', () => ({}), async ({ world, first, cables }, each) => {
+  const { family, sockaddr, level, ttl, end } = each;
   const words = heard(cables[0] as Cable);
   const process = new Process(first, 'traceroute');
   const fd = await process.socket(family, SOCK.DGRAM, 0);
@@ -171,7 +174,7 @@ rowTest('a datagram that does not fit a link on its way', (n) => (n === 4 ? { mt
   if (family.family === AF.INET) equal(await server.recv(receiver, buffer, 0), 8000);
 });
 
-rowTest('a neighbour that is not there: EHOSTUNREACH for who is on the link, and for who is five routers away', () => ({}), async (row, family) => {
+rowTest('a neighbour that is not there: EHOSTUNREACH on its link and five routers away', () => ({}), async (row, family) => {
   const { first, hosts, cables } = row;
   const missing = family.end(MACHINES - 1).replace(/2$/, '77');
   const words = heard(cables[0] as Cable);
@@ -212,7 +215,7 @@ rowTest('who knows no way, and routes that refuse', () => ({}), async ({ first, 
   equal(await attempt(far), family.family === AF.INET ? 'EHOSTUNREACH' : 'EACCES', 'filtered by the second');
 });
 
-test('two ways out: the least metric, then the longest prefix; the source is that of the way', () => simulate({ seed: 1 }, async (world) => {
+test('two ways out: the least metric, the longest prefix; the source is that of the way', () => simulate({ seed: 1 }, async (world) => {
   const [host, left, right] = ['host', 'left', 'right'].map((name) => world.host(name)) as [Host, Host, Host];
   const [one, two] = [world.cable(host, left), world.cable(host, right)];
   equal(host.addRoute('default', { via: '10.0.1.2', metric: 20 }), 0);
@@ -226,7 +229,8 @@ test('two ways out: the least metric, then the longest prefix; the source is tha
   equal(way('198.51.100.7'), 'eth0 10.0.1.2 10.0.2.1');
   deepEqual(host.routes().filter((words) => !words.includes('::')), [
     '10.0.1.0/24 dev eth0 proto kernel scope link src 10.0.1.1', '10.0.2.0/24 dev eth1 proto kernel scope link src 10.0.2.1',
-    '198.51.100.0/24 via 10.0.1.2 dev eth0 src 10.0.2.1', 'default via 10.0.2.2 dev eth1 metric 10', 'default via 10.0.1.2 dev eth0 metric 20',
+    '198.51.100.0/24 via 10.0.1.2 dev eth0 src 10.0.2.1', 'default via 10.0.2.2 dev eth1 metric 10',
+    'default via 10.0.1.2 dev eth0 metric 20',
   ]);
   two.a.up = false;
   host.network.deviceChanged(two.a);
