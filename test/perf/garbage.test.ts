@@ -184,3 +184,53 @@ test('ping-pong of 64 bytes: below 1 byte of heap a segment', async () => {
   assert.ok(perSegment < 1, `${perSegment.toFixed(3)} bytes a segment`);
   b.loop.stop();
 });
+
+test('forwarding: below 1 byte of heap a packet that a router sends on', async () => {
+  const environment = new SteppedEnvironment();
+  const loop = new Loop(environment);
+  const names = ['left', 'router', 'right'];
+  const [left, router, right] = names.map((name, i) => new Host({ name, loop, random: new SeededRandom(i) })) as [Host, Host, Host];
+  const cables = [1, 2].map((n) => new Cable(loop, new SeededRandom(n), { offload: false })) as [Cable, Cable];
+  const ip = (text: string): IpAddress => IpAddress.from(text);
+  for (const [host, device, address] of [
+    [left, cables[0].a, '192.0.2.1'], [router, cables[0].b, '192.0.2.2'], [router, cables[1].a, '198.51.100.2'], [right, cables[1].b, '198.51.100.1'],
+  ] as const) {
+    host.attach(device);
+    host.addAddress(device, ip(address), 24);
+  }
+  router.sysctl('net.ipv4.ip_forward', 1);
+  left.addRoute('default', { via: '192.0.2.2' });
+  right.addRoute('default', { via: '198.51.100.2' });
+  const [sender, receiver] = [new Process(left, 'sender'), new Process(right, 'receiver')];
+  const from = await sender.socket(AF.INET, SOCK.DGRAM, 0);
+  const to = await receiver.socket(AF.INET, SOCK.DGRAM, 0);
+  await receiver.bind(to, sockaddrIn('198.51.100.1', 7));
+  await sender.connect(from, sockaddrIn('198.51.100.1', 7));
+  const message = new Uint8Array(512);
+  const into = new Uint8Array(512);
+  const result = new ReceiveResult();
+  const run = (packets: number): void => {
+    for (let i = 0; i < packets; i++) {
+      if (sender.core.trySend(from, message, 0, 512, 0) !== 512) throw new Error('not sent');
+      if (receiver.core.tryReceive(to, into, 0, 512, 0, result) !== 512) throw new Error('not there');
+      if ((i & 15) === 0) environment.step(20);
+    }
+  };
+  // The first packet waits for two answers of ARP.
+  sender.core.trySend(from, message, 0, 512, 0);
+  environment.step(20);
+  environment.runTurns(50);
+  while (receiver.core.tryReceive(to, into, 0, 512, 0, result) > 0);
+  run(200_000);
+  const perPacket = async (packets: number): Promise<number> => {
+    const { looks } = environment;
+    const grown = await growth(() => run(packets));
+    return (grown - (environment.looks - looks) * LOOK_BYTES) / packets;
+  };
+  await settled(() => perPacket(SEGMENTS / SPANS));
+  let sum = 0;
+  for (let span = 0; span < SPANS; span++) sum += await perPacket(SEGMENTS / SPANS);
+  console.log(`forwarding: ${SEGMENTS} packets, ${(sum / SPANS).toFixed(3)} bytes each`);
+  assert.ok(sum / SPANS < 1, `${(sum / SPANS).toFixed(3)} bytes a packet`);
+  loop.stop();
+});
