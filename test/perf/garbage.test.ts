@@ -206,21 +206,21 @@ test('forwarding: below 1 byte of heap a packet that a router sends on', async (
   const to = await receiver.socket(AF.INET, SOCK.DGRAM, 0);
   await receiver.bind(to, sockaddrIn('198.51.100.1', 7));
   await sender.connect(from, sockaddrIn('198.51.100.1', 7));
-  const message = new Uint8Array(512);
-  const into = new Uint8Array(512);
+  const message = new Uint8Array(64);
+  const into = new Uint8Array(64);
   const result = new ReceiveResult();
   const run = (packets: number): void => {
     for (let i = 0; i < packets; i++) {
-      if (sender.core.trySend(from, message, 0, 512, 0) !== 512) throw new Error('not sent');
-      if (receiver.core.tryReceive(to, into, 0, 512, 0, result) !== 512) throw new Error('not there');
+      if (sender.core.trySend(from, message, 0, 64, 0) !== 64) throw new Error('not sent');
+      if (receiver.core.tryReceive(to, into, 0, 64, 0, result) !== 64) throw new Error('not there');
       if ((i & 15) === 0) environment.step(20);
     }
   };
   // The first packet waits for two answers of ARP.
-  sender.core.trySend(from, message, 0, 512, 0);
+  sender.core.trySend(from, message, 0, 64, 0);
   environment.step(20);
   environment.runTurns(50);
-  while (receiver.core.tryReceive(to, into, 0, 512, 0, result) > 0);
+  while (receiver.core.tryReceive(to, into, 0, 64, 0, result) > 0);
   run(200_000);
   const perPacket = async (packets: number): Promise<number> => {
     const { looks } = environment;
