@@ -213,7 +213,7 @@ test('forwarding: below 1 byte of heap a packet that a router sends on', async (
     for (let i = 0; i < packets; i++) {
       if (sender.core.trySend(from, message, 0, 64, 0) !== 64) throw new Error('not sent');
       if (receiver.core.tryReceive(to, into, 0, 64, 0, result) !== 64) throw new Error('not there');
-      if ((i & 15) === 0) environment.step(20);
+      if ((i & 63) === 0) environment.step(20);
     }
   };
   // The first packet waits for two answers of ARP.
