@@ -455,6 +455,18 @@ for (const isV4 of [true, false]) {
   });
 }
 
+for (const isV4 of [true, false]) {
+  test(`a partial checksum of one packet is completed for a device that does not, wherever its field lies (${isV4 ? 'IPv4' : 'IPv6'})`, () => {
+    const t = routerProbe();
+    const l4 = isV4 ? 34 : 54;
+    t.second.checksumOffload = false;
+    for (const linear of [l4 + SEGMENT_HEADER, l4 + 17, l4 + 12]) {
+      t.device.injectSegment(superSegment(isV4, 1001), linear, l4, 0, t.network.context.writer);
+      assert.deepEqual(segments(t.takeSecond(), isV4), [[0, 1001]]);
+    }
+  });
+}
+
 test('a super-segment that may be fragmented: pieces of its own size, each in fragments (ip_finish_output_gso)', () => {
   const t = routerProbe();
   t.second.mtuBytes = 1000;

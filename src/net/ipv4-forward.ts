@@ -9,11 +9,11 @@
 import { Mib } from '../base/counters.ts';
 import { Errno } from '../base/errno.ts';
 import { V4_MAPPED } from '../base/inet-address.ts';
-import { ChecksumState, type Packet } from '../link/packet.ts';
+import type { Packet } from '../link/packet.ts';
 import { completeChecksum, cutSegments } from '../link/segment.ts';
 import { decrementIpv4Ttl, IPV4_HEADER_LEN, Ipv4Fragment } from '../wire/ipv4.ts';
 import type { Destination } from './destination.ts';
-import { linearSegment, pieceLen } from './forward-segments.ts';
+import { linearSegment, pieceLen, readyToSend } from './forward-segments.ts';
 import { IcmpErrorKind } from './icmp-error.ts';
 import { fragmentIpv4 } from './ipv4-fragment.ts';
 import { Ipv4Options } from './ipv4-options.ts';
@@ -63,7 +63,7 @@ export class Ipv4Forward {
     }
   }
 
-  /** Sends a packet on whose options are sound; `head` is at its header. Takes over `p`. */
+  /** Sends on a packet whose options are sound; `head` is at its header. Takes over `p`. */
   send(p: Packet, onward: Onward, headerLen: number): void {
     const { network } = this;
     const { values } = network.counters;
@@ -80,7 +80,7 @@ export class Ipv4Forward {
       return;
     }
     const isSegment = p.gsoSize !== 0;
-    if (isSegment && !linearSegment(p)) {
+    if (isSegment ? !linearSegment(p) : !readyToSend(p, device.checksumOffload)) {
       this.drop(p, Mib.IpInDiscards);
       return;
     }
@@ -104,9 +104,6 @@ export class Ipv4Forward {
       else this.output(p);
       return;
     }
-    // "Verified" is a receiver's word; on the way out the field is simply full.
-    if (p.checksumState === ChecksumState.Verified) p.checksumState = ChecksumState.Full;
-    else if (p.checksumState === ChecksumState.Partial && !device.checksumOffload) completeChecksum(p);
     if (isTooLong) this.cut(p, headerLen);
     else this.output(p);
   }

@@ -8,11 +8,11 @@
 import { Mib } from '../base/counters.ts';
 import { Errno } from '../base/errno.ts';
 import { isLinkLocal } from '../base/inet-address.ts';
-import { ChecksumState, type Packet } from '../link/packet.ts';
+import type { Packet } from '../link/packet.ts';
 import { completeChecksum, cutSegments } from '../link/segment.ts';
 import { decrementIpv6HopLimit, IPV6_MIN_MTU } from '../wire/ipv6.ts';
 import type { Destination } from './destination.ts';
-import { linearSegment, pieceLen } from './forward-segments.ts';
+import { linearSegment, pieceLen, readyToSend } from './forward-segments.ts';
 import { IcmpErrorKind } from './icmp-error.ts';
 import { LinkType, type Network } from './network.ts';
 import type { Onward } from './onward.ts';
@@ -47,7 +47,7 @@ export class Ipv6Forward {
     return found;
   }
 
-  /** Sends a packet on whose hop-by-hop options are sound; `head` is at its header. Takes over `p`. */
+  /** Sends on a packet whose hop-by-hop options are sound; `head` is at its header. Takes over `p`. */
   send(p: Packet, onward: Onward): void {
     const { network } = this;
     const { values } = network.counters;
@@ -69,7 +69,7 @@ export class Ipv6Forward {
       return;
     }
     const isSegment = p.gsoSize !== 0;
-    if (isSegment && !linearSegment(p)) {
+    if (isSegment ? !linearSegment(p) : !readyToSend(p, device.checksumOffload)) {
       this.drop(p, Mib.Ip6InDiscards);
       return;
     }
@@ -85,14 +85,8 @@ export class Ipv6Forward {
     }
     decrementIpv6HopLimit(p.view, p.l3);
     this.way = way;
-    if (isSegment) {
-      if (p.length > device.gsoMaxBytes) cutSegments(p, this.piece);
-      else this.output(p);
-      return;
-    }
-    if (p.checksumState === ChecksumState.Verified) p.checksumState = ChecksumState.Full;
-    else if (p.checksumState === ChecksumState.Partial && !device.checksumOffload) completeChecksum(p);
-    this.output(p);
+    if (isSegment && p.length > device.gsoMaxBytes) cutSegments(p, this.piece);
+    else this.output(p);
   }
 
   /** RFC 4291 2.5: may a packet with this source go to another link? Tells the sender when its scope ends here. */

@@ -125,9 +125,13 @@ export class Ipv6Input implements ReassemblyOwner {
     if (this.network.settings.interfaces.ipv6.all.forwarding === 0) return this.drop(p, Mib.Ip6InAddrErrors);
     if (this.header.nextHeader === IpProto.HopByHop) {
       const { walker } = this;
-      p.pull(Math.min(p.length, IPV6_MIN_MTU));
+      p.pull(Math.min(p.length, USUAL_HEADERS));
       walker.begin(p.view, p.l3, p.headEnd);
-      if (!walker.next(p.view)) return this.drop(p, Mib.Ip6InHdrErrors);
+      if (!walker.next(p.view)) {
+        p.pull(Math.min(p.length, IPV6_MIN_MTU));
+        walker.begin(p.view, p.l3, p.headEnd);
+        if (!walker.next(p.view)) return this.drop(p, Mib.Ip6InHdrErrors);
+      }
       if (!this.optionsOk(p)) return;
     }
     this.network.ipv6Forward.send(p, onward);

@@ -289,7 +289,8 @@ export class NeighbourDiscovery implements NeighbourProtocol {
   private advertisementFor(device: Device, target: IpAddress, to: IpAddress, flags: number, withMac: boolean): Packet {
     const p = takePacket();
     const at = p.put(ND_SOLICITATION_LEN);
-    const router = this.network.interfaceOf(device)?.ipv6.forwarding ? NdFlag.Router : 0;
+    const owner = this.network.interfaceOf(device);
+    const router = owner !== null && owner.ipv6.forwarding !== 0 ? NdFlag.Router : 0;
     writeNeighbourAdvertisement(p.view, at, flags | router, target.a, target.b, target.c, target.d);
     if (withMac) {
       writeNdMacOption(p.view, p.put(ND_MAC_OPTION_LEN), NdOptionKind.TargetLinkLayerAddress, device.macHi, device.macLo);

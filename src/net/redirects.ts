@@ -148,7 +148,7 @@ export class Redirects extends Timer {
     return learnt !== undefined && learnt.device === route.device ? learnt.gateway : configured;
   }
 
-  /** A device, or an address by which its neighbours were known, is gone. */
+  /** A device is gone, and with it what was learnt there. */
   forget(device: Device): void {
     for (const [key, learnt] of this.learnt) if (learnt.device === device) this.learnt.delete(key);
   }

@@ -2,9 +2,6 @@
  * A host of ours routes between two real Linux kernels, over TAP: once with offload, once without.
  *
  *   namespace a, 192.0.2.1 2001:db8:1::1 --- .2 ::2 ours .2 ::2 --- 198.51.100.1 2001:db8:2::1, namespace b
- *
- * Our host runs in this process, with two TAP devices whose kernel sides are moved into the namespaces: that needs no
- * more of the `tap` command, which has one device, and the host's counters and MTUs are at hand.
  */
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { createHash } from 'node:crypto';
@@ -12,14 +9,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { parseCidr } from '../../src/base/inet-address.ts';
-import { Loop } from '../../src/base/loop.ts';
-import { Host } from '../../src/host.ts';
-import { NodeEnvironment } from '../../src/platform/node/environment.ts';
-import { TapDevice } from '../../src/platform/node/tap.ts';
+import type { TapDevice } from '../../src/platform/node/tap.ts';
 import { needs } from '../needs.ts';
-import { type Running, run } from './command.ts';
+import type { Running } from './command.ts';
 import { Namespace } from './namespace.ts';
+import { TapHost } from './tap-host.ts';
 
 const NEEDS = needs('root', 'namespaces', 'tap', 'ip', 'python3');
 const LARGE = 100_000_000;
@@ -41,49 +35,14 @@ function address(cidr: string): string {
   return cidr.slice(0, cidr.indexOf('/'));
 }
 
-/** Our host and its two devices. */
-class Router {
-  readonly loop: Loop;
-  readonly host: Host;
-  readonly devices: TapDevice[] = [];
-  private readonly environment = new NodeEnvironment();
-
-  constructor() {
-    this.loop = new Loop(this.environment);
-    this.host = new Host({ name: 'router', loop: this.loop, random: this.environment.entropy });
-    this.host.sysctl('net.ipv4.ip_forward', 1);
-    this.host.sysctl('net.ipv6.conf.all.forwarding', 1);
+/** A device of ours whose kernel side is in the namespace, with addresses on both sides and default routes to us. */
+async function plugIn(ours: TapHost, namespace: Namespace, side: Side, offload: boolean): Promise<TapDevice> {
+  const device = await ours.connect(namespace, SIDES[side].ours, offload);
+  for (const cidr of SIDES[side].theirs) {
+    namespace.run('ip', 'address', 'add', cidr, 'dev', device.name, ...(cidr.includes(':') ? ['nodad'] : []));
   }
-
-  /** A TAP device whose kernel side is in the namespace, with addresses on both sides and a default route to us. */
-  async connect(namespace: Namespace, side: Side, offload: boolean): Promise<TapDevice> {
-    const name = `ss${process.pid}${side}`;
-    const device = await TapDevice.open({ loop: this.loop, random: this.environment.entropy, offload, name });
-    this.devices.push(device);
-    const moved = run(['ip', 'link', 'set', 'dev', name, 'netns', namespace.name]);
-    equal(moved.status, 0, moved.stderr);
-    const { ours, theirs } = SIDES[side];
-    for (const cidr of theirs) namespace.run('ip', 'address', 'add', cidr, 'dev', name, ...(cidr.includes(':') ? ['nodad'] : []));
-    namespace.run('ip', 'link', 'set', 'dev', name, 'up');
-    this.host.attach(device);
-    for (const cidr of ours) {
-      const { address, prefixLength } = parseCidr(cidr) as NonNullable<ReturnType<typeof parseCidr>>;
-      equal(this.host.addAddress(device, address, prefixLength), 0);
-      namespace.run('ip', 'route', 'add', 'default', 'via', String(address));
-    }
-    return device;
-  }
-
-  /** Resolves when all addresses have passed their test. */
-  async settled(): Promise<void> {
-    const isTentative = (): boolean => this.host.network.interfaces().some((entry) => entry.addresses.some((own) => own.tentative));
-    while (isTentative()) await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-
-  close(): void {
-    this.loop.stop();
-    for (const device of this.devices) device.close();
-  }
+  for (const cidr of SIDES[side].ours) namespace.run('ip', 'route', 'add', 'default', 'via', address(cidr));
+  return device;
 }
 
 for (const offload of [true, false]) {
@@ -91,7 +50,7 @@ for (const offload of [true, false]) {
     const folder = mkdtempSync(join(tmpdir(), 'sockscape-routing-'));
     let a: Namespace;
     let b: Namespace;
-    let router: Router;
+    let router: TapHost;
     let toA: TapDevice;
     let server: Running;
     let hash = '';
@@ -99,9 +58,11 @@ for (const offload of [true, false]) {
     before(async () => {
       a = new Namespace();
       b = new Namespace();
-      router = new Router();
-      toA = await router.connect(a, 'a', offload);
-      await router.connect(b, 'b', offload);
+      router = new TapHost();
+      router.host.sysctl('net.ipv4.ip_forward', 1);
+      router.host.sysctl('net.ipv6.conf.all.forwarding', 1);
+      toA = await plugIn(router, a, 'a', offload);
+      await plugIn(router, b, 'b', offload);
       const bytes = Buffer.alloc(LARGE);
       for (let i = 0; i < LARGE; i += 4) bytes.writeInt32LE(Math.imul(i, 0x9e3779b1), i);
       hash = createHash('sha256').update(bytes).digest('hex');

@@ -193,7 +193,8 @@ test('forwarding: below 1 byte of heap a packet that a router sends on', async (
   const cables = [1, 2].map((n) => new Cable(loop, new SeededRandom(n), { offload: false })) as [Cable, Cable];
   const ip = (text: string): IpAddress => IpAddress.from(text);
   for (const [host, device, address] of [
-    [left, cables[0].a, '192.0.2.1'], [router, cables[0].b, '192.0.2.2'], [router, cables[1].a, '198.51.100.2'], [right, cables[1].b, '198.51.100.1'],
+    [left, cables[0].a, '192.0.2.1'], [router, cables[0].b, '192.0.2.2'], [router, cables[1].a, '198.51.100.2'],
+    [right, cables[1].b, '198.51.100.1'],
   ] as const) {
     host.attach(device);
     host.addAddress(device, ip(address), 24);
