@@ -58,7 +58,7 @@ const NAMES = [
   // Not in Linux's tables: what the link layers count (there: interface statistics and drop reasons).
   'LinkInTruncated', 'LinkInOtherHost', 'LinkInUnknownProtocol', 'LinkInUnwantedGroup', 'IpInMartians', 'LinkOutTooBig', 'LinkOutQueueFull',
   // Packets for others that a route, or the way in which they came, refuses to send on.
-  'RouteInRefused',
+  'IpInRefused',
   // Segments that TCP took nothing from: for nobody, outside of the window, old, or not what the state asks for.
   'TcpInDiscards',
   'ArpInMalformed', 'ArpInRequests', 'ArpInReplies', 'ArpOutRequests', 'ArpOutReplies', 'NeighUnresolvedDrops', 'NdInMalformed',

@@ -104,7 +104,7 @@ test('no way: net unreachable; routes that refuse: host unreachable, filtered, s
     network.deleteRoute(ip('2001:db8:77::'), 64, { type });
     t.run(2e6);
   }
-  assert.equal(counter(t, 'RouteInRefused'), 4);
+  assert.equal(counter(t, 'IpInRefused'), 4);
   assert.equal(packetStatistics.packetsInUse, 0);
 });
 
@@ -243,7 +243,7 @@ test('RFC 1812 5.3.4: what came as a broadcast of the link goes no further; nor 
   const all = { macHi: 0xffff, macLo: 0xffffffff };
   t.device.inject(ipv4Frame(pattern(20), { ...OUT4, ...all }));
   t.device.inject(ipv6Frame(pattern(20), { ...OUT6, ...all }));
-  assert.equal(counter(t, 'RouteInRefused'), 2);
+  assert.equal(counter(t, 'IpInRefused'), 2);
   const cases: Ipv4Fields[] = [
     { dst: '239.1.1.1' }, { ...OUT4, src: '127.0.0.1' }, { ...OUT4, src: '224.0.0.1' }, { ...OUT4, src: '0.0.0.0' },
     { ...OUT4, src: '255.255.255.255' }, { ...OUT4, src: '192.0.2.1' }, { ...OUT4, src: '198.51.100.1' }, { dst: '127.0.0.1' }, { dst: '0.1.2.3' }, { dst: '255.255.255.255' },

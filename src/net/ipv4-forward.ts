@@ -53,13 +53,13 @@ export class Ipv4Forward {
         return null;
       case Errno.EHOSTUNREACH:
         network.sendIcmpError(p, IcmpErrorKind.HostUnreachable);
-        return this.drop(p, Mib.RouteInRefused);
+        return this.drop(p, Mib.IpInRefused);
       case Errno.EACCES:
         network.sendIcmpError(p, IcmpErrorKind.Prohibited);
-        return this.drop(p, Mib.RouteInRefused);
+        return this.drop(p, Mib.IpInRefused);
       default:
         // A black hole says nothing, and a source that is none deserves nothing.
-        return this.drop(p, Mib.RouteInRefused);
+        return this.drop(p, Mib.IpInRefused);
     }
   }
 
@@ -71,7 +71,7 @@ export class Ipv4Forward {
     const { device } = way;
     // RFC 1812 5.3.4: what came as a broadcast of the link goes no further.
     if (p.linkType !== LinkType.Host) {
-      this.drop(p, Mib.RouteInRefused);
+      this.drop(p, Mib.IpInRefused);
       return;
     }
     if (p.ttl <= 1) {

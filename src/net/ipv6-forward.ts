@@ -35,7 +35,7 @@ export class Ipv6Forward {
     // RFC 4291 2.5.6: such a destination is on the link, if it is anywhere.
     if (isLinkLocal(p.dstA, p.dstB, p.dstC, p.dstD) || p.device === null || p.device.isLoopback) return this.drop(p, Mib.Ip6InAddrErrors);
     const found = onward.find(p);
-    if (found === null && onward.refusal === Errno.EINVAL) return this.drop(p, Mib.RouteInRefused);
+    if (found === null && onward.refusal === Errno.EINVAL) return this.drop(p, Mib.IpInRefused);
     if (found === null) {
       // Linux: a host that knows no way says so, whether it is a router or not.
       const kind = onward.refusal === Errno.EACCES ? IcmpErrorKind.Prohibited : IcmpErrorKind.NetUnreachable;
@@ -54,7 +54,7 @@ export class Ipv6Forward {
     const way = onward.way as Destination;
     const { device } = way;
     if (p.linkType !== LinkType.Host) {
-      this.drop(p, Mib.RouteInRefused);
+      this.drop(p, Mib.IpInRefused);
       return;
     }
     if (p.ttl <= 1) {
