@@ -237,4 +237,7 @@ test('two ways out: the least metric, the longest prefix; the source is that of 
   equal(way('8.8.8.8'), 'eth0 10.0.1.2 10.0.1.1');
   equal(host.deleteRoute('default', { device: one.a }), 0);
   equal(host.deleteRoute('default', { device: one.a }), -3);
+  equal(host.deleteAddress(one.a, IpAddress.from('10.0.1.1')), 0);
+  equal(host.deleteAddress(one.a, IpAddress.from('10.0.1.1')), -99);
+  equal(host.routes().some((words) => words.startsWith('10.0.1.0/24')), false, 'its network goes with it');
 }));
