@@ -30,6 +30,7 @@ export type { DirectoryEntry, Stat } from '../api/posix/file-syscalls.ts';
 export * from '../api/posix/stdio.ts';
 export type { MessageHeader, PollFd, PollRequest, ReceivedMessage, Syscalls, SystemError } from '../api/posix/syscalls.ts';
 export { Host, type HostOptions } from '../host.ts';
+export type { RouteOptions } from '../net/route-request.ts';
 export { Cable, type CableOptions } from '../link/cable.ts';
 export { Device, type FrameTap, type NetInput } from '../link/device.ts';
 export { LoopbackDevice } from '../link/loopback.ts';

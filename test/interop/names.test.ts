@@ -5,7 +5,6 @@
 import { deepEqual, ok } from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Process } from '../../src/api/posix/process.ts';
-import { IpAddress } from '../../src/base/inet-address.ts';
 import { simulate } from '../../src/entry/sim.node.ts';
 import { needs } from '../needs.ts';
 import { CASES, HOSTS, PROTOCOLS, SERVICES } from './names/cases.ts';
@@ -52,9 +51,7 @@ function ourAnswers({ addresses, gateways }: Setup, lines: readonly string[]): P
   return simulate({ seed: 1 }, async (world) => {
     const host = world.host(HOSTNAME);
     const cable = world.cable(host, world.host('peer'), { nameA: 'eth0', addressA: addresses, addressB: [] });
-    for (const gateway of gateways) {
-      host.network.addRoute(IpAddress.from(gateway.includes(':') ? '::' : '0.0.0.0'), 0, IpAddress.from(gateway), null);
-    }
+    for (const gateway of gateways) host.addRoute('default', { via: gateway });
     for (const [name, text] of [['hosts', HOSTS], ['services', SERVICES], ['protocols', PROTOCOLS], ['resolv.conf', RESOLV_CONF]]) {
       host.writeFile(`/etc/${name}`, text);
     }

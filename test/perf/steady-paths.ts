@@ -95,6 +95,48 @@ async function bed(family: Family, offload: boolean): Promise<Bed> {
   return { environment, loop, cable, client, server, clientFd, serverFd };
 }
 
+/** Datagrams from one host to another behind a router. */
+interface RoutedBed {
+  environment: SteppedEnvironment;
+  loop: Loop;
+  /** The receiver's cable. */
+  cable: Cable;
+  sender: Process;
+  receiver: Process;
+  from: number;
+  to: number;
+}
+
+async function routedBed(): Promise<RoutedBed> {
+  const environment = new SteppedEnvironment();
+  const loop = new Loop(environment);
+  const names = ['left', 'router', 'right'];
+  const [left, router, right] = names.map((name, i) => new Host({ name, loop, random: new SeededRandom(i) })) as [Host, Host, Host];
+  const cables = [1, 2].map((n) => new Cable(loop, new SeededRandom(n), { offload: false })) as [Cable, Cable];
+  for (const [host, device, address] of [
+    [left, cables[0].a, '192.0.2.1'], [router, cables[0].b, '192.0.2.2'], [router, cables[1].a, '198.51.100.2'],
+    [right, cables[1].b, '198.51.100.1'],
+  ] as const) {
+    host.attach(device);
+    host.addAddress(device, IpAddress.from(address), 24);
+  }
+  router.sysctl('net.ipv4.ip_forward', 1);
+  left.addRoute('default', { via: '192.0.2.2' });
+  right.addRoute('default', { via: '198.51.100.2' });
+  const [sender, receiver] = [new Process(left, 'sender'), new Process(right, 'receiver')];
+  const from = await sender.socket(AF.INET, SOCK.DGRAM, 0);
+  const to = await receiver.socket(AF.INET, SOCK.DGRAM, 0);
+  await receiver.bind(to, sockaddrIn('198.51.100.1', 7));
+  await sender.connect(from, sockaddrIn('198.51.100.1', 7));
+  // The first packet waits for two answers of ARP.
+  const message = new Uint8Array(64);
+  sockets.trySend(sender.core, from, message, 0, 64, 0);
+  environment.step(20);
+  environment.runTurns(50);
+  while (sockets.tryReceive(receiver.core, to, message, 0, 64, 0, new Received()) > 0);
+  return { environment, loop, cable: cables[1], sender, receiver, from, to };
+}
+
 /** The heap in use, code left out: V8 compiles when it likes, and then takes 128 KiB at once. */
 function heapBytes(): number {
   let bytes = 0;
@@ -147,7 +189,7 @@ class Tally {
 
 /** `run` carries about as many segments as it is told, and returns how many views that may take. */
 interface Scenario {
-  readonly bed: Bed;
+  readonly bed: Pick<Bed, 'environment' | 'loop'>;
   /** How many of them are measured. */
   readonly segments: number;
   /** Segments carried so far. */
@@ -232,6 +274,16 @@ function pingPong(b: Bed, message: Uint8Array, into: Uint8Array, result: Receive
   }
 }
 
+/** Datagrams through the router, one after the other; the clock moves every 64 of them. */
+function forward(b: RoutedBed, message: Uint8Array, into: Uint8Array, result: Received, packets: number): void {
+  const { length } = message;
+  for (let i = 0; i < packets; i++) {
+    if (sockets.trySend(b.sender.core, b.from, message, 0, length, 0) !== length) throw new Error('datagram not sent');
+    if (sockets.tryReceive(b.receiver.core, b.to, into, 0, length, 0, result) !== length) throw new Error('datagram not there');
+    if ((i & 63) === 0) b.environment.step(20);
+  }
+}
+
 setFlagsFromString('--semi-space-growth-factor=16');
 setFlagsFromString('--min-semi-space-size=256');
 setFlagsFromString('--max-semi-space-size=256');
@@ -291,4 +343,23 @@ export function testSteadyPaths(segments: number): void {
       await assertNoGarbage(`ping-pong, ${family.name}`, scenario);
     });
   }
+
+  test('forwarding: below 1 byte of heap a packet that a router sends on', async () => {
+    const b = await routedBed();
+    const message = new Uint8Array(64);
+    const into = new Uint8Array(64);
+    const result = new Received();
+    const wire = b.cable.b.statistics;
+    const scenario: Scenario = {
+      bed: b,
+      segments,
+      carried: () => wire.rxPackets,
+      run: (count) => {
+        forward(b, message, into, result, count);
+        return 0;
+      },
+    };
+    scenario.run(200_000);
+    await assertNoGarbage('forwarding', scenario);
+  });
 }

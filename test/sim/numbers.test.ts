@@ -151,7 +151,7 @@ test('configuration: prefix lengths, MTUs, weather and limits are numbers that m
   const device = host.network.loopback;
   for (const length of [Number.NaN, 1.5, -1, 33]) {
     equal(host.addAddress(device, IpAddress.from('10.0.0.1'), length), -22);
-    equal(host.network.addRoute(IpAddress.from('10.0.0.0'), length, null, device), -22);
+    equal(host.network.addRoute(IpAddress.from('10.0.0.0'), length, { device }), -22);
   }
   for (const mtuBytes of [0, 67, 65536, Number.NaN, 1500.5]) throws(() => new Cable(world.loop, world.random, { mtuBytes }), RangeError);
   throws(() => new Cable(world.loop, world.random, { delayUs: any('5') }), RangeError);
