@@ -1,12 +1,14 @@
 /**
  * One machine: a stack, a kernel, a name. What worlds and platforms create and attach devices to.
  */
-import type { IpAddress } from './base/inet-address.ts';
+import type { Cidr, IpAddress } from './base/inet-address.ts';
 import type { Loop } from './base/loop.ts';
 import type { RandomSource } from './base/random.ts';
+import { etcTexts } from './kernel/etc.ts';
 import { Kernel } from './kernel/kernel.ts';
 import type { Device } from './link/device.ts';
 import type { Network } from './net/network.ts';
+import { type RouteOptions, readRoute } from './net/route-request.ts';
 import { Stack } from './stack/stack.ts';
 
 export interface HostOptions {
@@ -28,6 +30,7 @@ export class Host {
     this.stack = new Stack(options.loop, options.random);
     this.stack.settings.hostname = options.name;
     this.kernel = new Kernel(this.stack);
+    for (const [path, text] of etcTexts(options.name)) this.writeFile(path, text);
   }
 
   get network(): Network {
@@ -62,6 +65,34 @@ export class Host {
     return words;
   }
 
+  /** `ip addr del ADDRESS dev DEVICE`: 0 or a negative errno. */
+  deleteAddress(device: Device, address: IpAddress): number {
+    return this.configured(() => this.network.removeAddress(device, address));
+  }
+
+  /**
+   * `ip route add`: 0 or a negative errno, as Linux gives it.
+   *
+   *   host.addRoute('10.2.0.0/16', { via: '10.0.1.2' });
+   *   host.addRoute('default', { via: 'fe80::1', device: cable.a, metric: 100 });
+   *   host.addRoute('192.0.2.0/24', { type: 'blackhole' });
+   */
+  addRoute(to: string | Cidr, options: RouteOptions = {}): number {
+    const { prefix, target } = readRoute(to, options);
+    return this.configured(() => this.network.addRoute(prefix.address, prefix.prefixLength, target));
+  }
+
+  /** `ip route del`: takes away the first route that is as described; 0 or a negative errno (ESRCH: there is none). */
+  deleteRoute(to: string | Cidr, options: RouteOptions = {}): number {
+    const { prefix, target } = readRoute(to, options);
+    return this.configured(() => this.network.deleteRoute(prefix.address, prefix.prefixLength, target));
+  }
+
+  /** Its routes in the words of `ip route`, longest prefixes first: `default via 10.0.1.1 dev eth0`. */
+  routes(): string[] {
+    return this.network.routes().map(String);
+  }
+
   /**
    * The machine loses its power. Its processes end (what waits in a call gets EINTR), no frame leaves it any more, not
    * even a FIN or a RST, and all memory that it held is free. Its devices are unplugged, and may be attached to another
@@ -73,6 +104,11 @@ export class Host {
     this.kernel.powerOff();
     this.stack.context.release();
     this.loop.drain();
+  }
+
+  /** Makes a file of the host, or replaces it: `host.writeFile('/etc/resolv.conf', 'nameserver 10.0.1.53\n')`. */
+  writeFile(path: string, text: string): void {
+    this.kernel.fileSystem.provide(path, text);
   }
 
   /** Configuration sets timers and sends frames, as a system call does: the loop has to look at them. */
@@ -89,7 +125,8 @@ export class Host {
   sysctl(name: string, value: string | number): string;
   sysctl(name: string, value?: string | number): string | null {
     const settings = this.stack.settings;
-    if (value !== undefined && !settings.set(name, value)) {
+    // A host that becomes a router joins groups.
+    if (value !== undefined && this.configured(() => (settings.set(name, value) ? 0 : -1)) < 0) {
       throw new RangeError(`sysctl: cannot set ${name} to ${value}: ${settings.refusal(name, value)}`);
     }
     return settings.get(name);

@@ -15,10 +15,10 @@ const NAMES = [
   'Ip6FragCreates', 'Ip6InOctets', 'Ip6OutOctets', 'Ip6InNoECTPkts', 'Ip6InECT1Pkts', 'Ip6InECT0Pkts', 'Ip6InCEPkts', 'Ip6InMcastPkts', 'Ip6OutMcastPkts', 'Ip6OutTransmits',
   'IcmpInMsgs', 'IcmpInErrors', 'IcmpInCsumErrors', 'IcmpInDestUnreachs', 'IcmpInTimeExcds', 'IcmpInParmProbs', 'IcmpInRedirects',
   'IcmpInEchos', 'IcmpInEchoReps', 'IcmpInTimestamps', 'IcmpOutMsgs', 'IcmpOutErrors', 'IcmpOutRateLimitGlobal',
-  'IcmpOutRateLimitHost', 'IcmpOutDestUnreachs', 'IcmpOutTimeExcds', 'IcmpOutParmProbs', 'IcmpOutEchos', 'IcmpOutEchoReps',
+  'IcmpOutRateLimitHost', 'IcmpOutDestUnreachs', 'IcmpOutTimeExcds', 'IcmpOutParmProbs', 'IcmpOutRedirects', 'IcmpOutEchos', 'IcmpOutEchoReps',
   'Icmp6InMsgs', 'Icmp6InErrors', 'Icmp6OutMsgs', 'Icmp6OutErrors', 'Icmp6InCsumErrors', 'Icmp6OutRateLimitHost',
   'Icmp6InDestUnreachs', 'Icmp6InPktTooBigs', 'Icmp6InTimeExcds', 'Icmp6InParmProblems', 'Icmp6InEchos',
-  'Icmp6InEchoReplies', 'Icmp6InRouterSolicits', 'Icmp6InRouterAdvertisements', 'Icmp6InNeighborSolicits',
+  'Icmp6InEchoReplies', 'Icmp6InRedirects', 'Icmp6OutRedirects', 'Icmp6InRouterSolicits', 'Icmp6InRouterAdvertisements', 'Icmp6InNeighborSolicits',
   'Icmp6InNeighborAdvertisements', 'Icmp6InMLDv2Reports', 'Icmp6InGroupMembQueries', 'Icmp6OutDestUnreachs', 'Icmp6OutPktTooBigs',
   'Icmp6OutTimeExcds', 'Icmp6OutParmProblems', 'Icmp6OutEchos', 'Icmp6OutEchoReplies', 'Icmp6OutRouterSolicits',
   'Icmp6OutNeighborSolicits', 'Icmp6OutNeighborAdvertisements', 'Icmp6OutMLDv2Reports',
@@ -50,13 +50,15 @@ const NAMES = [
   'TcpExtTCPACKSkippedChallenge', 'TcpExtTCPDelivered', 'TcpExtTCPRcvQDrop', 'TcpExtTCPZeroWindowDrop',
   'TcpExtTCPHystartTrainDetect', 'TcpExtTCPHystartTrainCwnd', 'TcpExtTCPHystartDelayDetect',
   'TcpExtTCPHystartDelayCwnd', 'TcpExtTCPAutoCorking', 'TcpExtTCPTimeWaitOverflow', 'TcpExtBeyondWindow',
-  'TcpExtTCPReqQFull', 'TcpExtTCPSpuriousRtxHostQueues', 'TcpExtTcpDuplicateDataRehash', 'TcpExtTCPUrgentDropped',
+  'TcpExtIPReversePathFilter', 'TcpExtTCPReqQFull', 'TcpExtTCPSpuriousRtxHostQueues', 'TcpExtTcpDuplicateDataRehash', 'TcpExtTCPUrgentDropped',
   'IpExtInNoRoutes', 'IpExtInTruncatedPkts', 'IpExtInMcastPkts', 'IpExtOutMcastPkts', 'IpExtInBcastPkts',
   'IpExtOutBcastPkts', 'IpExtInOctets', 'IpExtOutOctets', 'IpExtInCsumErrors', 'IpExtReasmOverlaps', 'IpExtInNoECTPkts',
   // In the order of the ECN field's values, behind InNoECTPkts.
   'IpExtInECT1Pkts', 'IpExtInECT0Pkts', 'IpExtInCEPkts', 'IpExtInMcastOctets', 'IpExtInBcastOctets', 'IcmpOutTimestampReps',
   // Not in Linux's tables: what the link layers count (there: interface statistics and drop reasons).
   'LinkInTruncated', 'LinkInOtherHost', 'LinkInUnknownProtocol', 'LinkInUnwantedGroup', 'IpInMartians', 'LinkOutTooBig', 'LinkOutQueueFull',
+  // Packets for others that a route, or the way in which they came, refuses to send on.
+  'IpInRefused',
   // Segments that TCP took nothing from: for nobody, outside of the window, old, or not what the state asks for.
   'TcpInDiscards',
   'ArpInMalformed', 'ArpInRequests', 'ArpInReplies', 'ArpOutRequests', 'ArpOutReplies', 'NeighUnresolvedDrops', 'NdInMalformed',

@@ -1,4 +1,4 @@
-import { equal, notEqual, ok } from 'node:assert/strict';
+import { deepEqual, equal, notEqual, ok } from 'node:assert/strict';
 import { test } from 'node:test';
 import { NOT_IMPLEMENTED, Settings } from './settings.ts';
 
@@ -51,6 +51,8 @@ test('every name reads and writes fields of its own', () => {
     ok(settings.set(name, changed), name);
     equal(settings.get(name), changed);
     notEqual(changed, before);
+    // Whoever forwards everywhere does so on each interface, and listens to no redirects.
+    if (name === 'net.ipv4.ip_forward' || name.endsWith('.conf.all.forwarding')) continue;
     for (const other of settings.names()) if (other !== name) equal(settings.get(other), new Settings().get(other), `${name} changed ${other}`);
   }
 });
@@ -88,4 +90,27 @@ test('Linux proc_dointvec_minmax and its kin: what is out of range is refused, w
     equal(settings.set(name, text), false, name);
     equal(settings.get(name), before);
   }
+});
+
+test('net.ipv4.conf: interfaces begin with the defaults; forwarding on all is forwarding everywhere', () => {
+  const settings = new Settings();
+  equal(settings.get('net.ipv4.conf.eth0.rp_filter'), null);
+  ok(settings.set('net.ipv4.conf.default.rp_filter', 2));
+  settings.interfaces.ipv4.attach('eth0');
+  settings.interfaces.ipv6.attach('eth0');
+  equal(settings.get('net.ipv4.conf.eth0.rp_filter'), '2');
+  ok(settings.set('net.ipv4.conf.eth0.rp_filter', 1));
+  deepEqual(['all', 'default', 'eth0'].map((name) => settings.get(`net.ipv4.conf.${name}.rp_filter`)), ['0', '2', '1']);
+  ok(settings.set('net.ipv4.ip_forward', 1));
+  for (const name of ['all', 'default', 'eth0']) equal(settings.get(`net.ipv4.conf.${name}.forwarding`), '1', name);
+  equal(settings.get('net.ipv4.conf.all.accept_redirects'), '0');
+  equal(settings.get('net.ipv4.conf.eth0.accept_redirects'), '1');
+  ok(settings.set('net.ipv4.conf.eth0.forwarding', 0));
+  equal(settings.get('net.ipv4.ip_forward'), '1');
+  ok(settings.set('net.ipv6.conf.all.forwarding', 1));
+  equal(settings.get('net.ipv6.conf.eth0.forwarding'), '1');
+  equal(settings.refusal('net.ipv4.conf.eth1.forwarding', 1), 'there is no such name');
+  equal(settings.refusal('net.ipv4.conf.eth0.no_such_thing', 1), 'there is no such name');
+  settings.interfaces.ipv4.detach('eth0');
+  equal(settings.get('net.ipv4.conf.eth0.rp_filter'), null);
 });

@@ -1,3 +1,5 @@
+import { InterfaceSettings, type SettingPlace } from './interface-settings.ts';
+
 /**
  * A host's settings, under their sysctl names and with Linux's defaults. Code reads the fields; programs and tests use
  * `get` and `set` with the name and the text that sysctl(8) takes. What no code reads yet keeps its default: setting it
@@ -11,9 +13,10 @@ export class Settings {
   wmemDefault = 212992;
   wmemMax = 4194304;
   somaxconn = 4096;
+  // net.unix
+  unixMaxDgramQlen = 10;
   // net.ipv4, IP
   ipDefaultTtl = 64;
-  ipForward = 0;
   ipLocalPortRangeLow = 32768;
   ipLocalPortRangeHigh = 60999;
   ipUnprivilegedPortStart = 1024;
@@ -41,7 +44,6 @@ export class Settings {
   // net.ipv6
   ipv6HopLimit = 64;
   ipv6Bindv6only = 0;
-  ipv6Forwarding = 0;
   ipv6DadTransmits = 1;
   ipv6AcceptDad = 1;
   ip6fragHighThresh = 4194304;
@@ -105,37 +107,43 @@ export class Settings {
   // net.ipv4.udp_*
   udpRmemMin = 4096;
   udpWmemMin = 4096;
+  /** net.ipv4.conf.*, net.ipv6.conf.*, and net.ipv4.ip_forward. */
+  readonly interfaces = new InterfaceSettings();
+  /** Hears of every value that `set` has changed. Set once by the network layer. */
+  onChange: (() => void) | null = null;
 
   /** The value as sysctl prints it, or null when there is no such name. */
   get(name: string): string | null {
-    const fields = fieldsOf(name);
-    return fields === undefined ? null : fields.map((field) => String(this[field])).join('\t');
+    const place = this.place(name);
+    return place === null ? null : place.fields.map((field) => String(valueIn(place, field))).join('\t');
   }
 
   /** Sets a value from text (numbers separated by blanks); false when `refusal` has something to say. */
   set(name: string, text: string | number): boolean {
     if (this.refusal(name, text) !== null) return false;
-    const target = this as unknown as Record<string, string | number>;
-    const fields = fieldsOf(name) as readonly Field[];
+    const place = this.place(name) as SettingPlace;
     wordsOf(text).forEach((word, i) => {
-      const field = fields[i] as Field;
-      target[field] = typeof this[field] === 'number' ? Number(word) : word;
+      const field = place.fields[i] as string;
+      (place.owner as Record<string, string | number>)[field] = typeof valueIn(place, field) === 'number' ? Number(word) : word;
     });
+    this.interfaces.written(place);
+    if (this.onChange !== null) this.onChange();
     return true;
   }
 
   /** Why a setting cannot have this value; null when it can. */
   refusal(name: string, text: string | number): string | null {
-    const fields = fieldsOf(name);
-    if (fields === undefined) return 'there is no such name';
+    const place = this.place(name);
+    if (place === null) return 'there is no such name';
+    const { fields } = place;
     const words = wordsOf(text);
     if (words.length !== fields.length) return `it takes ${fields.length === 1 ? 'one value' : `${fields.length} values`}`;
     for (let i = 0; i < words.length; i++) {
-      const field = fields[i] as Field;
+      const field = fields[i] as string;
       const word = words[i] as string;
-      if (typeof this[field] !== 'number') continue;
+      if (typeof valueIn(place, field) !== 'number') continue;
       if (!/^-?\d+$/.test(word)) return 'it takes numbers';
-      const [least, most] = LIMITS[field] ?? [0, INT];
+      const [least, most] = LIMITS[field as Field] ?? [0, INT];
       if (Number(word) < least || Number(word) > most) return `it takes numbers from ${least} to ${most}`;
     }
     const value = words.join('\t');
@@ -149,8 +157,21 @@ export class Settings {
   }
 
   names(): string[] {
-    return Object.keys(SYSCTL).sort();
+    return [...Object.keys(SYSCTL), ...Object.keys(ALIASES), ...this.interfaces.names()].sort();
   }
+
+  private place(name: string): SettingPlace | null {
+    const fields = fieldsOf(name);
+    if (fields !== undefined) return { owner: this, fields };
+    return this.interfaces.place(Object.hasOwn(ALIASES, name) ? (ALIASES[name] as string) : name);
+  }
+}
+
+/** Two names for one value. */
+const ALIASES: Readonly<Record<string, string>> = { 'net.ipv4.ip_forward': 'net.ipv4.conf.all.forwarding' };
+
+function valueIn(place: SettingPlace, field: string): number | string {
+  return (place.owner as Record<string, number | string>)[field] as number | string;
 }
 
 function wordsOf(text: string | number): string[] {
@@ -203,7 +224,6 @@ export const CONGESTION_CONTROLS: readonly string[] = ['cubic', 'reno'];
  * on Linux). Listed in docs/deviations.md.
  */
 export const NOT_IMPLEMENTED: Readonly<Record<string, readonly string[]>> = {
-  'net.ipv4.ip_forward': [], 'net.ipv6.conf.all.forwarding': [],
   // Stale neighbours are dropped when the table is full.
   'net.ipv4.neigh.default.gc_stale_time': [],
   'net.ipv4.tcp_ecn': ['0'], 'net.ipv4.tcp_mem': [], 'net.ipv4.tcp_limit_output_bytes': [], 'net.ipv4.tcp_autocorking': ['0'],
@@ -221,7 +241,8 @@ const SYSCTL: Readonly<Record<string, readonly Field[]>> = {
   'kernel.hostname': ['hostname'],
   'net.core.rmem_default': ['rmemDefault'], 'net.core.rmem_max': ['rmemMax'],
   'net.core.wmem_default': ['wmemDefault'], 'net.core.wmem_max': ['wmemMax'], 'net.core.somaxconn': ['somaxconn'],
-  'net.ipv4.ip_default_ttl': ['ipDefaultTtl'], 'net.ipv4.ip_forward': ['ipForward'],
+  'net.unix.max_dgram_qlen': ['unixMaxDgramQlen'],
+  'net.ipv4.ip_default_ttl': ['ipDefaultTtl'],
   'net.ipv4.ip_local_port_range': ['ipLocalPortRangeLow', 'ipLocalPortRangeHigh'],
   'net.ipv4.ip_unprivileged_port_start': ['ipUnprivilegedPortStart'],
   'net.ipv4.ip_nonlocal_bind': ['ipNonlocalBind'], 'net.ipv4.ip_no_pmtu_disc': ['ipNoPmtuDisc'],
@@ -241,7 +262,7 @@ const SYSCTL: Readonly<Record<string, readonly Field[]>> = {
   'net.ipv4.neigh.default.unres_qlen_bytes': ['neighUnresQlenBytes'],
   'net.ipv4.neigh.default.gc_thresh3': ['neighGcThresh3'],
   'net.ipv6.conf.all.hop_limit': ['ipv6HopLimit'], 'net.ipv6.bindv6only': ['ipv6Bindv6only'],
-  'net.ipv6.conf.all.forwarding': ['ipv6Forwarding'], 'net.ipv6.conf.all.dad_transmits': ['ipv6DadTransmits'],
+  'net.ipv6.conf.all.dad_transmits': ['ipv6DadTransmits'],
   'net.ipv6.conf.all.accept_dad': ['ipv6AcceptDad'],
   'net.ipv6.ip6frag_high_thresh': ['ip6fragHighThresh'], 'net.ipv6.ip6frag_time': ['ip6fragTime'],
   'net.ipv6.icmp.ratelimit': ['icmp6Ratelimit'],

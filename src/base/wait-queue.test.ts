@@ -55,6 +55,9 @@ test('WaitQueue wakes in order, by events, all that share and then the first exc
           const expected = asked.filter((waiter) => !waiter.exclusive).map((waiter) => waiter.label);
           if (one !== undefined) expected.push(one.label);
           deepEqual(woken, expected);
+          woken.length = 0;
+          queue.wakeAll(step.events);
+          deepEqual(woken, asked.map((waiter) => waiter.label));
         }
         equal(queue.empty, model.length === 0);
       }

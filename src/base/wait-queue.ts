@@ -81,4 +81,14 @@ export class WaitQueue {
     }
     if (exclusive !== null) exclusive.wake(events);
   }
+
+  /** Wakes every waiter that asked for one of `events`, exclusive or not: what they wait for will never come, or for all. */
+  wakeAll(events: number): void {
+    let waiter = this.first;
+    while (waiter !== null) {
+      const next = waiter.nextWaiter;
+      if ((waiter.events & events) !== 0) waiter.wake(events);
+      waiter = next;
+    }
+  }
 }

@@ -1,7 +1,9 @@
 /**
  * `sockscape tap`: a host of ours on a TAP device, with services that this machine's kernel and its programs can use.
  */
+import { readFileSync } from 'node:fs';
 import { isatty } from 'node:tty';
+import { DNS_PORT } from '../api/posix/dns.ts';
 import { Process } from '../api/posix/process.ts';
 import type { Cidr } from '../base/inet-address.ts';
 import { Loop } from '../base/loop.ts';
@@ -15,6 +17,7 @@ import { chargen } from '../programs/chargen.ts';
 import { discard } from '../programs/discard.ts';
 import { echo } from '../programs/echo.ts';
 import { http } from '../programs/http.ts';
+import { nameServer } from '../programs/name-server.ts';
 import type { Program } from '../programs/service.ts';
 import { wrote } from '../programs/wrote.ts';
 import { CaptureOutput } from './capture-output.ts';
@@ -24,7 +27,7 @@ import { complain, print, STDERR } from './output.ts';
 import { paint, untilAsked } from './terminal.ts';
 
 export const TAP_HELP = `usage: sockscape tap --address CIDR ... [--name NAME] [--host-address CIDR ...] [--no-offload]
-                     [--serve SERVICE:PORT,...] [-w FILE]
+                     [--serve SERVICE:PORT,...] [--zone FILE ...] [-w FILE]
 
 A host of ours on a TAP device, made in the network namespace that the command runs in (needs root and the package
 koffi). Prints 'ready' on a line of its own when the host answers. Ctrl-C ends it and removes the device.
@@ -34,6 +37,7 @@ koffi). Prints 'ready' on a line of its own when the host answers. Ctrl-C ends i
   --host-address CIDR ...   addresses for the kernel's side, which is then brought up; without, both are up to you
   --no-offload              plain frames: no partial checksums, no 64 KiB segments
   --serve SERVICE:PORT,...  echo and discard (TCP and UDP), chargen (TCP and UDP), http (/ and /bytes/N), wrote
+  --zone FILE ...           a name server on port 53 with these zones (master files, RFC 1035 section 5)
   -w FILE                   writes what passes to FILE (pcapng); '-' is standard output, and 'ready' then goes to
                             standard error
 
@@ -50,12 +54,14 @@ interface Service {
   readonly name: string;
   readonly program: Program;
   readonly port: number;
+  readonly args: readonly string[];
 }
 
 /** The command; returns its exit status. */
 export async function tap(args: readonly string[]): Promise<number> {
   const options = parseOptions(args, {
-    '--address': 'list', '--name': 'value', '--host-address': 'list', '--no-offload': 'flag', '--serve': 'list', '-w': 'value',
+    '--address': 'list', '--name': 'value', '--host-address': 'list', '--no-offload': 'flag', '--serve': 'list', '--zone': 'list',
+    '-w': 'value',
   });
   if (options.operands.length > 0) throw new UsageError(`'${options.operands.join(' ')}' belongs to no option`);
   const addresses = options.list('--address').flatMap(splitList).map((text) => hostCidr('--address', text));
@@ -68,6 +74,11 @@ export async function tap(args: readonly string[]): Promise<number> {
   const name = options.values.get('--name') ?? 'tap0';
   if (!isInterfaceName(name)) throw new UsageError(`'${name}' cannot be the name of a device`);
   const services = parseServices(options.list('--serve').flatMap(splitList));
+  const zones = options.list('--zone').map(readZone);
+  if (zones.length > 0) {
+    if (services.some(({ port }) => port === DNS_PORT)) throw new UsageError(`port ${DNS_PORT} is the name server's (--zone)`);
+    services.push({ name: 'name-server', program: nameServer, port: DNS_PORT, args: zones });
+  }
 
   const environment = new NodeEnvironment();
   const loop = new Loop(environment);
@@ -118,9 +129,17 @@ function parseServices(words: readonly string[]): Service[] {
     }
     const other = services.find((service) => service.port === port);
     if (other !== undefined) throw new UsageError(`${other.name} and ${name} cannot both have port ${port}`);
-    services.push({ name, program, port });
+    services.push({ name, program, port, args: [portText] });
   }
   return services;
+}
+
+function readZone(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new UsageError(`--zone: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 /** For whoever sits before the terminal: what this is now, and what to try. */
@@ -131,6 +150,7 @@ function whatToTry(device: string, addresses: readonly Cidr[], theirs: readonly 
   const tries = [`ping ${address}`];
   for (const { name, port } of services) {
     if (name === 'http') tries.push(`curl http://${host}:${port}/`);
+    else if (name === 'name-server') tries.push(`dig @${address} NAME`);
     else if (name === 'wrote' || name === 'echo') tries.push(`telnet ${address} ${port}`);
   }
   const lines = [
@@ -149,11 +169,11 @@ function whatToTry(device: string, addresses: readonly Cidr[], theirs: readonly 
 async function start(host: Host, services: readonly Service[]): Promise<void> {
   await Promise.all(
     services.map(
-      ({ name, program, port }) =>
+      ({ name, program, args }) =>
         new Promise<void>((resolve, reject) => {
           const own = new Process(host, name, { output: complain });
           const ended = (): void => reject(new PlatformError(`the service ${name} has ended`));
-          program(own, [String(port)], resolve).then(ended, reject);
+          program(own, args, resolve).then(ended, reject);
         }),
     ),
   );

@@ -10,6 +10,15 @@ export { Loop } from '../base/loop.ts';
 export { type RandomSource, SeededRandom } from '../base/random.ts';
 export * from '../api/posix/constants.ts';
 export { isErrno, systemError } from '../api/posix/errors.ts';
+export { GaiError, gai_strerror } from '../api/posix/gai-error.ts';
+export { type Addrinfo, type AddrinfoHints, getaddrinfo } from '../api/posix/getaddrinfo.ts';
+export { getnameinfo } from '../api/posix/getnameinfo.ts';
+export { if_indextoname, if_nameindex, if_nametoindex, type Ifaddrs, type NameIndex } from '../api/posix/ifaddrs.ts';
+export type { NameProcess } from '../api/posix/name-process.ts';
+export {
+  getprotobyname, getprotobynumber, getservbyname, getservbyport, type Protoent, type Servent,
+} from '../api/posix/name-tables.ts';
+export * from '../api/posix/netdb-constants.ts';
 export { int32, linger, timeval } from '../api/posix/option-values.ts';
 export { Process, type SpawnOptions } from '../api/posix/process.ts';
 export type { DescriptorSet, EpollEvent, TimerSetting } from '../api/posix/event-syscalls.ts';
@@ -26,9 +35,14 @@ export type {
 } from '../api/posix/signal-syscalls.ts';
 export type { MessageHeader, PollFd, PollRequest, ReceivedMessage, Syscalls, SystemError } from '../api/posix/syscalls.ts';
 export { Host, type HostOptions } from '../host.ts';
+export type { RouteOptions } from '../net/route-request.ts';
 export { Cable, type CableOptions } from '../link/cable.ts';
 export { Device, type FrameTap, type NetInput } from '../link/device.ts';
 export { LoopbackDevice } from '../link/loopback.ts';
 export { type Packet, takePacket } from '../link/packet.ts';
 export { Switch } from '../link/switch.ts';
-export { formatSockaddr, readSockaddr, sockaddrIn, sockaddrIn6 } from '../socket/sockaddr.ts';
+export {
+  CMSG_ALIGN, CMSG_LEN, CMSG_SPACE, type ControlMessage, controlData, controlMessage, credentialsMessage, readControl,
+  receivedCredentials, receivedDescriptors, rightsMessage,
+} from '../socket/control.ts';
+export { formatSockaddr, readSockaddr, readSockaddrUn, sockaddrIn, sockaddrIn6, sockaddrUn } from '../socket/sockaddr.ts';

@@ -5,6 +5,7 @@ import { Capability } from '../base/credentials.ts';
 import { Errno } from '../base/errno.ts';
 import type { HostTimers } from '../base/host-timers.ts';
 import type { Loop } from '../base/loop.ts';
+import { UnixHost } from '../socket/family/unix-host.ts';
 import type { Stack } from '../stack/stack.ts';
 import { FileSystem } from './fs/file-system.ts';
 import { Ipc } from './ipc/ipc.ts';
@@ -20,6 +21,8 @@ export class Kernel {
   readonly stack: Stack;
   readonly fileSystem: FileSystem;
   readonly ipc: Ipc = new Ipc();
+  /** What its AF_UNIX sockets share. */
+  readonly unix: UnixHost;
   /**
    * The first process: parent of those that the machine starts and of orphans. It runs no program, has nothing open, and
    * whoever ends with it for a parent is gone at once.
@@ -33,6 +36,7 @@ export class Kernel {
   constructor(stack: Stack) {
     this.stack = stack;
     this.fileSystem = new FileSystem(() => this.realtimeUs, stack.context.random);
+    this.unix = new UnixHost(stack);
     this.init = new KernelProcess(this, 1, 'init', new Terminal(() => {}), null, null);
     this.init.descriptors.closeAll();
     this.table.set(1, this.init);

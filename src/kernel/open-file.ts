@@ -1,13 +1,14 @@
 /**
  * Open file descriptions (POSIX: what `dup`, inheritance and descriptor passing share). A description lives as long as
- * a descriptor or an operation in flight refers to it; the last one releases what it stands for, which for a TCP socket
- * sends the FIN.
+ * a descriptor, an operation in flight or a message on its way refers to it; the last one releases what it stands for,
+ * which for a TCP socket sends the FIN.
  */
 import type { FileOperations } from '../base/file-operations.ts';
+import type { Description } from '../socket/description.ts';
 import { Socket } from '../socket/socket.ts';
 import { FileOwner } from './file-owner.ts';
 
-export class OpenFile {
+export class OpenFile implements Description {
   readonly operations: FileOperations;
   /** The socket behind it, or null: what ENOTSOCK asks. */
   readonly socket: Socket | null;
@@ -18,14 +19,17 @@ export class OpenFile {
   otherFlags = 0;
   /** Who gets SIGURG and SIGIO about it; null as long as nobody asked for an owner. */
   private ownerOrNull: FileOwner | null = null;
-  /** Descriptors and operations in flight. */
+  /** Descriptors, operations in flight, messages. */
   refs = 0;
+  /** Of these, messages: counted for sockets that can hold each other (socket/family/rights.ts). */
+  inFlight = 0;
   /** Epoll's items on this description: told when it goes, since they do not hold it. */
   private watchers: Set<{ closed(): void }> | null = null;
 
   constructor(operations: FileOperations) {
     this.operations = operations;
     this.socket = operations instanceof Socket ? operations : null;
+    if (this.socket !== null) this.socket.opened(this);
   }
 
   setAppend(on: boolean): void {
@@ -47,7 +51,10 @@ export class OpenFile {
   }
 
   letGo(): void {
-    if (--this.refs > 0) return;
+    if (--this.refs > 0) {
+      if (this.refs === this.inFlight) (this.socket as Socket).onlyInFlight();
+      return;
+    }
     if (this.ownerOrNull !== null) this.ownerOrNull.release();
     if (this.watchers !== null) for (const watcher of [...this.watchers]) watcher.closed();
     this.operations.release();

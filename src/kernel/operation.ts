@@ -149,6 +149,9 @@ export abstract class Operation extends Waiter {
     if (this.file !== null) this.file.operations.waiters.add(this);
   }
 
+  /** A try found nothing to do: it waits on. */
+  protected waitsOn(): void {}
+
   /** Leaves every queue it joined. */
   protected stopWaiting(): void {
     if (this.queue !== null) this.queue.remove(this);
@@ -164,7 +167,7 @@ export abstract class Operation extends Waiter {
     if (!this.waiting || this.paused) return;
     let result = this.step();
     if (result === -Errno.EAGAIN) {
-      if (!this.timedOut) return;
+      if (!this.timedOut) return this.waitsOn();
       result = this.timeoutResult();
     }
     this.settle(result);
@@ -176,9 +179,11 @@ export abstract class Operation extends Waiter {
     this.process.settled(this);
     const queue = this.queue;
     this.stopWaiting();
-    // An exclusive waiter used up its wake; what is left over is the next one's.
+    // An exclusive waiter used up its wake; what is left over is the next one's. Whether another socket has room left, only
+    // a try tells.
     if (this.exclusive && queue !== null && this.file !== null) {
-      const left = this.file.operations.readiness() & this.events;
+      const { operations } = this.file;
+      const left = queue === operations.waiters ? operations.readiness() & this.events : this.events;
       if (left !== 0) queue.wake(left);
     }
     if (this.timer !== null) this.process.kernel.timers.disarm(this.timer);

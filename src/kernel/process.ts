@@ -14,8 +14,11 @@
 import { Credentials } from '../base/credentials.ts';
 import { WaitQueue } from '../base/wait-queue.ts';
 import type { Caller } from '../socket/caller.ts';
+import type { Description } from '../socket/description.ts';
+import type { SocketNode } from '../socket/family/socket-node.ts';
 import { DescriptorTable } from './descriptors.ts';
 import { FileContext } from './fs/context.ts';
+import { findSocketInode, makeSocketInode } from './fs/socket-inode.ts';
 import { IntervalTimer } from './interval-timer.ts';
 import type { Kernel } from './kernel.ts';
 import { OpenFile } from './open-file.ts';
@@ -92,6 +95,32 @@ export class KernelProcess implements Caller {
 
   get isInit(): boolean {
     return this.pid === INIT;
+  }
+
+  // What sockets ask of whoever calls them (Caller).
+
+  get maxDescriptors(): number {
+    return this.descriptors.max;
+  }
+
+  hasProcess(pid: number): boolean {
+    return this.kernel.find(pid) !== null;
+  }
+
+  description(fd: number): Description | null {
+    return this.descriptors.file(fd);
+  }
+
+  addDescriptor(description: Description, closeOnExec: boolean): number {
+    return this.descriptors.install(description as OpenFile, closeOnExec);
+  }
+
+  makeSocketNode(path: Uint8Array): SocketNode | number {
+    return makeSocketInode(this, path);
+  }
+
+  findSocketNode(path: Uint8Array): SocketNode | number {
+    return findSocketInode(this, path);
   }
 
   /** An operation of this process waits; `exit` and signals interrupt it. */

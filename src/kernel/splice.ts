@@ -8,12 +8,14 @@ import { Errno } from '../base/errno.ts';
 import type { FileOperations } from '../base/file-operations.ts';
 import { Poll } from '../base/wait-queue.ts';
 import { O } from '../socket/constants.ts';
+import { Received } from '../socket/received.ts';
 import { breakPipe } from './broken-pipe.ts';
 import type { Seekable } from './fs/regular-file.ts';
 import type { OpenFile } from './open-file.ts';
 import { Operation } from './operation.ts';
 import { type Pipe, PipeEnd } from './pipe.ts';
 
+const ignored = new Received();
 /** How much is moved in one go. */
 const PIECE = 65536;
 export const SPLICE_F = { MOVE: 1, NONBLOCK: 2, MORE: 4, GIFT: 8 } as const;
@@ -119,10 +121,13 @@ export class SpliceOperation extends Operation {
     }
     const file = seekable(from.operations);
     if (file !== null) return file.readAt(this.fromOffset >= 0 ? this.fromOffset : file.position, this.piece, 0, most);
+    const { socket } = from;
+    if (socket !== null) return socket.receive(this.piece, 0, most, 0, ignored);
     return from.operations.read(this.piece, 0, most);
   }
 
-  private put({ operations }: OpenFile, count: number): number {
+  private put({ operations, socket }: OpenFile, count: number): number {
+    if (socket !== null) return socket.send(this.piece, 0, count, 0, this.process);
     const file = seekable(operations);
     if (file === null) return operations.write(this.piece, 0, count);
     const n = file.writeAt(this.toOffset >= 0 ? this.toOffset : file.position, this.piece, 0, count);

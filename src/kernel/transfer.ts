@@ -4,20 +4,29 @@
 import { Errno } from '../base/errno.ts';
 import { Poll } from '../base/wait-queue.ts';
 import { SOCK } from '../socket/constants.ts';
-import { NEVER_WAITS, type Socket } from '../socket/socket.ts';
-import { Msg, ReceiveResult } from '../transport/endpoint.ts';
+import { ControlWriter } from '../socket/control.ts';
+import { Received } from '../socket/received.ts';
+import { type Ancillary, NEVER_WAITS, type Socket } from '../socket/socket.ts';
+import { Msg } from '../transport/endpoint.ts';
 import { breakPipe } from './broken-pipe.ts';
 import { OpenFile } from './open-file.ts';
 import { Operation, PENDING, Restart } from './operation.ts';
 
 const NO_BYTES = new Uint8Array(0);
 
+/** `controlRoom` of calls that are not recvmsg(2). */
+export const NO_CONTROL = -1;
+
 /** read(2), recv(2), recvfrom(2), and recvmsg(2) once its iov is one buffer. */
 export class ReceiveOperation extends Operation {
   buffer: Uint8Array = new Uint8Array(0);
   flags = 0;
   /** Message flags and source address of what was received. */
-  readonly received: ReceiveResult = new ReceiveResult();
+  readonly received: Received = new Received();
+  /** How many bytes of control data recvmsg(2) has room for; NO_CONTROL for the calls that know none. `prepare` sets that. */
+  controlRoom: number = NO_CONTROL;
+  /** Control data of what was received. */
+  control: Uint8Array = NO_BYTES;
   /** The caller's buffers, when `buffer` only gathers for them (readv, recvmsg); null otherwise. `prepare` sets it to null. */
   parts: readonly Uint8Array[] | null = null;
   /** read(2) of nothing returns at once and takes nothing (sock_read_iter); recv(2) of nothing takes a datagram. */
@@ -33,6 +42,8 @@ export class ReceiveOperation extends Operation {
     this.buffer = buffer;
     this.flags = flags;
     this.parts = null;
+    this.controlRoom = NO_CONTROL;
+    this.received.reset();
     this.done = 0;
     this.wanted = buffer.length;
     this.mayBlock = !file.nonBlocking && (flags & Msg.DONTWAIT) === 0;
@@ -44,6 +55,22 @@ export class ReceiveOperation extends Operation {
   }
 
   protected step(): number {
+    const n = this.transfer();
+    return n >= 0 ? this.finished(n) : n;
+  }
+
+  /** The call ends with `n` bytes: descriptors that came along are the process's now, or nobody's. */
+  private finished(n: number): number {
+    const { received, controlRoom } = this;
+    if (controlRoom === NO_CONTROL && received.rights === null) return n;
+    const writer = new ControlWriter(controlRoom === NO_CONTROL ? 0 : controlRoom);
+    ((this.file as OpenFile).socket as Socket).writeControl(received, writer, this.flags, this.process);
+    this.control = writer.written();
+    received.flags |= writer.flags | (this.flags & Msg.CMSG_CLOEXEC);
+    return n;
+  }
+
+  private transfer(): number {
     const file = this.file as OpenFile;
     const socket = file.socket;
     // Nothing is taken from the socket for a buffer that went away while the call waited.
@@ -62,6 +89,7 @@ export class ReceiveOperation extends Operation {
     }
     this.done = peeking ? n : this.done + n;
     if (n === 0 || this.done >= this.target || !this.mayBlock || this.done === this.wanted) return this.done;
+    if (this.received.isWhole) return this.done;
     // Part of it is here; does the stream end behind it?
     if ((socket.readiness() & (Poll.RDHUP | Poll.ERR | Poll.HUP)) !== 0) return this.done;
     return -Errno.EAGAIN;
@@ -74,11 +102,11 @@ export class ReceiveOperation extends Operation {
   }
 
   protected timeoutResult(): number {
-    return this.done > 0 ? this.done : -Errno.EAGAIN;
+    return this.done > 0 ? this.finished(this.done) : -Errno.EAGAIN;
   }
 
   protected override interruptResult(): number {
-    return this.done > 0 ? this.done : -Errno.EINTR;
+    return this.done > 0 ? this.finished(this.done) : -Errno.EINTR;
   }
 
   protected override get restart(): Restart {
@@ -128,10 +156,12 @@ export class SendOperation extends Operation {
     if (socket === null) return this.writeOn(file);
     if (this.disconnected) return this.account(-(socket.takeError() || Errno.EPIPE));
     if (this.done > 0 && (socket.readiness() & Poll.ERR) !== 0) return this.done;
-    const n =
-      this.address === null
-        ? socket.send(this.buffer, this.done, length - this.done, this.flags)
-        : socket.sendTo(this.buffer, this.done, length - this.done, this.flags, this.address, this.process);
+    // Who waited hears of the error before anything else (sk_stream_wait_memory, sock_alloc_send_pskb).
+    if (this.isWaiting && this.done === 0) {
+      const errno = socket.takeError();
+      if (errno !== 0) return socket.type === SOCK.STREAM ? this.account(-errno) : -errno;
+    }
+    const n = this.put(socket, this.buffer, this.done, length - this.done);
     if (socket.type !== SOCK.STREAM) return n;
     return this.account(n);
   }
@@ -143,6 +173,19 @@ export class SendOperation extends Operation {
       const result = this.account(n);
       if (n <= 0 || result !== -Errno.EAGAIN) return result;
     }
+  }
+
+  protected put(socket: Socket, buffer: Uint8Array, at: number, length: number): number {
+    if (this.address === null) return socket.send(buffer, at, length, this.flags, this.process);
+    return socket.sendTo(buffer, at, length, this.flags, this.address, this.process);
+  }
+
+  protected override joinQueues(): void {
+    waitForRoom(this, this.file as OpenFile);
+  }
+
+  protected override waitsOn(): void {
+    waitForRoom(this, this.file as OpenFile);
   }
 
   /** A stream takes what fits; a blocking write goes on until all of it is in. */
@@ -175,6 +218,49 @@ export class SendOperation extends Operation {
   }
 }
 
+/**
+ * Waits where there was no room: at the description, or at another socket that has none, of whose waiters one at a time is
+ * woken. The next try may have found the other full.
+ */
+function waitForRoom(operation: Operation, file: OpenFile): void {
+  const own = file.operations.waiters;
+  const queue = file.socket === null ? own : file.socket.roomQueue;
+  if (operation.queue === queue) return;
+  if (operation.queue !== null) operation.queue.remove(operation);
+  operation.exclusive = queue !== own;
+  queue.add(operation);
+}
+
+/** sendmsg(2) with control data. */
+export class SendMessageOperation extends SendOperation {
+  /** What the control data said; the socket takes it along with the first byte. */
+  private ancillary: Ancillary | null = null;
+
+  take(ancillary: Ancillary): void {
+    this.ancillary = ancillary;
+  }
+
+  protected override put(socket: Socket, buffer: Uint8Array, at: number, length: number): number {
+    return socket.sendMessage(buffer, at, length, this.flags, this.address, this.ancillary as Ancillary, this.process);
+  }
+
+  override start(): number {
+    const result = super.start();
+    if (result !== PENDING) this.letGo();
+    return result;
+  }
+
+  protected override ended(): void {
+    this.letGo();
+    super.ended();
+  }
+
+  private letGo(): void {
+    if (this.ancillary !== null) this.ancillary.letGo();
+    this.ancillary = null;
+  }
+}
+
 /** accept(2), accept4(2). The result is the new descriptor. */
 export class AcceptOperation extends Operation {
   /** The peer's address, after a result >= 0. */
@@ -203,7 +289,7 @@ export class AcceptOperation extends Operation {
     if (this.process.exited) return -Errno.EINTR;
     const listener = (this.file as OpenFile).socket as Socket;
     const socket = listener.accept();
-    if (typeof socket === 'number') return socket;
+    if (typeof socket === 'number') return socket === -Errno.EAGAIN && this.mayBlock ? listener.emptyAccept() : socket;
     const file = new OpenFile(socket);
     file.nonBlocking = (this.flags & SOCK.NONBLOCK) !== 0;
     this.peerName = socket.remoteName();
@@ -250,6 +336,7 @@ export class ConnectOperation extends Operation {
     this.file = file;
     this.address = address;
     this.begun = false;
+    this.late = -Errno.EINPROGRESS;
     this.mayBlock = !file.nonBlocking;
   }
 
@@ -257,14 +344,31 @@ export class ConnectOperation extends Operation {
     const socket = (this.file as OpenFile).socket as Socket;
     if (this.disconnected) return -Errno.EPIPE;
     if (this.begun) return socket.connectResult(-Errno.EAGAIN);
-    this.begun = true;
     const result = socket.connect(this.address, this.process);
+    if (result === -Errno.EAGAIN && this.mayBlock) return this.waitForListener();
+    this.begun = true;
     // A blocking connect waits for the handshake, its own (EINPROGRESS) or one begun before (EALREADY).
     if (this.mayBlock && (result === -Errno.EINPROGRESS || result === -Errno.EALREADY)) {
       this.late = result;
       return socket.connectResult(-Errno.EAGAIN);
     }
     return result;
+  }
+
+  /** The listener's queue is full (AF_UNIX): tried again from the start when it may have room. */
+  private waitForListener(): number {
+    // The caller may use his array for something else meanwhile.
+    if (this.late !== -Errno.EAGAIN) this.address = this.address.slice();
+    this.late = -Errno.EAGAIN;
+    return -Errno.EAGAIN;
+  }
+
+  protected override joinQueues(): void {
+    waitForRoom(this, this.file as OpenFile);
+  }
+
+  protected override waitsOn(): void {
+    waitForRoom(this, this.file as OpenFile);
   }
 
   protected waitFor(): number {

@@ -1,29 +1,23 @@
 /**
- * Interfaces, addresses and routes as they are configured: `ip link`, `ip addr`, `ip route`, group memberships.
+ * Interfaces and addresses as they are configured: `ip link`, `ip addr`, group memberships. Routes: route-configuration.ts.
  *
  * Called through Network. Every change raises the network's generation, so that cached Destinations are looked up anew.
  */
 import { Errno } from '../base/errno.ts';
-import { ALL_HOSTS4, ALL_NODES, IpAddress, solicitedNode } from '../base/inet-address.ts';
+import { ALL_HOSTS4, ALL_NODES, ALL_ROUTERS, IpAddress, solicitedNode } from '../base/inet-address.ts';
 import type { Device } from '../link/device.ts';
 import type { LoopbackDevice } from '../link/loopback.ts';
 import { interfaceIdHigh, interfaceIdLow } from '../wire/ethernet.ts';
 import { AddressScope, GroupMembership, Interface, InterfaceAddress, LocalAddresses } from './interface.ts';
 import type { Network } from './network.ts';
-import { Route, RouteOrigin } from './routes.ts';
+import { isPrefixLength } from './route-configuration.ts';
+import { Route, RouteOrigin, RouteScope, RouteType } from './routes.ts';
 
-/** Linux's metrics: IPv6 user routes 1024, the kernel's own 256; IPv4 0. */
-const METRIC6_USER = 1024;
+/** Linux's metric of IPv6 routes that come with an address; IPv4's is 0. */
 const METRIC6_KERNEL = 256;
 const FE80 = 0xfe800000 | 0;
-
-export interface RouteTarget {
-  readonly gateway: IpAddress | null;
-  readonly device: Device | null;
-  readonly source: IpAddress | null;
-  /** -1 for the family's default. */
-  readonly metric: number;
-}
+/** What an IPv6 router listens to: all routers of the interface, the link and the site (RFC 4291 2.7.1). */
+const ROUTER_GROUPS = [new IpAddress(0xff010000, 0, 0, 2), ALL_ROUTERS, new IpAddress(0xff050000, 0, 0, 2)];
 
 export class Configuration {
   readonly interfaces: Interface[] = [];
@@ -49,6 +43,7 @@ export class Configuration {
     const added = this.plugIn(device);
     this.joinGroup(device, ALL_HOSTS4);
     this.joinGroup(device, ALL_NODES);
+    if (added.ipv6.forwarding !== 0) this.joinRouterGroups(added);
     const linkLocal = new IpAddress(FE80, 0, interfaceIdHigh(device.macHi, device.macLo), interfaceIdLow(device.macLo));
     this.addAddress(device, linkLocal, 64, false);
     return added.index;
@@ -63,6 +58,9 @@ export class Configuration {
     network.neighbours4.flush(device);
     network.neighbours6.flush(device);
     network.discovery.forget(gone);
+    network.redirects.forget(device);
+    network.settings.interfaces.ipv4.detach(device.name);
+    network.settings.interfaces.ipv6.detach(device.name);
     this.interfaces.splice(this.interfaces.indexOf(gone), 1);
     device.input = null;
     device.index = 0;
@@ -90,7 +88,7 @@ export class Configuration {
   }
 
   private plugIn(device: Device): Interface {
-    const added = new Interface(device);
+    const added = new Interface(device, this.network.settings.interfaces);
     device.index = this.nextIndex++;
     device.input = this.network;
     this.interfaces.push(added);
@@ -161,43 +159,10 @@ export class Configuration {
     if (address.isV4 && prefixLength === 32) return;
     const source = address.isV4 ? address : null;
     const metric = address.isV4 ? 0 : METRIC6_KERNEL;
-    this.network.routing.table.add(new Route(address, prefixLength, null, device, source, metric, RouteOrigin.Kernel));
-  }
-
-  // Routes.
-
-  addRoute(to: IpAddress, prefixLength: number, target: RouteTarget): number {
-    const { network } = this;
-    const longest = to.isV4 ? 32 : 128;
-    const { gateway, source } = target;
-    if (!isPrefixLength(prefixLength, longest)) return -Errno.EINVAL;
-    if (gateway !== null && gateway.isV4 !== to.isV4) return -Errno.EINVAL;
-    let { device } = target;
-    if (device === null) {
-      if (gateway === null) return -Errno.ENODEV;
-      const way = network.lookup(gateway, null, null);
-      if (way === null) return -Errno.ENETUNREACH;
-      device = way.device;
-      // A gateway behind another gateway (or our own address) is none.
-      if (way.kind !== 0 || !way.nextHop.equals(gateway)) return -Errno.ENETUNREACH;
-    }
-    if (this.interfaceOf(device) === null) return -Errno.ENODEV;
-    if (!device.up) return -Errno.ENETDOWN;
-    if (source !== null && !network.isLocalAddress(source)) return -Errno.EINVAL;
-    const metric = target.metric >= 0 ? target.metric : to.isV4 ? 0 : METRIC6_USER;
-    const route = new Route(to, prefixLength, gateway, device, source, metric, RouteOrigin.Boot);
-    if (!network.routing.table.add(route)) return -Errno.EEXIST;
-    network.changed();
-    return 0;
-  }
-
-  removeRoute(to: IpAddress, prefixLength: number, gateway: IpAddress | null, device: Device | null): number {
-    const { table } = this.network.routing;
-    const route = table.find(to, prefixLength, gateway, device);
-    if (route === null) return -Errno.ESRCH;
-    table.remove(route);
-    this.network.changed();
-    return 0;
+    this.network.routing.table.add(new Route({
+      prefix: address, prefixLength, device, gateway: null, source, metric, origin: RouteOrigin.Kernel, type: RouteType.Unicast,
+      scope: RouteScope.Link,
+    }));
   }
 
   /** Is this the broadcast address of a network we are on (255.255.255.255 not counted)? */
@@ -225,6 +190,20 @@ export class Configuration {
     return 0;
   }
 
+  /** Settings have changed: an interface that forwards IPv6 now, or does no more (dev_forward_change). */
+  routersChanged(): void {
+    for (const owner of this.interfaces) {
+      if (owner.device.isLoopback) continue;
+      const isRouter = owner.isMember(ALL_ROUTERS.a, ALL_ROUTERS.b, ALL_ROUTERS.c, ALL_ROUTERS.d);
+      if (owner.ipv6.forwarding !== 0 && !isRouter) this.joinRouterGroups(owner);
+      else if (owner.ipv6.forwarding === 0 && isRouter) for (const group of ROUTER_GROUPS) this.leaveGroup(owner.device, group);
+    }
+  }
+
+  private joinRouterGroups(owner: Interface): void {
+    for (const group of ROUTER_GROUPS) this.joinGroup(owner.device, group);
+  }
+
   leaveGroup(device: Device, group: IpAddress): number {
     const owner = this.interfaceOf(device);
     if (owner === null) return -Errno.EADDRNOTAVAIL;
@@ -237,8 +216,4 @@ export class Configuration {
     }
     return -Errno.EADDRNOTAVAIL;
   }
-}
-
-function isPrefixLength(length: number, longest: number): boolean {
-  return Number.isInteger(length) && length >= 0 && length <= longest;
 }

@@ -1,14 +1,17 @@
 /**
- * A packet of ours that went nowhere: tells the transport that sent it, as an ICMP error would.
+ * A packet that went nowhere, since its neighbour does not answer: tells the transport that sent it, as an ICMP error
+ * would, or the host that it was forwarded for (Linux's ipv4_link_failure and ip6_link_failure).
  */
 import { V4_MAPPED } from '../base/inet-address.ts';
 import type { Packet } from '../link/packet.ts';
+import { IcmpErrorKind } from './icmp-error.ts';
 import type { Network } from './network.ts';
 
-/** `p` has its head at the IP header, `l4` and `protocol` set; a later fragment has no `l4`. Borrows `p`. */
+/** Called by arp.ts and nd.ts. `p` has its head at the IP header, `l4` and `protocol` set; a later fragment has no `l4`. Borrows `p`. */
 export function reportUnreachable(
   network: Network, p: Packet, isV4: boolean, type: number, code: number, errno: number,
 ): void {
+  if (p.device !== null && !hasSourceOfOurs(network, p, isV4)) return network.sendIcmpError(p, IcmpErrorKind.HostUnreachable);
   const transport = network.transport;
   if (transport === null || p.l4 < 0 || p.headEnd - p.l4 < 8) return;
   const report = network.errorReport;
@@ -40,4 +43,26 @@ export function reportUnreachable(
   report.fatal = false;
   report.mtuBytes = 0;
   transport.icmpError(report);
+}
+
+/** Did this host send the packet? Fills in the packet's addresses, which pieces and fragments do not carry along. */
+function hasSourceOfOurs(network: Network, p: Packet, isV4: boolean): boolean {
+  const { view, l3 } = p;
+  p.isV4 = isV4;
+  if (isV4) {
+    p.srcA = p.srcB = p.dstA = p.dstB = 0;
+    p.srcC = p.dstC = V4_MAPPED;
+    p.srcD = view.getInt32(l3 + 12);
+    p.dstD = view.getInt32(l3 + 16);
+  } else {
+    p.srcA = view.getInt32(l3 + 8);
+    p.srcB = view.getInt32(l3 + 12);
+    p.srcC = view.getInt32(l3 + 16);
+    p.srcD = view.getInt32(l3 + 20);
+    p.dstA = view.getInt32(l3 + 24);
+    p.dstB = view.getInt32(l3 + 28);
+    p.dstC = view.getInt32(l3 + 32);
+    p.dstD = view.getInt32(l3 + 36);
+  }
+  return network.localWords(p.srcA, p.srcB, p.srcC, p.srcD);
 }

@@ -13,5 +13,11 @@ export const IcmpErrorKind = {
   ParameterProblem: 7,
   /** IPv6 only: an option that must be understood. */
   UnknownOption: 8,
+  /** A route says that nobody may. */
+  Prohibited: 9,
+  /** IPv6 only: the source's scope ends before the destination. */
+  BeyondScope: 10,
+  /** IPv4 only (IPv6's is no error): there is a better next hop. */
+  Redirect: 11,
 } as const;
 export type IcmpErrorKind = (typeof IcmpErrorKind)[keyof typeof IcmpErrorKind];

@@ -74,9 +74,8 @@ export class Icmp {
         values[Mib.IcmpInParmProbs]++;
         return this.errorInput(p);
       case IcmpType.Redirect:
-        // Deviation: redirects are counted and ignored; a host on one link gains nothing from them.
         values[Mib.IcmpInRedirects]++;
-        return p.release();
+        return this.redirectInput(p);
       case IcmpType.Timestamp:
         values[Mib.IcmpInTimestamps]++;
         return this.answerTimestamp(p);
@@ -114,8 +113,7 @@ export class Icmp {
       network.counters.values[Mib.IcmpInErrors]++;
       return p.release();
     }
-    const { loop } = network.context;
-    const now = Math.floor((loop.environment.epochUs + loop.now) / 1000) % MS_PER_DAY;
+    const now = this.timestamp();
     const { view, head } = p;
     p.trimTo(TIMESTAMP_LEN);
     view.setUint16(head, IcmpType.TimestampReply << 8);
@@ -125,6 +123,27 @@ export class Icmp {
     view.setUint16(head + 2, ~packetSum(p, head, 0) & 0xffff);
     network.counters.values[Mib.IcmpOutTimestampReps]++;
     this.sendBack(p);
+  }
+
+  /** Milliseconds since midnight, universal time. */
+  timestamp(): number {
+    const { loop } = this.network.context;
+    return Math.floor((loop.environment.epochUs + loop.now) / 1000) % MS_PER_DAY;
+  }
+
+  /**
+   * icmp_redirect: network and host redirects count for the host that we sent to. Takes over `p`.
+   * Deviation: Linux also wants a socket that sent the quoted packet; here it is enough that its source is ours.
+   */
+  private redirectInput(p: Packet): void {
+    const { header, quote, network } = this;
+    p.pull(Math.min(p.length, QUOTE_PULL));
+    if (!quote.parse(p.view, p.head + ICMP_HEADER_LEN, p.headEnd)) {
+      network.counters.values[Mib.IcmpInErrors]++;
+    } else if (header.code <= IcmpCode.RedirectHostTos && network.localWords(0, 0, V4_MAPPED, quote.ip.src)) {
+      network.redirects.heard4(p, IpAddress.fromV4(header.gateway), IpAddress.fromV4(quote.ip.dst));
+    }
+    p.release();
   }
 
   private isToGroup(p: Packet): boolean {
@@ -215,6 +234,8 @@ export class Icmp {
       case IcmpErrorKind.TimeExceeded: type = IcmpType.TimeExceeded; break;
       case IcmpErrorKind.ReassemblyTimeExceeded: type = IcmpType.TimeExceeded; code = IcmpCode.ExceededReassembly; break;
       case IcmpErrorKind.ParameterProblem: type = IcmpType.ParameterProblem; rest = info << 24; break;
+      case IcmpErrorKind.Prohibited: code = IcmpCode.UnreachableFiltered; break;
+      case IcmpErrorKind.Redirect: type = IcmpType.Redirect; code = IcmpCode.RedirectHost; rest = info; break;
       default: return;
     }
     const to = IpAddress.fromV4(p.srcD);
@@ -224,7 +245,8 @@ export class Icmp {
     // Linux does not limit what stays on the machine, nor "fragmentation needed".
     const isLimited = (settings.icmpRatemask & (1 << type)) !== 0 && kind !== IcmpErrorKind.PacketTooBig;
     if (isLimited && !way.device.isLoopback && !network.rateLimit.allow(to, settings.icmpRatelimit)) return;
-    if (p.checksumState === ChecksumState.Partial) completeChecksum(p);
+    // A super-segment goes on its way after a redirect, and has no checksum of its own.
+    if (p.checksumState === ChecksumState.Partial && p.gsoSize === 0) completeChecksum(p);
     const before = p.head;
     p.head = l3;
     const error = takePacket();
@@ -237,6 +259,7 @@ export class Icmp {
     values[Mib.IcmpOutMsgs]++;
     if (type === IcmpType.DestinationUnreachable) values[Mib.IcmpOutDestUnreachs]++;
     else if (type === IcmpType.TimeExceeded) values[Mib.IcmpOutTimeExcds]++;
+    else if (type === IcmpType.Redirect) values[Mib.IcmpOutRedirects]++;
     else values[Mib.IcmpOutParmProbs]++;
     // RFC 1812 4.3.2.5: precedence "internetwork control", the packet's own type of service.
     network.output(error, way, local ?? way.source, to, IpProto.Icmp, -1, (p.tos & 0x1e) | 0xc0, false);

@@ -82,6 +82,9 @@ export class Icmp6 {
       case Icmp6Type.NeighbourAdvertisement:
         values[Mib.Icmp6InNeighborAdvertisements]++;
         return network.discovery.input(p);
+      case Icmp6Type.Redirect:
+        values[Mib.Icmp6InRedirects]++;
+        return network.discovery.input(p);
       case Icmp6Type.MldQuery:
         values[Mib.Icmp6InGroupMembQueries]++;
         return network.discovery.mld.input(p);
@@ -99,7 +102,8 @@ export class Icmp6 {
     const toGroup = p.dstA >>> 24 === 0xff;
     const to = new IpAddress(p.srcA, p.srcB, p.srcC, p.srcD);
     const from = toGroup ? null : new IpAddress(p.dstA, p.dstB, p.dstC, p.dstD);
-    const way = network.lookup(to, from, to.isLinkLocal || toGroup ? p.device : null);
+    // A source that stands for IPv4 (RFC 4291 2.5.5.2) is none in an IPv6 packet.
+    const way = to.isV4 ? null : network.lookup(to, from, to.isLinkLocal || toGroup ? p.device : null);
     if (way === null) return p.release();
     const { tos, head, view } = p;
     const source = from ?? way.source;
@@ -189,6 +193,8 @@ export class Icmp6 {
     switch (kind) {
       case IcmpErrorKind.NetUnreachable: code = Icmp6Code.UnreachableNoRoute; break;
       case IcmpErrorKind.HostUnreachable: code = Icmp6Code.UnreachableAddress; break;
+      case IcmpErrorKind.Prohibited: code = Icmp6Code.UnreachableProhibited; break;
+      case IcmpErrorKind.BeyondScope: code = Icmp6Code.UnreachableBeyondScope; break;
       case IcmpErrorKind.PortUnreachable: code = Icmp6Code.UnreachablePort; break;
       case IcmpErrorKind.PacketTooBig: type = Icmp6Type.PacketTooBig; rest = info; break;
       case IcmpErrorKind.TimeExceeded: type = Icmp6Type.TimeExceeded; break;
@@ -209,14 +215,14 @@ export class Icmp6 {
     if ((toGroup || p.linkType !== LinkType.Host) && !evenForGroups) return;
     const to = new IpAddress(p.srcA, p.srcB, p.srcC, p.srcD);
     const local = network.localWords(p.dstA, p.dstB, p.dstC, p.dstD) ? new IpAddress(p.dstA, p.dstB, p.dstC, p.dstD) : null;
-    const way = network.lookup(to, local, to.isLinkLocal ? p.device : null);
+    const way = to.isV4 ? null : network.lookup(to, local, to.isLinkLocal ? p.device : null);
     if (way === null) return;
     if (type !== Icmp6Type.PacketTooBig && !way.device.isLoopback) {
       // Linux: the wider the prefix of the route, the more errors may go there.
       const interval = network.settings.icmp6Ratelimit >> ((128 - way.prefixLength) >> 5);
       if (!network.rateLimit.allow(to, interval)) return;
     }
-    if (p.checksumState === ChecksumState.Partial) completeChecksum(p);
+    if (p.checksumState === ChecksumState.Partial && p.gsoSize === 0) completeChecksum(p);
     const before = p.head;
     p.head = l3;
     const error = takePacket();

@@ -4,6 +4,7 @@
  * Kept by Network. `LocalAddresses` answers "is this ours?" for every packet that comes in.
  */
 import type { IpAddress } from '../base/inet-address.ts';
+import type { InterfaceSettings, Ipv4InterfaceSettings, Ipv6InterfaceSettings } from '../base/interface-settings.ts';
 import { type Device, InterfaceFlag } from '../link/device.ts';
 
 /** How far an address reaches, as `ip addr` words it; smaller is wider (RTN scopes of Linux). */
@@ -53,9 +54,56 @@ export class Interface {
   readonly device: Device;
   readonly addresses: InterfaceAddress[] = [];
   readonly groups: GroupMembership[] = [];
+  /** net.ipv4.conf.NAME and net.ipv6.conf.NAME, and those of `all`. */
+  readonly ipv4: Ipv4InterfaceSettings;
+  readonly ipv6: Ipv6InterfaceSettings;
+  private readonly all4: Ipv4InterfaceSettings;
 
-  constructor(device: Device) {
+  constructor(device: Device, settings: InterfaceSettings) {
     this.device = device;
+    this.ipv4 = settings.ipv4.attach(device.name);
+    this.ipv6 = settings.ipv6.attach(device.name);
+    this.all4 = settings.ipv4.all;
+  }
+
+  // How a setting of the interface and that of `all` combine (Linux's IN_DEV_ macros).
+
+  get forwardsIpv4(): boolean {
+    return this.ipv4.forwarding !== 0;
+  }
+
+  /** 0: any source may come in here; 1: those to which this is the way back; 2: those to which there is any way back. */
+  get rpFilter(): number {
+    return Math.max(this.all4.rpFilter, this.ipv4.rpFilter);
+  }
+
+  /** Packets from our own addresses may come in here. */
+  get acceptsLocal(): boolean {
+    return this.all4.acceptLocal !== 0 || this.ipv4.acceptLocal !== 0;
+  }
+
+  get sendsRedirects(): boolean {
+    return this.all4.sendRedirects !== 0 || this.ipv4.sendRedirects !== 0;
+  }
+
+  /** Several subnets may share the link: hosts of one reach those of another without a router. */
+  get sharesMedia(): boolean {
+    return this.all4.sharedMedia !== 0 || this.ipv4.sharedMedia !== 0;
+  }
+
+  /** A router listens to others only when both say so, a host when one does. */
+  get acceptsRedirects4(): boolean {
+    const all = this.all4.acceptRedirects !== 0;
+    const own = this.ipv4.acceptRedirects !== 0;
+    return this.forwardsIpv4 ? all && own : all || own;
+  }
+
+  get acceptsRedirects6(): boolean {
+    return this.ipv6.forwarding === 0 && this.ipv6.acceptRedirects !== 0;
+  }
+
+  get hasIpv4(): boolean {
+    return this.addresses.some(({ address }) => address.isV4);
   }
 
   get name(): string {

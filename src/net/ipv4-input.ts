@@ -1,19 +1,23 @@
 /**
- * IPv4 on its way in: checks the header, decides whether the packet is for us, reassembles, hands it to its protocol.
+ * IPv4 on its way in: checks the header, decides whether the packet is for us, reassembles, hands it to its protocol. What
+ * is for others goes on to ipv4-forward.ts.
  *
  * Called by Network.frameInput. Read RFC 1122 section 3.2.1 and Linux's ip_rcv first; drops are counted under the names
  * that nstat uses.
  */
 import { Mib } from '../base/counters.ts';
+import { Errno } from '../base/errno.ts';
 import { V4_MAPPED } from '../base/inet-address.ts';
 import type { Device } from '../link/device.ts';
-import type { Packet } from '../link/packet.ts';
+import { ChecksumState, type Packet } from '../link/packet.ts';
 import { DestinationKind } from './destination.ts';
 import {
-  IPV4_HEADER_LEN, ipv4ChecksumOk, Ipv4Header, Ipv4OptionKind, Ipv4OptionWalker, IpProto, rewriteIpv4Lengths, setIpv4Ecn,
+  IPV4_HEADER_LEN, ipv4ChecksumOk, Ipv4Header, IpProto, rewriteIpv4Lengths, setIpv4Ecn,
 } from '../wire/ipv4.ts';
 import { IcmpErrorKind } from './icmp-error.ts';
+import { Ipv4Options } from './ipv4-options.ts';
 import { LinkType, type Network } from './network.ts';
+import type { Onward } from './onward.ts';
 import { FragmentResult, type ReassemblyOwner, ReassemblyTable } from './reassembly.ts';
 
 /** 127.255.255.255, the broadcast address of 127.0.0.1/8. */
@@ -25,7 +29,7 @@ const NOT_OURS = -1;
 export class Ipv4Input implements ReassemblyOwner {
   private readonly network: Network;
   private readonly header = new Ipv4Header();
-  private readonly options = new Ipv4OptionWalker();
+  private readonly options = new Ipv4Options();
   readonly reassembly: ReassemblyTable;
   readonly cutsOddLengths = true;
   // The last packet that was for an address of ours and no martian: the next one mostly has the same addresses.
@@ -93,9 +97,16 @@ export class Ipv4Input implements ReassemblyOwner {
     p.dstD = header.dst;
     const device = p.device as Device;
     let kind: number = DestinationKind.Local;
-    if (header.dst !== this.knownDst || header.src !== this.knownSrc || device !== this.knownDevice || network.generation !== this.knownGeneration) {
+    if (
+      header.dst !== this.knownDst || header.src !== this.knownSrc || device !== this.knownDevice ||
+      network.generation !== this.knownGeneration
+    ) {
+      if (network.onward.inUse) {
+        const onward = network.onward.cached(p);
+        if (onward !== null) return this.forward(p, onward);
+      }
       kind = this.classify(header.dst, device);
-      if (!looped && !device.isLoopback && this.isMartian(header.src, header.dst, kind)) return this.drop(p, Mib.IpInMartians);
+      if (!looped && !device.isLoopback && !this.maySend(p, kind)) return;
       if (kind === NOT_OURS) return this.notOurs(p);
       if (kind === DestinationKind.Local && !looped) {
         this.knownGeneration = network.generation;
@@ -123,38 +134,12 @@ export class Ipv4Input implements ReassemblyOwner {
     p.release();
   }
 
-  /** ip_options_compile: lengths and pointers are checked, source routes refused (accept_source_route 0). */
+  /** Refuses what is malformed, and source routes (accept_source_route 0). */
   private optionsOk(p: Packet): boolean {
     const { options, header, network } = this;
-    const { view } = p;
-    let badAt = 0;
-    let sourceRoutes = 0;
-    options.begin(p.head, header.headerLen);
-    while (badAt === 0 && options.next(view)) {
-      const { at, kind, length } = options;
-      const offset = at - p.head;
-      let least = 0;
-      let pointer = 0;
-      if (kind === Ipv4OptionKind.LooseSourceRoute || kind === Ipv4OptionKind.StrictSourceRoute) {
-        if (++sourceRoutes > 1) badAt = offset;
-        least = 3;
-        pointer = 4;
-      } else if (kind === Ipv4OptionKind.RecordRoute) {
-        least = 3;
-        pointer = 4;
-      } else if (kind === Ipv4OptionKind.Timestamp) {
-        least = 4;
-        pointer = 5;
-      } else if (kind === Ipv4OptionKind.RouterAlert) {
-        least = 4;
-      }
-      if (length < least) badAt = offset + 1;
-      else if (pointer !== 0 && view.getUint8(at + 2) < pointer) badAt = offset + 2;
-    }
-    if (badAt === 0) badAt = options.malformedAt;
-    if (badAt === 0 && sourceRoutes === 0) return true;
+    if (options.check(p.view, p.l3, header.headerLen)) return true;
     p.l4 = p.l3 + header.headerLen;
-    if (badAt !== 0) network.sendIcmpError(p, IcmpErrorKind.ParameterProblem, badAt);
+    if (options.badAt !== 0) network.sendIcmpError(p, IcmpErrorKind.ParameterProblem, options.badAt);
     this.drop(p, Mib.IpInHdrErrors);
     return false;
   }
@@ -175,20 +160,46 @@ export class Ipv4Input implements ReassemblyOwner {
     return configuration.isBroadcast4(dst) ? DestinationKind.Broadcast : NOT_OURS;
   }
 
-  /** RFC 1122 3.2.1.3, ip_route_input_slow: sources that no packet from a wire can have, and such destinations. */
+  /** RFC 1122 3.2.1.3, RFC 1812 5.3.7 and 5.3.8: drops what no packet from a wire can be, and what rp_filter refuses. */
+  private maySend(p: Packet, kind: number): boolean {
+    const { network } = this;
+    const { srcD, dstD } = p;
+    let isMartian = this.isMartian(srcD, dstD, kind);
+    if (!isMartian && srcD !== 0 && kind !== NOT_OURS) {
+      const owner = network.onward.interfaceOf(p.device as Device);
+      const onLink = owner === null ? 0 : network.onward.validateSource(srcD, owner, null);
+      if (onLink === -Errno.EXDEV) {
+        this.drop(p, Mib.TcpExtIPReversePathFilter);
+        return false;
+      }
+      isMartian = onLink < 0;
+    }
+    if (isMartian) this.drop(p, Mib.IpInMartians);
+    return !isMartian;
+  }
+
+  /** ip_route_input_slow: addresses that are none. Whether the source is one of ours: `validateSource`. */
   private isMartian(src: number, dst: number, kind: number): boolean {
     const top = src >>> 24;
     if (src >>> 28 === 0xe || src === -1 || top === 127) return true;
     // DHCP's first packets come from nowhere, and go to everybody.
     if (top === 0) return !(src === 0 && kind >= DestinationKind.Broadcast);
-    if (dst >>> 24 === 127 || dst >>> 24 === 0) return true;
-    // Our own address from outside is a forgery or a duplicate.
-    return this.network.configuration.local.find(0, 0, V4_MAPPED, src) !== null;
+    return dst >>> 24 === 127 || dst >>> 24 === 0;
   }
 
-  /** A packet for somebody else: a host drops it, a router will forward it from here. */
+  /** A packet for somebody else: a router sends it on, a host drops it. */
   private notOurs(p: Packet): void {
-    this.drop(p, p.dstD >>> 28 === 0xe ? Mib.LinkInUnwantedGroup : Mib.IpInAddrErrors);
+    if (p.dstD >>> 28 === 0xe) return this.drop(p, Mib.LinkInUnwantedGroup);
+    const onward = this.network.ipv4Forward.find(p);
+    if (onward !== null) this.forward(p, onward);
+  }
+
+  private forward(p: Packet, onward: Onward): void {
+    const { headerLen } = this.header;
+    if (headerLen > IPV4_HEADER_LEN && !this.optionsOk(p)) return;
+    // Whoever completes a checksum needs to know where; a device or the sender has said so when it is partial.
+    if (p.checksumState !== ChecksumState.Partial) p.l4 = p.l3 + headerLen;
+    this.network.ipv4Forward.send(p, onward, headerLen);
   }
 
   private fragment(p: Packet): void {

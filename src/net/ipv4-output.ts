@@ -9,14 +9,17 @@ import { completeChecksum, cutSegments, segmentCount, segmentHeaderLen } from '.
 import { ChecksumState, type Packet } from '../link/packet.ts';
 import { IPV4_HEADER_LEN, IPV4_MAX_LEN, Ipv4Fragment, writeIpv4Header } from '../wire/ipv4.ts';
 import { type Destination, DestinationKind } from './destination.ts';
+import { fragmentIpv4 } from './ipv4-fragment.ts';
 import type { Network } from './network.ts';
-import { packetPart } from './packet-part.ts';
 
 export class Ipv4Output {
   private readonly network: Network;
   private nextId: number;
   private cutFor: Destination | null = null;
+  private hops = 0;
+  private fragmentResult = 0;
   private readonly piece = (p: Packet): void => this.sendPiece(p);
+  private readonly part = (p: Packet): void => this.sendFragment(p);
 
   constructor(network: Network) {
     this.network = network;
@@ -35,13 +38,11 @@ export class Ipv4Output {
     values[Mib.IpOutRequests]++;
     p.l4 = p.head;
     p.protocol = protocol;
-    if (total > IPV4_MAX_LEN || (p.gsoSize === 0 && total > d.mtuBytes)) {
-      if (df || total > IPV4_MAX_LEN) {
-        values[Mib.IpFragFails]++;
-        p.release();
-        return -Errno.EMSGSIZE;
-      }
-      return this.fragment(p, d, from, to, protocol, hops, tos);
+    const isTooLong = p.gsoSize === 0 && total > d.mtuBytes;
+    if (total > IPV4_MAX_LEN || (isTooLong && df)) {
+      values[Mib.IpFragFails]++;
+      p.release();
+      return -Errno.EMSGSIZE;
     }
     if (p.checksumState === ChecksumState.Partial && !d.device.checksumOffload && p.gsoSize === 0) completeChecksum(p);
     const id = this.nextId;
@@ -50,6 +51,7 @@ export class Ipv4Output {
     const at = p.push(IPV4_HEADER_LEN);
     p.l3 = at;
     writeIpv4Header(p.view, at, total, tos, id, df ? Ipv4Fragment.DontFragment : 0, hops, protocol, from, to);
+    if (isTooLong) return this.fragment(p, d, hops);
     if (d.kind >= DestinationKind.Broadcast && !this.toGroup(p, d, hops)) return 0;
     if (p.gsoSize !== 0 && this.mustCut(p, d, total)) {
       this.cutFor = d;
@@ -98,45 +100,29 @@ export class Ipv4Output {
     values[Mib.IpExtOutOctets] += length;
   }
 
-  private fragment(p: Packet, d: Destination, from: number, to: number, protocol: number, ttl: number, tos: number): number {
-    const { network } = this;
-    const values = network.counters.values;
-    const most = (d.mtuBytes - IPV4_HEADER_LEN) & ~7;
-    // A device whose MTU has no room for eight bytes carries no fragment; without this the loop below would not end.
-    if (!(most > 0)) {
+  /** Takes over `p`, whose header says that it may be fragmented. */
+  private fragment(p: Packet, d: Destination, hops: number): number {
+    const { values } = this.network.counters;
+    this.cutFor = d;
+    this.hops = hops;
+    this.fragmentResult = 0;
+    if (!fragmentIpv4(p, IPV4_HEADER_LEN, d.mtuBytes, this.part)) {
       values[Mib.IpFragFails]++;
       p.release();
       return -Errno.EMSGSIZE;
     }
-    completeChecksum(p);
-    const payload = p.length;
-    let result = 0;
-    const id = this.nextId;
-    this.nextId = (id + 1) & 0xffff;
-    for (let offset = 0; offset < payload; offset += most) {
-      const n = Math.min(most, payload - offset);
-      const part = packetPart(p, offset, n);
-      if (offset === 0) {
-        part.l4 = part.head;
-        part.protocol = protocol;
-      }
-      if (offset + n === payload) {
-        part.owner = p.owner;
-        part.truesize = p.truesize;
-        p.owner = null;
-      }
-      const at = part.push(IPV4_HEADER_LEN);
-      part.l3 = at;
-      const more = offset + n < payload ? Ipv4Fragment.MoreFragments : 0;
-      writeIpv4Header(part.view, at, IPV4_HEADER_LEN + n, tos, id, more | (offset >> 3), ttl, protocol, from, to);
-      values[Mib.IpFragCreates]++;
-      if (d.kind >= DestinationKind.Broadcast && !this.toGroup(part, d, ttl)) continue;
-      this.count(IPV4_HEADER_LEN + n);
-      const sent = network.link.output(part, d);
-      if (sent < 0) result = sent;
-    }
+    const result = this.fragmentResult;
     values[result < 0 ? Mib.IpFragFails : Mib.IpFragOKs]++;
-    p.release();
     return result;
+  }
+
+  private sendFragment(p: Packet): void {
+    const { network } = this;
+    const d = this.cutFor as Destination;
+    network.counters.values[Mib.IpFragCreates]++;
+    if (d.kind >= DestinationKind.Broadcast && !this.toGroup(p, d, this.hops)) return;
+    this.count(p.length);
+    const sent = network.link.output(p, d);
+    if (sent < 0) this.fragmentResult = sent;
   }
 }

@@ -477,7 +477,7 @@ test('a device whose MTU is nonsense still ends every send', () => {
 
 test('RFC 1191: a smaller path MTU is learnt in place, has a floor, and expires', () => {
   const t = host();
-  t.network.addRoute(IpAddress.from('0.0.0.0'), 0, IpAddress.from(PEER), null);
+  t.network.addRoute(IpAddress.from('0.0.0.0'), 0, { gateway: IpAddress.from(PEER) });
   const far = IpAddress.from('203.0.113.5');
   const way = t.network.lookup(far, null, null);
   const bound = t.network.lookup(far, IpAddress.from('192.0.2.1'), null);
@@ -523,7 +523,7 @@ test('a broadcast of ours is heard by ourselves too, a group only when we joined
     t.run(1);
     return t.transport.udp.splice(0).length;
   };
-  t.network.addRoute(IpAddress.from('224.0.0.0'), 4, null, t.device);
+  t.network.addRoute(IpAddress.from('224.0.0.0'), 4, { device: t.device });
   sendFrom(t.network, '192.0.2.255', pattern(20));
   assert.equal(t.transport.udp.length, 0, 'not inside the call');
   t.run(1);

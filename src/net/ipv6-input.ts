@@ -1,6 +1,6 @@
 /**
  * IPv6 on its way in: checks the header, decides whether the packet is for us, walks the extension headers, reassembles,
- * hands it to its protocol.
+ * hands it to its protocol. What is for others goes on to ipv6-forward.ts.
  *
  * Called by Network.frameInput. Read RFC 8200 section 4 first.
  */
@@ -13,6 +13,7 @@ import {
 } from '../wire/ipv6.ts';
 import { IcmpErrorKind } from './icmp-error.ts';
 import { LinkType, type Network } from './network.ts';
+import type { Onward } from './onward.ts';
 import { FragmentResult, type ReassemblyOwner, ReassemblyTable } from './reassembly.ts';
 
 /** Bytes that hold the headers of nearly every packet with extension headers. */
@@ -65,6 +66,10 @@ export class Ipv6Input implements ReassemblyOwner {
     p.dstC = header.dstC;
     p.dstD = header.dstD;
     if (!this.addressesOk(p)) return this.drop(p, Mib.Ip6InHdrErrors);
+    if (network.onward.inUse) {
+      const onward = network.onward.cached(p);
+      if (onward !== null) return this.forward(p, onward);
+    }
     if (!this.isForUs(p)) return this.notOurs(p);
     if (header.dstA >>> 24 === 0xff) values[Mib.Ip6InMcastPkts]++;
     if (isIpv6Extension(header.nextHeader)) return this.extensions(p);
@@ -108,9 +113,28 @@ export class Ipv6Input implements ReassemblyOwner {
     return entry !== null && entry.usable;
   }
 
-  /** A packet for somebody else: a host drops it, a router will forward it from here. */
+  /** A packet for somebody else: a router sends it on, a host drops it. */
   private notOurs(p: Packet): void {
-    this.drop(p, p.dstA >>> 24 === 0xff ? Mib.LinkInUnwantedGroup : Mib.Ip6InAddrErrors);
+    if (p.dstA >>> 24 === 0xff) return this.drop(p, Mib.LinkInUnwantedGroup);
+    const onward = this.network.ipv6Forward.find(p);
+    if (onward !== null) this.forward(p, onward);
+  }
+
+  /** RFC 8200 4.3: of the extension headers the hop-by-hop options alone are for those on the way. */
+  private forward(p: Packet, onward: Onward): void {
+    if (this.network.settings.interfaces.ipv6.all.forwarding === 0) return this.drop(p, Mib.Ip6InAddrErrors);
+    if (this.header.nextHeader === IpProto.HopByHop) {
+      const { walker } = this;
+      p.pull(Math.min(p.length, USUAL_HEADERS));
+      walker.begin(p.view, p.l3, p.headEnd);
+      if (!walker.next(p.view)) {
+        p.pull(Math.min(p.length, IPV6_MIN_MTU));
+        walker.begin(p.view, p.l3, p.headEnd);
+        if (!walker.next(p.view)) return this.drop(p, Mib.Ip6InHdrErrors);
+      }
+      if (!this.optionsOk(p)) return;
+    }
+    this.network.ipv6Forward.send(p, onward);
   }
 
   /** RFC 8200 section 4: each extension header in turn, in the order in which they stand. */

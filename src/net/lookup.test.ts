@@ -39,20 +39,22 @@ test('connected networks, a default route, and the longest prefix', () => {
   assert.equal(told(network, '192.0.2.77'), 'Unicast eth0 192.0.2.77 192.0.2.1');
   assert.equal(told(network, '198.51.100.9'), 'Unicast eth1 198.51.100.9 198.51.100.1');
   assert.equal(told(network, '203.0.113.1'), 'errno 101');
-  assert.equal(network.addRoute(ip('0.0.0.0'), 0, ip('192.0.2.254'), null), 0);
-  assert.equal(network.addRoute(ip('203.0.113.0'), 24, ip('198.51.100.254'), null), 0);
+  assert.equal(network.addRoute(ip('0.0.0.0'), 0, { gateway: ip('192.0.2.254') }), 0);
+  assert.equal(network.addRoute(ip('203.0.113.0'), 24, { gateway: ip('198.51.100.254') }), 0);
   assert.equal(told(network, '8.8.8.8'), 'Unicast eth0 192.0.2.254 192.0.2.1');
   assert.equal(told(network, '203.0.113.1'), 'Unicast eth1 198.51.100.254 198.51.100.1');
-  assert.equal(network.addRoute(ip('203.0.113.0'), 24, ip('192.0.2.254'), null), -17, 'EEXIST');
-  assert.equal(network.addRoute(ip('203.0.113.0'), 24, ip('192.0.2.254'), null, null, 100), 0, 'a higher metric');
+  assert.equal(network.addRoute(ip('203.0.113.0'), 24, { gateway: ip('192.0.2.254') }), -17, 'EEXIST');
+  assert.equal(network.addRoute(ip('203.0.113.0'), 24, { gateway: ip('192.0.2.254'), metric: 100 }), 0, 'a higher metric');
   assert.equal(told(network, '203.0.113.1'), 'Unicast eth1 198.51.100.254 198.51.100.1');
-  assert.equal(network.removeRoute(ip('203.0.113.0'), 24, ip('198.51.100.254')), 0);
+  assert.equal(network.deleteRoute(ip('203.0.113.0'), 24, { gateway: ip('198.51.100.254') }), 0);
   assert.equal(told(network, '203.0.113.1'), 'Unicast eth0 192.0.2.254 192.0.2.1');
-  assert.equal(network.removeRoute(ip('10.0.0.0'), 8), -3, 'ESRCH');
-  assert.equal(network.addRoute(ip('10.0.0.0'), 8, ip('172.16.0.1'), null), -101, 'its gateway is behind another');
-  assert.equal(network.addRoute(ip('10.0.0.0'), 8, ip('192.0.2.1'), null), -101, 'its gateway is this host');
-  assert.equal(network.addRoute(ip('10.0.0.0'), 8, null, null), -19);
-  assert.equal(network.addRoute(ip('10.0.0.0'), 33, ip('192.0.2.254'), null), -22);
+  assert.equal(network.deleteRoute(ip('10.0.0.0'), 8), -3, 'ESRCH');
+  assert.equal(network.addRoute(ip('10.0.0.0'), 8, { gateway: ip('172.16.0.1') }), -101, 'its gateway is behind another');
+  assert.equal(network.addRoute(ip('10.0.0.0'), 8, { gateway: ip('192.0.2.1') }), 0, 'its gateway is this host: on the link');
+  assert.equal(told(network, '10.1.2.3'), 'Unicast eth0 10.1.2.3 192.0.2.1');
+  assert.equal(network.deleteRoute(ip('10.0.0.0'), 8), 0);
+  assert.equal(network.addRoute(ip('10.0.0.0'), 8, {}), -19);
+  assert.equal(network.addRoute(ip('10.0.0.0'), 33, { gateway: ip('192.0.2.254') }), -22);
 });
 
 test('our own addresses are reached by the loopback', () => {
@@ -93,7 +95,7 @@ test('broadcasts and groups', () => {
   assert.equal(told(network, '255.255.255.255', null, eth1), 'Broadcast eth1 255.255.255.255 198.51.100.1');
   assert.equal(told(network, '255.255.255.255', '198.51.100.1'), 'Broadcast eth1 255.255.255.255 198.51.100.1');
   assert.equal(told(network, '239.1.1.1'), 'errno 101');
-  network.addRoute(ip('0.0.0.0'), 0, ip('192.0.2.254'), null);
+  network.addRoute(ip('0.0.0.0'), 0, { gateway: ip('192.0.2.254') });
   assert.equal(told(network, '239.1.1.1'), 'Multicast eth0 239.1.1.1 192.0.2.1');
   assert.equal(told(network, 'ff02::5', null, eth1), `Multicast eth1 ff02::5 fe80::ff:fe00:2`);
   assert.equal(told(network, 'ff0e::5'), 'Multicast eth0 ff0e::5 2001:db8::1', 'RFC 6724: a source of the same scope');
@@ -105,7 +107,7 @@ test('IPv6: connected networks, routers, link-local destinations by their device
   const { network } = t;
   assert.equal(told(network, '2001:db8::9'), 'Unicast eth0 2001:db8::9 2001:db8::1');
   assert.equal(told(network, '2001:db8:3::9'), 'errno 101');
-  assert.equal(network.addRoute(ip('::'), 0, ip('fe80::fe'), t.device), 0);
+  assert.equal(network.addRoute(ip('::'), 0, { gateway: ip('fe80::fe'), device: t.device }), 0);
   assert.equal(told(network, '2001:db8:3::9'), 'Unicast eth0 fe80::fe 2001:db8::1');
   assert.equal(told(network, 'fe80::9', null, eth1), 'Unicast eth1 fe80::9 fe80::ff:fe00:2');
   assert.equal(told(network, 'fe80::9', 'fe80::ff:fe00:2'), 'Unicast eth1 fe80::9 fe80::ff:fe00:2');
@@ -116,7 +118,7 @@ test('RFC 6724 5: sources: the same address, scope, device, label, longest prefi
   const t = probe();
   second(t);
   const { network, device } = t;
-  network.addRoute(ip('::'), 0, ip('fe80::fe'), device);
+  network.addRoute(ip('::'), 0, { gateway: ip('fe80::fe'), device });
   network.addAddress(device, ip('2001:db8:ffff::1'), 64);
   network.addAddress(device, ip('fd00::1'), 64);
   assert.equal(way(network, '2001:db8:ffff::5')?.source.toString(), '2001:db8:ffff::1', 'rule 8');
@@ -134,7 +136,7 @@ test('an address without a usable source is EADDRNOTAVAIL', () => {
   device.macLo = 3;
   t.network.attach(device);
   t.network.removeAddress(t.device, ip('2001:db8::1'));
-  t.network.addRoute(ip('2001:db8:9::'), 64, null, device);
+  t.network.addRoute(ip('2001:db8:9::'), 64, { device });
   assert.equal(told(t.network, '2001:db8:9::1'), 'errno 99');
   t.run(2e6);
   assert.equal(told(t.network, '2001:db8:9::1'), 'Unicast eth1 2001:db8:9::1 fe80::ff:fe00:3', 'then link-local it is');

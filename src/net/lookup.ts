@@ -114,6 +114,7 @@ export class RouteLookup {
     if (to.isMulticast || to.isBroadcast) {
       const kind = to.isMulticast ? DestinationKind.Multicast : DestinationKind.Broadcast;
       const route = device === null ? this.table.lookup(to, null, onLink) : null;
+      if (route !== null && route.refusal !== 0) return this.fail(route.refusal);
       const out = device ?? (route === null ? null : route.device);
       if (out === null) return this.fail(Errno.ENETUNREACH);
       return this.make(kind, out, to, to, from ?? this.source4(out, to, route), 32);
@@ -128,7 +129,10 @@ export class RouteLookup {
       // Linux: the user named the device, so the destination is taken to be on its link.
       return this.make(DestinationKind.Unicast, device, to, to, from ?? this.source4(device, to, null), 0);
     }
-    return this.viaRoute(route, to, from ?? this.source4(route.device, route.gateway ?? to, route));
+    if (route.refusal !== 0) return this.fail(route.refusal);
+    const nextHop = this.network.redirects.nextHop(to, route);
+    const source = from ?? this.source4(route.device, nextHop, route);
+    return this.make(DestinationKind.Unicast, route.device, to, nextHop, source, route.prefixLength);
   }
 
   private isLocal4(to: IpAddress, device: Device | null): boolean {
@@ -193,7 +197,9 @@ export class RouteLookup {
     }
     const route = this.table.lookup(to, device);
     if (route === null) return this.fail(Errno.ENETUNREACH);
-    return this.finish6(DestinationKind.Unicast, route.device, to, route.gateway ?? to, from, route, route.prefixLength);
+    if (route.refusal !== 0) return this.fail(route.refusal);
+    const nextHop = this.network.redirects.nextHop(to, route);
+    return this.finish6(DestinationKind.Unicast, route.device, to, nextHop, from, route, route.prefixLength);
   }
 
   private isLocal6(to: IpAddress, device: Device | null): boolean {
@@ -210,7 +216,7 @@ export class RouteLookup {
   private multicastDevice(to: IpAddress): Device | null {
     if (multicastScope(to.a) === 1) return this.network.loopback;
     const route = this.table.lookup(to, null);
-    if (route !== null && route.prefix.isMulticast) return route.device;
+    if (route !== null && route.prefix.isMulticast && route.refusal === 0) return route.device;
     for (const entry of this.network.configuration.interfaces) {
       if (entry.device.up && !entry.device.isLoopback) return entry.device;
     }
@@ -244,10 +250,6 @@ export class RouteLookup {
   }
 
   // Both.
-
-  private viaRoute(route: Route, to: IpAddress, source: IpAddress): Destination {
-    return this.make(DestinationKind.Unicast, route.device, to, route.gateway ?? to, source, route.prefixLength);
-  }
 
   private make(
     kind: DestinationKind, device: Device, to: IpAddress, nextHop: IpAddress, source: IpAddress, prefixLength: number,

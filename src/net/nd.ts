@@ -3,7 +3,7 @@
  *
  * Called by icmp6.ts with messages, by neighbour entries that need an answer, and by configuration.ts for new addresses.
  * Deviation: routers are not solicited, and their advertisements taken notice of only as signs of life; addresses and
- * routes are configured. Redirects are ignored.
+ * routes are configured.
  */
 import { pseudoHeaderSum6 } from '../base/checksum.ts';
 import { Mib } from '../base/counters.ts';
@@ -22,6 +22,7 @@ import {
   completeNdMessage, ND_MAC_OPTION_LEN, ND_NONCE_OPTION_LEN, ND_SOLICITATION_LEN, NdFlag, NdMessage, NdOptionKind, writeNdMacOption, writeNdNonceOption,
   writeNeighbourAdvertisement, writeNeighbourSolicitation,
 } from '../wire/nd.ts';
+import type { Destination } from './destination.ts';
 import { reportUnreachable } from './error-report.ts';
 import { AddressScope, type Interface, type InterfaceAddress } from './interface.ts';
 import { Mld } from './mld.ts';
@@ -137,6 +138,7 @@ export class NeighbourDiscovery implements NeighbourProtocol {
     else if (message.type === Icmp6Type.NeighbourSolicitation) this.solicitation(p, owner);
     else if (message.type === Icmp6Type.NeighbourAdvertisement) this.advertisement(p, owner);
     else if (message.type === Icmp6Type.RouterAdvertisement) this.routerAdvertisement(p, owner);
+    else if (message.type === Icmp6Type.Redirect) this.redirect(p, owner);
     p.release();
   }
 
@@ -214,6 +216,25 @@ export class NeighbourDiscovery implements NeighbourProtocol {
     neighbour.isRouter = true;
   }
 
+  /** RFC 4861 8.1, 8.3: the router that we use knows a better next hop, or that the destination is on the link. */
+  private redirect(p: Packet, owner: Interface): void {
+    const { message, network } = this;
+    const { targetA, targetB, targetC, targetD } = message;
+    const target = new IpAddress(targetA, targetB, targetC, targetD);
+    const to = new IpAddress(message.destinationA, message.destinationB, message.destinationC, message.destinationD);
+    const isOnLink = target.equals(to);
+    if (p.srcA >>> 22 !== 0x3fa || to.isMulticast || target.isMulticast || (!isOnLink && !target.isLinkLocal)) {
+      network.counters.values[Mib.NdInMalformed]++;
+      return;
+    }
+    if (!owner.acceptsRedirects6) return;
+    const neighbour = network.neighbours6.get(owner.device, target);
+    if (neighbour === null) return;
+    if (message.hasTargetMac) neighbour.update(true, message.targetMacHi, message.targetMacLo, NeighbourState.Stale, Override.Yes);
+    if (!isOnLink) neighbour.isRouter = true;
+    network.redirects.heard6(p, target, to);
+  }
+
   // NeighbourProtocol.
 
   solicit(neighbour: Neighbour, unicast: boolean): void {
@@ -268,7 +289,8 @@ export class NeighbourDiscovery implements NeighbourProtocol {
   private advertisementFor(device: Device, target: IpAddress, to: IpAddress, flags: number, withMac: boolean): Packet {
     const p = takePacket();
     const at = p.put(ND_SOLICITATION_LEN);
-    const router = this.network.settings.ipv6Forwarding !== 0 ? NdFlag.Router : 0;
+    const owner = this.network.interfaceOf(device);
+    const router = owner !== null && owner.ipv6.forwarding !== 0 ? NdFlag.Router : 0;
     writeNeighbourAdvertisement(p.view, at, flags | router, target.a, target.b, target.c, target.d);
     if (withMac) {
       writeNdMacOption(p.view, p.put(ND_MAC_OPTION_LEN), NdOptionKind.TargetLinkLayerAddress, device.macHi, device.macLo);
@@ -290,6 +312,12 @@ export class NeighbourDiscovery implements NeighbourProtocol {
       p.view, p.l3, length, 0, 0, IpProto.Icmp6, ND_HOP_LIMIT, from.a, from.b, from.c, from.d, to.a, to.b, to.c, to.d,
     );
     this.network.counters.values[Mib.Icmp6OutMsgs]++;
+  }
+
+  /** Sends a message of another kind to a neighbour; takes over `p`, whose message begins at `at`. */
+  sendTo(p: Packet, at: number, from: IpAddress, way: Destination): void {
+    this.finish(p, at, from, way.to);
+    this.network.link.output(p, way);
   }
 
   private transmit(p: Packet, device: Device, macHi: number, macLo: number): void {

@@ -23,6 +23,11 @@ export const NeighbourState = {
 export type NeighbourState = (typeof NeighbourState)[keyof typeof NeighbourState];
 
 const VALID = NeighbourState.Permanent | NeighbourState.Reachable | NeighbourState.Probe | NeighbourState.Stale | NeighbourState.Delay;
+/** Is the hardware address known, and not to be wrong? */
+export function hasKnownMac(neighbour: Neighbour): boolean {
+  return (neighbour.state & VALID) !== 0;
+}
+
 const CONNECTED = NeighbourState.Permanent | NeighbourState.Reachable;
 const IN_TIMER = NeighbourState.Incomplete | NeighbourState.Delay | NeighbourState.Probe;
 /** What a waiting packet counts beside its bytes. */

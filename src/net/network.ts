@@ -2,12 +2,14 @@
  * A host's network layer: devices below, transports above. Everything of net/ hangs on this object.
  *
  *   in:   device -> frameInput -> ipv4Input / ipv6Input -> transport.tcpInput / udpInput
+ *                                            `-> ipv4Forward / ipv6Forward -> linkOutput
  *   out:  output -> ipv4Output / ipv6Output -> linkOutput (neighbour) -> device.transmit
  *
  * Configuration is in configuration.ts, route lookup in lookup.ts; this file is the joints.
  */
 import type { Counters } from '../base/counters.ts';
 import { Mib } from '../base/counters.ts';
+import { Errno } from '../base/errno.ts';
 import type { HostContext } from '../base/host-context.ts';
 import { type IpAddress, isLoopback, V4_MAPPED } from '../base/inet-address.ts';
 import type { Settings } from '../base/settings.ts';
@@ -18,22 +20,27 @@ import {
   BROADCAST_MAC_HI, BROADCAST_MAC_LO, ETHERNET_HEADER_LEN, EtherType, EthernetHeader, isMulticastMac, VLAN_TAG_LEN,
 } from '../wire/ethernet.ts';
 import { ArpProtocol } from './arp.ts';
-import { Configuration, type RouteTarget } from './configuration.ts';
+import { Configuration } from './configuration.ts';
 import type { Destination } from './destination.ts';
 import { IcmpErrorKind } from './icmp-error.ts';
 import { Icmp } from './icmp.ts';
 import { Icmp6 } from './icmp6.ts';
 import type { Interface } from './interface.ts';
+import { Ipv4Forward } from './ipv4-forward.ts';
 import { Ipv4Input } from './ipv4-input.ts';
 import { Ipv4Output } from './ipv4-output.ts';
+import { Ipv6Forward } from './ipv6-forward.ts';
 import { Ipv6Input } from './ipv6-input.ts';
 import { Ipv6Output } from './ipv6-output.ts';
 import { LinkOutput } from './link-output.ts';
 import { RouteLookup } from './lookup.ts';
 import { NeighbourDiscovery } from './nd.ts';
 import { type Neighbour, NeighbourTable } from './neighbour.ts';
+import { OnwardRoutes } from './onward.ts';
 import { PathMtuTable } from './path-mtu.ts';
 import { RateLimit } from './rate-limit.ts';
+import { Redirects } from './redirects.ts';
+import { addRoute, deleteRoute, type RouteTarget } from './route-configuration.ts';
 import type { Route } from './routes.ts';
 import { IcmpErrorReport, type TransportInput } from './transport-input.ts';
 
@@ -70,6 +77,10 @@ export class Network implements NetInput {
   readonly ipv4Out: Ipv4Output;
   readonly ipv6In: Ipv6Input;
   readonly ipv6Out: Ipv6Output;
+  readonly onward: OnwardRoutes;
+  readonly redirects: Redirects;
+  readonly ipv4Forward: Ipv4Forward;
+  readonly ipv6Forward: Ipv6Forward;
   /** Re-filled for every ICMP error that goes up. */
   readonly errorReport = new IcmpErrorReport();
   private readonly frame = new EthernetHeader();
@@ -93,8 +104,13 @@ export class Network implements NetInput {
     this.ipv4Out = new Ipv4Output(this);
     this.ipv6In = new Ipv6Input(this);
     this.ipv6Out = new Ipv6Output(this);
+    this.onward = new OnwardRoutes(this);
+    this.redirects = new Redirects(this);
+    this.ipv4Forward = new Ipv4Forward(this);
+    this.ipv6Forward = new Ipv6Forward(this);
     this.configuration = new Configuration(this);
     this.configuration.attachLoopback(this.loopback);
+    this.settings.onChange = () => this.settingChanged();
   }
 
   // Configuration.
@@ -134,20 +150,16 @@ export class Network implements NetInput {
   }
 
   /**
-   * `ip route add`: 0, -EEXIST, -ENETUNREACH (the gateway is on no link), -EINVAL. For a default route `to` is 0.0.0.0
-   * or :: with prefix length 0.
+   * `ip route add`: 0, -EEXIST, -ENETUNREACH and -EHOSTUNREACH (the gateway is on no link, IPv4 and IPv6), -ENODEV,
+   * -ENETDOWN, -EINVAL. For a default route `to` is 0.0.0.0 or :: with prefix length 0.
    */
-  addRoute(
-    to: IpAddress, prefixLength: number, gateway: IpAddress | null, device: Device | null, source: IpAddress | null = null,
-    metric = -1,
-  ): number {
-    const target: RouteTarget = { gateway, device, source, metric };
-    return this.configuration.addRoute(to, prefixLength, target);
+  addRoute(to: IpAddress, prefixLength: number, target: RouteTarget): number {
+    return addRoute(this, to, prefixLength, target);
   }
 
-  /** `ip route del`: 0 or -ESRCH. */
-  removeRoute(to: IpAddress, prefixLength: number, gateway: IpAddress | null = null, device: Device | null = null): number {
-    return this.configuration.removeRoute(to, prefixLength, gateway, device);
+  /** `ip route del`: 0, -ESRCH, -ENODEV or -EINVAL. What `target` leaves out may be anything. */
+  deleteRoute(to: IpAddress, prefixLength: number, target: RouteTarget = {}): number {
+    return deleteRoute(this, to, prefixLength, target);
   }
 
   routes(): readonly Route[] {
@@ -178,8 +190,15 @@ export class Network implements NetInput {
       else this.detach(device);
     }
     this.link.powerOff();
+    this.redirects.powerOff();
     this.ipv4In.reassembly.clear();
     this.ipv6In.reassembly.clear();
+  }
+
+  /** What was found may have followed from the old value. */
+  private settingChanged(): void {
+    this.changed();
+    this.configuration.routersChanged();
   }
 
   /** Addresses, routes or devices have changed. */
@@ -196,6 +215,13 @@ export class Network implements NetInput {
    */
   lookup(to: IpAddress, from: IpAddress | null, bound: Device | null, onLink = false): Destination | null {
     return this.routing.lookup(to, from, bound, onLink);
+  }
+
+  /** The same for what a socket wants to send: that there is no way is counted. */
+  lookupToSend(to: IpAddress, from: IpAddress | null, bound: Device | null, onLink: boolean): Destination | null {
+    const way = this.routing.lookup(to, from, bound, onLink);
+    if (way === null && this.lookupErrno === Errno.ENETUNREACH) this.counters.values[to.isV4 ? Mib.IpOutNoRoutes : Mib.Ip6OutNoRoutes]++;
+    return way;
   }
 
   /** The way back to where a received packet came from, from where it was sent to (RouteLookup.lookupBack). */

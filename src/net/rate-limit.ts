@@ -60,7 +60,8 @@ export class RateLimit {
     return true;
   }
 
-  private allowPeer(to: IpAddress, intervalUs: number): boolean {
+  /** The share of one destination alone (inet_peer_xrlim_allow). */
+  allowPeer(to: IpAddress, intervalUs: number): boolean {
     const { now } = this.context.loop;
     const key = to.toString6();
     let bucket = this.peers.get(key);

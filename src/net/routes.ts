@@ -1,10 +1,11 @@
 /**
- * The routing table: longest prefix first, then lowest metric, then oldest. Both families in one table, since an IPv4
- * prefix of length n is the v4-mapped prefix of length 96 + n.
+ * The routing table: longest prefix first, then lowest metric, then oldest (Linux's fib_table_lookup). Both families in one
+ * table, since an IPv4 prefix of length n is the v4-mapped prefix of length 96 + n.
  *
  * Called by Network.lookup and by configuration. A host has a handful of routes, so lookups walk a sorted list; their
  * results are cached as Destinations.
  */
+import { Errno } from '../base/errno.ts';
 import { type IpAddress, networkOf, prefixMatches } from '../base/inet-address.ts';
 import type { Device } from '../link/device.ts';
 
@@ -12,35 +13,104 @@ import type { Device } from '../link/device.ts';
 export const RouteOrigin = { Kernel: 2, Boot: 3, Static: 4, RouterAdvertisement: 9 } as const;
 export type RouteOrigin = (typeof RouteOrigin)[keyof typeof RouteOrigin];
 
-export class Route {
+/** What becomes of packets that a route matches (RTN_ of <linux/rtnetlink.h>): all but the first refuse them. */
+export const RouteType = { Unicast: 1, Blackhole: 6, Unreachable: 7, Prohibit: 8 } as const;
+export type RouteType = (typeof RouteType)[keyof typeof RouteType];
+
+/** How far the destinations are (RT_SCOPE_): behind a gateway, on the link, on this host. Smaller is farther. */
+export const RouteScope = { Universe: 0, Link: 253, Host: 254 } as const;
+export type RouteScope = (typeof RouteScope)[keyof typeof RouteScope];
+
+export interface RouteFields {
   readonly prefix: IpAddress;
   /** In the prefix's own family. */
   readonly prefixLength: number;
-  /** Null when the destinations are on the link. */
-  readonly gateway: IpAddress | null;
   readonly device: Device;
+  readonly gateway: IpAddress | null;
+  readonly source: IpAddress | null;
+  readonly metric: number;
+  readonly origin: RouteOrigin;
+  readonly type: RouteType;
+  readonly scope: RouteScope;
+}
+
+export class Route implements RouteFields {
+  readonly prefix: IpAddress;
+  readonly prefixLength: number;
+  /** The loopback, when the route refuses. */
+  readonly device: Device;
+  /** As it was configured; null when the destinations are on the link. */
+  readonly gateway: IpAddress | null;
+  /** Where packets go next; null when that is their destination itself: there is no gateway, or it is this host. */
+  readonly nextHop: IpAddress | null;
   /** Preferred source; null lets the lookup choose. */
   readonly source: IpAddress | null;
   readonly metric: number;
   readonly origin: RouteOrigin;
+  readonly type: RouteType;
+  readonly scope: RouteScope;
   /** Bits of the v4-mapped form, 0..128; what the table is sorted by. */
   readonly bits: number;
   readonly isV4: boolean;
 
-  constructor(
-    prefix: IpAddress, prefixLength: number, gateway: IpAddress | null, device: Device, source: IpAddress | null,
-    metric: number, origin: RouteOrigin,
-  ) {
+  constructor(fields: RouteFields, gatewayIsOurs = false) {
+    const { prefix, prefixLength, gateway } = fields;
     this.isV4 = prefix.isV4;
     this.prefix = networkOf(prefix, prefixLength);
     this.prefixLength = prefixLength;
+    this.device = fields.device;
     this.gateway = gateway;
-    this.device = device;
-    this.source = source;
-    this.metric = metric;
-    this.origin = origin;
+    this.nextHop = gatewayIsOurs ? null : gateway;
+    this.source = fields.source;
+    this.metric = fields.metric;
+    this.origin = fields.origin;
+    this.type = fields.type;
+    this.scope = fields.scope;
     this.bits = this.isV4 ? prefixLength + 96 : prefixLength;
   }
+
+  /** Errno of a packet that this route refuses (Linux's fib_props); 0 when it does not. */
+  get refusal(): number {
+    switch (this.type) {
+      case RouteType.Unicast: return 0;
+      case RouteType.Blackhole: return Errno.EINVAL;
+      case RouteType.Unreachable: return Errno.EHOSTUNREACH;
+      default: return Errno.EACCES;
+    }
+  }
+
+  /** In the words of `ip route`. */
+  toString(): string {
+    const type = this.type === RouteType.Unicast ? '' : `${TYPE_WORDS[this.type]} `;
+    const length = this.prefixLength === (this.isV4 ? 32 : 128) ? '' : `/${this.prefixLength}`;
+    const prefix = this.prefixLength === 0 ? 'default' : `${this.prefix}${length}`;
+    const via = this.gateway === null ? '' : ` via ${this.gateway}`;
+    const device = this.type !== RouteType.Unicast && this.isV4 ? '' : ` dev ${this.device.name}`;
+    const origin = this.origin === RouteOrigin.Boot ? '' : ` proto ${ORIGIN_WORDS[this.origin]}`;
+    const scope = this.scope === RouteScope.Universe || !this.isV4 ? '' : ` scope ${this.scope === RouteScope.Link ? 'link' : 'host'}`;
+    const source = this.source === null ? '' : ` src ${this.source}`;
+    return `${type}${prefix}${via}${device}${origin}${scope}${source}${this.metric === 0 ? '' : ` metric ${this.metric}`}`;
+  }
+}
+
+const TYPE_WORDS: Readonly<Record<RouteType, string>> = {
+  [RouteType.Unicast]: 'unicast', [RouteType.Blackhole]: 'blackhole', [RouteType.Unreachable]: 'unreachable',
+  [RouteType.Prohibit]: 'prohibit',
+};
+const ORIGIN_WORDS: Readonly<Record<RouteOrigin, string>> = {
+  [RouteOrigin.Kernel]: 'kernel', [RouteOrigin.Boot]: 'boot', [RouteOrigin.Static]: 'static',
+  [RouteOrigin.RouterAdvertisement]: 'ra',
+};
+
+/** Which routes `find` looks for; null members match everything. */
+export interface RouteWanted {
+  readonly gateway: IpAddress | null;
+  readonly device: Device | null;
+  readonly source: IpAddress | null;
+  /** -1 matches everything. */
+  readonly metric: number;
+  readonly type: RouteType | null;
+  readonly scope: RouteScope | null;
 }
 
 export class RouteTable {
@@ -63,16 +133,11 @@ export class RouteTable {
     if (at >= 0) this.routes.splice(at, 1);
   }
 
-  /** The first route that matches a description; null members match everything. */
-  find(
-    prefix: IpAddress, prefixLength: number, gateway: IpAddress | null, device: Device | null,
-  ): Route | null {
+  /** The first route to this prefix that matches a description. */
+  find(prefix: IpAddress, prefixLength: number, wanted: RouteWanted): Route | null {
     const network = networkOf(prefix, prefixLength);
     for (const route of this.routes) {
-      if (route.prefixLength !== prefixLength || !route.prefix.equals(network)) continue;
-      if (device !== null && route.device !== device) continue;
-      if (gateway !== null && (route.gateway === null || !route.gateway.equals(gateway))) continue;
-      return route;
+      if (route.prefixLength === prefixLength && route.prefix.equals(network) && isWanted(route, wanted)) return route;
     }
     return null;
   }
@@ -86,28 +151,44 @@ export class RouteTable {
 
   /**
    * The best route to `to`, through `bound` when it is given; devices that are down do not count, and with `onLink`
-   * neither do gateways.
+   * neither do gateways. It may be one that refuses.
    */
   lookup(to: IpAddress, bound: Device | null, onLink = false): Route | null {
-    const isV4 = to.isV4;
-    for (const route of this.routes) {
-      if (route.isV4 !== isV4 || !route.device.up || (bound !== null && route.device !== bound)) continue;
-      if (onLink && route.gateway !== null) continue;
+    return this.lookupWords(to.isV4, to.a, to.b, to.c, to.d, bound, onLink);
+  }
+
+  /** The same for the words of a packet. */
+  lookupWords(isV4: boolean, a: number, b: number, c: number, d: number, bound: Device | null, onLink: boolean): Route | null {
+    const list = this.routes;
+    for (let i = 0; i < list.length; i++) {
+      const route = list[i];
+      if (route.isV4 !== isV4) continue;
+      // Whoever named a device is refused all the same (fib_table_lookup).
+      if (route.type === RouteType.Unicast && (!route.device.up || (bound !== null && route.device !== bound))) continue;
+      if (onLink && route.scope < RouteScope.Link) continue;
       const { prefix } = route;
-      if (prefixMatches(to.a, to.b, to.c, to.d, prefix.a, prefix.b, prefix.c, prefix.d, route.bits)) return route;
+      if (prefixMatches(a, b, c, d, prefix.a, prefix.b, prefix.c, prefix.d, route.bits)) return route;
     }
     return null;
   }
+}
+
+function isWanted(route: Route, wanted: RouteWanted): boolean {
+  const { gateway, device, source, metric, type, scope } = wanted;
+  if (gateway !== null && (route.gateway === null || !route.gateway.equals(gateway))) return false;
+  if (source !== null && (route.source === null || !route.source.equals(source))) return false;
+  return (
+    (device === null || route.device === device) && (metric < 0 || route.metric === metric) &&
+    (type === null || route.type === type) && (scope === null || route.scope === scope)
+  );
 }
 
 function goesBefore(a: Route, b: Route): boolean {
   return a.bits > b.bits || (a.bits === b.bits && a.metric < b.metric);
 }
 
+/** Of one prefix and metric there is one configured route; two devices on one subnet both have a connected one. */
 function same(a: Route, b: Route): boolean {
   if (a.bits !== b.bits || a.metric !== b.metric || a.isV4 !== b.isV4 || !a.prefix.equals(b.prefix)) return false;
-  // One IPv4 prefix has one configured route; two devices on one subnet both have a connected one.
-  if (a.isV4 && (a.origin !== RouteOrigin.Kernel || b.origin !== RouteOrigin.Kernel)) return true;
-  if (a.device !== b.device) return false;
-  return a.gateway === null ? b.gateway === null : b.gateway !== null && a.gateway.equals(b.gateway);
+  return a.origin !== RouteOrigin.Kernel || b.origin !== RouteOrigin.Kernel || a.device === b.device;
 }

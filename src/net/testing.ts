@@ -6,18 +6,21 @@ import { HostContext } from '../base/host-context.ts';
 import { IpAddress } from '../base/inet-address.ts';
 import { Loop } from '../base/loop.ts';
 import { SeededRandom } from '../base/random.ts';
+import type { ChunkWriter } from '../base/slab.ts';
 import { VirtualClock } from '../base/virtual-clock.ts';
-import { pseudoHeaderSum6 } from '../base/checksum.ts';
 import { Device } from '../link/device.ts';
-import { type Packet, takePacket } from '../link/packet.ts';
+import { ChecksumState, type Packet, takePacket } from '../link/packet.ts';
 import { completeChecksum } from '../link/segment.ts';
 import { BROADCAST_MAC_HI, BROADCAST_MAC_LO, EtherType, writeEthernetHeader } from '../wire/ethernet.ts';
 import { writeIpv4Header } from '../wire/ipv4.ts';
 import { writeIpv6Header } from '../wire/ipv6.ts';
 import { writeArp } from '../wire/arp.ts';
-import { finish, sumView } from '../base/checksum.ts';
+import { finish, fold, pseudoHeaderSum4, pseudoHeaderSum6, sumView } from '../base/checksum.ts';
+import { NeighbourState, Override } from './neighbour.ts';
 import { Network } from './network.ts';
 import type { IcmpErrorReport, TransportInput } from './transport-input.ts';
+
+const TCP_CHECKSUM = 16;
 
 /** Keeps what it should send, as bytes. */
 export class ProbeDevice extends Device {
@@ -41,6 +44,21 @@ export class ProbeDevice extends Device {
     const p = takePacket();
     p.ensureHead(p.head + bytes.length);
     p.bytes.set(bytes, p.put(bytes.length));
+    this.received(p);
+  }
+
+  /**
+   * A TCP super-segment arrives as from a device with offload: `linear` bytes in the head, the rest in ranges, the
+   * transport header (whose checksum field holds the pseudo-header's sum) at `l4`.
+   */
+  injectSegment(bytes: Uint8Array, linear: number, l4: number, gsoSize: number, writer: ChunkWriter): void {
+    const p = takePacket();
+    p.bytes.set(bytes.subarray(0, linear), p.put(linear));
+    p.addBytes(bytes, linear, bytes.length - linear, writer);
+    p.l4 = p.head + l4;
+    p.checksumState = ChecksumState.Partial;
+    p.checksumOffset = TCP_CHECKSUM;
+    p.gsoSize = gsoSize;
     this.received(p);
   }
 }
@@ -117,6 +135,37 @@ export function probe(seed = 'net', configure: (network: Network) => void = () =
   run(3e6);
   take();
   return { loop, network, device, transport, run, take };
+}
+
+/** A host between two networks: 192.0.2.0/24 and 2001:db8::/64 on eth0, 198.51.100.0/24 and 2001:db8:2::/64 on eth1. */
+export interface RouterProbe extends Probe {
+  readonly second: ProbeDevice;
+  /** What left by eth1 since the last call. */
+  takeSecond(): Uint8Array[];
+}
+
+/** The peers .9 and ::9 on both links are known; forwarding is on. */
+export function routerProbe(seed = 'router'): RouterProbe {
+  const t = probe(seed);
+  const { network, loop } = t;
+  const second = new ProbeDevice(loop, 'eth1');
+  second.macHi = 0x0200;
+  second.macLo = HOST_MAC + 1;
+  network.attach(second);
+  network.addAddress(second, IpAddress.from('198.51.100.1'), 24);
+  network.addAddress(second, IpAddress.from('2001:db8:2::1'), 64);
+  for (const name of ['net.ipv4.ip_forward', 'net.ipv6.conf.all.forwarding']) network.settings.set(name, 1);
+  const peers = [[t.device, '192.0.2.9', '2001:db8::9'], [second, '198.51.100.9', '2001:db8:2::9']] as const;
+  for (const [device, four, six] of peers) {
+    for (const [table, text] of [[network.neighbours4, four], [network.neighbours6, six]] as const) {
+      const neighbour = table.get(device, IpAddress.from(text));
+      if (neighbour !== null) neighbour.update(true, 0x0200, PEER_MAC, NeighbourState.Permanent, Override.Yes);
+    }
+  }
+  t.run(3e6);
+  t.take();
+  second.sent.length = 0;
+  return { ...t, second, takeSecond: () => second.sent.splice(0).map((frame) => frame.bytes) };
 }
 
 /** Runs the events up to `end` and leaves the clock there. */
@@ -209,6 +258,29 @@ export function completeIcmp6(frame: Uint8Array, extensions = 0): Uint8Array {
   view.setUint16(at + 2, 0);
   view.setUint16(at + 2, finish(sumView(view, at, frame.length, pseudoHeaderSum6(a, b, c, d, e, f, g, h, 58, frame.length - at))));
   return frame;
+}
+
+/** Length of the TCP header of `superSegment`. */
+export const SEGMENT_HEADER = 32;
+
+/**
+ * A frame with a TCP segment of `payload` bytes as a device with offload gives it, from peer to peer of a `routerProbe`:
+ * ports 1000 and 2000, sequence number 5000, PSH and ACK; the checksum field holds the pseudo-header's sum.
+ */
+export function superSegment(isV4: boolean, payload: number, fragment = 0x4000): Uint8Array {
+  const segment = new Uint8Array(SEGMENT_HEADER + payload);
+  const view = new DataView(segment.buffer);
+  const [from, to] = isV4 ? ['192.0.2.9', '198.51.100.9'] : ['2001:db8::9', '2001:db8:2::9'];
+  const [a, b] = [IpAddress.from(from as string), IpAddress.from(to as string)];
+  view.setUint32(0, (1000 << 16) | 2000);
+  view.setUint32(4, 5000);
+  view.setUint16(12, (8 << 12) | 0x18);
+  segment.set(pattern(payload), SEGMENT_HEADER);
+  const pseudo = isV4 ? pseudoHeaderSum4(a.d, b.d, 6, segment.length)
+    : pseudoHeaderSum6(a.a, a.b, a.c, a.d, b.a, b.b, b.c, b.d, 6, segment.length);
+  view.setUint16(TCP_CHECKSUM, fold(pseudo));
+  const dst = to as string;
+  return isV4 ? ipv4Frame(segment, { dst, protocol: 6, fragment, id: 500 }) : ipv6Frame(segment, { dst, nextHeader: 6 });
 }
 
 /** An ICMP message with its checksum. */

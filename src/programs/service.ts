@@ -1,7 +1,7 @@
 /**
  * What the servers of this room share: opening the socket, one task per connection, limits, complaints.
  *
- * Called by echo.ts, discard.ts, chargen.ts, http.ts and wrote.ts. A server is one process: each connection is an async
+ * Called by echo.ts, discard.ts, chargen.ts, http.ts, wrote.ts and name-server.ts. A server is one process: each connection is an async
  * function of its own, and nothing that happens to one connection ends another or the server.
  */
 import {
@@ -71,11 +71,11 @@ export async function swallow(process: Syscalls, fd: number, buffer: Uint8Array)
 }
 
 /**
- * Accepts connections for ever and runs `converse` on each; closes the descriptor when it ends, well or badly. Resolves
- * when the listening socket itself is gone.
+ * Accepts connections for ever, `most` at a time, and runs `converse` on each; closes the descriptor when it ends, well or
+ * badly. Resolves when the listening socket itself is gone.
  */
 export async function serveConnections(
-  process: Syscalls, listener: number, converse: (fd: number, peer: Uint8Array) => Promise<void>,
+  process: Syscalls, listener: number, converse: (fd: number, peer: Uint8Array) => Promise<void>, most: number = MAX_CONNECTIONS,
 ): Promise<void> {
   let open = 0;
   let ended: (() => void) | null = null;
@@ -92,7 +92,7 @@ export async function serveConnections(
     ended?.();
   };
   for (;;) {
-    if (open >= MAX_CONNECTIONS) await oneEnds();
+    if (open >= most) await oneEnds();
     try {
       const { fd, address } = await process.accept(listener);
       open++;

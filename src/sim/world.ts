@@ -246,6 +246,9 @@ export class World {
       }
       for (const endpoint of stack.tcp.endpoints()) left.push(`${name}: TCP endpoint on port ${endpoint.localPort}`);
       for (const endpoint of stack.udp.endpoints()) left.push(`${name}: UDP endpoint on port ${endpoint.localPort}`);
+      const { socketCount, flights } = kernel.unix;
+      if (socketCount !== 0) left.push(`${name}: ${socketCount} AF_UNIX sockets`);
+      if (flights.total !== 0) left.push(`${name}: ${flights.total} descriptions in flight`);
       for (const process of kernel.everyProcess()) {
         if (process.exited) left.push(`${name}: process ${process.pid} (${process.name}) has ended, and nobody has waited for it`);
         for (const [fd] of process.descriptors.entries()) if (fd > 2) left.push(`${name}: descriptor ${fd} of process ${process.pid}`);

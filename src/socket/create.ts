@@ -1,15 +1,19 @@
 /** socket(2): which family makes what. */
 import { Errno } from '../base/errno.ts';
-import type { Stack } from '../stack/stack.ts';
 import { AF, IPPROTO, SOCK } from './constants.ts';
 import { InetDatagram } from './family/inet-datagram.ts';
 import { InetStream } from './family/inet-stream.ts';
+import { UnixDatagram } from './family/unix-datagram.ts';
+import type { UnixHost } from './family/unix-host.ts';
+import { UnixSeqpacket } from './family/unix-seqpacket.ts';
+import { UnixStream } from './family/unix-stream.ts';
 import type { Socket } from './socket.ts';
 
 /** What socket(2) checks before anything is made: the protocol to use, or a negative errno, as Linux's order has it. */
 export function resolveProtocol(family: number, type: number, protocol: number): number {
   if (family < 0 || family >= AF.MAX) return -Errno.EAFNOSUPPORT;
   if (type < 0 || type > 10) return -Errno.EINVAL;
+  if (family === AF.UNIX) return resolveUnix(type, protocol);
   if (family !== AF.INET && family !== AF.INET6) return -Errno.EAFNOSUPPORT;
   if (protocol < 0 || protocol >= 263) return -Errno.EINVAL;
   if (type === SOCK.STREAM) {
@@ -26,8 +30,20 @@ export function resolveProtocol(family: number, type: number, protocol: number):
   return -Errno.ESOCKTNOSUPPORT;
 }
 
-/** A fresh socket; the protocol has been resolved. */
-export function createSocket(stack: Stack, family: number, type: number, protocol: number): Socket {
+/** unix_create: the family's own number is a protocol too, and SOCK_RAW another name for SOCK_DGRAM. */
+function resolveUnix(type: number, protocol: number): number {
+  if (protocol !== 0 && protocol !== AF.UNIX) return -Errno.EPROTONOSUPPORT;
+  const isKnown = type === SOCK.STREAM || type === SOCK.DGRAM || type === SOCK.RAW || type === SOCK.SEQPACKET;
+  return isKnown ? 0 : -Errno.ESOCKTNOSUPPORT;
+}
+
+/** A fresh socket of a host, whose AF_UNIX sockets and stack are `unix`'s; the protocol has been resolved. */
+export function createSocket(unix: UnixHost, family: number, type: number, protocol: number): Socket {
+  if (family === AF.UNIX) {
+    if (type === SOCK.STREAM) return new UnixStream(unix);
+    return type === SOCK.SEQPACKET ? new UnixSeqpacket(unix) : new UnixDatagram(unix);
+  }
+  const { stack } = unix;
   const isV4 = family === AF.INET;
   if (protocol === IPPROTO.TCP) return new InetStream(stack, family, type, protocol, stack.tcp.create(isV4));
   return new InetDatagram(stack, family, type, protocol, stack.udp.create(isV4));

@@ -24,6 +24,8 @@ export function getOption(socket: Socket, level: number, option: number, length:
 }
 
 function getSocketOption(socket: Socket, option: number, length: number): Uint8Array | number {
+  const own = socket.getSocketOption(option, length);
+  if (own !== null) return own;
   const options = socket.settledOptions;
   const flag = (value: boolean): Uint8Array => intBytes(value ? 1 : 0, length);
   switch (option) {
@@ -63,6 +65,8 @@ function getSocketOption(socket: Socket, option: number, length: number): Uint8A
       for (let i = 0; i < device.name.length; i++) bytes[i] = device.name.charCodeAt(i);
       return bytes;
     }
+    // Only AF_UNIX passes on who sends (sk_may_scm_recv).
+    case SO.PASSCRED: return -Errno.EOPNOTSUPP;
     default: return -Errno.ENOPROTOOPT;
   }
 }
@@ -79,6 +83,8 @@ function setSocketOption(socket: Socket, option: number, value: Uint8Array, { cr
   if (value.length < 4) return -Errno.EINVAL;
   const n = readInt(value);
   const on = n !== 0;
+  const own = socket.setSocketOption(option, n);
+  if (own !== null) return own;
   switch (option) {
     case SO.TYPE: case SO.PROTOCOL: case SO.DOMAIN: case SO.ERROR: case SO.ACCEPTCONN: case SO.SNDLOWAT:
       return -Errno.ENOPROTOOPT;
@@ -139,6 +145,7 @@ function setSocketOption(socket: Socket, option: number, value: Uint8Array, { cr
       else socket.options.sendTimeoutUs = us;
       return 0;
     }
+    case SO.PASSCRED: return -Errno.EOPNOTSUPP;
     default: return -Errno.ENOPROTOOPT;
   }
 }

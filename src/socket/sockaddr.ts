@@ -4,10 +4,12 @@
  *
  *   sockaddr_in   | family 2 LE | port 2 BE | addr 4 | zero 8 |
  *   sockaddr_in6  | family 2 LE | port 2 BE | flowinfo 4 BE | addr 16 | scope_id 4 LE |
+ *   sockaddr_un   | family 2 LE | path up to 108 |   (family/unix-address.ts)
  */
 import { Errno } from '../base/errno.ts';
 import { ANY4, IpAddress } from '../base/inet-address.ts';
 import { AF } from './constants.ts';
+import { isAbstract, pathOf, SUN_PATH, SUN_PATH_MAX } from './family/unix-address.ts';
 
 export const SOCKADDR_IN_LEN = 16;
 export const SOCKADDR_IN6_LEN = 28;
@@ -53,6 +55,32 @@ export function sockaddrIn6(address: string | IpAddress, port: number, scopeId =
   const bytes = new Uint8Array(SOCKADDR_IN6_LEN);
   writeSockaddr(bytes, false, ip, port, scopeId);
   return bytes;
+}
+
+/**
+ * A `struct sockaddr_un` for a path (`/run/log`), for an abstract name when it begins with a NUL (`'\0name'`), and of the
+ * family alone for an empty one: bind(2) then gives it a name. Text is UTF-8; bytes are taken as they are.
+ */
+export function sockaddrUn(path: string | Uint8Array): Uint8Array {
+  const name = typeof path === 'string' ? new TextEncoder().encode(path) : path;
+  if (name.length > SUN_PATH_MAX) throw new RangeError(`a socket's path has at most ${SUN_PATH_MAX} bytes, not ${name.length}`);
+  const isPath = name.length > 0 && name[0] !== 0;
+  if (isPath && name.includes(0)) throw new RangeError('there is a NUL inside the path of a socket address');
+  // The final NUL is part of a path's address, where there is room for it.
+  const bytes = new Uint8Array(SUN_PATH + Math.min(name.length + (isPath ? 1 : 0), SUN_PATH_MAX));
+  bytes[0] = AF.UNIX;
+  bytes.set(name, SUN_PATH);
+  return bytes;
+}
+
+/**
+ * The path or abstract name (with its NUL in front) of a `struct sockaddr_un`, empty for an unnamed socket; null for another
+ * family. Abstract names that are no UTF-8 lose bytes in the text.
+ */
+export function readSockaddrUn(bytes: Uint8Array): string | null {
+  if (sockaddrFamily(bytes) !== AF.UNIX) return null;
+  if (bytes.length <= SUN_PATH) return '';
+  return new TextDecoder().decode(isAbstract(bytes) ? bytes.subarray(SUN_PATH) : pathOf(bytes));
 }
 
 /**
@@ -121,8 +149,10 @@ export function parseSockaddr(bytes: Uint8Array, into: ParsedSockaddr): number {
   return -Errno.EAFNOSUPPORT;
 }
 
-/** A socket address as people write it: `192.0.2.1:80`, `[2001:db8::1]:80`. */
+/** A socket address as people write it: `192.0.2.1:80`, `[2001:db8::1]:80`, `/run/log`, `@abstract`, and `*` for unnamed. */
 export function formatSockaddr(bytes: Uint8Array): string {
+  const path = readSockaddrUn(bytes);
+  if (path !== null) return path === '' ? '*' : path.replaceAll('\0', '@');
   const parsed = new ParsedSockaddr();
   if (parseSockaddr(bytes, parsed) < 0) return `family ${parsed.family}`;
   const text = parsed.address.toString();

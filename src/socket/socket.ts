@@ -4,21 +4,32 @@
  * blocking is the kernel's (`kernel/operation.ts`).
  *
  *   Socket <- InetSocket <- InetStream (TCP), InetDatagram (UDP)
+ *          <- UnixSocket <- UnixDatagram, UnixConnection <- UnixStream, UnixSeqpacket
  */
 import { Errno } from '../base/errno.ts';
 import type { FileOperations } from '../base/file-operations.ts';
 import { WaitQueue } from '../base/wait-queue.ts';
 import type { Stack } from '../stack/stack.ts';
-import { ReceiveResult, type SocketOptions } from '../transport/endpoint.ts';
+import type { SocketOptions } from '../transport/endpoint.ts';
 import type { Caller } from './caller.ts';
-import { O } from './constants.ts';
+import { O, SCM, SOL } from './constants.ts';
+import { type ControlWriter, walkControl } from './control.ts';
+import type { Description } from './description.ts';
+import type { UnixSocket } from './family/unix.ts';
+import type { Received } from './received.ts';
 
 export const NO_NAME = new Uint8Array(0);
 /** `receiveTarget`'s answer for a call that waits for nothing. */
 export const NEVER_WAITS = -1;
 
-/** Where read(2) puts what it has no use for. */
-const ignored = new ReceiveResult();
+/** What a message takes along beside its bytes, read from sendmsg(2)'s control data once for all tries of the call. */
+export interface Ancillary {
+  /** The call is over: what no message took along is let go. */
+  letGo(): void;
+}
+
+/** Of a message that takes nothing along. */
+export const NOTHING_BESIDE: Ancillary = { letGo(): void {} };
 
 /** A socket is its own wait queue: one object less for each of ten thousand idle ones. */
 export abstract class Socket extends WaitQueue implements FileOperations {
@@ -39,6 +50,22 @@ export abstract class Socket extends WaitQueue implements FileOperations {
     return this;
   }
 
+  /** Where a call waits that found no room: here, or at the socket that has none (a listener, a datagram's receiver). */
+  get roomQueue(): WaitQueue {
+    return this;
+  }
+
+  /** The description of this socket, when it gets one. */
+  opened(_description: Description): void {}
+
+  /** Of the description's references only those are left that messages hold, in queues of sockets. */
+  onlyInFlight(): void {}
+
+  /** This socket as one that takes descriptions along, and so can keep others open; null for the families that do not. */
+  asFlier(): UnixSocket | null {
+    return null;
+  }
+
   get accessMode(): number {
     return O.RDWR;
   }
@@ -55,6 +82,15 @@ export abstract class Socket extends WaitQueue implements FileOperations {
   abstract setLevelOption(level: number, option: number, value: Uint8Array): number;
   /** SO_ERROR: the pending error (positive errno), and clears it; 0 when none. */
   abstract takeError(): number;
+
+  /** SOL_SOCKET's options that this family alone has, or has otherwise: null for all others. */
+  getSocketOption(_option: number, _length: number): Uint8Array | number | null {
+    return null;
+  }
+
+  setSocketOption(_option: number, _value: number): number | null {
+    return null;
+  }
 
   /** A SOL_SOCKET option has another value now, and somebody below may have to know. */
   optionChanged(_option: number): void {}
@@ -94,7 +130,7 @@ export abstract class Socket extends WaitQueue implements FileOperations {
 
   // Connecting.
 
-  /** connect(2), first half: 0, -EINPROGRESS or -EAGAIN (wait for `connectResult`), or an error. */
+  /** connect(2), first half: 0, -EINPROGRESS (wait for `connectResult`), -EAGAIN (try again when `roomQueue` wakes), or an error. */
   abstract connect(address: Uint8Array, caller: Caller): number;
 
   /** connect(2), second half: `waiting` while it goes on, else 0 or why it failed. */
@@ -102,8 +138,13 @@ export abstract class Socket extends WaitQueue implements FileOperations {
     return 0;
   }
 
+  /** socketpair(2): this socket and another of its kind, both new, are each other's peers. */
+  pair(_other: Socket, _caller: Caller): number {
+    return -Errno.EOPNOTSUPP;
+  }
+
   /** listen(2). */
-  listen(_backlog: number): number {
+  listen(_backlog: number, _caller: Caller): number {
     return -Errno.EOPNOTSUPP;
   }
 
@@ -112,16 +153,44 @@ export abstract class Socket extends WaitQueue implements FileOperations {
     return -Errno.EOPNOTSUPP;
   }
 
+  /** What an accept(2) that would wait returns because nobody can connect any more; -EAGAIN when somebody can. */
+  emptyAccept(): number {
+    return -Errno.EAGAIN;
+  }
+
   // Moving data.
 
-  abstract receive(to: Uint8Array, at: number, length: number, flags: number, result: ReceiveResult): number;
-  abstract send(from: Uint8Array, at: number, length: number, flags: number): number;
+  abstract receive(to: Uint8Array, at: number, length: number, flags: number, result: Received): number;
+  abstract send(from: Uint8Array, at: number, length: number, flags: number, caller: Caller): number;
   /** sendto(2) with an address. */
   abstract sendTo(from: Uint8Array, at: number, length: number, flags: number, address: Uint8Array, caller: Caller): number;
   abstract shutdown(how: number): number;
 
+  /**
+   * Control data of sendmsg(2): what it says, or a negative errno. Here as for AF_INET: SCM_RIGHTS and SCM_CREDENTIALS mean
+   * nothing, and of SOL_SOCKET's others there are none (__sock_cmsg_send).
+   */
+  prepareAncillary(control: Uint8Array, _caller: Caller): Ancillary | number {
+    const bad = walkControl(control, ({ level, type }) => (
+      level !== SOL.SOCKET || type === SCM.RIGHTS || type === SCM.CREDENTIALS ? 0 : -Errno.EINVAL
+    ));
+    return bad < 0 ? bad : NOTHING_BESIDE;
+  }
+
+  /** sendmsg(2) with control data. */
+  sendMessage(
+    from: Uint8Array, at: number, length: number, flags: number, address: Uint8Array | null, _ancillary: Ancillary | null,
+    caller: Caller,
+  ): number {
+    if (address === null) return this.send(from, at, length, flags, caller);
+    return this.sendTo(from, at, length, flags, address, caller);
+  }
+
+  /** recvmsg(2)'s control data of what was received. Every call ends here that received something that it must not keep. */
+  writeControl(_received: Received, _writer: ControlWriter, _flags: number, _caller: Caller): void {}
+
   /** msg_name of what was received: the sender's address, empty when there is none. */
-  sourceName(_received: ReceiveResult): Uint8Array {
+  sourceName(_received: Received): Uint8Array {
     return NO_NAME;
   }
 
@@ -149,12 +218,14 @@ export abstract class Socket extends WaitQueue implements FileOperations {
 
   // FileOperations.
 
-  read(to: Uint8Array, at: number, length: number): number {
-    return this.receive(to, at, length, 0, ignored);
+  // Reads and writes of sockets are receives and sends, whose caller is known (kernel/transfer.ts): nobody comes this way.
+
+  read(_to: Uint8Array, _at: number, _length: number): number {
+    return -Errno.EINVAL;
   }
 
-  write(from: Uint8Array, at: number, length: number): number {
-    return this.send(from, at, length, 0);
+  write(_from: Uint8Array, _at: number, _length: number): number {
+    return -Errno.EINVAL;
   }
 
   abstract readiness(): number;

@@ -6,10 +6,10 @@
  * through node:net and node:dgram on 127.0.0.1 with plain callbacks; ours through `Process`, its promise face.
  */
 import { type ChildProcess, fork } from 'node:child_process';
-import { fairness, tcpPingPong } from './cases/tcp-pingpong.ts';
+import { fairness, tcpPingPong, unixPingPong } from './cases/tcp-pingpong.ts';
 import { idle10k } from './cases/idle.ts';
 import { tapCase, tapHost } from './cases/tap.ts';
-import { tcpBulk } from './cases/tcp-bulk.ts';
+import { tcpBulk, unixBulk } from './cases/tcp-bulk.ts';
 import { tcpConnect } from './cases/tcp-connect.ts';
 import { udp512 } from './cases/udp-512.ts';
 import { writeRecord } from '../../scripts/records.mjs';
@@ -23,6 +23,8 @@ const CASES: Record<string, { goal: string; root?: boolean; run: (rounds: number
   'tcp-connect': { goal: 'ratio >= 8', run: tcpConnect },
   'tcp-pingpong-64': { goal: 'ratio >= 4', run: tcpPingPong },
   'udp-512': { goal: 'ratio >= 5', run: udp512 },
+  'unix-bulk': { goal: 'ratio >= 3', run: unixBulk },
+  'unix-pingpong-64': { goal: 'ratio >= 3', run: unixPingPong },
   'idle-10k': { goal: 'value <= 3072', run: () => idle10k() },
   fairness: { goal: 'ratio >= 0.8', run: fairness },
   'tap-tx': { goal: 'ratio >= 1', root: true, run: (rounds) => tapCase('tx', rounds) },

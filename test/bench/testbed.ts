@@ -5,21 +5,25 @@ import type { IpAddress } from '../../src/base/inet-address.ts';
 import { IpAddress as Address } from '../../src/base/inet-address.ts';
 import { Loop } from '../../src/base/loop.ts';
 import { Process } from '../../src/api/posix/process.ts';
-import { sockaddrIn } from '../../src/socket/sockaddr.ts';
+import { sockaddrIn, sockaddrUn } from '../../src/socket/sockaddr.ts';
 import { AF, SOCK } from '../../src/socket/constants.ts';
 import { Host } from '../../src/host.ts';
 import { Cable } from '../../src/link/cable.ts';
 import { NodeEnvironment } from '../../src/platform/node/environment.ts';
 
-export interface Testbed {
+/** Two processes that talk to each other. */
+export interface Bed {
+  client: Process;
+  server: Process;
+  close(): void;
+}
+
+export interface Testbed extends Bed {
   loop: Loop;
   cable: Cable;
   clientHost: Host;
   serverHost: Host;
-  client: Process;
-  server: Process;
   serverAddress: IpAddress;
-  close(): void;
 }
 
 /** `offload: false` cuts every segment to the MTU (1,500 bytes) at the cable's door. */
@@ -43,6 +47,28 @@ export function makeTestbed(options: { offload: boolean }): Testbed {
       loop.stop();
     },
   };
+}
+
+/** Two processes of one host, connected by an AF_UNIX stream: `pair` are the descriptors of client and server. */
+export async function makeUnixBed(): Promise<Bed & { pair: [number, number] }> {
+  const environment = new NodeEnvironment();
+  const loop = new Loop(environment);
+  const host = new Host({ name: 'host', loop, random: environment.entropy });
+  const client = new Process(host, 'client');
+  const server = new Process(host, 'server');
+  const address = sockaddrUn('/tmp/bench');
+  const listener = await server.socket(AF.UNIX, SOCK.STREAM, 0);
+  await server.bind(listener, address);
+  await server.listen(listener, 1);
+  const fd = await client.socket(AF.UNIX, SOCK.STREAM, 0);
+  await client.connect(fd, address);
+  const accepted = await server.accept(listener);
+  return { client, server, pair: [fd, accepted.fd], close: () => loop.stop() };
+}
+
+/** A path for the kernel's side: abstract, so that nothing is left behind. */
+export function kernelPath(): string {
+  return `\0sockscape-bench-${process.pid}`;
 }
 
 /** A listening socket of `server` and its port. */

@@ -20,6 +20,7 @@ function blocks(file: string, language: string): string[] {
 const BLOCKS = [
   [/You wrote: hello/],
   [/connect: ECONNREFUSED/, /^\S+ ARP, Request who-has 10\.0\.1\.2 /m, /> 10\.0\.1\.2\.80: Flags \[S\], /, /10\.0\.1\.2\.80 > .* Flags \[R\.\], /],
+  [/^10\.0\.1\.2:443$/m],
 ];
 
 let folder = '';

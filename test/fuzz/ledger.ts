@@ -8,6 +8,7 @@
  *   link:  LinkInTruncated | LinkInOtherHost | LinkInUnknownProtocol
  *          | ARP (ArpInMalformed | ArpInRequests | ArpInReplies) | IPv4 | IPv6
  *   IP:    InHdrErrors | InAddrErrors | IpInMartians | LinkInUnwantedGroup | InTruncatedPkts | InUnknownProtos | InDiscards | InTooBigErrors | InNoRoutes
+ *          | IpInRefused
  *          | held for reassembly (ReasmReqds without ReasmOKs) | InDelivers
  *   above: UDP: InDatagrams | NoPorts | InErrors | IgnoredMulti;  ICMP: InMsgs (errors under InErrors);  TCP: InSegs
  *          (of which InErrs were wrong, and TcpInDiscards changed nothing);  others that InDelivers counts alone (IGMP, "no next header")
@@ -25,6 +26,7 @@ const RECEIVED = indexes(['IpInReceives', 'Ip6InReceives']);
 const REFUSED = indexes([
   'IpInHdrErrors', 'IpInAddrErrors', 'IpInUnknownProtos', 'IpInDiscards', 'IpExtInTruncatedPkts', 'IpExtInNoRoutes', 'IpInMartians', 'LinkInUnwantedGroup',
   'Ip6InHdrErrors', 'Ip6InAddrErrors', 'Ip6InTruncatedPkts', 'Ip6InUnknownProtos', 'Ip6InDiscards', 'Ip6InTooBigErrors', 'Ip6InNoRoutes',
+  'IpInRefused', 'TcpExtIPReversePathFilter',
 ]);
 const ASKED = indexes(['IpReasmReqds', 'Ip6ReasmReqds']);
 const WHOLE = indexes(['IpReasmOKs', 'Ip6ReasmOKs']);

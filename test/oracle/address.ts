@@ -3,6 +3,7 @@
  * `sockaddrIn`, so that a mistake there cannot hide on both sides.
  */
 
+const AF_UNIX = 1;
 const AF_INET = 2;
 const AF_INET6 = 10;
 export const SOCKADDR_IN_LEN = 16;
@@ -44,6 +45,13 @@ function groups(text: string): number[] {
   });
 }
 
+/** `struct sockaddr_un` with exactly these bytes of path: no NUL is added. */
+export function un(path: string, family = AF_UNIX): Uint8Array {
+  const bytes = Uint8Array.from(`xx${path}`, (letter) => letter.charCodeAt(0));
+  new DataView(bytes.buffer).setUint16(0, family, true);
+  return bytes;
+}
+
 /** `struct sockaddr` with nothing but its family (AF_UNSPEC: dissolve an association). */
 export function familyOnly(family: number, length = SOCKADDR_IN_LEN): Uint8Array {
   const bytes = new Uint8Array(length);
@@ -79,6 +87,12 @@ export function addressText(address: Uint8Array): string {
     const scope = view.getUint32(24, true);
     return `in6 [${hex(address.subarray(8, 24))}]:${portText(view.getUint16(2))}`
       + `${flow === 0 ? '' : ` flow=${flow}`}${scope === 0 ? '' : ` scope=${scope}`}`;
+  }
+  if (family === AF_UNIX) {
+    const name = String.fromCharCode(...address.subarray(2));
+    // The name that the kernel chose (autobind).
+    if (/^\0[0-9a-f]{5}$/.test(name)) return `un(${address.length}) {name:${name.slice(1)}}`;
+    return `un(${address.length}) ${JSON.stringify(name)}`;
   }
   return `raw(${address.length}) ${hex(address)}`;
 }

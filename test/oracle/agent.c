@@ -37,10 +37,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/un.h>
@@ -654,25 +656,34 @@ static void loopback_up(void) {
   close(fd);
 }
 
-static void join_namespace(const char *pid, const char *kind, int type) {
+static void enter_namespace(int pid, const char *name, int kind) {
   char path[64];
-  snprintf(path, sizeof path, "/proc/%d/ns/%s", atoi(pid), kind);
+  snprintf(path, sizeof path, "/proc/%d/ns/%s", pid, name);
   int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0 || setns(fd, type) < 0) fail(path);
+  if (fd < 0 || setns(fd, kind) < 0) fail(path);
   close(fd);
 }
 
+/*
+ * A network of the program's own, and an empty /tmp: sockets have paths. Both go away with the last process, so nothing is
+ * left behind when a run is killed.
+ */
 static void enter_namespaces(int argc, char **argv) {
   if (argc == 2 && strcmp(argv[1], "--new-net") == 0) {
-    if (unshare(CLONE_NEWNET | CLONE_NEWIPC) < 0) fail("unshare");
+    if (unshare(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWNS) < 0) fail("unshare");
     loopback_up();
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) fail("mount /");
+    if (mount("tmpfs", "/tmp", "tmpfs", 0, "mode=1777") < 0) fail("mount /tmp");
   } else if (argc == 3 && (strcmp(argv[1], "--net-of") == 0 || strcmp(argv[1], "--signals-net-of") == 0)) {
-    join_namespace(argv[2], "net", CLONE_NEWNET);
-    join_namespace(argv[2], "ipc", CLONE_NEWIPC);
+    enter_namespace(atoi(argv[2]), "net", CLONE_NEWNET);
+    enter_namespace(atoi(argv[2]), "mnt", CLONE_NEWNS);
+    enter_namespace(atoi(argv[2]), "ipc", CLONE_NEWIPC);
   } else {
     fprintf(stderr, "usage: agent --new-net | --net-of PID | --signals-net-of PID | --child SOCKET\n");
     _exit(2);
   }
+  umask(022);
+  if (chdir("/tmp") < 0) fail("/tmp");
 }
 
 /* Moves the protocol to high numbers and puts /dev/null on 0, 1 and 2. */

@@ -1,4 +1,4 @@
-/** The real kernel as a side of the oracle: each program gets a network namespace of its own. */
+/** The real kernel as a side of the oracle: each program gets a network namespace and an empty /tmp of its own. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { compileAgent, LinuxHost } from '../../src/platform/node/oracle/linux-host.ts';
 import type { LinuxProcess } from '../../src/platform/node/oracle/linux-process.ts';
@@ -11,7 +11,7 @@ export const SHARED_SETTINGS = [
   'net.core.rmem_default', 'net.core.rmem_max', 'net.core.wmem_default', 'net.core.wmem_max', 'net.core.somaxconn',
   'net.ipv4.tcp_rmem', 'net.ipv4.tcp_wmem', 'net.ipv4.tcp_syn_retries', 'net.ipv4.tcp_keepalive_time',
   'net.ipv4.tcp_keepalive_intvl', 'net.ipv4.tcp_keepalive_probes', 'net.ipv4.tcp_fin_timeout',
-  'net.ipv4.ip_default_ttl', 'net.ipv4.ip_local_port_range', 'net.ipv4.ip_unprivileged_port_start',
+  'net.unix.max_dgram_qlen', 'net.ipv4.ip_default_ttl', 'net.ipv4.ip_local_port_range', 'net.ipv4.ip_unprivileged_port_start',
 ];
 
 /** Settings that a namespace inherits from the machine and that programs rely on. */
@@ -42,7 +42,7 @@ export function linuxSide(agentSource: string, buildFolder: string): Side {
     async open(): Promise<SideHost> {
       const host = await LinuxHost.open(agent, PINNED_SETTINGS);
       const sideOf = (process: LinuxProcess): SideProcess => ({
-        calls: process, exit: (status) => (status === 0 ? process.exit() : process.exitWith(status)),
+        calls: process, pid: process.pid, exit: (status) => (status === 0 ? process.exit() : process.exitWith(status)),
         fork: async () => sideOf(await host.fork(process)), limitDescriptors: (most) => process.limitDescriptors(most),
         store: (view) => process.store(view), load: (view) => process.load(view),
       });

@@ -13,7 +13,7 @@ import { CloseRange } from '../../src/kernel/calls/descriptors.ts';
 import { Resource } from '../../src/kernel/resource-limits.ts';
 import { ActionFlag, MaskHow, Signal, SignalCode } from '../../src/kernel/signal-numbers.ts';
 import { WaitFlag } from '../../src/kernel/wait-child.ts';
-import { AF, F, IOCTL, IP, IPPROTO, IPV6, O, SO, SOCK, SOL, TCP } from '../../src/socket/constants.ts';
+import { AF, F, IOCTL, IP, IPPROTO, IPV6, O, SCM, SO, SOCK, SOL, TCP } from '../../src/socket/constants.ts';
 import { Msg, Shut } from '../../src/transport/endpoint.ts';
 import { POLL } from './names.ts';
 
@@ -29,7 +29,7 @@ const SIGNAL_CODES = Object.fromEntries(
 
 const GROUPS: readonly [string, Readonly<Record<string, number>>][] = [
   ['', Errno], ['AF_', AF], ['SOCK_', SOCK], ['IPPROTO_', IPPROTO], ['SOL_', SOL], ['SO_', SO], ['IP_', IP],
-  ['IPV6_', IPV6], ['TCP_', TCP], ['O_', O], ['F_', F], ['', IOCTL], ['MSG_', Msg], ['SHUT_', Shut], ['POLL', POLL],
+  ['IPV6_', IPV6], ['SCM_', SCM], ['TCP_', TCP], ['O_', O], ['F_', F], ['', IOCTL], ['MSG_', Msg], ['SHUT_', Shut], ['POLL', POLL],
   ['', Signal], ['SA_', ActionFlag], ['SIG_', MaskHow], ['RLIMIT_', Resource], ['W', WaitFlag], ['CLOSE_RANGE_', CloseRange],
   ['', SIGNAL_CODES],
 ];
@@ -46,7 +46,7 @@ test('constants have the values of the C headers', { skip: process.platform !== 
       `#ifdef ${name}\n  SHOW(${name});\n#elif defined SHOW_ENUM_${name}\n  SHOW(${name});\n#endif`
     ));
     // These are enumerators, not macros.
-    const enumerators = [...expected.keys()].filter((name) => /^(SHUT_|MSG_(OOB|PEEK)$|SOCK_(STREAM|DGRAM|RAW)$)/.test(name));
+    const enumerators = [...expected.keys()].filter((name) => /^(SHUT_|SCM_|MSG_(OOB|PEEK)$|SOCK_(STREAM|DGRAM|RAW)$)/.test(name));
     const source = [
       '#define _GNU_SOURCE', '#include <stdio.h>',
 

@@ -36,6 +36,7 @@ export function ourSide({ settings, capabilities }: Machine): Side {
       });
       const sideOf = (process: Process): SideProcess => ({
         calls: process,
+        pid: process.pid,
         exit: async (status) => process.exit(status),
         fork: async () => sideOf(await child(process)),
         limitDescriptors: async (most) => {
@@ -46,6 +47,8 @@ export function ourSide({ settings, capabilities }: Machine): Side {
         async spawn(takesSignals) {
           const process = new Process(host, 'program');
           process.core.credentials.effective = capabilities;
+          process.core.credentials.permitted = capabilities;
+          await process.chdir('/tmp');
           // As the other side's agents do.
           if (!takesSignals) await process.sigaction(SIGPIPE, { handler: SIG_IGN });
           return sideOf(process);

@@ -17,6 +17,8 @@ export interface ProgramEnvironment {
   exit(process: Syscalls, status?: number): Promise<void>;
   /** From here on a signal may end the process: whether a call under way returns is not compared any more. */
   mayDie(process: Syscalls): void;
+  /** getpid(2): differs between the sides, and is written `p1`, `p2` ... in control data. */
+  pidOf(process: Syscalls): number;
   /** RLIMIT_NOFILE of a process: no descriptor from `most` on is given out. */
   limitDescriptors(process: Syscalls, most: number): Promise<void>;
   /** Makes shared memory hold what a view of it holds, where the view is not the memory itself; and the other way round. */
@@ -51,6 +53,7 @@ export function program(name: string, run: (env: ProgramEnvironment) => Promise<
 /** A process of one side. */
 export interface SideProcess {
   calls: Syscalls;
+  pid: number;
   exit(status: number): Promise<void>;
   fork(): Promise<SideProcess>;
   limitDescriptors(most: number): Promise<void>;

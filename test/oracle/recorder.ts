@@ -8,17 +8,24 @@ import type { FileSyscalls } from '../../src/api/posix/file-syscalls.ts';
 import type { IpcSyscalls } from '../../src/api/posix/ipc-syscalls.ts';
 import type { SpliceSyscalls } from '../../src/api/posix/splice-syscalls.ts';
 import type { MessageHeader, PollFd, ReceivedMessage, Syscalls } from '../../src/api/posix/syscalls.ts';
-import { AF, F, SOCK } from '../../src/socket/constants.ts';
+import { AF, F, SO, SOCK, SOL } from '../../src/socket/constants.ts';
 import { addressText, hex } from './address.ts';
 import * as names from './names.ts';
 import { type Described, okText } from './recorder-core.ts';
 import { pidText, ProcessRecorder } from './recorder-processes.ts';
-import type { Entry } from './trace.ts';
+import type { Entry, Trace } from './trace.ts';
 
 /** Descriptor 5 means another socket in each process, so families are kept per process. */
 export class Recorder
   extends ProcessRecorder implements Omit<Syscalls, keyof FileSyscalls | keyof EventSyscalls | keyof IpcSyscalls | keyof SpliceSyscalls> {
+  /** What the processes of the run are called, for credentials. */
+  private readonly pids: ReadonlyMap<number, string>;
   protected readonly families = new Map<number, string>();
+
+  constructor(name: string, inner: Syscalls, trace: Trace, pids: ReadonlyMap<number, string>) {
+    super(name, inner, trace);
+    this.pids = pids;
+  }
 
   async socket(domain: number, type: number, protocol: number): Promise<number> {
     const family = familyText(domain, type);
@@ -27,6 +34,17 @@ export class Recorder
     const fd = await this.run(entry, this.inner.socket(domain, type, protocol), fdText);
     this.families.set(fd, family);
     return fd;
+  }
+
+  async socketpair(domain: number, type: number, protocol: number): Promise<[number, number]> {
+    const family = familyText(domain, type);
+    const text = `${names.familyName(domain)}, ${names.typeName(type)}, ${names.protocolName(protocol)}`;
+    const entry = this.trace.add(`${this.name}.socketpair(${text})`, 'socketpair', family);
+    const pair = await this.run(entry, this.inner.socketpair(domain, type, protocol), ([one, other]) => ({
+      text: `fds ${one} ${other}`, kind: 'fds', delivers: false,
+    }));
+    for (const fd of pair) this.families.set(fd, family);
+    return pair;
   }
 
   bind(fd: number, address: Uint8Array): Promise<void> {
@@ -103,9 +121,10 @@ export class Recorder
       const data = countAndBytes(iov)(message.count);
       const shown = names.messageFlags(message.flags);
       const from = message.name.length === 0 ? 'no name' : addressText(message.name);
-      const control = message.control.length === 0 ? '' : ` control ${hex(message.control)}`;
+      const { length } = message.control;
+      const control = length === 0 ? '' : ` control(${length}) ${this.controlText(message.control)}`;
       return {
-        text: `${data.text} flags ${shown} ${from}${control}`, kind: `${data.kind} ${shown}`,
+        text: `${data.text} flags ${shown} ${from}${control}`, kind: `${data.kind} ${shown}${control}`,
         delivers: data.delivers || message.name.length > 0,
       };
     });
@@ -114,7 +133,8 @@ export class Recorder
   sendmsg(fd: number, message: MessageHeader, flags: number): Promise<number> {
     const text = names.messageFlags(flags);
     const to = message.name == null ? 'null' : addressText(message.name);
-    const entry = this.add('sendmsg', fd, `${to}, [${message.iov.map(bytesText).join(' ')}], ${text}`, text);
+    const control = message.control == null ? '' : ` control ${this.controlText(message.control)}`;
+    const entry = this.add('sendmsg', fd, `${to}, [${message.iov.map(bytesText).join(' ')}],${control} ${text}`, text);
     return this.run(entry, this.inner.sendmsg(fd, message, flags), countText);
   }
 
@@ -158,9 +178,11 @@ export class Recorder
   getsockopt(fd: number, level: number, option: number, length: number): Promise<Uint8Array> {
     const text = names.optionName(level, option);
     const entry = this.add('getsockopt', fd, `${text}, ${length}`, text);
-    return this.run(entry, this.inner.getsockopt(fd, level, option, length), (value) => ({
-      text: `(${value.length}) ${hex(value)}`, kind: `(${value.length}) ${hex(value)}`, delivers: false,
-    }));
+    return this.run(entry, this.inner.getsockopt(fd, level, option, length), (value) => {
+      const isCredentials = level === SOL.SOCKET && option === SO.PEERCRED && value.length === 12;
+      const shown = `(${value.length}) ${isCredentials ? this.credentialsText(value) : hex(value)}`;
+      return { text: shown, kind: shown, delivers: false };
+    });
   }
 
   setsockopt(fd: number, level: number, option: number, value: Uint8Array): Promise<void> {
@@ -198,6 +220,38 @@ export class Recorder
     }));
   }
 
+  /** Control messages one by one; what is cut off or no message, as bytes. */
+  private controlText(control: Uint8Array): string {
+    const view = new DataView(control.buffer, control.byteOffset, control.length);
+    const parts: string[] = [];
+    let at = 0;
+    while (at + 16 <= control.length) {
+      const length = view.getUint32(at, true);
+      const [level, type] = [view.getInt32(at + 8, true), view.getInt32(at + 12, true)];
+      if (length < 16 || at + length > control.length) break;
+      const data = control.subarray(at + 16, at + length);
+      if (level === SOL.SOCKET && type === 1) parts.push(`rights(${length}) ${intsText(data)}`);
+      else if (level === SOL.SOCKET && type === 2 && length === 28) parts.push(`credentials ${this.credentialsText(data)}`);
+      else if (level === SOL.SOCKET && type === 2 && data.length >= 4) {
+        parts.push(`credentials(${length}) ${this.pidText(data)} ${hex(data.subarray(4))}`);
+      } else parts.push(`level ${level} type ${type}(${length}) ${hex(data)}`);
+      at += (length + 7) & ~7;
+    }
+    if (at < control.length) parts.push(`rest ${hex(control.subarray(at))}`);
+    return `[${parts.join(', ')}]`;
+  }
+
+  /** `struct ucred`: pids differ between the sides, their processes' names do not. */
+  private credentialsText(ucred: Uint8Array): string {
+    const view = new DataView(ucred.buffer, ucred.byteOffset, ucred.length);
+    return `${this.pidText(ucred)} uid=${view.getInt32(4, true)} gid=${view.getInt32(8, true)}`;
+  }
+
+  private pidText(bytes: Uint8Array): string {
+    const pid = new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getInt32(0, true);
+    return `pid=${this.pids.get(pid) ?? pid}`;
+  }
+
   protected add(call: string, fd: number, text: string | number = '', variant = ''): Entry {
     const written = text === '' ? `${fd}` : `${fd}, ${text}`;
     const detail = variant === '' || variant === '0' ? call : `${call} ${variant}`;
@@ -226,10 +280,17 @@ export class Recorder
 }
 
 function familyText(domain: number, type: number): string {
-  const kinds: Record<number, string> = { [SOCK.STREAM]: 'stream', [SOCK.DGRAM]: 'dgram', [SOCK.RAW]: 'raw' };
+  const kinds: Record<number, string> = { [SOCK.STREAM]: 'stream', [SOCK.DGRAM]: 'dgram', [SOCK.RAW]: 'raw', [SOCK.SEQPACKET]: 'seqpacket' };
   const base = type & ~(SOCK.NONBLOCK | SOCK.CLOEXEC);
-  const family = domain === AF.INET ? 'inet' : domain === AF.INET6 ? 'inet6' : names.familyName(domain);
+  const family = domain === AF.UNIX ? 'unix' : domain === AF.INET ? 'inet' : domain === AF.INET6 ? 'inet6' : names.familyName(domain);
   return `${family} ${kinds[base] ?? `type ${base}`}`;
+}
+
+function intsText(bytes: Uint8Array): string {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const values: string[] = [];
+  for (let at = 0; at + 4 <= bytes.length; at += 4) values.push(String(view.getInt32(at, true)));
+  return values.join(' ') + (bytes.length % 4 === 0 ? '' : ` +${hex(bytes.subarray(bytes.length & ~3))}`);
 }
 
 export function fdText(fd: number): Described {

@@ -12,6 +12,7 @@ class Environment implements ProgramEnvironment {
   private readonly host: SideHost;
   private readonly trace: Trace;
   private readonly processes = new Map<Syscalls, SideProcess>();
+  private readonly pids = new Map<number, string>();
 
   constructor(host: SideHost, trace: Trace) {
     this.host = host;
@@ -35,9 +36,15 @@ class Environment implements ProgramEnvironment {
   }
 
   private adopt(started: SideProcess): Syscalls {
-    const recorder = new SpliceRecorder(`p${this.processes.size + 1}`, started.calls, this.trace);
+    const name = `p${this.processes.size + 1}`;
+    this.pids.set(started.pid, name);
+    const recorder = new SpliceRecorder(name, started.calls, this.trace, this.pids);
     this.processes.set(recorder, started);
     return recorder;
+  }
+
+  pidOf(process: Syscalls): number {
+    return this.processes.get(process)?.pid ?? 0;
   }
 
   async exit(process: Syscalls, status = 0): Promise<void> {

@@ -41,13 +41,14 @@ export class Trace {
     this.entries = this.entries.map((entry) => ({ ...entry }));
   }
 
-  /** The entries with automatic ports and pids replaced by the order in which they appear. */
+  /** The entries with automatic ports and names, and pids, replaced by the order in which they appear. */
   normalized(): Entry[] {
-    const known = { port: new Map<string, string>(), pid: new Map<string, string>() };
-    const replace = (text: string): string => text.replace(/\{(port|pid):(\d+)\}/g, (_all, kind: 'port' | 'pid', number: string) => {
-      const numbers = known[kind];
-      const name = numbers.get(number) ?? `${kind === 'port' ? 'auto' : 'pid'}${numbers.size + 1}`;
-      numbers.set(number, name);
+    const autos = new Map<string, string>();
+    const pids = new Map<string, string>();
+    const replace = (text: string): string => text.replace(/\{(port|name|pid):(\w+)\}/g, (_all, kind: string, what: string) => {
+      const known = kind === 'pid' ? pids : autos;
+      const name = known.get(what) ?? `${kind === 'pid' ? 'pid' : 'auto'}${known.size + 1}`;
+      known.set(what, name);
       return name;
     });
     return this.entries.map((entry) => ({

@@ -19,7 +19,7 @@ import * as sockets from '../../src/kernel/calls/sockets.ts';
 import { Cable } from '../../src/link/cable.ts';
 import { AF, SOCK } from '../../src/socket/constants.ts';
 import { sockaddrIn, sockaddrIn6 } from '../../src/socket/sockaddr.ts';
-import { ReceiveResult } from '../../src/transport/endpoint.ts';
+import { Received } from '../../src/socket/received.ts';
 import { SteppedEnvironment } from './stepped-environment.ts';
 
 /** What the path may allocate, with reasons. At most three. */
@@ -95,6 +95,48 @@ async function bed(family: Family, offload: boolean): Promise<Bed> {
   return { environment, loop, cable, client, server, clientFd, serverFd };
 }
 
+/** Datagrams from one host to another behind a router. */
+interface RoutedBed {
+  environment: SteppedEnvironment;
+  loop: Loop;
+  /** The receiver's cable. */
+  cable: Cable;
+  sender: Process;
+  receiver: Process;
+  from: number;
+  to: number;
+}
+
+async function routedBed(): Promise<RoutedBed> {
+  const environment = new SteppedEnvironment();
+  const loop = new Loop(environment);
+  const names = ['left', 'router', 'right'];
+  const [left, router, right] = names.map((name, i) => new Host({ name, loop, random: new SeededRandom(i) })) as [Host, Host, Host];
+  const cables = [1, 2].map((n) => new Cable(loop, new SeededRandom(n), { offload: false })) as [Cable, Cable];
+  for (const [host, device, address] of [
+    [left, cables[0].a, '192.0.2.1'], [router, cables[0].b, '192.0.2.2'], [router, cables[1].a, '198.51.100.2'],
+    [right, cables[1].b, '198.51.100.1'],
+  ] as const) {
+    host.attach(device);
+    host.addAddress(device, IpAddress.from(address), 24);
+  }
+  router.sysctl('net.ipv4.ip_forward', 1);
+  left.addRoute('default', { via: '192.0.2.2' });
+  right.addRoute('default', { via: '198.51.100.2' });
+  const [sender, receiver] = [new Process(left, 'sender'), new Process(right, 'receiver')];
+  const from = await sender.socket(AF.INET, SOCK.DGRAM, 0);
+  const to = await receiver.socket(AF.INET, SOCK.DGRAM, 0);
+  await receiver.bind(to, sockaddrIn('198.51.100.1', 7));
+  await sender.connect(from, sockaddrIn('198.51.100.1', 7));
+  // The first packet waits for two answers of ARP.
+  const message = new Uint8Array(64);
+  sockets.trySend(sender.core, from, message, 0, 64, 0);
+  environment.step(20);
+  environment.runTurns(50);
+  while (sockets.tryReceive(receiver.core, to, message, 0, 64, 0, new Received()) > 0);
+  return { environment, loop, cable: cables[1], sender, receiver, from, to };
+}
+
 /** The heap in use, code left out: V8 compiles when it likes, and then takes 128 KiB at once. */
 function heapBytes(): number {
   let bytes = 0;
@@ -147,7 +189,7 @@ class Tally {
 
 /** `run` carries about as many segments as it is told, and returns how many views that may take. */
 interface Scenario {
-  readonly bed: Bed;
+  readonly bed: Pick<Bed, 'environment' | 'loop'>;
   /** How many of them are measured. */
   readonly segments: number;
   /** Segments carried so far. */
@@ -199,7 +241,7 @@ async function assertNoGarbage(name: string, scenario: Scenario): Promise<void> 
 }
 
 /** A stream from the server until the client's device has received so many packets; returns how many views that may take. */
-function pump(b: Bed, block: Uint8Array, into: Uint8Array, result: ReceiveResult, until: number): number {
+function pump(b: Bed, block: Uint8Array, into: Uint8Array, result: Received, until: number): number {
   const { client, server, environment } = b;
   const wire = b.cable.a.statistics;
   let allowed = 0;
@@ -220,7 +262,7 @@ function pump(b: Bed, block: Uint8Array, into: Uint8Array, result: ReceiveResult
 }
 
 /** Round trips of one small message; the clock moves every 16 of them. */
-function pingPong(b: Bed, message: Uint8Array, into: Uint8Array, result: ReceiveResult, trips: number): void {
+function pingPong(b: Bed, message: Uint8Array, into: Uint8Array, result: Received, trips: number): void {
   const { client, server, environment } = b;
   const { length } = message;
   for (let i = 0; i < trips; i++) {
@@ -229,6 +271,16 @@ function pingPong(b: Bed, message: Uint8Array, into: Uint8Array, result: Receive
     if (sockets.trySend(server.core, b.serverFd, message, 0, length, 0) !== length) throw new Error('pong not sent');
     if (sockets.tryReceive(client.core, b.clientFd, into, 0, length, 0, result) !== length) throw new Error('pong not there');
     if ((i & 15) === 0) environment.step(20);
+  }
+}
+
+/** Datagrams through the router, one after the other; the clock moves every 64 of them. */
+function forward(b: RoutedBed, message: Uint8Array, into: Uint8Array, result: Received, packets: number): void {
+  const { length } = message;
+  for (let i = 0; i < packets; i++) {
+    if (sockets.trySend(b.sender.core, b.from, message, 0, length, 0) !== length) throw new Error('datagram not sent');
+    if (sockets.tryReceive(b.receiver.core, b.to, into, 0, length, 0, result) !== length) throw new Error('datagram not there');
+    if ((i & 63) === 0) b.environment.step(20);
   }
 }
 
@@ -259,7 +311,7 @@ export function testSteadyPaths(segments: number): void {
         const b = await bed(family, offload);
         const block = new Uint8Array(65536);
         const into = new Uint8Array(65536);
-        const result = new ReceiveResult();
+        const result = new Received();
         const wire = b.cable.a.statistics;
         const scenario: Scenario = {
           bed: b,
@@ -276,7 +328,7 @@ export function testSteadyPaths(segments: number): void {
       const b = await bed(family, true);
       const message = new Uint8Array(64);
       const into = new Uint8Array(64);
-      const result = new ReceiveResult();
+      const result = new Received();
       const wire = b.cable.a.statistics;
       const scenario: Scenario = {
         bed: b,
@@ -291,4 +343,23 @@ export function testSteadyPaths(segments: number): void {
       await assertNoGarbage(`ping-pong, ${family.name}`, scenario);
     });
   }
+
+  test('forwarding: below 1 byte of heap a packet that a router sends on', async () => {
+    const b = await routedBed();
+    const message = new Uint8Array(64);
+    const into = new Uint8Array(64);
+    const result = new Received();
+    const wire = b.cable.b.statistics;
+    const scenario: Scenario = {
+      bed: b,
+      segments,
+      carried: () => wire.rxPackets,
+      run: (count) => {
+        forward(b, message, into, result, count);
+        return 0;
+      },
+    };
+    scenario.run(200_000);
+    await assertNoGarbage('forwarding', scenario);
+  });
 }

@@ -20,7 +20,7 @@ test('a connection keeps its way through 10,000 spoofed peers, and still takes n
   await client.connect(fd, sockaddrIn('10.0.1.2', 80));
   const { fd: peer } = await server.accept(listener);
   const { network } = b;
-  network.addRoute(IpAddress.from('0.0.0.0'), 0, IpAddress.from('10.0.1.1'), null);
+  network.addRoute(IpAddress.from('0.0.0.0'), 0, { gateway: IpAddress.from('10.0.1.1') });
   const endpoint = [...b.stack.tcp.connections].find((node) => node.remotePort !== 0) as unknown as { destination: unknown };
   await server.send(peer, new Uint8Array(5000), 0);
   const way = endpoint.destination;

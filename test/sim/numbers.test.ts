@@ -11,7 +11,7 @@ import { simulate } from '../../src/entry/sim.node.ts';
 import { Cable } from '../../src/link/cable.ts';
 import { AF, F, IOCTL, SO, SOCK, SOL } from '../../src/socket/constants.ts';
 import { sockaddrIn, sockaddrIn6 } from '../../src/socket/sockaddr.ts';
-import { ReceiveResult } from '../../src/transport/endpoint.ts';
+import { Received } from '../../src/socket/received.ts';
 import type { World } from '../../src/sim/world.ts';
 
 /** Runs `body` with a process that has a listening stream on port 80; a world that spins fails after 10,000 events. */
@@ -123,7 +123,7 @@ test('EFAULT: the synchronous calls look at the stretch of the buffer they are g
   const buffer = new Uint8Array(10);
   for (const [at, length] of [[0, 11], [1, 10], [-1, 2], [Number.NaN, 1], [0, Number.NaN], [0.5, 1], [0, Infinity]] as const) {
     equal(sockets.trySend(process.core, listener, buffer, at, length, 0), -14, `${at}, ${length}`);
-    equal(sockets.tryReceive(process.core, listener, buffer, at, length, 0, new ReceiveResult()), -14);
+    equal(sockets.tryReceive(process.core, listener, buffer, at, length, 0, new Received()), -14);
   }
 }));
 
@@ -151,7 +151,7 @@ test('configuration: prefix lengths, MTUs, weather and limits are numbers that m
   const device = host.network.loopback;
   for (const length of [Number.NaN, 1.5, -1, 33]) {
     equal(host.addAddress(device, IpAddress.from('10.0.0.1'), length), -22);
-    equal(host.network.addRoute(IpAddress.from('10.0.0.0'), length, null, device), -22);
+    equal(host.network.addRoute(IpAddress.from('10.0.0.0'), length, { device }), -22);
   }
   for (const mtuBytes of [0, 67, 65536, Number.NaN, 1500.5]) throws(() => new Cable(world.loop, world.random, { mtuBytes }), RangeError);
   throws(() => new Cable(world.loop, world.random, { delayUs: any('5') }), RangeError);

@@ -27,10 +27,10 @@ function run(body: (bed: Bed) => Promise<void>): Promise<void> {
     const cable = world.cable(host, world.host('b'), { addressA: ['192.0.2.1/24', '2001:db8::1/64'], addressB: '192.0.2.2/24' });
     const { network } = host;
     const ip = (text: string): IpAddress => IpAddress.from(text);
-    equal(network.addRoute(ip('0.0.0.0'), 0, ip('192.0.2.254'), null), 0);
-    equal(network.addRoute(ip('::'), 0, ip('2001:db8::fe'), cable.a), 0);
-    equal(network.addRoute(ip('198.51.0.0'), 16, null, cable.a), 0);
-    equal(network.addRoute(ip('198.51.100.0'), 24, ip('192.0.2.254'), null), 0);
+    equal(network.addRoute(ip('0.0.0.0'), 0, { gateway: ip('192.0.2.254') }), 0);
+    equal(network.addRoute(ip('::'), 0, { gateway: ip('2001:db8::fe'), device: cable.a }), 0);
+    equal(network.addRoute(ip('198.51.0.0'), 16, { device: cable.a }), 0);
+    equal(network.addRoute(ip('198.51.100.0'), 24, { gateway: ip('192.0.2.254') }), 0);
     await body({ world, process: new Process(host, 'p'), device: cable.a });
   });
 }

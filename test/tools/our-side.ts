@@ -12,7 +12,8 @@ import { PENDING } from '../../src/kernel/operation.ts';
 import { AcceptOperation, ConnectOperation, LingerOperation } from '../../src/kernel/transfer.ts';
 import { AF, SOCK } from '../../src/socket/constants.ts';
 import { InetStream } from '../../src/socket/family/inet-stream.ts';
-import { Msg, ReceiveResult } from '../../src/transport/endpoint.ts';
+import { Received } from '../../src/socket/received.ts';
+import { Msg } from '../../src/transport/endpoint.ts';
 import { NodeKind } from '../../src/transport/tcp/demux.ts';
 import type { TcpEndpoint } from '../../src/transport/tcp/endpoint.ts';
 import { stateName } from '../../src/transport/tcp/state.ts';
@@ -33,7 +34,7 @@ export class OurSide implements TraceSide {
   readonly grainUs = 0;
   onSent: (frame: Uint8Array) => void = () => {};
   private readonly isV4: boolean;
-  private readonly result = new ReceiveResult();
+  private readonly result = new Received();
   private readonly endpoints = new Map<number, TcpEndpoint>();
 
   constructor(options: TraceOptions) {

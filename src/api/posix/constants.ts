@@ -16,7 +16,7 @@ import { Resource } from '../../kernel/resource-limits.ts';
 import { ActionFlag, MaskHow, Signal, SignalCode } from '../../kernel/signal-numbers.ts';
 import { SPLICE_F } from '../../kernel/splice.ts';
 import { WaitFlag } from '../../kernel/wait-child.ts';
-import { AF, F, IOCTL, IP, IPPROTO, IPV6, O, SEEK, SO, SOCK, SOL, TCP } from '../../socket/constants.ts';
+import { AF, F, IOCTL, IP, IPPROTO, IPV6, O, SCM, SEEK, SO, SOCK, SOL, TCP } from '../../socket/constants.ts';
 import { Msg, Shut } from '../../transport/endpoint.ts';
 
 export { EFD_SEMAPHORE, TFD_TIMER_ABSTIME } from '../../kernel/calls/events.ts';
@@ -99,8 +99,12 @@ export const SO_MARK = SO.MARK;
 export const SO_PROTOCOL = SO.PROTOCOL;
 export const SO_DOMAIN = SO.DOMAIN;
 export const SO_RXQ_OVFL = SO.RXQ_OVFL;
+export const SO_PEEK_OFF = SO.PEEK_OFF;
 export const SO_INCOMING_CPU = SO.INCOMING_CPU;
 export const SO_COOKIE = SO.COOKIE;
+
+export const SCM_RIGHTS = SCM.RIGHTS;
+export const SCM_CREDENTIALS = SCM.CREDENTIALS;
 
 export const IP_TOS = IP.TOS;
 export const IP_TTL = IP.TTL;

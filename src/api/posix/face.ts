@@ -2,7 +2,7 @@
  * What all calls of `Process` have in common: whose they are, and how a result becomes a promise.
  *
  *   Face <- DescriptorCalls <- SocketCalls <- WaitingCalls <- FileCalls <- EventCalls <- IpcCalls <- SpliceCalls
- *        <- SignalCalls <- ProcessCalls <- CredentialCalls <- Process
+ *        <- MachineCalls <- SignalCalls <- ProcessCalls <- CredentialCalls <- Process
  */
 import type { Host } from '../../host.ts';
 import type { Operation } from '../../kernel/operation.ts';

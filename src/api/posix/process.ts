@@ -18,6 +18,7 @@ import { KernelProcess } from '../../kernel/process.ts';
 import { F } from '../../socket/constants.ts';
 import { CredentialCalls } from './credential-calls.ts';
 import { systemError } from './errors.ts';
+import type { NameProcess } from './name-process.ts';
 import { type ChildOptions, type Program, ProgramStart } from './program.ts';
 import type { Syscalls } from './syscalls.ts';
 
@@ -29,7 +30,7 @@ export interface SpawnOptions {
 }
 
 /** One process of a host. What each call takes, resolves to and fails with stands in full at `Syscalls`. */
-export class Process extends CredentialCalls implements Syscalls {
+export class Process extends CredentialCalls implements Syscalls, NameProcess {
   /** Starts a process on a host; or gives one that the kernel has started its calls (`name` is that process). */
   constructor(host: Host, name: string | KernelProcess, options: SpawnOptions = {}) {
     super(host, name instanceof KernelProcess ? name : started(host, name, options));

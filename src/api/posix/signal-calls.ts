@@ -11,9 +11,9 @@ import { described } from './arguments.ts';
 import { Call, FAILED, heldBack } from './call.ts';
 import { systemError } from './errors.ts';
 import type { IntervalTimerValue, Sigaction, SignalDisposition, SignalInformation } from './signal-syscalls.ts';
-import { SpliceCalls } from './splice-calls.ts';
+import { MachineCalls } from './machine-calls.ts';
 
-export abstract class SignalCalls extends SpliceCalls {
+export abstract class SignalCalls extends MachineCalls {
   /** sigaction(2): sets what a signal does; null only asks. Resolves to what it did before. EINVAL. */
   sigaction(signo: number, action: Sigaction | null): Promise<Required<Sigaction>> {
     const fault = action === null ? null : handlerFault(action.handler);

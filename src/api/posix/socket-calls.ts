@@ -2,9 +2,10 @@
 import { Errno } from '../../base/errno.ts';
 import * as sockets from '../../kernel/calls/sockets.ts';
 import { PENDING } from '../../kernel/operation.ts';
-import { AcceptOperation, ConnectOperation, ReceiveOperation } from '../../kernel/transfer.ts';
+import { AcceptOperation, ConnectOperation, NO_CONTROL, ReceiveOperation, SendMessageOperation } from '../../kernel/transfer.ts';
 import { addressFault, bytesOf, described, isForeignBytes, notBytes, vectorFault } from './arguments.ts';
 import { Call, FAILED, heldBack } from './call.ts';
+import { countOf } from './face.ts';
 import { DescriptorCalls, gather, NO_BYTES, scatter } from './descriptor-calls.ts';
 import { systemError } from './errors.ts';
 import type { MessageHeader, ReceivedMessage } from './syscalls.ts';
@@ -24,7 +25,16 @@ export abstract class SocketCalls extends DescriptorCalls {
     return this.value(sockets.socket(this.core, domain, type, protocol), 'socket');
   }
 
-  /** bind(2): gives the socket a local address, `sockaddrIn(...)`. EADDRINUSE, EADDRNOTAVAIL, EINVAL ... */
+  /** socketpair(2): resolves to the descriptors of two sockets that are connected to each other. EOPNOTSUPP, EMFILE ... */
+  socketpair(domain: number, type: number, protocol: number): Promise<[number, number]> {
+    const pair: [number, number] = [-1, -1];
+    const result = sockets.socketpair(this.core, domain, type, protocol, pair);
+    const outcome = result < 0 ? systemError(result, 'socketpair') : pair;
+    if (this.host.loop.holdsBack()) return heldBack<[number, number]>(this.host.loop, outcome);
+    return outcome instanceof Error ? Promise.reject(outcome) : Promise.resolve(outcome);
+  }
+
+  /** bind(2): gives the socket a local address, `sockaddrIn(...)`, `sockaddrUn(...)`. EADDRINUSE, EADDRNOTAVAIL, EINVAL ... */
   bind(fd: number, address: Uint8Array): Promise<void> {
     const fault = addressFault('bind', address);
     if (fault !== null) return Promise.reject(fault);
@@ -104,25 +114,26 @@ export abstract class SocketCalls extends DescriptorCalls {
 
   /** recvfrom(2): recv that also resolves to the sender's address (empty on a stream). */
   recvfrom(fd: number, buffer: Uint8Array, flags: number): Promise<{ count: number; address: Uint8Array }> {
-    return this.receiveMessage(fd, buffer, null, flags, 'recvfrom', (operation) => ({
+    return this.receiveMessage(fd, buffer, null, flags, 'recvfrom', NO_CONTROL, (operation) => ({
       count: operation.result,
       address: sourceBytes(operation),
     }));
   }
 
-  /** recvmsg(2): recvfrom into several buffers; the result's `flags` may hold MSG_TRUNC. */
-  recvmsg(fd: number, iov: Uint8Array[], flags: number, nameLength = 128, _controlLength = 0): Promise<ReceivedMessage> {
+  /** recvmsg(2): recvfrom into several buffers, with control data; `flags` may hold MSG_TRUNC, MSG_CTRUNC. */
+  recvmsg(fd: number, iov: Uint8Array[], flags: number, nameLength = 128, controlLength = 0): Promise<ReceivedMessage> {
     const fault = vectorFault('recvmsg', iov);
     if (fault !== null) return Promise.reject(fault);
     const buffer = iov.length === 1 ? (iov[0] as Uint8Array) : new Uint8Array(iov.reduce((sum, part) => sum + part.length, 0));
-    return this.receiveMessage<ReceivedMessage>(fd, buffer, iov.length === 1 ? null : iov, flags, 'recvmsg', (operation) => {
+    const parts = iov.length === 1 ? null : iov;
+    return this.receiveMessage<ReceivedMessage>(fd, buffer, parts, flags, 'recvmsg', controlLength, (operation) => {
       if (iov.length !== 1 && !scatter(buffer, Math.min(operation.result, buffer.length), iov)) {
         return systemError(-Errno.EFAULT, 'recvmsg');
       }
       return {
         count: operation.result,
         name: sourceBytes(operation).slice(0, nameLength),
-        control: NO_BYTES,
+        control: operation.control,
         flags: operation.received.flags,
       };
     });
@@ -130,11 +141,13 @@ export abstract class SocketCalls extends DescriptorCalls {
 
   private receiveMessage<T>(
     fd: number, buffer: Uint8Array, parts: readonly Uint8Array[] | null, flags: number, name: string,
-    shape: (operation: ReceiveOperation) => T | Error,
+    controlRoom: number, shape: (operation: ReceiveOperation) => T | Error,
   ): Promise<T> {
     if (!(buffer instanceof Uint8Array) && !isForeignBytes(buffer)) return Promise.reject(notBytes(name, 'buffer', buffer));
     const operation = new ReceiveOperation(this.core);
-    const bad = sockets.prepareReceive(this.core, operation, fd, buffer, flags, true);
+    const bad = controlRoom === NO_CONTROL
+      ? sockets.prepareReceive(this.core, operation, fd, buffer, flags, true)
+      : sockets.prepareReceiveMessage(this.core, operation, fd, buffer, flags, controlRoom);
     operation.parts = parts;
     const result = bad < 0 ? bad : operation.start();
     if (result === PENDING) {
@@ -161,16 +174,24 @@ export abstract class SocketCalls extends DescriptorCalls {
     return this.transmit(fd, buffer, flags, address, true, 'sendto');
   }
 
-  /** sendmsg(2): sendto from several buffers. EINVAL for control data, which is not there yet. */
+  /** sendmsg(2): sendto from several buffers, with control data (`rightsMessage(...)`). EINVAL, EBADF ... */
   sendmsg(fd: number, message: MessageHeader, flags: number): Promise<number> {
     const fault = vectorFault('sendmsg', message?.iov);
     if (fault !== null) return Promise.reject(fault);
     const control = message.control;
-    if (control !== undefined && control !== null && control.length > 0) {
-      return Promise.reject(systemError(-Errno.EINVAL, 'sendmsg'));
-    }
     const name = message.name !== undefined && message.name !== null && message.name.length !== 0 ? message.name : null;
-    return this.transmit(fd, gather(message.iov), flags, name, true, 'sendmsg');
+    const bytes = gather(message.iov);
+    if (control === undefined || control === null || control.length === 0) {
+      return this.transmit(fd, bytes, flags, name, true, 'sendmsg');
+    }
+    if (!(control instanceof Uint8Array) && !isForeignBytes(control)) return Promise.reject(notBytes('sendmsg', 'control', control));
+    const nameFault = name === null ? null : addressFault('sendmsg', name);
+    if (nameFault !== null) return Promise.reject(nameFault);
+    const operation = new SendMessageOperation(this.core);
+    const bad = sockets.prepareSendMessage(this.core, operation, fd, bytes, flags, name, control);
+    const result = bad < 0 ? bad : operation.start();
+    if (result !== PENDING) return this.value(result, 'sendmsg');
+    return new Call<SendMessageOperation, number>(operation, countOf).pending('sendmsg');
   }
 
   /** getsockname(2): resolves to the local address; `readSockaddr` and `formatSockaddr` read it. EBADF, ENOTSOCK. */

@@ -60,14 +60,21 @@ export interface Syscalls
   /**
    * socket(2): makes a socket; resolves to its descriptor, the lowest that is free.
    *
-   * `domain` AF_INET or AF_INET6; `type` SOCK_STREAM or SOCK_DGRAM, with SOCK_NONBLOCK and SOCK_CLOEXEC; `protocol` 0.
-   * Errors: EAFNOSUPPORT, EPROTONOSUPPORT, ESOCKTNOSUPPORT, EINVAL, EMFILE.
+   * `domain` AF_INET, AF_INET6 or AF_UNIX; `type` SOCK_STREAM, SOCK_DGRAM or (AF_UNIX) SOCK_SEQPACKET, with SOCK_NONBLOCK
+   * and SOCK_CLOEXEC; `protocol` 0. Errors: EAFNOSUPPORT, EPROTONOSUPPORT, ESOCKTNOSUPPORT, EINVAL, EMFILE.
    */
   socket(domain: number, type: number, protocol: number): Promise<number>;
   /**
-   * bind(2): gives the socket a local address, `sockaddrIn('192.0.2.2', 80)`; port 0 is any that is free.
+   * socketpair(2): two sockets that are connected to each other; resolves to their descriptors. AF_UNIX alone has it.
    *
-   * Errors: EADDRINUSE, EADDRNOTAVAIL, EACCES, EAFNOSUPPORT, EINVAL (bound already), EBADF, ENOTSOCK.
+   * Errors: EOPNOTSUPP (another family), and those of socket.
+   */
+  socketpair(domain: number, type: number, protocol: number): Promise<[number, number]>;
+  /**
+   * bind(2): gives the socket a local address, `sockaddrIn('192.0.2.2', 80)`; port 0 is any that is free. On AF_UNIX
+   * `sockaddrUn('/tmp/log')` makes a node in the file system, `sockaddrUn('\0name')` none, `sockaddrUn('')` chooses a name.
+   *
+   * Errors: EADDRINUSE, EADDRNOTAVAIL, EACCES, EAFNOSUPPORT, EINVAL (bound already), ENOENT, ENOTDIR, EBADF, ENOTSOCK.
    */
   bind(fd: number, address: Uint8Array): Promise<void>;
   /**
@@ -128,12 +135,18 @@ export interface Syscalls
   sendto(fd: number, buffer: Uint8Array, flags: number, address: Uint8Array | null): Promise<number>;
   /**
    * recvmsg(2): recvfrom into several buffers; `flags` of the result may hold MSG_TRUNC. `nameLength` and `controlLength`:
-   * room for the address and for control data, in bytes (there is no control data yet). Errors: those of recv.
+   * room for the address and for control data, in bytes; `readControl` reads what came: descriptors (SCM_RIGHTS; they are
+   * open in this process now) and who sent it (SCM_CREDENTIALS, with SO_PASSCRED), both of AF_UNIX. MSG_CTRUNC in `flags`:
+   * there was more. Errors: those of recv.
    */
   recvmsg(
     fd: number, iov: Uint8Array[], flags: number, nameLength?: number, controlLength?: number,
   ): Promise<ReceivedMessage>;
-  /** sendmsg(2): sendto from several buffers. Errors: those of sendto; EINVAL for control data, which is not there yet. */
+  /**
+   * sendmsg(2): sendto from several buffers, with control data: `rightsMessage(fd)`, `credentialsMessage(...)`, or several in
+   * one `controlData(...)`. Errors: those of sendto, EINVAL (control data), EBADF (a descriptor in it), EPERM (credentials),
+   * ETOOMANYREFS.
+   */
   sendmsg(fd: number, message: MessageHeader, flags: number): Promise<number>;
   /** shutdown(2): SHUT_RD, SHUT_WR (sends the FIN) or SHUT_RDWR. Errors: ENOTCONN, EINVAL, EBADF, ENOTSOCK. */
   shutdown(fd: number, how: number): Promise<void>;

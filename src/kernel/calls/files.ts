@@ -38,8 +38,8 @@ export interface Stat {
 const place = new Place();
 const otherPlace = new Place();
 
-function find(process: KernelProcess, path: string, follow: boolean, into: Place): number {
-  return lookUp(process.kernel.fileSystem.root, process.files.cwd, path, process.credentials, follow, into);
+function find(process: KernelProcess, path: string, follow: boolean, into: Place, toMake = false): number {
+  return lookUp(process.kernel.fileSystem.root, process.files.cwd, path, process.credentials, follow, into, toMake);
 }
 
 /** The inode at a path, or a negative errno. */
@@ -219,8 +219,8 @@ export function truncate(process: KernelProcess, path: string, length: number): 
 // Names.
 
 /** Looks a path up for a call that makes its last component, or takes it away. */
-function named(process: KernelProcess, path: string, change: (at: Place) => number | Inode): number {
-  const bad = find(process, path, false, place);
+function named(process: KernelProcess, path: string, toMake: boolean, change: (at: Place) => number | Inode): number {
+  const bad = find(process, path, false, place, toMake);
   if (bad < 0) return bad;
   const result = change(place);
   return end(process, typeof result === 'number' ? result : 0);
@@ -228,38 +228,38 @@ function named(process: KernelProcess, path: string, change: (at: Place) => numb
 
 export function mkdir(process: KernelProcess, path: string, mode: number): number {
   const { fileSystem } = process.kernel;
-  return named(process, path, (at) => fileSystem.mkdir(at, mode & ~process.files.umask, process.credentials));
+  return named(process, path, true, (at) => fileSystem.mkdir(at, mode & ~process.files.umask, process.credentials));
 }
 
 /** mkfifo(3), which is mknod(2) with S_IFIFO. */
 export function mkfifo(process: KernelProcess, path: string, mode: number): number {
   const { fileSystem } = process.kernel;
-  return named(process, path, (at) => fileSystem.fifo(at, mode & ~process.files.umask, process.credentials));
+  return named(process, path, true, (at) => fileSystem.fifo(at, mode & ~process.files.umask, process.credentials));
 }
 
 export function symlink(process: KernelProcess, target: string, path: string): number {
   if (target === '') return -Errno.ENOENT;
-  return named(process, path, (at) => process.kernel.fileSystem.symlink(at, target, process.credentials));
+  return named(process, path, true, (at) => process.kernel.fileSystem.symlink(at, target, process.credentials));
 }
 
 export function unlink(process: KernelProcess, path: string): number {
-  return named(process, path, (at) => process.kernel.fileSystem.unlink(at, process.credentials));
+  return named(process, path, false, (at) => process.kernel.fileSystem.unlink(at, process.credentials));
 }
 
 export function rmdir(process: KernelProcess, path: string): number {
-  return named(process, path, (at) => process.kernel.fileSystem.rmdir(at, process.credentials));
+  return named(process, path, false, (at) => process.kernel.fileSystem.rmdir(at, process.credentials));
 }
 
 export function link(process: KernelProcess, path: string, to: string): number {
   const inode = inodeAt(process, path, false);
   if (typeof inode === 'number') return inode;
-  return named(process, to, (at) => process.kernel.fileSystem.link(inode, at, process.credentials));
+  return named(process, to, true, (at) => process.kernel.fileSystem.link(inode, at, process.credentials));
 }
 
 export function rename(process: KernelProcess, from: string, to: string): number {
   const bad = find(process, from, false, otherPlace);
   if (bad < 0) return bad;
-  return named(process, to, (at) => process.kernel.fileSystem.rename(otherPlace, at, process.credentials));
+  return named(process, to, false, (at) => process.kernel.fileSystem.rename(otherPlace, at, process.credentials));
 }
 
 // Owners and permissions.

@@ -1,15 +1,16 @@
 /** System calls on sockets. Synchronous: a count >= 0, a negative errno, or PENDING for what waits (see process.ts). */
 import { Errno } from '../../base/errno.ts';
 import { O, SOCK } from '../../socket/constants.ts';
+import { ControlWriter } from '../../socket/control.ts';
 import { createSocket, resolveProtocol } from '../../socket/create.ts';
 import { getOption as optionOf, setOption as setOptionOf } from '../../socket/options.ts';
+import type { Received } from '../../socket/received.ts';
 import type { Socket } from '../../socket/socket.ts';
-import type { ReceiveResult } from '../../transport/endpoint.ts';
 import { breakPipe } from '../broken-pipe.ts';
 import { isWithin, toInt } from '../int.ts';
 import { OpenFile } from '../open-file.ts';
 import type { KernelProcess } from '../process.ts';
-import type { AcceptOperation, ConnectOperation, ReceiveOperation, SendOperation } from '../transfer.ts';
+import type { AcceptOperation, ConnectOperation, ReceiveOperation, SendMessageOperation, SendOperation } from '../transfer.ts';
 import { end } from './end.ts';
 
 /** sizeof(struct sockaddr_storage): a longer address is refused before anybody looks at it. */
@@ -28,11 +29,42 @@ export function socket(process: KernelProcess, domain: number, type: number, pro
   if ((type & ~0xf & ~(SOCK.NONBLOCK | SOCK.CLOEXEC)) !== 0) return -Errno.EINVAL;
   const chosen = resolveProtocol(domain, kind, protocol);
   if (chosen < 0) return chosen;
-  const file = new OpenFile(createSocket(process.kernel.stack, domain, kind, chosen));
+  const file = new OpenFile(createSocket(process.kernel.unix, domain, kind, chosen));
   file.nonBlocking = (type & SOCK.NONBLOCK) !== 0;
   const fd = process.descriptors.install(file, (type & SOCK.CLOEXEC) !== 0);
   if (fd < 0) file.operations.release();
   return fd;
+}
+
+/** socketpair(2): two connected sockets, whose descriptors go into `pair`. They are reserved before anything else, as on Linux. */
+export function socketpair(process: KernelProcess, domain: number, type: number, protocol: number, pair: number[]): number {
+  if (process.exited) return -Errno.ESRCH;
+  const kind = type & 0xf;
+  if ((type & ~0xf & ~(SOCK.NONBLOCK | SOCK.CLOEXEC)) !== 0) return -Errno.EINVAL;
+  const { descriptors, kernel } = process;
+  const first = descriptors.reserve();
+  if (first < 0) return first;
+  const second = descriptors.reserve();
+  const chosen = second < 0 ? second : resolveProtocol(domain, kind, protocol);
+  if (chosen < 0) {
+    if (second >= 0) descriptors.giveBack(second);
+    descriptors.giveBack(first);
+    return chosen;
+  }
+  const files = [first, second].map(() => new OpenFile(createSocket(kernel.unix, domain, kind, chosen)));
+  const [one, other] = files as [OpenFile, OpenFile];
+  const paired = (one.socket as Socket).pair(other.socket as Socket, process);
+  [first, second].forEach((fd, i) => {
+    const file = files[i] as OpenFile;
+    file.nonBlocking = (type & SOCK.NONBLOCK) !== 0;
+    if (paired === 0) descriptors.fill(fd, file, (type & SOCK.CLOEXEC) !== 0);
+    else {
+      descriptors.giveBack(fd);
+      file.operations.release();
+    }
+    pair[i] = fd;
+  });
+  return paired;
 }
 
 export function bind(process: KernelProcess, fd: number, address: Uint8Array): number {
@@ -47,7 +79,7 @@ export function listen(process: KernelProcess, fd: number, backlog: number): num
   const socket = socketAt(process, fd);
   if (typeof socket === 'number') return socket;
   process.kernel.loop.enter();
-  return end(process, socket.listen(toInt(backlog)));
+  return end(process, socket.listen(toInt(backlog), process));
 }
 
 /** Prepares connect(2): 0, or the negative errno of a descriptor or address that will not do. */
@@ -90,6 +122,28 @@ export function prepareReceive(
   return 0;
 }
 
+/** recvmsg(2), with room for so many bytes of control data. */
+export function prepareReceiveMessage(
+  process: KernelProcess, operation: ReceiveOperation, fd: number, buffer: Uint8Array, flags: number, controlRoom: number,
+): number {
+  const bad = prepareReceive(process, operation, fd, buffer, flags, true);
+  operation.controlRoom = Math.max(0, toInt(controlRoom));
+  return bad;
+}
+
+/** sendmsg(2) with control data. */
+export function prepareSendMessage(
+  process: KernelProcess, operation: SendMessageOperation, fd: number, buffer: Uint8Array, flags: number,
+  address: Uint8Array | null, control: Uint8Array,
+): number {
+  const bad = prepareSend(process, operation, fd, buffer, flags, address, true);
+  if (bad < 0) return bad;
+  const ancillary = ((operation.file as OpenFile).socket as Socket).prepareAncillary(control, process);
+  if (typeof ancillary === 'number') return ancillary;
+  operation.take(ancillary);
+  return 0;
+}
+
 export function prepareSend(
   process: KernelProcess, operation: SendOperation, fd: number, buffer: Uint8Array, flags: number, address: Uint8Array | null,
   needSocket: boolean,
@@ -105,13 +159,17 @@ export function prepareSend(
 
 /** A try without waiting: the count, or a negative errno (-EAGAIN). For callers that wait by readiness. */
 export function tryReceive(
-  process: KernelProcess, fd: number, buffer: Uint8Array, at: number, length: number, flags: number, result: ReceiveResult,
+  process: KernelProcess, fd: number, buffer: Uint8Array, at: number, length: number, flags: number, result: Received,
 ): number {
   const socket = socketAt(process, fd);
   if (typeof socket === 'number') return socket;
   if (!isWithin(buffer, at, length)) return -Errno.EFAULT;
   process.kernel.loop.enter();
-  return end(process, socket.receive(buffer, at, length, flags, result));
+  result.reset();
+  const n = socket.receive(buffer, at, length, flags, result);
+  // Descriptors that come along need recvmsg.
+  if (result.rights !== null) socket.writeControl(result, new ControlWriter(0), flags, process);
+  return end(process, n);
 }
 
 /** Likewise for sending. */
@@ -120,7 +178,7 @@ export function trySend(process: KernelProcess, fd: number, buffer: Uint8Array, 
   if (typeof socket === 'number') return socket;
   if (!isWithin(buffer, at, length)) return -Errno.EFAULT;
   process.kernel.loop.enter();
-  const result = socket.send(buffer, at, length, flags);
+  const result = socket.send(buffer, at, length, flags, process);
   if (result === -Errno.EPIPE && socket.type === SOCK.STREAM) breakPipe(process, flags);
   return end(process, result);
 }

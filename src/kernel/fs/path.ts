@@ -33,10 +33,11 @@ function bytesIn(text: string): number {
 
 /**
  * Looks `path` up: 0, with `place.inode` null when only the last component is missing, or a negative errno. A symbolic
- * link at the end is followed when `follow` says so, or when a slash comes after it.
+ * link at the end is followed when `follow` says so, or when a slash comes after it. What is `toMake` hears of a file that is
+ * there already before it hears that the file is no directory.
  */
 export function lookUp(
-  root: Directory, from: Directory, path: string, who: Credentials, follow: boolean, place: Place,
+  root: Directory, from: Directory, path: string, who: Credentials, follow: boolean, place: Place, toMake = false,
 ): number {
   if (path === '') return -Errno.ENOENT;
   if (path.includes('\0')) return -Errno.EINVAL;
@@ -73,7 +74,7 @@ export function lookUp(
     at = inode;
     rest = behind;
   }
-  return place.slash && place.inode !== null && !(place.inode instanceof Directory) ? -Errno.ENOTDIR : 0;
+  return !toMake && place.slash && place.inode !== null && !(place.inode instanceof Directory) ? -Errno.ENOTDIR : 0;
 }
 
 /** The absolute path of a directory, as getcwd(2) has it; null when it is not under the root any more. */

@@ -6,7 +6,8 @@ import { Poll, WaitQueue } from '../../base/wait-queue.ts';
 import { IOCTL } from '../../socket/constants.ts';
 import { type FileSystemLimits, Inode, S } from './inode.ts';
 
-const BLOCK = 65536;
+/** A page, as in tmpfs. */
+const BLOCK = 4096;
 /** What an offset may be: numbers stay exact up to here, and Linux's own limit is further off. */
 export const MAX_OFFSET: number = Number.MAX_SAFE_INTEGER;
 

@@ -3,10 +3,11 @@ import { Errno } from '../../base/errno.ts';
 import { IpAddress } from '../../base/inet-address.ts';
 import { Poll } from '../../base/wait-queue.ts';
 import type { Stack } from '../../stack/stack.ts';
-import { type ReceiveResult, Shut } from '../../transport/endpoint.ts';
+import { Shut } from '../../transport/endpoint.ts';
 import type { UdpEndpoint } from '../../transport/udp/udp.ts';
 import { AF, IOCTL, IPPROTO, UDP } from '../constants.ts';
 import { intBytes, readInt } from '../option-bytes.ts';
+import type { Received } from '../received.ts';
 import { sockaddrBytes, sockaddrFamily } from '../sockaddr.ts';
 import { NO_NAME } from '../socket.ts';
 import { InetSocket, parsed } from './inet.ts';
@@ -38,7 +39,7 @@ export class InetDatagram extends InetSocket {
 
   // Moving data.
 
-  receive(to: Uint8Array, at: number, length: number, flags: number, result: ReceiveResult): number {
+  receive(to: Uint8Array, at: number, length: number, flags: number, result: Received): number {
     return this.udp.receive(to, at, length, flags, result);
   }
 
@@ -46,7 +47,7 @@ export class InetDatagram extends InetSocket {
     return this.udp.receiveIsShut ? 0 : -Errno.EAGAIN;
   }
 
-  override sourceName({ address, port, scopeId }: ReceiveResult): Uint8Array {
+  override sourceName({ address, port, scopeId }: Received): Uint8Array {
     return address === null ? NO_NAME : sockaddrBytes(this.isV4, address, port, scopeId);
   }
 

@@ -2,12 +2,14 @@
 import { Errno } from '../../base/errno.ts';
 import { DISCONNECTED, Poll } from '../../base/wait-queue.ts';
 import type { Stack } from '../../stack/stack.ts';
-import { Msg, type ReceiveResult, Shut } from '../../transport/endpoint.ts';
+import { Msg, Shut } from '../../transport/endpoint.ts';
 import { type TcpEndpoint, TcpState } from '../../transport/tcp/tcp.ts';
+import type { Caller } from '../caller.ts';
 import { AF, IOCTL, IPPROTO, SO, TCP } from '../constants.ts';
 import { intBytes, readInt, readName } from '../option-bytes.ts';
+import type { Received } from '../received.ts';
 import { sockaddrFamily } from '../sockaddr.ts';
-import { NEVER_WAITS } from '../socket.ts';
+import { type Ancillary, NEVER_WAITS, NOTHING_BESIDE } from '../socket.ts';
 import { InetSocket, parsed } from './inet.ts';
 
 /** Linux's socket_state: what connect(2) answers a second time depends on it. */
@@ -94,7 +96,7 @@ export class InetStream extends InetSocket {
 
   // Moving data.
 
-  receive(to: Uint8Array, at: number, length: number, flags: number, result: ReceiveResult): number {
+  receive(to: Uint8Array, at: number, length: number, flags: number, result: Received): number {
     return this.tcp.receive(to, at, length, flags, result);
   }
 
@@ -106,6 +108,13 @@ export class InetStream extends InetSocket {
 
   send(from: Uint8Array, at: number, length: number, flags: number): number {
     return this.tcp.send(from, at, length, flags);
+  }
+
+  /** Control data is read once the connection stands (tcp_sendmsg_locked); before that, sending fails for another reason. */
+  override prepareAncillary(control: Uint8Array, caller: Caller): Ancillary | number {
+    const { state } = this.tcp;
+    if (state !== TcpState.Established && state !== TcpState.CloseWait) return NOTHING_BESIDE;
+    return super.prepareAncillary(control, caller);
   }
 
   /** A stream that is connected ignores the address, as Linux does. */

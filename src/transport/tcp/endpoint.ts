@@ -103,7 +103,7 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
     if (this.remoteAddress === null) return null;
     const bound = boundDevice ?? (this.scopeId !== 0 ? network.deviceAt(this.scopeId) : null);
     const from = this.localAddress.isUnspecified ? null : this.localAddress;
-    this.destination = network.lookup(this.remoteAddress, from, bound, dontRoute);
+    this.destination = network.lookupToSend(this.remoteAddress, from, bound, dontRoute);
     if (this.destination !== null) {
       this.pathMtu = this.destination.mtuBytes;
       syncMss(this);

@@ -154,7 +154,7 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     ) return cached;
     const from = this.localAddress.isUnspecified || this.localAddress.isMulticast ? null : this.localAddress;
     const bound = this.options.boundDevice ?? (scopeId !== 0 ? network.deviceAt(scopeId) : address.isMulticast ? this.options.multicastDevice : null);
-    const found = network.lookup(address, from, bound, onLink);
+    const found = network.lookupToSend(address, from, bound, onLink);
     this.destination = found;
     return found;
   }

@@ -1,12 +1,13 @@
 /**
  * tcp-bulk, tcp-bulk-mtu1500, tcp-streams-100: one direction, 64 KiB writes, one reused 64 KiB read buffer, one write
- * outstanding per stream on both sides. Gbit/s of payload that arrived in the reader's buffer.
+ * outstanding per stream on both sides. Gbit/s of payload that arrived in the reader's buffer. unix-bulk is the same over
+ * an AF_UNIX path.
  */
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { type Figure, interleave, type Side } from '../rounds.ts';
-import { connectPair, listenOn, makeTestbed, type Testbed } from '../testbed.ts';
+import { connectPair, kernelPath, listenOn, makeTestbed, makeUnixBed, type Bed, type Testbed } from '../testbed.ts';
 
 const BLOCK = 65536;
 const ROUND_MS = 400;
@@ -20,13 +21,23 @@ function pattern(): Uint8Array {
 }
 
 class OursBulk implements Side {
-  private readonly bed: Testbed;
+  private readonly bed: Bed;
   private readonly pairs: [number, number][];
   private readonly block = pattern();
+  /** Frames on the cable; null where there is none. */
+  private readonly frames: Testbed['cable']['a']['statistics'] | null;
 
-  private constructor(bed: Testbed, pairs: [number, number][]) {
+  private constructor(bed: Bed, pairs: [number, number][], frames: Testbed['cable']['a']['statistics'] | null) {
     this.bed = bed;
     this.pairs = pairs;
+    this.frames = frames;
+  }
+
+  static async overUnix(): Promise<OursBulk> {
+    const bed = await makeUnixBed();
+    const side = new OursBulk(bed, [bed.pair], null);
+    await side.verify();
+    return side;
   }
 
   static async make(streams: number, offload: boolean): Promise<OursBulk> {
@@ -34,7 +45,7 @@ class OursBulk implements Side {
     const listener = await listenOn(bed);
     const pairs: [number, number][] = [];
     for (let i = 0; i < streams; i++) pairs.push(await connectPair(bed, listener));
-    const side = new OursBulk(bed, pairs);
+    const side = new OursBulk(bed, pairs, bed.cable.a.statistics);
     await side.verify();
     return side;
   }
@@ -61,9 +72,9 @@ class OursBulk implements Side {
 
   async round(): Promise<number> {
     const { client, server } = this.bed;
-    const frames = this.bed.cable.a.statistics;
-    const framesBefore = frames.rxPackets;
-    const bytesBefore = frames.rxBytes;
+    const { frames } = this;
+    const framesBefore = frames?.rxPackets ?? 0;
+    const bytesBefore = frames?.rxBytes ?? 0;
     let received = 0;
     const start = performance.now();
     const end = start + ROUND_MS;
@@ -93,8 +104,8 @@ class OursBulk implements Side {
     }
     await Promise.all(work);
     const seconds = (performance.now() - start) / 1000;
-    this.lastFrames = frames.rxPackets - framesBefore;
-    this.lastFrameBytes = frames.rxBytes - bytesBefore;
+    this.lastFrames = (frames?.rxPackets ?? 0) - framesBefore;
+    this.lastFrameBytes = (frames?.rxBytes ?? 0) - bytesBefore;
     this.lastPayload = received;
     return (received * 8) / seconds / 1e9;
   }
@@ -122,16 +133,17 @@ class KernelBulk implements Side {
     this.receivers = receivers;
   }
 
-  static async make(streams: number): Promise<KernelBulk> {
+  /** Over the kernel's loopback, or over an AF_UNIX path. */
+  static async make(streams: number, path: string | null = null): Promise<KernelBulk> {
     const server = createServer();
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const { port } = server.address() as AddressInfo;
+    await new Promise<void>((resolve) => (path === null ? server.listen(0, '127.0.0.1', resolve) : server.listen(path, resolve)));
+    const where = path === null ? { port: (server.address() as AddressInfo).port, host: '127.0.0.1' } : { path };
     const side = new KernelBulk(server, [], []);
     for (let i = 0; i < streams; i++) {
       const accepted = new Promise<Socket>((resolve) => server.once('connection', resolve));
       const buffer = Buffer.alloc(BLOCK);
       const receiver = connect({
-        port, host: '127.0.0.1',
+        ...where,
         onread: { buffer, callback: (n: number): boolean => { side.received += n; side.sink?.(); return true; } },
       });
       await new Promise<void>((resolve) => receiver.once('connect', resolve));
@@ -190,6 +202,17 @@ export async function tcpBulk(streams: number, offload: boolean, rounds: number)
       if (ours.lastFrameBytes / ours.lastFrames > 1514) throw new Error('tcp-bulk-mtu1500: frames longer than 1,514 bytes');
     }
     return figure;
+  } finally {
+    await ours.close();
+    await kernel.close();
+  }
+}
+
+export async function unixBulk(rounds: number): Promise<Figure> {
+  const ours = await OursBulk.overUnix();
+  const kernel = await KernelBulk.make(1, kernelPath());
+  try {
+    return await interleave(ours, kernel, rounds, 'Gbit/s');
   } finally {
     await ours.close();
     await kernel.close();

@@ -1,9 +1,9 @@
-/** tcp-pingpong-64: 64 bytes there and back, one at a time. Round trips per second. */
+/** tcp-pingpong-64, unix-pingpong-64: 64 bytes there and back, one at a time. Round trips per second. */
 import { connect, createServer, type Server, Socket, type SocketConstructorOpts } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { type Figure, interleave, type Side } from '../rounds.ts';
-import { connectPair, listenOn, makeTestbed, type Testbed } from '../testbed.ts';
+import { type Bed, connectPair, kernelPath, listenOn, makeTestbed, makeUnixBed } from '../testbed.ts';
 
 const SIZE = 64;
 const ROUND_MS = 400;
@@ -11,10 +11,10 @@ const ROUND_MS = 400;
 const BATCH = 32;
 
 export class OursPingPong implements Side {
-  private readonly bed: Testbed;
+  private readonly bed: Bed;
   private readonly clientFd: number;
 
-  private constructor(bed: Testbed, clientFd: number, serverFd: number) {
+  private constructor(bed: Bed, clientFd: number, serverFd: number) {
     this.bed = bed;
     this.clientFd = clientFd;
     void this.answer(serverFd);
@@ -24,6 +24,11 @@ export class OursPingPong implements Side {
     const bed = makeTestbed({ offload: true });
     const [clientFd, serverFd] = await connectPair(bed, await listenOn(bed));
     return new OursPingPong(bed, clientFd, serverFd);
+  }
+
+  static async overUnix(): Promise<OursPingPong> {
+    const bed = await makeUnixBed();
+    return new OursPingPong(bed, ...bed.pair);
   }
 
   private async answer(fd: number): Promise<void> {
@@ -79,14 +84,15 @@ class KernelPingPong implements Side {
     this.onPong = onPong;
   }
 
-  static async make(): Promise<KernelPingPong> {
-    const server = createServer({ noDelay: true, pauseOnConnect: true });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const { port } = server.address() as AddressInfo;
+  /** Over the kernel's loopback, or over an AF_UNIX path. */
+  static async make(path: string | null = null): Promise<KernelPingPong> {
+    const server = createServer({ noDelay: path === null, pauseOnConnect: true });
+    await new Promise<void>((resolve) => (path === null ? server.listen(0, '127.0.0.1', resolve) : server.listen(path, resolve)));
+    const where = path === null ? { port: (server.address() as AddressInfo).port, host: '127.0.0.1', noDelay: true } : { path };
     const onPong = { call: (): void => {} };
     const connection = new Promise<Socket>((resolve) => server.once('connection', resolve));
     const client = connect({
-      port, host: '127.0.0.1', noDelay: true,
+      ...where,
       onread: { buffer: Buffer.alloc(SIZE), callback: (n: number): boolean => { if (n === SIZE) onPong.call(); return true; } },
     });
     await new Promise<void>((resolve) => client.once('connect', resolve));
@@ -126,6 +132,17 @@ class KernelPingPong implements Side {
 export async function tcpPingPong(rounds: number): Promise<Figure> {
   const ours = await OursPingPong.make();
   const kernel = await KernelPingPong.make();
+  try {
+    return await interleave(ours, kernel, rounds, 'round trips/s');
+  } finally {
+    await ours.close();
+    await kernel.close();
+  }
+}
+
+export async function unixPingPong(rounds: number): Promise<Figure> {
+  const ours = await OursPingPong.overUnix();
+  const kernel = await KernelPingPong.make(kernelPath());
   try {
     return await interleave(ours, kernel, rounds, 'round trips/s');
   } finally {

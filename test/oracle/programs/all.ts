@@ -17,9 +17,14 @@ import { programs as signals } from './signals.ts';
 import { programs as sockets } from './sockets.ts';
 import { programs as splices } from './splices.ts';
 import { programs as streams } from './streams.ts';
+import { programs as unixControl } from './unix-control.ts';
+import { programs as unixDatagrams } from './unix-datagrams.ts';
+import { programs as unixNames } from './unix-names.ts';
+import { programs as unixStreams } from './unix-streams.ts';
 import { programs as waiting } from './waiting.ts';
 
 export const PROGRAMS: readonly Program[] = [
-  ...sockets, ...binding, ...connecting, ...streams, ...datagrams, ...endings, ...options, ...waiting, ...files, ...pipes,
-  ...events, ...ipc, ...splices, ...signals, ...interruptions, ...signalSources, ...processes, ...credentials,
+  ...sockets, ...binding, ...connecting, ...streams, ...datagrams, ...endings, ...options, ...waiting, ...unixNames, ...unixStreams,
+  ...unixDatagrams, ...unixControl, ...files, ...pipes, ...events, ...ipc, ...splices, ...signals, ...interruptions,
+  ...signalSources, ...processes, ...credentials,
 ];

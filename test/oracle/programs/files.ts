@@ -199,6 +199,10 @@ const directories = program('file-directories', async (env) => {
   await env.attempt(p.mkdir('', 0o777));
   await file(p, 'f', 'x');
   await env.attempt(p.mkdir('f/x', 0o777));
+  await env.attempt(p.mkdir('f/', 0o777));
+  await env.attempt(p.mkfifo('f/', 0o600));
+  await env.attempt(p.symlink('x', 'f/'));
+  await env.attempt(p.link('f', 'f/'));
   await env.attempt(p.rmdir('d'));
   await env.attempt(p.rmdir('f'));
   await env.attempt(p.rmdir('no'));

@@ -5,9 +5,8 @@
  * blocks in the kernel is answered when it returns.
  */
 import { spawn } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 
@@ -28,6 +27,7 @@ interface Waiting {
 const REQUEST_HEAD_INTS = 8;
 /** The id of a frame that tells what handlers caught. */
 const CAUGHT = -1;
+const MEMORY = '/dev/shm';
 /** How long an agent has to end by itself. */
 const PATIENCE_MS = 300;
 
@@ -56,9 +56,9 @@ export class AgentConnection {
     });
   }
 
-  /** Starts the agent's program in a folder; resolves when its network is up. */
-  static async open(program: string, args: string[], folder: string): Promise<AgentConnection> {
-    const child = spawn(program, args, { stdio: 'pipe', cwd: folder });
+  /** Starts the agent's program; resolves when its network is up. */
+  static async open(program: string, args: string[]): Promise<AgentConnection> {
+    const child = spawn(program, args, { stdio: 'pipe' });
     const connection = new AgentConnection(child.pid ?? 0, child.stdout, child.stdin);
     child.stderr.on('data', (bytes: Buffer) => {
       connection.complaint += bytes.toString();
@@ -71,7 +71,8 @@ export class AgentConnection {
 
   /** A place where an agent that another one starts can be met: it connects to the socket of that path. */
   static async meet(): Promise<{ path: string; connection(pid: number): Promise<AgentConnection> }> {
-    const folder = mkdtempSync(join(tmpdir(), 'oracle-'));
+    // Not /tmp: agents have one of their own.
+    const folder = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : '/var/tmp', 'sockscape-oracle-'));
     const path = join(folder, 'agent');
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(path, resolve));

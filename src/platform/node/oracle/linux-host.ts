@@ -6,14 +6,10 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { AgentConnection } from './agent-connection.ts';
 import { LinuxProcess } from './linux-process.ts';
-
-/** A file system in memory, as ours is: link counts of directories differ from kind to kind. */
-const MEMORY = '/dev/shm';
 
 /** Why the Linux side cannot run here; the message is one sentence for the user. */
 export class OracleUnavailable extends Error {}
@@ -58,14 +54,11 @@ function isProcessAtRest({ pid, takesSignals }: LinuxProcess): boolean {
 
 export class LinuxHost {
   private readonly program: string;
-  /** Where its processes start, empty: relative paths are the same ones on every side. */
-  private readonly folder: string;
   private readonly holder: LinuxProcess;
   private readonly processes: LinuxProcess[] = [];
 
-  private constructor(program: string, folder: string, holder: LinuxProcess) {
+  private constructor(program: string, holder: LinuxProcess) {
     this.program = program;
-    this.folder = folder;
     this.holder = holder;
   }
 
@@ -75,10 +68,9 @@ export class LinuxHost {
     if (process.getuid?.() !== 0) {
       throw new OracleUnavailable('the Linux oracle needs root: it makes a network namespace for each program');
     }
-    const folder = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'sockscape-oracle-'));
-    const holder = new LinuxProcess(await AgentConnection.open(program, ['--new-net'], folder));
+    const holder = new LinuxProcess(await AgentConnection.open(program, ['--new-net']));
     for (const [name, value] of Object.entries(settings)) await holder.writeSetting(name, value);
-    return new LinuxHost(program, folder, holder);
+    return new LinuxHost(program, holder);
   }
 
   /**
@@ -87,7 +79,7 @@ export class LinuxHost {
    */
   async spawn(takesSignals = false): Promise<LinuxProcess> {
     const option = takesSignals ? '--signals-net-of' : '--net-of';
-    return this.adopt(new LinuxProcess(await AgentConnection.open(this.program, [option, String(this.holder.pid)], this.folder), takesSignals));
+    return this.adopt(new LinuxProcess(await AgentConnection.open(this.program, [option, String(this.holder.pid)]), takesSignals));
   }
 
   /** A child of one that takes signals. */
@@ -116,6 +108,5 @@ export class LinuxHost {
   async close(): Promise<void> {
     for (const each of this.processes) await each.exit();
     await this.holder.exit();
-    rmSync(this.folder, { recursive: true, force: true });
   }
 }

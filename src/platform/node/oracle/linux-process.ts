@@ -67,6 +67,12 @@ export class LinuxProcess extends LinuxProcessCalls implements Syscalls {
     return this.number('socket', domain, type, protocol);
   }
 
+  async socketpair(domain: number, type: number, protocol: number): Promise<[number, number]> {
+    const pair = new Int32Array(2);
+    await this.syscall('socketpair', domain, type, protocol, new Uint8Array(pair.buffer));
+    return [...pair] as [number, number];
+  }
+
   async bind(fd: number, address: Uint8Array): Promise<void> {
     await this.call('bind', fd, 0, 0, 0, [address]);
   }

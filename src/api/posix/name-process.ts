@@ -1,0 +1,17 @@
+/**
+ * What the calls about names (getaddrinfo and its kin) ask of a process beside `Syscalls`. `Process` has it all; another
+ * implementation of the calls can add it in a few lines.
+ */
+import type { Ifaddrs } from './ifaddrs.ts';
+import type { Syscalls } from './syscalls.ts';
+
+export interface NameProcess extends Syscalls {
+  /** getrandom(2): fills `buffer` from the host's random source; resolves to its length. */
+  getrandom(buffer: Uint8Array, flags: number): Promise<number>;
+  /** clock_gettime(2), in microseconds: CLOCK_MONOTONIC. */
+  clock_gettime(clock: number): Promise<number>;
+  /** gethostname(2): the host's own name. */
+  gethostname(): Promise<string>;
+  /** getifaddrs(3): the interfaces and their addresses. */
+  getifaddrs(): Promise<Ifaddrs[]>;
+}

@@ -1,0 +1,36 @@
+/**
+ * What a receive call finds beside the bytes: what its endpoint tells (ReceiveResult), and what only sockets know. One per
+ * operation, reset for each call; a call that waits in between keeps it.
+ */
+import { ReceiveResult } from '../transport/endpoint.ts';
+import type { Rights } from './family/rights.ts';
+import type { Socket } from './socket.ts';
+
+/** `struct ucred`. */
+export interface Sender {
+  readonly pid: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export class Received extends ReceiveResult {
+  /** The socket it was sent from, on a host of one's own (AF_UNIX). */
+  source: Socket | null = null;
+  /** SCM_CREDENTIALS, when the socket asked for them (SO_PASSCRED). */
+  sender: Sender | null = null;
+  /** SCM_RIGHTS: descriptions that belong to the call until it makes descriptors of them, or lets them go. */
+  rights: Rights | null = null;
+  /** Nothing more may be glued to it, whatever the call waits for (MSG_WAITALL). */
+  isWhole = false;
+  /** Bytes that the call has taken already. */
+  taken = 0;
+
+  /** For the next call. */
+  reset(): void {
+    this.source = null;
+    this.sender = null;
+    this.rights = null;
+    this.isWhole = false;
+    this.taken = 0;
+  }
+}
