@@ -4,7 +4,7 @@ import * as descriptors from '../../kernel/calls/descriptors.ts';
 import * as sockets from '../../kernel/calls/sockets.ts';
 import { LingerOperation, ReceiveOperation, SendOperation } from '../../kernel/transfer.ts';
 import { addressFault, isForeignBytes, notBytes, vectorFault } from './arguments.ts';
-import { Call, heldBack } from './call.ts';
+import { Call } from './call.ts';
 import { systemError } from './errors.ts';
 import { countOf, Face } from './face.ts';
 import { Errno } from '../../base/errno.ts';
@@ -91,11 +91,7 @@ export abstract class DescriptorCalls extends Face {
     if (result === PENDING) return call.pending(name);
     this.spareSend = call;
     operation.buffer = NO_BYTES;
-    const { delivery } = operation;
-    if (delivery === null) return this.value(result, name);
-    operation.delivery = null;
-    // SIGPIPE: its handler runs before the call returns.
-    return delivery.isFinished ? this.value(result, name) : heldBack<number>(delivery, systemError(result, name));
+    return this.written(operation, result, name);
   }
 
   private sendCall(): Call<SendOperation, number> {

@@ -36,6 +36,14 @@ export abstract class Face {
     return this.settledPromise;
   }
 
+  /** The count of an operation that may have raised SIGPIPE: its handler runs before the call returns. */
+  protected written(operation: Operation, result: number, name: string): Promise<number> {
+    const { delivery } = operation;
+    if (delivery === null) return this.value(result, name);
+    operation.delivery = null;
+    return delivery.isFinished ? this.value(result, name) : heldBack<number>(delivery, systemError(result, name));
+  }
+
   /** Nothing but that it is done. */
   protected done(result: number, name: string): Promise<void> {
     if (this.host.loop.holdsBack()) return heldBack<void>(this.host.loop, result < 0 ? systemError(result, name) : undefined);

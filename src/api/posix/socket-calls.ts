@@ -190,7 +190,7 @@ export abstract class SocketCalls extends DescriptorCalls {
     const operation = new SendMessageOperation(this.core);
     const bad = sockets.prepareSendMessage(this.core, operation, fd, bytes, flags, name, control);
     const result = bad < 0 ? bad : operation.start();
-    if (result !== PENDING) return this.value(result, 'sendmsg');
+    if (result !== PENDING) return this.written(operation, result, 'sendmsg');
     return new Call<SendMessageOperation, number>(operation, countOf).pending('sendmsg');
   }
 

@@ -34,7 +34,7 @@ export abstract class SpliceCalls extends IpcCalls implements SpliceSyscalls {
 
   private moving(operation: SpliceOperation, bad: number, name: string): Promise<number> {
     const result = bad < 0 ? bad : operation.start();
-    if (result !== PENDING) return this.value(result, name);
+    if (result !== PENDING) return this.written(operation, result, name);
     return new Call<SpliceOperation, number>(operation, countOf).pending(name);
   }
 }

@@ -1,7 +1,7 @@
 /** What signals do to calls on pipes, files, event descriptors and queues that wait. */
 import type { Syscalls } from '../../../src/api/posix/syscalls.ts';
 import { IPC } from '../../../src/kernel/ipc/ipc-object.ts';
-import { O, SA, SIG, W } from '../numbers.ts';
+import { AF, MSG, O, SA, SHUT, SIG, SOCK, W } from '../numbers.ts';
 import { type Program, program, type ProgramEnvironment } from '../program.ts';
 import { POLL, room, silently, text } from '../toolkit.ts';
 
@@ -139,6 +139,41 @@ const pipes: Program[] = [
     void env.begin(child.write(writing, text('a')));
     await p.waitpid(-1);
   }),
+  ...[SOCK.STREAM, SOCK.DGRAM, SOCK.SEQPACKET].map((type) => program(`sigpipe-unix-${type}`, async (env) => {
+    const p = await env.signalProcess();
+    const list = await watch(p, SIG.SIGPIPE, 0);
+    const [a, b] = await p.socketpair(AF.UNIX, type, 0);
+    await p.close(b);
+    await env.attempt(p.write(a, text('a')));
+    await env.attempt(p.send(a, text('a'), 0));
+    await env.attempt(p.sendmsg(a, { iov: [text('a')] }, 0));
+    await env.attempt(p.send(a, text('a'), MSG.NOSIGNAL));
+    await p.getpid();
+    env.note('caught', list.splice(0).length);
+    const [c] = await p.socketpair(AF.UNIX, type, 0);
+    await p.shutdown(c, SHUT.WR);
+    await env.attempt(p.write(c, text('a')));
+    await p.getpid();
+    env.note('caught', list.splice(0).length);
+  })),
+  ...RESTARTS.map(([kind, flags]) => program(`interrupt-unix-${kind}`, async (env) => {
+    const p = await env.signalProcess();
+    const other = await env.signalProcess();
+    const list = await watch(p, SIG.SIGUSR1, flags);
+    const [a, b] = await p.socketpair(AF.UNIX, SOCK.STREAM, 0);
+    const child = await env.fork(p);
+    await interrupted(env, p, other, list, () => p.recv(a, room(8), 0), () => child.write(b, text('x')));
+    await child.write(b, text('part'));
+    await interrupted(env, p, other, list, () => p.recv(a, room(8), MSG.WAITALL), async () => {});
+    // A full backlog: connect waits in the kernel.
+    const listening = await child.socket(AF.UNIX, SOCK.STREAM, 0);
+    const address = new Uint8Array([1, 0, ...text('backlog'), 0]);
+    await child.bind(listening, address);
+    await child.listen(listening, 0);
+    await child.connect(await child.socket(AF.UNIX, SOCK.STREAM, 0), address);
+    const fd = await p.socket(AF.UNIX, SOCK.STREAM, 0);
+    await interrupted(env, p, other, list, () => p.connect(fd, address), () => child.accept(listening));
+  })),
   program('sigpipe-reader-goes', async (env) => {
     const p = await env.signalProcess();
     const other = await env.signalProcess();
