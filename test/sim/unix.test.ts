@@ -130,7 +130,7 @@ test('a chain of 20,000 sockets, each in the queue of the next, ends with the la
   })
 ));
 
-test('sockets sent one by one and closed: each close looks at one queue, not at all that is in flight', () => inWorld(async (_world, process) => {
+test('sockets sent one by one and closed: each close looks at one queue, not at all in flight', () => inWorld(async (_world, process) => {
   const p = process();
   const many = async (count: number): Promise<number> => {
     const [a, b] = await p.socketpair(AF.UNIX, SOCK.DGRAM, 0);

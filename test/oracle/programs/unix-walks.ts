@@ -78,7 +78,8 @@ class Walk {
   }
 
   private async take(fd: number, size: number, flags: number): Promise<void> {
-    await this.env.attempt(this.p.recvmsg(fd, [room(3), room(size)], flags, 128, this.pick([0, 20, 24, 28, 64])).then(async ({ control }) => {
+    const taking = this.p.recvmsg(fd, [room(3), room(size)], flags, 128, this.pick([0, 20, 24, 28, 64]));
+    await this.env.attempt(taking.then(async ({ control }) => {
       for (const each of fdsIn(control)) await this.p.close(each);
     }));
   }
