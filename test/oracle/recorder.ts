@@ -280,7 +280,9 @@ export class Recorder
 }
 
 function familyText(domain: number, type: number): string {
-  const kinds: Record<number, string> = { [SOCK.STREAM]: 'stream', [SOCK.DGRAM]: 'dgram', [SOCK.RAW]: 'raw', [SOCK.SEQPACKET]: 'seqpacket' };
+  const kinds: Record<number, string> = {
+    [SOCK.STREAM]: 'stream', [SOCK.DGRAM]: 'dgram', [SOCK.RAW]: 'raw', [SOCK.SEQPACKET]: 'seqpacket',
+  };
   const base = type & ~(SOCK.NONBLOCK | SOCK.CLOEXEC);
   const family = domain === AF.UNIX ? 'unix' : domain === AF.INET ? 'inet' : domain === AF.INET6 ? 'inet6' : names.familyName(domain);
   return `${family} ${kinds[base] ?? `type ${base}`}`;

@@ -8,7 +8,7 @@ import { simulate } from '../../src/entry/sim.node.ts';
 import type { Host } from '../../src/host.ts';
 import type { World } from '../../src/sim/world.ts';
 import { AF, SO, SOCK, SOL } from '../../src/socket/constants.ts';
-import { credentialsMessage, receivedDescriptors, rightsMessage } from '../../src/socket/control.ts';
+import { controlData, credentialsMessage, receivedDescriptors, rightsMessage } from '../../src/socket/control.ts';
 import { sockaddrUn } from '../../src/socket/sockaddr.ts';
 import { Msg } from '../../src/transport/endpoint.ts';
 import { seed } from '../results.ts';
@@ -130,7 +130,7 @@ test('a chain of 20,000 sockets, each in the queue of the next, ends with the la
   })
 ));
 
-test('sockets sent one by one and closed: each close looks at one queue, not at all that is in flight', () => inWorld(async (_world, process) => {
+test('sockets sent one by one and closed: each close looks at one queue, not at all in flight', () => inWorld(async (_world, process) => {
   const p = process();
   const many = async (count: number): Promise<number> => {
     const [a, b] = await p.socketpair(AF.UNIX, SOCK.DGRAM, 0);
@@ -240,6 +240,26 @@ test('all senders that wait for a receiver hear of its end', () => inWorld(async
   await world.sleep(10);
   await p.close(receiver);
   deepEqual(new Set(await Promise.all(outcomes)), new Set(['ECONNREFUSED']));
+}));
+
+test('control data of any bytes is taken or refused with an errno, and nothing of it stays', () => inWorld(async (world, process) => {
+  const p = process();
+  const random = new SeededRandom(`control/${seed}`);
+  const [a, b] = await p.socketpair(AF.UNIX, SOCK.DGRAM, 0);
+  let taken = 0;
+  for (let i = 0; i < 3000; i++) {
+    const control = controlData(rightsMessage(0, 1, 2), credentialsMessage(p.pid, 0, 0), rightsMessage(0)).slice(0, below(random, 90));
+    for (let n = below(random, 4); n > 0 && control.length > 0; n--) control[below(random, control.length)] = below(random, 256);
+    const failure = await p.sendmsg(a, { iov: [X], control }, 0).then(() => null, (error: Error & { code: string }) => error.code);
+    if (failure === null) {
+      taken++;
+      const message = await p.recvmsg(b, [new Uint8Array(1)], 0, 0, below(random, 64));
+      for (const fd of receivedDescriptors(message.control)) await p.close(fd);
+    } else ok(['EINVAL', 'EBADF', 'EPERM', 'ESRCH'].includes(failure), failure);
+  }
+  ok(taken > 300, `${taken} were taken`);
+  p.exit();
+  deepEqual(world.leftovers(), []);
 }));
 
 test('a description that comes back to who sent it is one more descriptor of the same', () => inWorld(async (_world, process) => {

@@ -51,20 +51,22 @@ export function socketpair(process: KernelProcess, domain: number, type: number,
     descriptors.giveBack(first);
     return chosen;
   }
-  const files = [first, second].map(() => new OpenFile(createSocket(kernel.unix, domain, kind, chosen)));
-  const [one, other] = files as [OpenFile, OpenFile];
-  const paired = (one.socket as Socket).pair(other.socket as Socket, process);
-  [first, second].forEach((fd, i) => {
-    const file = files[i] as OpenFile;
-    file.nonBlocking = (type & SOCK.NONBLOCK) !== 0;
-    if (paired === 0) descriptors.fill(fd, file, (type & SOCK.CLOEXEC) !== 0);
-    else {
+  const one = createSocket(kernel.unix, domain, kind, chosen);
+  const other = createSocket(kernel.unix, domain, kind, chosen);
+  const result = one.pair(other, process);
+  for (const [fd, socket] of [[first, one], [second, other]] as const) {
+    if (result === 0) {
+      const file = new OpenFile(socket);
+      file.nonBlocking = (type & SOCK.NONBLOCK) !== 0;
+      descriptors.fill(fd, file, (type & SOCK.CLOEXEC) !== 0);
+    } else {
       descriptors.giveBack(fd);
-      file.operations.release();
+      socket.release();
     }
-    pair[i] = fd;
-  });
-  return paired;
+  }
+  pair[0] = first;
+  pair[1] = second;
+  return result;
 }
 
 export function bind(process: KernelProcess, fd: number, address: Uint8Array): number {

@@ -67,6 +67,10 @@ export abstract class UnixConnection extends UnixSocket {
     this.wake(READABLE);
   }
 
+  protected get hasPending(): boolean {
+    return this.firstPending !== null;
+  }
+
   private dequeue(): UnixConnection | null {
     const connection = this.firstPending;
     if (connection === null) return null;
@@ -102,8 +106,10 @@ export abstract class UnixConnection extends UnixSocket {
     peer.hungUp(this.hasUnread() || this.listener !== null ? Errno.ECONNRESET : 0);
   }
 
-  protected hasUnread(): boolean {
-    return this.queue.first !== null;
+  /** A first message without bytes does not count: urgent data that was read leaves one (unix_release_sock). */
+  private hasUnread(): boolean {
+    const { first } = this.queue;
+    return first !== null && (first.length > 0 || first.next !== null);
   }
 
   protected override purge(): void {
@@ -126,7 +132,7 @@ export abstract class UnixConnection extends UnixSocket {
 
   readiness(): number {
     let mask = this.commonReadiness();
-    if (this.firstPending !== null) mask |= Poll.IN | Poll.RDNORM;
+    if (this.hasPending) mask |= Poll.IN | Poll.RDNORM;
     if (this.state === UnixState.Closed) mask |= Poll.HUP;
     if (this.isWritable) mask |= WRITABLE;
     return mask;

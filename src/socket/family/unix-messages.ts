@@ -16,11 +16,13 @@ class Place {
   /** Bytes of the message that are skipped. */
   skip = 0;
 
+  /** `offset` as SO_PEEK_OFF has it, negative for none. */
   find(first: UnixMessage | null, offset: number): UnixMessage | null {
     this.before = 0;
-    this.skip = offset;
+    this.skip = Math.max(0, offset);
     let message = first;
-    while (message !== null && this.skip > 0 && this.skip >= message.length) {
+    // __skb_try_recv_from_queue.
+    while (offset >= 0 && message !== null && this.skip >= message.length && (this.skip > 0 || message.isPeeked)) {
       this.skip -= message.length;
       this.before += message.length;
       message = message.next;
@@ -41,7 +43,7 @@ export function receiveMessage(
 ): number {
   const { queue, options } = socket;
   const isPeek = (flags & Msg.PEEK) !== 0;
-  const message = place.find(queue.first, isPeek && options.peekOffset > 0 ? options.peekOffset : 0);
+  const message = place.find(queue.first, isPeek ? options.peekOffset : -1);
   if (message === null) return -Errno.EAGAIN;
   const whole = message.length - place.skip;
   const n = whole < length ? whole : length;
@@ -53,6 +55,7 @@ export function receiveMessage(
   const { rights } = message;
   if (isPeek) {
     queue.peek(message, place.skip, place.before, to, at, n);
+    if (whole === 0) message.isPeeked = true;
     if (options.peekOffset >= 0) options.peekOffset += n;
     if (rights !== null) received.rights = rights.copy();
   } else {

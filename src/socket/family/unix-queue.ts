@@ -58,6 +58,8 @@ export class UnixMessage {
   /** Sent with MSG_OOB: its one byte is here and not among the queue's. */
   isUrgent = false;
   urgentByte = 0;
+  /** MSG_PEEK has shown it: SO_PEEK_OFF passes a message without bytes only then. */
+  isPeeked = false;
   next: UnixMessage | null = null;
   previous: UnixMessage | null = null;
 }
@@ -162,6 +164,7 @@ export class UnixQueue {
     message.credentials = null;
     message.rights = null;
     message.isUrgent = false;
+    message.isPeeked = false;
     message.previous = null;
     message.next = spare;
     spare = message;

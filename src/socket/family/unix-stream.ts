@@ -104,8 +104,14 @@ export class UnixStream extends UnixConnection {
     if ((flags & Msg.OOB) !== 0) return this.receiveUrgent(to, at, length, flags, received);
     const isPeek = (flags & Msg.PEEK) !== 0;
     const n = isPeek ? this.look(to, at, length, flags, received) : this.take(to, at, length, received);
-    if (n > 0 || received.isWhole) return n;
-    if (n === 0 && length === 0 && this.queue.first !== null) return 0;
+    if (n > 0 || received.isWhole) {
+      // Linux looks for more, finds the error, and then returns what it has: the error is gone.
+      const isAtEnd = this.error !== 0 && this.queue.first === null && !received.isWhole;
+      if (isAtEnd && received.taken < this.receiveTarget(length, flags)) this.error = 0;
+      return n;
+    }
+    // No room was asked for, but there is something.
+    if (n === 0 && length === 0 && received.source !== null) return 0;
     if (this.error !== 0) return -this.takeError();
     return (this.shut & RECEIVE_SHUT) !== 0 ? 0 : -Errno.EAGAIN;
   }
@@ -144,21 +150,27 @@ export class UnixStream extends UnixConnection {
     return copied;
   }
 
-  /** MSG_PEEK: copies what is there and never waits for more. */
+  /** MSG_PEEK: copies what is there and never waits for more; 0 or -EAGAIN when there is nothing. */
   private look(to: Uint8Array, at: number, length: number, flags: number, received: Received): number {
     const { queue, options } = this;
     let copied = 0;
     let skip = options.peekOffset > 0 ? options.peekOffset : 0;
     /** Bytes of the buffer that belong to the messages before this one. */
     let before = 0;
+    /** The message before this one was passed, as a mark or urgent data; or by SO_PEEK_OFF, which looks at neither. */
+    let isPassed = false;
+    let isSkipped = false;
     // Linux does not stop where the room ends: it shows the descriptors of the next message that has some.
     for (let message = queue.first; message !== null; message = message.next) {
-      if (message.length === 0 && copied > 0 && (queue.urgent === null || queue.urgent === message)) break;
-      if (message === queue.urgent) {
-        if (copied > 0) break;
-        if (!options.oobInline) continue;
+      const isMark = message.length === 0;
+      if (!isSkipped && (isMark || (message === queue.urgent && (copied > 0 || !options.oobInline)))) {
+        if (copied > 0 && (!isMark || queue.urgent === null)) break;
+        isPassed = true;
+        continue;
       }
-      if (skip >= message.length) {
+      isPassed = false;
+      isSkipped = skip >= message.length;
+      if (isSkipped) {
         skip -= message.length;
         if (!message.isUrgent) before += message.length;
         continue;
@@ -177,7 +189,10 @@ export class UnixStream extends UnixConnection {
         break;
       }
     }
-    return copied;
+    if (!isPassed || copied > 0) return copied;
+    // Behind the mark there is nothing: as if there were nothing at all.
+    received.isWhole = false;
+    return -Errno.EAGAIN;
   }
 
   /** Messages from different senders are not glued, once the socket asks who sends. */
@@ -241,11 +256,6 @@ export class UnixStream extends UnixConnection {
     return Math.min(this.options.receiveLowWater, length) || 1;
   }
 
-  protected override hasUnread(): boolean {
-    const { first } = this.queue;
-    return first !== null && (first.length > 0 || first.next !== null);
-  }
-
   protected readableLength(): number {
     return this.queue.length;
   }
@@ -253,7 +263,8 @@ export class UnixStream extends UnixConnection {
   override control(request: number): number {
     if (request !== IOCTL.SIOCATMARK) return super.control(request);
     const { first, urgent } = this.queue;
-    if (first === null) return 0;
+    // A connection that waits is a message without bytes, which looks like a mark.
+    if (first === null) return this.hasPending ? 1 : 0;
     return first === urgent || (first.length === 0 && (urgent === null || first.next === urgent)) ? 1 : 0;
   }
 

@@ -216,7 +216,7 @@ export abstract class UnixSocket extends Socket {
 
   // Buffers.
 
-  /** Is a message more than SO_SNDBUF allows? The last one may go beyond it (sock_alloc_send_pskb). */
+  /** Has SO_SNDBUF no room for another message? The last one may go beyond it (sock_alloc_send_pskb). */
   protected get isFull(): boolean {
     return this.charged >= this.options.sendBufferBytes;
   }

@@ -21,10 +21,11 @@ import { programs as unixControl } from './unix-control.ts';
 import { programs as unixDatagrams } from './unix-datagrams.ts';
 import { programs as unixNames } from './unix-names.ts';
 import { programs as unixStreams } from './unix-streams.ts';
+import { programs as unixWalks } from './unix-walks.ts';
 import { programs as waiting } from './waiting.ts';
 
 export const PROGRAMS: readonly Program[] = [
   ...sockets, ...binding, ...connecting, ...streams, ...datagrams, ...endings, ...options, ...waiting, ...unixNames, ...unixStreams,
-  ...unixDatagrams, ...unixControl, ...files, ...pipes, ...events, ...ipc, ...splices, ...signals, ...interruptions,
-  ...signalSources, ...processes, ...credentials,
+  ...unixDatagrams, ...unixControl, ...unixWalks, ...files, ...pipes, ...events, ...ipc, ...splices, ...signals,
+  ...interruptions, ...signalSources, ...processes, ...credentials,
 ];

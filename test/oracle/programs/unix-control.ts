@@ -29,11 +29,15 @@ function join(...parts: Uint8Array[]): Uint8Array {
   return bytes;
 }
 
-const rights = (...fds: number[]): Uint8Array => cmsg(SOL.SOCKET, 1, ints(...fds));
+export function rightsMessage(...fds: number[]): Uint8Array {
+  return cmsg(SOL.SOCKET, 1, ints(...fds));
+}
+
+const rights = rightsMessage;
 const credentials = (pid: number, uid: number, gid: number): Uint8Array => cmsg(SOL.SOCKET, 2, ints(pid, uid, gid));
 
 /** The descriptors in received control data. */
-function fdsIn(control: Uint8Array): number[] {
+export function fdsIn(control: Uint8Array): number[] {
   const view = new DataView(control.buffer, control.byteOffset, control.length);
   const fds: number[] = [];
   for (let at = 0; at + 16 <= control.length;) {

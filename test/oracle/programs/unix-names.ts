@@ -48,7 +48,9 @@ const identity = program('unix-identity', async (env) => {
         SO.SNDLOWAT, SO.KEEPALIVE, SO.REUSEADDR, SO.REUSEPORT, SO.OOBINLINE, SO.PEEK_OFF, SO.BROADCAST, SO.PRIORITY,
       ]) {
         // Part of a pid is another one on each side.
-        for (const length of option === SO.PEERCRED ? [0, 12, 20] : [0, 2, 4, 12, 20]) await env.attempt(p.getsockopt(each, SOL.SOCKET, option, length));
+        for (const length of option === SO.PEERCRED ? [0, 12, 20] : [0, 2, 4, 12, 20]) {
+          await env.attempt(p.getsockopt(each, SOL.SOCKET, option, length));
+        }
         await env.attempt(p.setsockopt(each, SOL.SOCKET, option, ints(1)));
         await env.attempt(p.setsockopt(each, SOL.SOCKET, option, room(2)));
         await env.attempt(p.getsockopt(each, SOL.SOCKET, option, option === SO.PEERCRED ? 12 : 4));
