@@ -20,6 +20,7 @@ const WORDS = {
   'tcp-pingpong-64': '64 bytes there and back',
   'udp-512': 'datagrams of 512 bytes',
   'unix-bulk': 'one AF_UNIX stream',
+  'pipe-bulk': 'one pipe',
   'unix-pingpong-64': '64 bytes there and back over AF_UNIX',
   'idle-10k': 'memory of a connected pair',
   fairness: 'a 1 ms interval of Node beside a ping-pong without a pause, against an idle process',

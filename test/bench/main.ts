@@ -9,7 +9,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { fairness, tcpPingPong, unixPingPong } from './cases/tcp-pingpong.ts';
 import { idle10k } from './cases/idle.ts';
 import { tapCase, tapHost } from './cases/tap.ts';
-import { tcpBulk, unixBulk } from './cases/tcp-bulk.ts';
+import { pipeBulk, tcpBulk, unixBulk } from './cases/tcp-bulk.ts';
 import { tcpConnect } from './cases/tcp-connect.ts';
 import { udp512 } from './cases/udp-512.ts';
 import { writeRecord } from '../../scripts/records.mjs';
@@ -24,6 +24,7 @@ const CASES: Record<string, { goal: string; root?: boolean; run: (rounds: number
   'tcp-pingpong-64': { goal: 'ratio >= 4', run: tcpPingPong },
   'udp-512': { goal: 'ratio >= 5', run: udp512 },
   'unix-bulk': { goal: 'ratio >= 3', run: unixBulk },
+  'pipe-bulk': { goal: 'ratio >= 3', run: pipeBulk },
   'unix-pingpong-64': { goal: 'ratio >= 3', run: unixPingPong },
   'idle-10k': { goal: 'value <= 3072', run: () => idle10k() },
   fairness: { goal: 'ratio >= 0.8', run: fairness },

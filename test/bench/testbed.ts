@@ -1,6 +1,10 @@
 /**
  * Two hosts of ours in real time, joined by a perfect cable: what the benchmark compares with the kernel's loopback.
  */
+import { spawnSync } from 'node:child_process';
+import { constants, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { IpAddress } from '../../src/base/inet-address.ts';
 import { IpAddress as Address } from '../../src/base/inet-address.ts';
 import { Loop } from '../../src/base/loop.ts';
@@ -66,9 +70,35 @@ export async function makeUnixBed(): Promise<Bed & { pair: [number, number] }> {
   return { client, server, pair: [fd, accepted.fd], close: () => loop.stop() };
 }
 
+/** Two processes of one host with a pipe between them: `pair` are the reading end of `client` and the writing one of `server`. */
+export async function makePipeBed(): Promise<Bed & { pair: [number, number] }> {
+  const environment = new NodeEnvironment();
+  const loop = new Loop(environment);
+  const host = new Host({ name: 'host', loop, random: environment.entropy });
+  const server = new Process(host, 'server');
+  const pair = await server.pipe();
+  const client = new Process(host, 'client', { inherit: server });
+  await server.close(pair[0]);
+  await client.close(pair[1]);
+  return { client, server, pair, close: () => loop.stop() };
+}
+
 /** A path for the kernel's side: abstract, so that nothing is left behind. */
 export function kernelPath(): string {
   return `\0sockscape-bench-${process.pid}`;
+}
+
+/** Reading and writing end of a pipe of the kernel's. Node makes none: it is a FIFO, whose name is gone again. */
+export function kernelPipe(): [reading: number, writing: number] {
+  const folder = mkdtempSync(join(tmpdir(), 'sockscape-bench-'));
+  try {
+    const path = join(folder, 'pipe');
+    const made = spawnSync('mkfifo', [path], { encoding: 'utf8' });
+    if (made.status !== 0) throw new Error(`mkfifo: ${made.stderr || made.error?.message}`);
+    return [openSync(path, constants.O_RDONLY | constants.O_NONBLOCK), openSync(path, constants.O_WRONLY | constants.O_NONBLOCK)];
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 /** A listening socket of `server` and its port. */

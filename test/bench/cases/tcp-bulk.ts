@@ -1,13 +1,13 @@
 /**
  * tcp-bulk, tcp-bulk-mtu1500, tcp-streams-100: one direction, 64 KiB writes, one reused 64 KiB read buffer, one write
  * outstanding per stream on both sides. Gbit/s of payload that arrived in the reader's buffer. unix-bulk is the same over
- * an AF_UNIX path.
+ * an AF_UNIX path, pipe-bulk over a pipe.
  */
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Server, Socket, type SocketConstructorOpts } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { type Figure, interleave, type Side } from '../rounds.ts';
-import { connectPair, kernelPath, listenOn, makeTestbed, makeUnixBed, type Bed, type Testbed } from '../testbed.ts';
+import { connectPair, kernelPath, kernelPipe, listenOn, makePipeBed, makeTestbed, makeUnixBed, type Bed, type Testbed } from '../testbed.ts';
 
 const BLOCK = 65536;
 const ROUND_MS = 400;
@@ -33,8 +33,8 @@ class OursBulk implements Side {
     this.frames = frames;
   }
 
-  static async overUnix(): Promise<OursBulk> {
-    const bed = await makeUnixBed();
+  static async over(made: Promise<Bed & { pair: [number, number] }>): Promise<OursBulk> {
+    const bed = await made;
     const side = new OursBulk(bed, [bed.pair], null);
     await side.verify();
     return side;
@@ -153,6 +153,19 @@ class KernelBulk implements Side {
     return side;
   }
 
+  /** Over a pipe of the kernel's, both ends in this process. */
+  static async overPipe(): Promise<KernelBulk> {
+    const [reading, writing] = kernelPipe();
+    const side = new KernelBulk(createServer(), [], []);
+    const buffer = Buffer.alloc(BLOCK);
+    const onread = { buffer, callback: (n: number): boolean => { side.received += n; side.sink?.(); return true; } };
+    // @types/node has onread for sockets that connect alone.
+    side.receivers.push(new Socket({ fd: reading, readable: true, writable: false, onread } as SocketConstructorOpts));
+    side.senders.push(new Socket({ fd: writing, readable: false, writable: true }));
+    side.receivers[0]?.resume();
+    return side;
+  }
+
   async round(): Promise<number> {
     this.received = 0;
     let sent = 0;
@@ -186,7 +199,7 @@ class KernelBulk implements Side {
 
   async close(): Promise<void> {
     for (const socket of [...this.senders, ...this.receivers]) socket.destroy();
-    await new Promise((resolve) => this.server.close(resolve));
+    if (this.server.listening) await new Promise((resolve) => this.server.close(resolve));
   }
 }
 
@@ -209,8 +222,19 @@ export async function tcpBulk(streams: number, offload: boolean, rounds: number)
 }
 
 export async function unixBulk(rounds: number): Promise<Figure> {
-  const ours = await OursBulk.overUnix();
+  const ours = await OursBulk.over(makeUnixBed());
   const kernel = await KernelBulk.make(1, kernelPath());
+  try {
+    return await interleave(ours, kernel, rounds, 'Gbit/s');
+  } finally {
+    await ours.close();
+    await kernel.close();
+  }
+}
+
+export async function pipeBulk(rounds: number): Promise<Figure> {
+  const ours = await OursBulk.over(makePipeBed());
+  const kernel = await KernelBulk.overPipe();
   try {
     return await interleave(ours, kernel, rounds, 'Gbit/s');
   } finally {
