@@ -9,24 +9,25 @@ import { completeChecksum, segmentHeaderLen, TCP } from '../link/segment.ts';
 
 /**
  * Makes the headers of a super-segment linear up to the end of TCP's: whoever cuts it or describes it to a device reads
- * them there, and a device may have left a part in the ranges. False when the packet is none.
+ * them there, and a device may have left a part in the ranges. False when the packet is none, or when what the device says of
+ * it puts TCP's header into IP's, which is `ipHeaderLen` long at least.
  */
-export function linearSegment(p: Packet): boolean {
+export function linearSegment(p: Packet, ipHeaderLen: number): boolean {
   const transportAt = p.l4 - p.head;
   return (
-    p.checksumState === ChecksumState.Partial && p.checksumOffset === TCP.CHECKSUM && transportAt > 0 &&
+    p.checksumState === ChecksumState.Partial && p.checksumOffset === TCP.CHECKSUM && transportAt >= ipHeaderLen &&
     p.pull(transportAt + TCP.HEADER_LEN) && segmentHeaderLen(p) >= TCP.HEADER_LEN && p.pull(transportAt + segmentHeaderLen(p))
   );
 }
 
 /**
  * The same for one packet: the field of a partial checksum is linear, and a checksum that a device has verified is simply
- * full from here on. False when the packet ends before the field.
+ * full from here on. False when the packet ends before the field, or the field is in IP's header.
  */
-export function readyToSend(p: Packet, checksumOffload: boolean): boolean {
+export function readyToSend(p: Packet, ipHeaderLen: number, checksumOffload: boolean): boolean {
   if (p.checksumState === ChecksumState.Verified) p.checksumState = ChecksumState.Full;
   if (p.checksumState !== ChecksumState.Partial) return true;
-  if (p.l4 < p.head || !p.pull(p.l4 - p.head + p.checksumOffset + 2)) return false;
+  if (p.l4 - p.head < ipHeaderLen || !p.pull(p.l4 - p.head + p.checksumOffset + 2)) return false;
   if (!checksumOffload) completeChecksum(p);
   return true;
 }

@@ -80,7 +80,11 @@ export class Ipv4Forward {
       return;
     }
     const isSegment = p.gsoSize !== 0;
-    if (isSegment ? !linearSegment(p) : !readyToSend(p, device.checksumOffload)) {
+    // Pieces are cut behind TCP's header as the device has placed it, and fragments behind IP's as it says itself.
+    const isSound = isSegment
+      ? p.l4 - p.head === headerLen && linearSegment(p, headerLen)
+      : readyToSend(p, headerLen, device.checksumOffload);
+    if (!isSound) {
       this.drop(p, Mib.IpInDiscards);
       return;
     }

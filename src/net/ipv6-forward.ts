@@ -10,7 +10,7 @@ import { Errno } from '../base/errno.ts';
 import { isLinkLocal } from '../base/inet-address.ts';
 import type { Packet } from '../link/packet.ts';
 import { completeChecksum, cutSegments } from '../link/segment.ts';
-import { decrementIpv6HopLimit, IPV6_MIN_MTU } from '../wire/ipv6.ts';
+import { decrementIpv6HopLimit, IPV6_HEADER_LEN, IPV6_MIN_MTU } from '../wire/ipv6.ts';
 import type { Destination } from './destination.ts';
 import { linearSegment, pieceLen, readyToSend } from './forward-segments.ts';
 import { IcmpErrorKind } from './icmp-error.ts';
@@ -69,7 +69,7 @@ export class Ipv6Forward {
       return;
     }
     const isSegment = p.gsoSize !== 0;
-    if (isSegment ? !linearSegment(p) : !readyToSend(p, device.checksumOffload)) {
+    if (isSegment ? !linearSegment(p, IPV6_HEADER_LEN) : !readyToSend(p, IPV6_HEADER_LEN, device.checksumOffload)) {
       this.drop(p, Mib.Ip6InDiscards);
       return;
     }
