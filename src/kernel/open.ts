@@ -5,7 +5,7 @@ import { Poll } from '../base/wait-queue.ts';
 import { O } from '../socket/constants.ts';
 import { Device, OpenDevice } from './fs/device.ts';
 import { OpenDirectory } from './fs/directory.ts';
-import { Access, Directory, Fifo, type Inode, permission } from './fs/inode.ts';
+import { Access, Directory, Fifo, type Inode, permission, Symlink } from './fs/inode.ts';
 import { lookUp, Place } from './fs/path.ts';
 import { OpenRegular, RegularFile } from './fs/regular-file.ts';
 import { OpenFile } from './open-file.ts';
@@ -79,7 +79,7 @@ export class OpenOperation extends Operation {
     }
     if ((flags & O.DIRECTORY) !== 0 && !(inode instanceof Directory)) return -Errno.ENOTDIR;
     // Only a link that was not to be followed is left.
-    if ((inode.type & 0o170000) === 0o120000) return -Errno.ELOOP;
+    if (inode instanceof Symlink) return -Errno.ELOOP;
     const mode = flags & O.ACCMODE;
     if (inode instanceof Directory && (mode !== O.RDONLY || (flags & O.TRUNC) !== 0)) return -Errno.EISDIR;
     const wanted = (mode === O.WRONLY ? 0 : Access.R) | (mode === O.RDONLY && (flags & O.TRUNC) === 0 ? 0 : Access.W);
@@ -93,6 +93,7 @@ export class OpenOperation extends Operation {
     if (mode === O.WRONLY && !this.mayBlock && pipe.readers === 0) return -Errno.ENXIO;
     fifo.opens++;
     const end = new PipeEnd(pipe, mode, () => fifo.closed());
+    end.inode = fifo;
     pipe.wake(Poll.IN | Poll.OUT);
     const isAlone = mode === O.RDONLY ? pipe.writers === 0 : mode === O.WRONLY && pipe.readers === 0;
     if (!isAlone || !this.mayBlock) return this.opened(end);

@@ -100,6 +100,11 @@ export abstract class Operation extends Waiter {
   /** Runs the call: its result, or PENDING when it waits (then `onSettled` is called later). */
   start(): number {
     this.loop.enter();
+    // Nobody would end the wait of a process that is gone.
+    if (this.process.exited) {
+      this.result = -Errno.ESRCH;
+      return this.result;
+    }
     this.timedOut = false;
     this.disconnected = false;
     this.settledInside = false;

@@ -10,6 +10,7 @@ import type { FileOperations } from '../base/file-operations.ts';
 import { ChunkWriter } from '../base/slab.ts';
 import { StreamBuffer } from '../base/stream-buffer.ts';
 import { Poll, WaitQueue } from '../base/wait-queue.ts';
+import type { Inode } from './fs/inode.ts';
 import { IOCTL, O } from '../socket/constants.ts';
 
 /** PIPE_BUF: what is written in one piece. A page, too. */
@@ -215,6 +216,8 @@ export class PipeEnd implements FileOperations {
   readonly pipe: Pipe;
   readonly accessMode: number;
   readonly takesWhole = true;
+  /** A FIFO's; null for a pipe without a name. */
+  inode: Inode | null = null;
   /** O_DIRECT: each write is a packet. */
   packets = false;
   /** Writers that there had been when a FIFO's reader came: no hang-up before another one has. */

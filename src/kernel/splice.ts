@@ -6,8 +6,9 @@
  */
 import { Errno } from '../base/errno.ts';
 import type { FileOperations } from '../base/file-operations.ts';
-import { Poll } from '../base/wait-queue.ts';
+import { Poll, type WaitQueue } from '../base/wait-queue.ts';
 import { O } from '../socket/constants.ts';
+import { ControlWriter } from '../socket/control.ts';
 import { Received } from '../socket/received.ts';
 import { breakPipe } from './broken-pipe.ts';
 import type { Seekable } from './fs/regular-file.ts';
@@ -15,7 +16,6 @@ import type { OpenFile } from './open-file.ts';
 import { Operation } from './operation.ts';
 import { type Pipe, PipeEnd } from './pipe.ts';
 
-const ignored = new Received();
 /** How much is moved in one go. */
 const PIECE = 65536;
 export const SPLICE_F = { MOVE: 1, NONBLOCK: 2, MORE: 4, GIFT: 8 } as const;
@@ -45,6 +45,7 @@ export class SpliceOperation extends Operation {
   private mayWaitForTarget = true;
   private waitsForSource = false;
   private readonly piece = new Uint8Array(PIECE);
+  private readonly received = new Received();
 
   prepare(
     from: OpenFile, to: OpenFile, fromOffset: number, toOffset: number, count: number,
@@ -83,7 +84,7 @@ export class SpliceOperation extends Operation {
 
   /** Waits on, and for the other description where that is the one that is missing now. */
   private waitElsewhere(): number {
-    if (this.queue !== null && this.queue !== this.missing.operations.waiters) {
+    if (this.queue !== null && this.queue !== this.missingQueue) {
       this.queue.remove(this);
       this.joinQueues();
     }
@@ -92,6 +93,11 @@ export class SpliceOperation extends Operation {
 
   private get missing(): OpenFile {
     return (this.waitsForSource ? this.from : this.to) as OpenFile;
+  }
+
+  private get missingQueue(): WaitQueue {
+    const { operations, socket } = this.missing;
+    return this.waitsForSource || socket === null ? operations.waiters : socket.roomQueue;
   }
 
   /** One piece: how many bytes went, 0 at the source's end, or why none did. */
@@ -122,7 +128,14 @@ export class SpliceOperation extends Operation {
     const file = seekable(from.operations);
     if (file !== null) return file.readAt(this.fromOffset >= 0 ? this.fromOffset : file.position, this.piece, 0, most);
     const { socket } = from;
-    if (socket !== null) return socket.receive(this.piece, 0, most, 0, ignored);
+    if (socket !== null) {
+      const { received } = this;
+      received.reset();
+      const n = socket.receive(this.piece, 0, most, 0, received);
+      // Descriptors that come along need recvmsg.
+      if (received.rights !== null) socket.writeControl(received, new ControlWriter(0), 0, this.process);
+      return n;
+    }
     return from.operations.read(this.piece, 0, most);
   }
 
@@ -153,12 +166,14 @@ export class SpliceOperation extends Operation {
   }
 
   protected override joinQueues(): void {
-    this.missing.operations.waiters.add(this);
+    this.missingQueue.add(this);
   }
 
   protected waitFor(): number {
     this.events = Poll.IN | Poll.OUT | Poll.ERR | Poll.HUP | Poll.RDHUP;
-    return Infinity;
+    const { socket } = this.missing;
+    if (socket === null) return Infinity;
+    return this.waitsForSource ? socket.settledOptions.receiveTimeoutUs : socket.settledOptions.sendTimeoutUs;
   }
 
   protected timeoutResult(): number {

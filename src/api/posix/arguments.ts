@@ -1,6 +1,6 @@
 /**
  * Arguments that C's types would have refused: for programs without types, where a string given to write would be sent
- * as nothing at all. Called by process.ts; the looks that cost something happen only after `instanceof` said no.
+ * as nothing at all. Called by the `*-calls.ts`; the looks that cost something happen only after `instanceof` said no.
  */
 
 /** A Uint8Array of another realm (a page's frame, a vm context), which no `instanceof` knows. */
@@ -24,6 +24,14 @@ export function vectorFault(name: string, iov: unknown): TypeError | null {
   if (!Array.isArray(iov)) return new TypeError(`${name}: iov must be an array of Uint8Arrays, not ${described(iov)}`);
   for (const part of iov) {
     if (!(part instanceof Uint8Array) && !isForeignBytes(part)) return notBytes(name, 'every buffer', part);
+  }
+  return null;
+}
+
+/** The fault of paths that are no strings; null when all are. */
+export function pathFault(call: string, ...paths: readonly unknown[]): TypeError | null {
+  for (const path of paths) {
+    if (typeof path !== 'string') return new TypeError(`${call}: a path must be a string, not ${described(path)}`);
   }
   return null;
 }

@@ -3,6 +3,7 @@ import { PENDING } from '../../kernel/operation.ts';
 import * as descriptors from '../../kernel/calls/descriptors.ts';
 import * as sockets from '../../kernel/calls/sockets.ts';
 import { LingerOperation, ReceiveOperation, SendOperation } from '../../kernel/transfer.ts';
+import { O } from '../../socket/constants.ts';
 import { addressFault, isForeignBytes, notBytes, vectorFault } from './arguments.ts';
 import { Call } from './call.ts';
 import { systemError } from './errors.ts';
@@ -71,7 +72,8 @@ export abstract class DescriptorCalls extends Face {
     if (fault !== null) return Promise.reject(fault);
     const all = gather(iov);
     // Nothing to write is nothing to do (vfs_writev), where write(2) of nothing sends an empty datagram.
-    if (all.length === 0 && this.core.descriptors.file(fd) !== null) return Promise.resolve(0);
+    const file = all.length === 0 ? this.core.descriptors.file(fd) : null;
+    if (file !== null && file.operations.accessMode !== O.RDONLY) return this.value(0, 'writev');
     return this.transmit(fd, all, 0, null, false, 'writev');
   }
 

@@ -7,6 +7,7 @@ import { MessageReceiveOperation, MessageSendOperation, type QueuedMessage } fro
 import { type PriorityMessage, type QueueAttributes, QueueReceiveOperation, QueueSendOperation } from '../../kernel/ipc/posix-queue.ts';
 import { type SemaphoreOperation, SemaphoreWait } from '../../kernel/ipc/semaphores.ts';
 import { PENDING } from '../../kernel/operation.ts';
+import { isForeignBytes, notBytes, pathFault } from './arguments.ts';
 import { Call, FAILED } from './call.ts';
 import { systemError } from './errors.ts';
 import { EventCalls } from './event-calls.ts';
@@ -22,6 +23,7 @@ export abstract class IpcCalls extends EventCalls implements IpcSyscalls {
 
   /** msgsnd(2): waits while the queue is full. */
   msgsnd(id: number, type: number, text: Uint8Array, flags: number): Promise<void> {
+    if (!(text instanceof Uint8Array) && !isForeignBytes(text)) return Promise.reject(notBytes('msgsnd', 'text', text));
     const operation = new MessageSendOperation(this.core);
     const bad = ipc.prepareMessageSend(this.core, operation, id, type, text, flags);
     const result = bad < 0 ? bad : operation.start();
@@ -91,6 +93,7 @@ export abstract class IpcCalls extends EventCalls implements IpcSyscalls {
 
   /** shmdt(2): takes what shmat gave. */
   shmdt(view: Uint8Array): Promise<void> {
+    if (!(view instanceof Uint8Array) && !isForeignBytes(view)) return Promise.reject(notBytes('shmdt', 'view', view));
     return this.done(ipc.shmdt(this.core, view), 'shmdt');
   }
 
@@ -107,11 +110,14 @@ export abstract class IpcCalls extends EventCalls implements IpcSyscalls {
   mq_open(
     name: string, flags: number, mode = 0, attributes: { maxMessages: number; messageSize: number } | null = null,
   ): Promise<number> {
+    const fault = pathFault('mq_open', name);
+    if (fault !== null) return Promise.reject(fault);
     return this.value(queues.mqOpen(this.core, name, flags, mode, attributes), 'mq_open');
   }
 
   /** mq_timedsend(3). */
   mq_send(fd: number, text: Uint8Array, priority: number, timeoutUs = Infinity): Promise<void> {
+    if (!(text instanceof Uint8Array) && !isForeignBytes(text)) return Promise.reject(notBytes('mq_send', 'text', text));
     const operation = new QueueSendOperation(this.core);
     const bad = queues.prepareQueueSend(this.core, operation, fd, text, priority, timeoutUs);
     const result = bad < 0 ? bad : operation.start();
@@ -143,6 +149,8 @@ export abstract class IpcCalls extends EventCalls implements IpcSyscalls {
 
   /** mq_unlink(3). */
   mq_unlink(name: string): Promise<void> {
+    const fault = pathFault('mq_unlink', name);
+    if (fault !== null) return Promise.reject(fault);
     return this.done(queues.mqUnlink(this.core, name), 'mq_unlink');
   }
 

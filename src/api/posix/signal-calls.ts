@@ -122,6 +122,7 @@ export abstract class SignalCalls extends MachineCalls {
 
   /** setitimer(2): ITIMER_REAL; resolves to the value before. EINVAL. */
   setitimer(which: number, value: IntervalTimerValue): Promise<IntervalTimerValue> {
+    this.host.loop.enter();
     const old = this.timerValue();
     const result = signals.setTimer(this.core, which, value.valueUs, value.intervalUs);
     return this.outcome<IntervalTimerValue>(result < 0 ? systemError(result, 'setitimer') : old);

@@ -8,7 +8,7 @@ import { PipeEnd } from '../pipe.ts';
 import type { KernelProcess } from '../process.ts';
 import { isSignal } from '../signal-numbers.ts';
 import type { LingerOperation } from '../transfer.ts';
-import { end } from './end.ts';
+import { end } from './edges.ts';
 
 /**
  * close(2), first half. Returns 0, a negative errno, or PENDING with `linger` started when SO_LINGER makes the call

@@ -10,7 +10,7 @@ import { OpenRegular } from '../fs/regular-file.ts';
 import { OpenFile } from '../open-file.ts';
 import type { KernelProcess } from '../process.ts';
 import { TimerDescriptor, type TimerSetting } from '../timerfd.ts';
-import { end } from './end.ts';
+import { end } from './edges.ts';
 
 export const EFD_SEMAPHORE = 1;
 export const CLOCK = { REALTIME: 0, MONOTONIC: 1, BOOTTIME: 7 } as const;
@@ -102,5 +102,6 @@ export function timerfdSet(process: KernelProcess, fd: number, flags: number, se
 
 export function timerfdGet(process: KernelProcess, fd: number): TimerSetting | number {
   const timer = timerAt(process, fd);
+  process.kernel.loop.enter();
   return typeof timer === 'number' ? timer : timer.setting;
 }

@@ -1,4 +1,5 @@
 /** System calls on files and their names. Paths start at the root, or at the process's working directory. */
+import { Capability } from '../../base/credentials.ts';
 import { Errno } from '../../base/errno.ts';
 import type { FileOperations } from '../../base/file-operations.ts';
 import { O, SEEK } from '../../socket/constants.ts';
@@ -15,7 +16,7 @@ import { OpenFile } from '../open-file.ts';
 import { Pipe, PipeEnd } from '../pipe.ts';
 import type { KernelProcess } from '../process.ts';
 import { TimerDescriptor } from '../timerfd.ts';
-import { end } from './end.ts';
+import { end } from './edges.ts';
 
 /** What stat(2) tells. Times in microseconds since the epoch. */
 export interface Stat {
@@ -38,8 +39,12 @@ export interface Stat {
 const place = new Place();
 const otherPlace = new Place();
 
-function find(process: KernelProcess, path: string, follow: boolean, into: Place, toMake = false): number {
-  return lookUp(process.kernel.fileSystem.root, process.files.cwd, path, process.credentials, follow, into, toMake);
+function find(
+  process: KernelProcess, path: string, follow: boolean, into: Place, toMake = false, who = process.credentials,
+): number {
+  if (process.exited) return -Errno.ESRCH;
+  process.kernel.loop.enter();
+  return lookUp(process.kernel.fileSystem.root, process.files.cwd, path, who, follow, into, toMake);
 }
 
 /** The inode at a path, or a negative errno. */
@@ -127,8 +132,8 @@ export function access(process: KernelProcess, path: string, mode: number): numb
   const who = process.credentials.clone();
   who.fsuid = who.uid;
   who.fsgid = who.gid;
-  if (who.uid !== 0) who.effective = 0;
-  const bad = lookUp(process.kernel.fileSystem.root, process.files.cwd, path, who, true, place);
+  who.effective = who.uid === 0 ? who.permitted : 0;
+  const bad = find(process, path, true, place, false, who);
   if (bad < 0) return bad;
   return place.inode === null ? -Errno.ENOENT : permission(place.inode, who, mode);
 }
@@ -187,6 +192,7 @@ export function pread(process: KernelProcess, fd: number, buffer: Uint8Array, of
 }
 
 export function pwrite(process: KernelProcess, fd: number, buffer: Uint8Array, offset: number): number {
+  process.kernel.loop.enter();
   if (!isPosition(offset)) return -Errno.EINVAL;
   const seekable = seekableAt(process, fd);
   if (typeof seekable === 'number') return seekable;
@@ -195,6 +201,7 @@ export function pwrite(process: KernelProcess, fd: number, buffer: Uint8Array, o
 }
 
 export function ftruncate(process: KernelProcess, fd: number, length: number): number {
+  process.kernel.loop.enter();
   if (!isPosition(length)) return -Errno.EINVAL;
   const file = process.descriptors.file(fd);
   if (file === null) return -Errno.EBADF;
@@ -277,6 +284,7 @@ export function chmod(process: KernelProcess, path: string, mode: number): numbe
 }
 
 export function fchmod(process: KernelProcess, fd: number, mode: number): number {
+  process.kernel.loop.enter();
   const file = process.descriptors.file(fd);
   if (file === null) return -Errno.EBADF;
   const inode = inodeOf(file);
@@ -288,7 +296,7 @@ export function chown(process: KernelProcess, path: string, uid: number, gid: nu
   const inode = inodeAt(process, path);
   if (typeof inode === 'number') return inode;
   const who = process.credentials;
-  const isRoot = who.has(0);
+  const isRoot = who.has(Capability.CHOWN);
   const keepsUser = uid === -1 || uid === inode.uid;
   const ownGroup = gid === -1 || gid === inode.gid || gid === who.fsgid || who.groups.includes(gid);
   if (!isRoot && !(keepsUser && who.fsuid === inode.uid && ownGroup)) return -Errno.EPERM;
@@ -301,6 +309,7 @@ export function chown(process: KernelProcess, path: string, uid: number, gid: nu
 
 /** umask(2): the one before. */
 export function umask(process: KernelProcess, mask: number): number {
+  if (process.exited) return -Errno.ESRCH;
   const before = process.files.umask;
   process.files.umask = mask & 0o777;
   return before;
@@ -320,6 +329,7 @@ export function chdir(process: KernelProcess, path: string): number {
 
 /** getcwd(2): the path, or -ENOENT when the directory has been removed. */
 export function getcwd(process: KernelProcess): string | number {
+  if (process.exited) return -Errno.ESRCH;
   return pathOf(process.kernel.fileSystem.root, process.files.cwd) ?? -Errno.ENOENT;
 }
 

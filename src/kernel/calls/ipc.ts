@@ -9,7 +9,7 @@ import {
 import { SEM_UNDO, type SemaphoreOperation, SemaphoreSet, type SemaphoreWait, SEMMSL, SEMOPM, SEMVMX } from '../ipc/semaphores.ts';
 import { SHM_DEST, SHM_RDONLY, SharedSegment } from '../ipc/shared-memory.ts';
 import type { KernelProcess } from '../process.ts';
-import { end } from './end.ts';
+import { begin, end } from './edges.ts';
 
 /** What IPC_SET changes of any of them. */
 export type IpcChange = Pick<IpcPermissions, 'uid' | 'gid' | 'mode'>;
@@ -47,6 +47,8 @@ export interface SharedSegmentStatus extends IpcPermissions {
 // Message queues.
 
 export function msgget(process: KernelProcess, key: number, flags: number): number {
+  const gone = begin(process);
+  if (gone < 0) return gone;
   const { ipc, realtimeUs } = process.kernel;
   const make = (id: number): MessageQueue => new MessageQueue(id, key | 0, flags, process.credentials, realtimeUs);
   return ipc.queues.obtain(key | 0, flags, process.credentials, () => 0, make);
@@ -56,6 +58,8 @@ export function msgget(process: KernelProcess, key: number, flags: number): numb
 export function prepareMessageSend(
   process: KernelProcess, operation: MessageSendOperation, id: number, type: number, text: Uint8Array, flags: number,
 ): number {
+  const gone = begin(process);
+  if (gone < 0) return gone;
   if (!(type >= 1) || text.length > MSGMAX) return -Errno.EINVAL;
   const queue = process.kernel.ipc.queues.get(id);
   if (typeof queue === 'number') return queue;
@@ -67,6 +71,8 @@ export function prepareMessageSend(
 export function prepareMessageReceive(
   process: KernelProcess, operation: MessageReceiveOperation, id: number, size: number, type: number, flags: number,
 ): number {
+  const gone = begin(process);
+  if (gone < 0) return gone;
   if (!(size >= 0)) return -Errno.EINVAL;
   if ((flags & MSG.COPY) !== 0 && ((flags & MSG.EXCEPT) !== 0 || (flags & IPC.NOWAIT) === 0)) return -Errno.EINVAL;
   const queue = process.kernel.ipc.queues.get(id);
@@ -77,6 +83,8 @@ export function prepareMessageReceive(
 
 /** msgctl(2) with IPC_STAT. */
 export function messageQueueStatus(process: KernelProcess, id: number): MessageQueueStatus | number {
+  const gone = begin(process);
+  if (gone < 0) return gone;
   const queue = process.kernel.ipc.queues.get(id);
   if (typeof queue === 'number') return queue;
   const denied = queue.permits(process.credentials, READ);
@@ -89,6 +97,8 @@ export function messageQueueStatus(process: KernelProcess, id: number): MessageQ
 
 /** msgctl(2) with IPC_SET. */
 export function setMessageQueue(process: KernelProcess, id: number, change: IpcChange & { mostBytes: number }): number {
+  const gone = begin(process);
+  if (gone < 0) return gone;
   const queue = process.kernel.ipc.queues.get(id);
   if (typeof queue === 'number') return queue;
   const denied = queue.permitsControl(process.credentials);
@@ -103,6 +113,8 @@ export function setMessageQueue(process: KernelProcess, id: number, change: IpcC
 
 /** msgctl(2) with IPC_RMID. */
 export function removeMessageQueue(process: KernelProcess, id: number): number {
+  const gone = begin(process);
+  if (gone < 0) return gone;
   const { queues } = process.kernel.ipc;
   const queue = queues.get(id);
   if (typeof queue === 'number') return queue;
@@ -116,6 +128,8 @@ export function removeMessageQueue(process: KernelProcess, id: number): number {
 // Semaphores.
 
 export function semget(process: KernelProcess, key: number, count: number, flags: number): number {
+  const gone = begin(process);
+  if (gone < 0) return gone;
   const { ipc, realtimeUs } = process.kernel;
   if (count < 0 || count > SEMMSL) return -Errno.EINVAL;
   return ipc.semaphores.obtain(
@@ -128,6 +142,8 @@ export function semget(process: KernelProcess, key: number, count: number, flags
 export function prepareSemaphoreWait(
   process: KernelProcess, operation: SemaphoreWait, id: number, operations: readonly SemaphoreOperation[], timeoutUs: number,
 ): number {
+  const gone = begin(process);
+  if (gone < 0) return gone;
   if (operations.length < 1 || id < 0 || !(timeoutUs >= 0)) return -Errno.EINVAL;
   if (operations.length > SEMOPM) return -Errno.E2BIG;
   const set = process.kernel.ipc.semaphores.get(id);
@@ -148,6 +164,8 @@ export const SEMCTL = { GETPID: 11, GETVAL: 12, GETALL: 13, GETNCNT: 14, GETZCNT
 
 /** semctl(2) with GETVAL, GETPID, GETNCNT, GETZCNT, or SETVAL. */
 export function semaphoreControl(process: KernelProcess, id: number, num: number, command: number, value: number): number {
+  const gone = begin(process);
+  if (gone < 0) return gone;
   if (command === SEMCTL.SETVAL && (value < 0 || value > SEMVMX)) return -Errno.ERANGE;
   const set = setAt(process, id, command === SEMCTL.SETVAL ? WRITE : READ);
   if (typeof set === 'number') return set;
@@ -168,12 +186,16 @@ export function semaphoreControl(process: KernelProcess, id: number, num: number
 
 /** semctl(2) with GETALL. */
 export function semaphoreValues(process: KernelProcess, id: number): number[] | number {
+  const gone = begin(process);
+  if (gone < 0) return gone;
   const set = setAt(process, id, READ);
   return typeof set === 'number' ? set : [...set.values];
 }
 
 /** semctl(2) with SETALL: the values of all of them. */
 export function setSemaphores(process: KernelProcess, id: number, values: readonly number[]): number {
+  const gone = begin(process);
+  if (gone < 0) return gone;
   const set = setAt(process, id, WRITE);
   if (typeof set === 'number') return set;
   for (let num = 0; num < set.values.length; num++) {
@@ -189,6 +211,8 @@ export function setSemaphores(process: KernelProcess, id: number, values: readon
 
 /** semctl(2) with IPC_STAT. */
 export function semaphoreStatus(process: KernelProcess, id: number): SemaphoreSetStatus | number {
+  const gone = begin(process);
+  if (gone < 0) return gone;
   const set = setAt(process, id, READ);
   if (typeof set === 'number') return set;
   return { ...set.permissions, count: set.values.length, operatedUs: set.operatedUs, changedUs: set.changedUs };
@@ -196,6 +220,8 @@ export function semaphoreStatus(process: KernelProcess, id: number): SemaphoreSe
 
 /** semctl(2) with IPC_SET. */
 export function changeSemaphores(process: KernelProcess, id: number, change: IpcChange): number {
+  const gone = begin(process);
+  if (gone < 0) return gone;
   const set = process.kernel.ipc.semaphores.get(id);
   if (typeof set === 'number') return set;
   const denied = set.permitsControl(process.credentials);
@@ -207,6 +233,8 @@ export function changeSemaphores(process: KernelProcess, id: number, change: Ipc
 
 /** semctl(2) with IPC_RMID. */
 export function removeSemaphores(process: KernelProcess, id: number): number {
+  const gone = begin(process);
+  if (gone < 0) return gone;
   const { semaphores } = process.kernel.ipc;
   const set = semaphores.get(id);
   if (typeof set === 'number') return set;
@@ -221,6 +249,8 @@ export function removeSemaphores(process: KernelProcess, id: number): number {
 // Shared memory.
 
 export function shmget(process: KernelProcess, key: number, size: number, flags: number): number {
+  const gone = begin(process);
+  if (gone < 0) return gone;
   const { ipc, realtimeUs } = process.kernel;
   return ipc.segments.obtain(
     key | 0, flags, process.credentials, (segment) => (size > segment.bytes.length ? -Errno.EINVAL : 0),
@@ -235,6 +265,8 @@ export function shmget(process: KernelProcess, key: number, size: number, flags:
 
 /** shmat(2): a view of the segment's bytes, or a negative errno. Each call makes a view of its own. */
 export function shmat(process: KernelProcess, id: number, flags: number): Uint8Array | number {
+  const gone = begin(process);
+  if (gone < 0) return gone;
   const { ipc } = process.kernel;
   const segment = ipc.segments.get(id);
   if (typeof segment === 'number') return segment;
@@ -247,11 +279,15 @@ export function shmat(process: KernelProcess, id: number, flags: number): Uint8A
 
 /** shmdt(2): the view that shmat gave. */
 export function shmdt(process: KernelProcess, view: Uint8Array): number {
+  const gone = begin(process);
+  if (gone < 0) return gone;
   return process.kernel.ipc.detach(process, view) ? 0 : -Errno.EINVAL;
 }
 
 /** shmctl(2) with IPC_STAT. */
 export function segmentStatus(process: KernelProcess, id: number): SharedSegmentStatus | number {
+  const gone = begin(process);
+  if (gone < 0) return gone;
   const segment = process.kernel.ipc.segments.get(id);
   if (typeof segment === 'number') return segment;
   const denied = segment.permits(process.credentials, READ);
@@ -264,6 +300,8 @@ export function segmentStatus(process: KernelProcess, id: number): SharedSegment
 
 /** shmctl(2) with IPC_SET. */
 export function changeSegment(process: KernelProcess, id: number, change: IpcChange): number {
+  const gone = begin(process);
+  if (gone < 0) return gone;
   const segment = process.kernel.ipc.segments.get(id);
   if (typeof segment === 'number') return segment;
   const denied = segment.permitsControl(process.credentials);
@@ -275,6 +313,8 @@ export function changeSegment(process: KernelProcess, id: number, change: IpcCha
 
 /** shmctl(2) with IPC_RMID: the segment goes when nobody has it attached any more. */
 export function removeSegment(process: KernelProcess, id: number): number {
+  const gone = begin(process);
+  if (gone < 0) return gone;
   const { ipc } = process.kernel;
   const segment = ipc.segments.get(id);
   if (typeof segment === 'number') return segment;

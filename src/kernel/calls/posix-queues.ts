@@ -6,9 +6,10 @@ import {
   MQ_HARD_MSG_MAX, MQ_HARD_MSGSIZE_MAX, MQ_MSG_MAX, MQ_MSGSIZE_MAX, MQ_PRIO_MAX, MQ_QUEUES_MAX, OpenQueue, PosixQueue,
   type QueueAttributes, type QueueReceiveOperation, type QueueSendOperation,
 } from '../ipc/posix-queue.ts';
+import { owns } from '../fs/inode.ts';
 import { OpenFile } from '../open-file.ts';
 import type { KernelProcess } from '../process.ts';
-import { end } from './end.ts';
+import { begin, end } from './edges.ts';
 
 const NAME_MAX = 255;
 
@@ -34,6 +35,8 @@ function permits(queue: PosixQueue, process: KernelProcess, accessMode: number):
 export function mqOpen(
   process: KernelProcess, path: string, flags: number, mode: number, attributes: { maxMessages: number; messageSize: number } | null,
 ): number {
+  const gone = begin(process);
+  if (gone < 0) return gone;
   const name = nameOf(path);
   if (typeof name === 'number') return name;
   const accessMode = flags & O.ACCMODE;
@@ -76,9 +79,17 @@ function findOrMake(
 
 /** mq_unlink(3): the name goes at once, the queue with its last descriptor. */
 export function mqUnlink(process: KernelProcess, path: string): number {
+  const gone = begin(process);
+  if (gone < 0) return gone;
   const name = nameOf(path);
   if (typeof name === 'number') return name;
-  return process.kernel.ipc.posixQueues.delete(name) ? 0 : -Errno.ENOENT;
+  const { posixQueues } = process.kernel.ipc;
+  const queue = posixQueues.get(name);
+  if (queue === undefined) return -Errno.ENOENT;
+  // The directory is root's and sticky (mqueue_fill_super); glibc makes EACCES of it.
+  if (!owns(queue, process.credentials)) return -Errno.EPERM;
+  posixQueues.delete(name);
+  return 0;
 }
 
 function queueAt(process: KernelProcess, fd: number, forbidden: number): OpenFile | number {
@@ -91,6 +102,8 @@ function queueAt(process: KernelProcess, fd: number, forbidden: number): OpenFil
 export function prepareQueueSend(
   process: KernelProcess, operation: QueueSendOperation, fd: number, text: Uint8Array, priority: number, timeoutUs: number,
 ): number {
+  const gone = begin(process);
+  if (gone < 0) return gone;
   if (!(priority >= 0 && priority < MQ_PRIO_MAX) || !(timeoutUs >= 0)) return -Errno.EINVAL;
   const file = queueAt(process, fd, O.RDONLY);
   if (typeof file === 'number') return file;
@@ -103,6 +116,8 @@ export function prepareQueueSend(
 export function prepareQueueReceive(
   process: KernelProcess, operation: QueueReceiveOperation, fd: number, size: number, timeoutUs: number,
 ): number {
+  const gone = begin(process);
+  if (gone < 0) return gone;
   if (!(timeoutUs >= 0)) return -Errno.EINVAL;
   const file = queueAt(process, fd, O.WRONLY);
   if (typeof file === 'number') return file;
@@ -113,6 +128,8 @@ export function prepareQueueReceive(
 
 /** mq_getattr(3). */
 export function mqAttributes(process: KernelProcess, fd: number): QueueAttributes | number {
+  const gone = begin(process);
+  if (gone < 0) return gone;
   const file = queueAt(process, fd, -1);
   if (typeof file === 'number') return file;
   const { maxMessages, messageSize, messages } = (file.operations as OpenQueue).queue;
@@ -121,6 +138,8 @@ export function mqAttributes(process: KernelProcess, fd: number): QueueAttribute
 
 /** mq_setattr(3): only O_NONBLOCK can be set; the attributes before. */
 export function setMqAttributes(process: KernelProcess, fd: number, flags: number): QueueAttributes | number {
+  const gone = begin(process);
+  if (gone < 0) return gone;
   if ((flags & ~O.NONBLOCK) !== 0) return -Errno.EINVAL;
   const before = mqAttributes(process, fd);
   if (typeof before === 'number') return before;

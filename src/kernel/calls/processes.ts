@@ -28,11 +28,13 @@ export function getppid(process: KernelProcess): number {
 }
 
 export function getpgid(process: KernelProcess, pid: number): number {
+  if (process.exited) return -Errno.ESRCH;
   const target = pid === 0 ? process : process.kernel.find(toInt(pid));
   return target === null ? -Errno.ESRCH : target.pgid;
 }
 
 export function getsid(process: KernelProcess, pid: number): number {
+  if (process.exited) return -Errno.ESRCH;
   const target = pid === 0 ? process : process.kernel.find(toInt(pid));
   return target === null ? -Errno.ESRCH : target.sid;
 }
@@ -46,6 +48,7 @@ export function setsid(process: KernelProcess): number {
 }
 
 export function getLimit(process: KernelProcess, resource: number): ResourceLimit | number {
+  if (process.exited) return -Errno.ESRCH;
   return isResource(resource) ? process.limits.get(resource) : -Errno.EINVAL;
 }
 

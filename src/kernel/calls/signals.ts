@@ -9,7 +9,7 @@ import { isSignal, MaskHow, Signal, SignalCode } from '../signal-numbers.ts';
 import type { SuspendOperation } from '../signal-operations.ts';
 import { SignalSet } from '../signal-set.ts';
 import type { SignalAction } from '../signals.ts';
-import { end } from './end.ts';
+import { end } from './edges.ts';
 
 /** sigaction(2): what the action was, or a negative errno. */
 export function sigaction(process: KernelProcess, signo: number, action: SignalAction | null): SignalAction | number {

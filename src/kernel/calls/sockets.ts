@@ -11,7 +11,7 @@ import { isWithin, toInt } from '../int.ts';
 import { OpenFile } from '../open-file.ts';
 import type { KernelProcess } from '../process.ts';
 import type { AcceptOperation, ConnectOperation, ReceiveOperation, SendMessageOperation, SendOperation } from '../transfer.ts';
-import { end } from './end.ts';
+import { end } from './edges.ts';
 
 /** sizeof(struct sockaddr_storage): a longer address is refused before anybody looks at it. */
 const MAX_ADDRESS_LEN = 128;

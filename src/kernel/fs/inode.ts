@@ -107,7 +107,7 @@ export function permission(inode: Inode, who: Credentials, wanted: number): numb
 }
 
 /** Does somebody own it, or may act as if (inode_owner_or_capable)? */
-export function owns(inode: Inode, who: Credentials): boolean {
+export function owns(inode: { readonly uid: number }, who: Credentials): boolean {
   return who.fsuid === inode.uid || who.has(Capability.FOWNER);
 }
 
