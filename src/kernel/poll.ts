@@ -42,9 +42,17 @@ export class PollOperation extends Operation {
   private timeoutUs = 0;
   private pollWaiters: PollWaiter[] = [];
 
-  /** A negative timeout waits for ever, as does Infinity (`pollTimeoutUs`). */
-  prepare(entries: PollEntry[], timeoutMs: number): void {
-    this.prepareUs(entries, pollTimeoutUs(timeoutMs));
+  /**
+   * A negative timeout waits for ever, as does Infinity (`pollTimeoutUs`). The entries are copied, as the kernel copies them
+   * from user space: what becomes of the caller's is no concern of the call that waits.
+   */
+  prepare(entries: readonly { fd: number; events: number }[], timeoutMs: number): void {
+    this.prepareUs(entries.map(({ fd, events }) => ({ fd, events, revents: 0 })), pollTimeoutUs(timeoutMs));
+  }
+
+  /** What was found, for the entry of that number. */
+  revents(index: number): number {
+    return (this.entries[index] as PollEntry).revents;
   }
 
   protected prepareUs(entries: PollEntry[], timeoutUs: number): void {

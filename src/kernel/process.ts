@@ -245,6 +245,7 @@ export class KernelProcess implements Caller {
     loop.enter();
     timers.disarm(this.alarm);
     this.kernel.ipc.processEnded(this);
+    this.files.release();
     this.signals.clear();
     for (const delivery of this.parked.splice(0)) loop.complete(delivery);
     while (this.firstWaiting !== null) {

@@ -17,6 +17,8 @@ function has(set: DescriptorSet | null, fd: number): boolean {
 
 export class SelectOperation extends PollOperation {
   private wanted: PollEntry[] = [];
+  /** The caller's, and what they held when the call was made. */
+  private outward: readonly (DescriptorSet | null)[] = [];
   private sets: readonly (DescriptorSet | null)[] = [];
 
   /** Prepares select(2) on `sets` (read, write, except; null is empty): 0, or -EBADF, -EINVAL. Infinity waits for ever. */
@@ -24,10 +26,11 @@ export class SelectOperation extends PollOperation {
     if (count < 0 || !(timeoutUs >= 0)) return -Errno.EINVAL;
     const { descriptors } = this.process;
     this.wanted = [];
-    this.sets = sets;
+    this.outward = sets;
+    this.sets = sets.map((set) => set?.slice() ?? null);
     for (let fd = 0; fd < Math.min(count, descriptors.max); fd++) {
       let events = 0;
-      for (let i = 0; i < sets.length; i++) if (has(sets[i] as DescriptorSet | null, fd)) events |= MEANINGS[i] as number;
+      for (let i = 0; i < sets.length; i++) if (has(this.sets[i] as DescriptorSet | null, fd)) events |= MEANINGS[i] as number;
       if (events === 0) continue;
       if (descriptors.file(fd) === null) return -Errno.EBADF;
       this.wanted.push({ fd, events, revents: 0 });
@@ -49,13 +52,19 @@ export class SelectOperation extends PollOperation {
     return (revents & (MEANINGS[set] as number)) !== 0 && has(this.sets[set] as DescriptorSet | null, fd);
   }
 
-  /** Leaves in the sets what is ready. */
-  fill(): void {
+  /** Leaves in the caller's sets what is ready: 0, or -EFAULT when one of them has gone meanwhile. */
+  fill(): number {
     for (let i = 0; i < this.sets.length; i++) {
-      const set = this.sets[i];
-      const ready = this.wanted.filter((entry) => this.readyIn(entry, i));
-      set?.fill(0);
-      if (set != null) for (const { fd } of ready) set[fd >> 3] = (set[fd >> 3] ?? 0) | (1 << (fd & 7));
+      if ((this.outward[i]?.length ?? 0) < (this.sets[i]?.length ?? 0)) return -Errno.EFAULT;
     }
+    for (let i = 0; i < this.sets.length; i++) {
+      const set = this.outward[i];
+      if (set == null || set.length === 0) continue;
+      set.fill(0);
+      for (const entry of this.wanted) {
+        if (this.readyIn(entry, i)) set[entry.fd >> 3] = (set[entry.fd >> 3] ?? 0) | (1 << (entry.fd & 7));
+      }
+    }
+    return 0;
   }
 }

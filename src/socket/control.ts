@@ -134,6 +134,9 @@ export function walkControl(control: Uint8Array, each: (message: ControlMessage)
 }
 
 /** Writes control messages into the room that recvmsg(2) was given; what does not fit is cut off, and MSG_CTRUNC says so. */
+/** More than all messages together ever take: a larger buffer of the caller's costs nothing. */
+const MOST_ROOM = 65536;
+
 export class ControlWriter {
   private readonly bytes: Uint8Array;
   private used = 0;
@@ -142,7 +145,7 @@ export class ControlWriter {
 
   /** `room` 0: the call has no control buffer at all. */
   constructor(room: number) {
-    this.bytes = new Uint8Array(room);
+    this.bytes = new Uint8Array(Math.min(room, MOST_ROOM));
   }
 
   get hasBuffer(): boolean {

@@ -19,9 +19,12 @@ interface Answer {
 /** Table rows: | question | `name` ... | `src/...` |; several names and paths belong together in order. */
 function answers(): Answer[] {
   const found = [];
-  for (const line of readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8').split('\n')) {
-    const cells = line.split('|').map((cell) => cell.trim());
-    if (cells.length !== 5 || !(cells[3] as string).startsWith('`src/')) continue;
+  const lines = readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8').split('\n');
+  // Every row of the table, so that one that is written another way fails rather than goes unread.
+  for (let i = lines.findIndex((line) => line.startsWith('| question |')) + 2; lines[i]?.startsWith('|') === true; i++) {
+    const cells = (lines[i] as string).split('|').map((cell) => cell.trim());
+    assert.equal(cells.length, 5, `three cells: ${lines[i]}`);
+    assert.match(cells[3] as string, /^`src\//, `a file in the third cell: ${lines[i]}`);
     const quoted = (cell: string): string[] => [...cell.matchAll(/`([^`]+)`/g)].map((match) => match[1] as string);
     found.push({ question: cells[1] as string, names: quoted(cells[2] as string), paths: quoted(cells[3] as string) });
   }

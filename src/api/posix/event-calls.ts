@@ -5,6 +5,7 @@ import { type EpollEvent, EpollWaitOperation } from '../../kernel/epoll.ts';
 import { PENDING } from '../../kernel/operation.ts';
 import { type DescriptorSet, SelectOperation } from '../../kernel/select.ts';
 import type { TimerSetting } from '../../kernel/timerfd.ts';
+import { isForeignBytes, notBytes } from './arguments.ts';
 import { Call, FAILED } from './call.ts';
 import { systemError } from './errors.ts';
 import type { EventSyscalls } from './event-syscalls.ts';
@@ -15,19 +16,22 @@ export abstract class EventCalls extends FileCalls implements EventSyscalls {
   select(
     count: number, read: DescriptorSet | null, write: DescriptorSet | null, except: DescriptorSet | null, timeoutUs: number,
   ): Promise<number> {
+    for (const set of [read, write, except]) {
+      if (set !== null && !(set instanceof Uint8Array) && !isForeignBytes(set)) return Promise.reject(notBytes('select', 'a set', set));
+    }
     const operation = new SelectOperation(this.core);
     const bad = waiting.prepareSelect(this.core, operation, count, [read, write, except], timeoutUs);
     const result = bad < 0 ? bad : operation.start();
     if (result === PENDING) {
       const finish = (): number | typeof FAILED => {
-        if (operation.result < 0) return FAILED;
-        operation.fill();
-        return operation.result;
+        const fault = operation.result < 0 ? operation.result : operation.fill();
+        if (fault < 0) operation.result = fault;
+        return fault < 0 ? FAILED : operation.result;
       };
       return new Call<SelectOperation, number>(operation, finish).pending('select');
     }
-    if (result >= 0) operation.fill();
-    return this.value(result, 'select');
+    const unfilled = result < 0 ? result : operation.fill();
+    return this.value(unfilled < 0 ? unfilled : result, 'select');
   }
 
   /** epoll_create1(2): resolves to a descriptor. */

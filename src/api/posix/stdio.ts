@@ -46,6 +46,8 @@ export class FILE {
   pushedBack = -1;
   /** setvbuf came, or the first transfer chose: by line for a terminal, full for anything else. */
   settled = false;
+  /** The call that has the stream, or the last of those that wait for it (flockfile(3)); null while nobody does. */
+  lock: Promise<unknown> | null = null;
 
   constructor(process: Syscalls, fd: number, canRead: boolean, canWrite: boolean) {
     this.process = process;
@@ -78,6 +80,17 @@ export function stdio(process: Syscalls): { readonly stdin: FILE; readonly stdou
     standard.set(process, streams);
   }
   return streams;
+}
+
+/** One call at a time, in the order they came, as C's streams have it between threads (flockfile(3)). */
+async function locked<T>(file: FILE, work: () => Promise<T>): Promise<T> {
+  const mine = file.lock === null ? work() : file.lock.then(work, work);
+  file.lock = mine;
+  try {
+    return await mine;
+  } finally {
+    if (file.lock === mine) file.lock = null;
+  }
 }
 
 function fail(file: FILE, error: unknown): void {
@@ -138,10 +151,12 @@ export function clearerr(file: FILE): void {
 
 /**
  * setvbuf(3): before the first transfer. Without a buffer of the caller's the size stays what it would be, as glibc has it.
- * 0, or -1 for a mode that is none.
+ * 0, or -1 for a mode that is none and while a call waits.
  */
 export function setvbuf(file: FILE, buffer: Uint8Array | null, mode: number, size: number = buffer?.length ?? 0): number {
   if (mode !== _IOFBF && mode !== _IOLBF && mode !== _IONBF) return -1;
+  // A call that waits has its bytes under way to or from the buffer.
+  if (file.lock !== null) return -1;
   file.mode = mode;
   file.settled = true;
   if (buffer !== null && size > 0 && !file.writing && file.at === file.end) file.buffer = buffer.subarray(0, size);
@@ -177,6 +192,10 @@ export async function fflush(file: FILE | null, process?: Syscalls): Promise<num
     for (const stream of openStreams.get(process as Syscalls) ?? []) if (stream.writing) result |= await fflush(stream);
     return result;
   }
+  return locked(file, () => flush(file));
+}
+
+async function flush(file: FILE): Promise<number> {
   if (file.writing) return writeOut(file);
   const ahead = file.end - file.at + (file.pushedBack >= 0 ? 1 : 0);
   if (ahead > 0) await file.process.lseek(file.fd, -ahead, SEEK_CUR).then(() => forgetAhead(file), () => {});
@@ -190,8 +209,12 @@ function forgetAhead(file: FILE): void {
 }
 
 /** fclose(3): flushes and closes. */
-export async function fclose(file: FILE): Promise<number> {
-  let result = await fflush(file);
+export function fclose(file: FILE): Promise<number> {
+  return locked(file, () => close(file));
+}
+
+async function close(file: FILE): Promise<number> {
+  let result = await flush(file);
   openStreams.get(file.process)?.delete(file);
   const { fd } = file;
   file.fd = -1;
@@ -209,7 +232,7 @@ export async function fclose(file: FILE): Promise<number> {
 /** fwrite(3): how many whole items were taken. */
 export async function fwrite(bytes: Uint8Array, size: number, items: number, file: FILE): Promise<number> {
   if (size <= 0 || items <= 0) return 0;
-  const taken = await put(file, bytes.subarray(0, size * items));
+  const taken = await locked(file, () => put(file, bytes.subarray(0, size * items)));
   return Math.floor(taken / size);
 }
 
@@ -226,7 +249,7 @@ async function put(file: FILE, bytes: Uint8Array): Promise<number> {
   await settle(file);
   const began = file.writing;
   if (!began) {
-    await fflush(file);
+    await flush(file);
     forgetAhead(file);
     file.writing = true;
   }
@@ -269,18 +292,18 @@ async function direct(file: FILE, bytes: Uint8Array): Promise<number> {
 /** fputs(3): a number that is not negative, or EOF. */
 export async function fputs(text: string | Uint8Array, file: FILE): Promise<number> {
   const bytes = typeof text === 'string' ? encoder.encode(text) : text;
-  return (await put(file, bytes)) === bytes.length ? 1 : EOF;
+  return (await locked(file, () => put(file, bytes))) === bytes.length ? 1 : EOF;
 }
 
 /** fputc(3): the byte, or EOF. */
 export async function fputc(byte: number, file: FILE): Promise<number> {
-  return (await put(file, Uint8Array.of(byte))) === 1 ? byte & 0xff : EOF;
+  return (await locked(file, () => put(file, Uint8Array.of(byte)))) === 1 ? byte & 0xff : EOF;
 }
 
 /** fprintf(3): how many bytes it made, or a negative number. Formats: printf.ts. */
 export async function fprintf(file: FILE, format: string, ...args: FormatArgument[]): Promise<number> {
   const bytes = formatted(format, args);
-  return (await put(file, bytes)) === bytes.length ? bytes.length : EOF;
+  return (await locked(file, () => put(file, bytes))) === bytes.length ? bytes.length : EOF;
 }
 
 /** sprintf(3), as a string. */
@@ -325,6 +348,12 @@ async function fill(file: FILE): Promise<number> {
 export async function fread(into: Uint8Array, size: number, items: number, file: FILE): Promise<number> {
   const wanted = Math.min(size * items, into.length);
   if (!(wanted > 0)) return 0;
+  const done = await locked(file, () => take(file, into, wanted));
+  return Math.floor(done / size);
+}
+
+/** Reads into the first `wanted` bytes of `into`; how many came. */
+async function take(file: FILE, into: Uint8Array, wanted: number): Promise<number> {
   let done = 0;
   if (file.pushedBack >= 0) {
     into[done++] = file.pushedBack;
@@ -337,13 +366,17 @@ export async function fread(into: Uint8Array, size: number, items: number, file:
     file.at += n;
     done += n;
   }
-  return Math.floor(done / size);
+  return done;
 }
 
 /** fgetc(3): the byte, or EOF. */
-export async function fgetc(file: FILE): Promise<number> {
+export function fgetc(file: FILE): Promise<number> {
+  return locked(file, () => takeByte(file));
+}
+
+async function takeByte(file: FILE): Promise<number> {
   const byte = new Uint8Array(1);
-  return (await fread(byte, 1, 1, file)) === 1 ? (byte[0] as number) : EOF;
+  return (await take(file, byte, 1)) === 1 ? (byte[0] as number) : EOF;
 }
 
 /** ungetc(3): one byte back. */
@@ -355,7 +388,11 @@ export function ungetc(byte: number, file: FILE): number {
 }
 
 /** fgets(3): at most `size - 1` bytes, up to a newline and with it; null at the end. */
-export async function fgets(size: number, file: FILE): Promise<Uint8Array | null> {
+export function fgets(size: number, file: FILE): Promise<Uint8Array | null> {
+  return locked(file, () => takeLine(file, size));
+}
+
+async function takeLine(file: FILE, size: number): Promise<Uint8Array | null> {
   const line: number[] = [];
   while (line.length < size - 1) {
     if (!file.writing && file.pushedBack < 0 && file.at < file.end) {
@@ -364,7 +401,7 @@ export async function fgets(size: number, file: FILE): Promise<Uint8Array | null
       if (byte === NEWLINE) break;
       continue;
     }
-    const byte = await fgetc(file);
+    const byte = await takeByte(file);
     if (byte === EOF) break;
     line.push(byte);
     if (byte === NEWLINE) break;
@@ -375,7 +412,11 @@ export async function fgets(size: number, file: FILE): Promise<Uint8Array | null
 // Positions.
 
 /** fseek(3): 0, or -1 with `file.errno`. */
-export async function fseek(file: FILE, offset: number, whence: number): Promise<number> {
+export function fseek(file: FILE, offset: number, whence: number): Promise<number> {
+  return locked(file, () => seek(file, offset, whence));
+}
+
+async function seek(file: FILE, offset: number, whence: number): Promise<number> {
   if (!(await readsNow(file))) return -1;
   const ahead = file.end - file.at + (file.pushedBack >= 0 ? 1 : 0);
   try {
@@ -390,7 +431,11 @@ export async function fseek(file: FILE, offset: number, whence: number): Promise
 }
 
 /** ftell(3): the position, or -1 with `file.errno`. */
-export async function ftell(file: FILE): Promise<number> {
+export function ftell(file: FILE): Promise<number> {
+  return locked(file, () => tell(file));
+}
+
+async function tell(file: FILE): Promise<number> {
   try {
     const position = await file.process.lseek(file.fd, 0, SEEK_CUR);
     if (file.writing) return position + file.end;
@@ -401,7 +446,9 @@ export async function ftell(file: FILE): Promise<number> {
   }
 }
 
-export async function rewind(file: FILE): Promise<void> {
-  await fseek(file, 0, SEEK_SET);
-  file.failed = false;
+export function rewind(file: FILE): Promise<void> {
+  return locked(file, async () => {
+    await seek(file, 0, SEEK_SET);
+    file.failed = false;
+  });
 }

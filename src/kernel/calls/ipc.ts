@@ -6,7 +6,7 @@ import { IPC, type IpcPermissions, READ, WRITE } from '../ipc/ipc-object.ts';
 import {
   MessageQueue, type MessageReceiveOperation, type MessageSendOperation, MSG, MSGMAX, MSGMNB,
 } from '../ipc/message-queue.ts';
-import { SEM_UNDO, type SemaphoreOperation, SemaphoreSet, type SemaphoreWait, SEMMSL, SEMOPM, SEMVMX } from '../ipc/semaphores.ts';
+import { type SemaphoreOperation, SemaphoreSet, type SemaphoreWait, SEMMSL, SEMOPM, SEMVMX } from '../ipc/semaphores.ts';
 import { SHM_DEST, SHM_RDONLY, SharedSegment } from '../ipc/shared-memory.ts';
 import type { KernelProcess } from '../process.ts';
 import { begin, end } from './edges.ts';
@@ -103,6 +103,7 @@ export function setMessageQueue(process: KernelProcess, id: number, change: IpcC
   if (typeof queue === 'number') return queue;
   const denied = queue.permitsControl(process.credentials);
   if (denied < 0) return denied;
+  if (!(change.mostBytes >= 0)) return -Errno.EINVAL;
   if (change.mostBytes > MSGMNB && !process.credentials.has(Capability.SYS_RESOURCE)) return -Errno.EPERM;
   queue.setPermissions(change);
   queue.mostBytes = change.mostBytes;
@@ -149,7 +150,6 @@ export function prepareSemaphoreWait(
   const set = process.kernel.ipc.semaphores.get(id);
   if (typeof set === 'number') return set;
   operation.prepare(set, operations, timeoutUs);
-  if (operations.some(({ flg }) => (flg & SEM_UNDO) !== 0)) process.kernel.ipc.willUndo(process, set);
   return 0;
 }
 
@@ -241,7 +241,7 @@ export function removeSemaphores(process: KernelProcess, id: number): number {
   const denied = set.permitsControl(process.credentials);
   if (denied < 0) return denied;
   semaphores.drop(set);
-  set.undos.clear();
+  process.kernel.ipc.willNotUndo(set);
   set.destroy();
   return end(process, 0);
 }

@@ -122,7 +122,8 @@ export function setTimer(process: KernelProcess, which: number, valueUs: number,
   if (process.exited) return -Errno.ESRCH;
   if (which !== ITIMER_REAL || !isTime(valueUs) || !isTime(intervalUs)) return -Errno.EINVAL;
   process.kernel.loop.enter();
-  process.alarm.set(valueUs, intervalUs);
+  // struct timeval has whole microseconds.
+  process.alarm.set(Math.floor(valueUs), Math.floor(intervalUs));
   return end(process, 0);
 }
 

@@ -5,6 +5,8 @@ import type { OpenFile } from '../open-file.ts';
 import type { KernelProcess } from '../process.ts';
 import { mayMove, pipeOf, seekable, SPLICE_F, type SpliceOperation } from '../splice.ts';
 
+/** What one call moves at most (MAX_RW_COUNT). */
+const MOST = 0x7ffff000;
 const ALL_FLAGS = SPLICE_F.MOVE | SPLICE_F.NONBLOCK | SPLICE_F.MORE | SPLICE_F.GIFT;
 
 /** Prepares sendfile(2). The source is a file. */
@@ -17,7 +19,8 @@ export function prepareSendfile(
   if (bad < 0) return bad;
   if (!(count >= 0) || offset < -1 || target?.append === true) return -Errno.EINVAL;
   if (!((source as OpenFile).operations instanceof OpenRegular)) return -Errno.EINVAL;
-  operation.prepare(source as OpenFile, target as OpenFile, offset, -1, count, { keeps: false, toTheEnd: true, nonBlocking: false });
+  const moving = { keeps: false, toTheEnd: true, nonBlocking: false };
+  operation.prepare(source as OpenFile, target as OpenFile, offset, -1, Math.min(count, MOST), moving);
   return 0;
 }
 
@@ -26,7 +29,7 @@ export function prepareSplice(
   process: KernelProcess, operation: SpliceOperation, from: number, fromOffset: number, to: number, toOffset: number, count: number,
   flags: number,
 ): number {
-  if ((flags & ~ALL_FLAGS) !== 0) return -Errno.EINVAL;
+  if ((flags & ~ALL_FLAGS) !== 0 || !(count >= 0)) return -Errno.EINVAL;
   const source = process.descriptors.file(from);
   const target = process.descriptors.file(to);
   const bad = mayMove(source, target);
@@ -42,7 +45,7 @@ export function prepareSplice(
   }
   if (targetPipe === null && targetFile.append) return -Errno.EINVAL;
   const nonBlocking = (flags & SPLICE_F.NONBLOCK) !== 0;
-  operation.prepare(sourceFile, targetFile, fromOffset, toOffset, count, { keeps: false, toTheEnd: false, nonBlocking });
+  operation.prepare(sourceFile, targetFile, fromOffset, toOffset, Math.min(count, MOST), { keeps: false, toTheEnd: false, nonBlocking });
   return 0;
 }
 
@@ -50,7 +53,7 @@ export function prepareSplice(
 export function prepareTee(
   process: KernelProcess, operation: SpliceOperation, from: number, to: number, count: number, flags: number,
 ): number {
-  if ((flags & ~ALL_FLAGS) !== 0) return -Errno.EINVAL;
+  if ((flags & ~ALL_FLAGS) !== 0 || !(count >= 0)) return -Errno.EINVAL;
   const source = process.descriptors.file(from);
   const target = process.descriptors.file(to);
   const bad = mayMove(source, target);
@@ -58,6 +61,6 @@ export function prepareTee(
   const [sourceFile, targetFile] = [source as OpenFile, target as OpenFile];
   if (pipeOf(sourceFile) === null || pipeOf(targetFile) === null || pipeOf(sourceFile) === pipeOf(targetFile)) return -Errno.EINVAL;
   const nonBlocking = (flags & SPLICE_F.NONBLOCK) !== 0;
-  operation.prepare(sourceFile, targetFile, -1, -1, count, { keeps: true, toTheEnd: false, nonBlocking });
+  operation.prepare(sourceFile, targetFile, -1, -1, Math.min(count, MOST), { keeps: true, toTheEnd: false, nonBlocking });
   return 0;
 }

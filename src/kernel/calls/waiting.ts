@@ -1,10 +1,15 @@
 /** System calls that wait for several descriptors, or for time alone. */
 import { Errno } from '../../base/errno.ts';
-import type { PollEntry, PollOperation, SleepOperation } from '../poll.ts';
+import type { PollOperation, SleepOperation } from '../poll.ts';
 import type { DescriptorSet, SelectOperation } from '../select.ts';
 import type { KernelProcess } from '../process.ts';
 
-export function preparePoll(process: KernelProcess, operation: PollOperation, entries: PollEntry[], timeoutMs: number): number {
+interface Asked {
+  readonly fd: number;
+  readonly events: number;
+}
+
+export function preparePoll(process: KernelProcess, operation: PollOperation, entries: readonly Asked[], timeoutMs: number): number {
   if (process.exited) return -Errno.ESRCH;
   if (entries.length > process.descriptors.max) return -Errno.EINVAL;
   operation.prepare(entries, timeoutMs);

@@ -8,8 +8,8 @@ import { Credentials } from '../../base/credentials.ts';
 import { Errno } from '../../base/errno.ts';
 import type { RandomSource } from '../../base/random.ts';
 import { Device, FULL, NULL, randomDriver, ZERO } from './device.ts';
-import { Access, Directory, Fifo, type FileSystemLimits, type Inode, owns, permission, S, Symlink } from './inode.ts';
-import { lookUp, type Place } from './path.ts';
+import { Access, Directory, Fifo, type FileSystemLimits, type Inode, owns, permission, roomOf, S, Symlink } from './inode.ts';
+import { bytesIn, lookUp, PATH_MAX, type Place } from './path.ts';
 import { RegularFile } from './regular-file.ts';
 
 /** What a small machine's tmpfs would hold. */
@@ -31,12 +31,12 @@ export class FileSystem implements FileSystemLimits {
   /** `clock` gives microseconds; `random` feeds /dev/random. */
   constructor(clock: () => number, random: RandomSource) {
     this.clock = clock;
-    this.root = new Directory(this.nextInode++, 0o755, ROOT, this, null);
-    for (const name of ['dev', 'etc', 'proc', 'run', 'var']) this.root.add(name, this.directory(0o755, ROOT, this.root));
-    this.root.add('tmp', this.directory(0o1777, ROOT, this.root));
+    this.root = this.counted(new Directory(this.nextInode++, 0o755, ROOT, this, null));
+    for (const name of ['dev', 'etc', 'proc', 'run', 'var']) this.root.add(name, this.counted(this.directory(0o755, ROOT, this.root)));
+    this.root.add('tmp', this.counted(this.directory(0o1777, ROOT, this.root)));
     const dev = this.root.find('dev') as Directory;
     const device = (name: string, driver: Device['driver'], major: number, minor: number): void =>
-      dev.add(name, new Device(this.nextInode++, driver, major, minor, ROOT, this));
+      dev.add(name, this.counted(new Device(this.nextInode++, driver, major, minor, ROOT, this)));
     device('null', NULL, 1, 3);
     device('zero', ZERO, 1, 5);
     device('full', FULL, 1, 7);
@@ -56,6 +56,11 @@ export class FileSystem implements FileSystemLimits {
 
   gone(): void {
     this.inodes--;
+  }
+
+  private counted<T extends Inode>(inode: T): T {
+    this.inodes++;
+    return inode;
   }
 
   private directory(mode: number, owner: Credentials, parent: Directory): Directory {
@@ -80,7 +85,12 @@ export class FileSystem implements FileSystemLimits {
   }
 
   symlink(place: Place, target: string, who: Credentials): Symlink | number {
-    return this.put(place, who, () => new Symlink(this.nextInode++, target, who, this));
+    const bytes = bytesIn(target);
+    if (bytes >= PATH_MAX) return -Errno.ENAMETOOLONG;
+    if (this.take(roomOf(bytes)) < 0) return -Errno.ENOSPC;
+    const made = this.put(place, who, () => new Symlink(this.nextInode++, target, who, this));
+    if (typeof made === 'number') this.take(-roomOf(bytes));
+    return made;
   }
 
   /** A node of another kind, such as a socket's. */
@@ -95,8 +105,7 @@ export class FileSystem implements FileSystemLimits {
     const denied = this.mayChange(directory, who);
     if (denied < 0) return denied;
     if (this.inodes >= MAX_INODES) return -Errno.ENOSPC;
-    const inode = make();
-    this.inodes++;
+    const inode = this.counted(make());
     // A directory with S_ISGID hands its group on.
     if ((directory.mode & S.ISGID) !== 0) {
       inode.gid = directory.gid;

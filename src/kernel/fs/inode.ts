@@ -36,6 +36,7 @@ export abstract class Inode {
   links = 0;
   /** Descriptions that are open: a file without a name lives as long as one of them. */
   opens = 0;
+  private isForgotten = false;
   accessedUs: number;
   modifiedUs: number;
   changedUs: number;
@@ -82,7 +83,8 @@ export abstract class Inode {
   }
 
   private forgetIfUnused(): void {
-    if (this.links > 0 || this.opens > 0) return;
+    if (this.links > 0 || this.opens > 0 || this.isForgotten) return;
+    this.isForgotten = true;
     this.forget();
     this.limits.gone();
   }
@@ -142,6 +144,11 @@ export class Directory extends Inode {
     return [...this.names];
   }
 
+  nameOf(inode: Inode): string | null {
+    for (const [name, entry] of this.names) if (entry === inode) return name;
+    return null;
+  }
+
   add(name: string, inode: Inode): void {
     this.names.set(name, inode);
     inode.links++;
@@ -167,16 +174,28 @@ export class Directory extends Inode {
   }
 }
 
+/** A target that is short lies in the inode, a longer one takes a page (shmem_symlink). */
+export function roomOf(targetBytes: number): number {
+  return targetBytes < 128 ? 0 : 4096;
+}
+
+/** Whoever makes one has taken `roomOf` its target. */
 export class Symlink extends Inode {
   readonly target: string;
+  private readonly targetBytes: number;
 
   constructor(number: number, target: string, owner: Credentials, limits: FileSystemLimits) {
     super(number, S.IFLNK, 0o777, owner, limits);
     this.target = target;
+    this.targetBytes = new TextEncoder().encode(target).length;
   }
 
   override get size(): number {
-    return new TextEncoder().encode(this.target).length;
+    return this.targetBytes;
+  }
+
+  protected override forget(): void {
+    this.limits.take(-roomOf(this.targetBytes));
   }
 }
 

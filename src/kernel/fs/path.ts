@@ -6,7 +6,7 @@ import { Errno } from '../../base/errno.ts';
 import { Access, Directory, type Inode, permission, Symlink } from './inode.ts';
 
 /** PATH_MAX with its final NUL, NAME_MAX, and how many symbolic links a path may lead through (MAXSYMLINKS). */
-const PATH_MAX = 4096;
+export const PATH_MAX = 4096;
 const NAME_MAX = 255;
 const LINKS_MAX = 40;
 
@@ -22,13 +22,19 @@ export class Place {
   slash = false;
 }
 
-function bytesIn(text: string): number {
+/** Length in UTF-8. */
+export function bytesIn(text: string): number {
   let bytes = 0;
   for (const letter of text) {
     const code = letter.codePointAt(0) as number;
     bytes += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
   }
   return bytes;
+}
+
+/** A path's components, the last one first: they are taken from the end. */
+function backwards(path: string): string[] {
+  return path.split('/').filter((name) => name !== '').reverse();
 }
 
 /**
@@ -44,14 +50,14 @@ export function lookUp(
   if (bytesIn(path) >= PATH_MAX) return -Errno.ENAMETOOLONG;
   let links = 0;
   let at: Directory = path.startsWith('/') ? root : from;
-  let rest = path.split('/').filter((name) => name !== '');
-  place.slash = path.endsWith('/') || rest[rest.length - 1] === '.' || rest[rest.length - 1] === '..';
+  const rest = backwards(path);
+  place.slash = path.endsWith('/') || rest[0] === '.' || rest[0] === '..';
   place.directory = at;
   place.name = '';
   place.inode = at;
   while (rest.length > 0) {
-    const [name, ...behind] = rest as [string, ...string[]];
-    const isLast = behind.length === 0;
+    const name = rest.pop() as string;
+    const isLast = rest.length === 0;
     const denied = permission(at, who, Access.X);
     if (denied < 0) return denied;
     if (name.length > NAME_MAX / 4 && bytesIn(name) > NAME_MAX) return -Errno.ENAMETOOLONG;
@@ -63,7 +69,7 @@ export function lookUp(
     if (inode instanceof Symlink && (!isLast || follow || place.slash)) {
       if (++links > LINKS_MAX) return -Errno.ELOOP;
       if (inode.target.startsWith('/')) at = root;
-      rest = [...inode.target.split('/').filter((part) => part !== ''), ...behind];
+      rest.push(...backwards(inode.target));
       place.directory = at;
       place.name = '';
       place.inode = at;
@@ -72,7 +78,6 @@ export function lookUp(
     if (isLast) break;
     if (!(inode instanceof Directory)) return -Errno.ENOTDIR;
     at = inode;
-    rest = behind;
   }
   return !toMake && place.slash && place.inode !== null && !(place.inode instanceof Directory) ? -Errno.ENOTDIR : 0;
 }
@@ -82,9 +87,9 @@ export function pathOf(root: Directory, directory: Directory): string | null {
   const names: string[] = [];
   for (let at = directory; at !== root; at = at.parent) {
     if (at.links < 2 || at.parent === at) return null;
-    const entry = at.parent.entries().find(([, inode]) => inode === at);
-    if (entry === undefined) return null;
-    names.unshift(entry[0]);
+    const name = at.parent.nameOf(at);
+    if (name === null) return null;
+    names.push(name);
   }
-  return `/${names.join('/')}`;
+  return `/${names.reverse().join('/')}`;
 }

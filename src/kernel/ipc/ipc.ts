@@ -45,7 +45,7 @@ export class Ipc {
   forgetIfUnused(segment: SharedSegment): void {
     if (!segment.removed || segment.attached > 0) return;
     this.segments.drop(segment);
-    this.roomBytes += segment.bytes.length;
+    this.roomBytes += segment.size;
   }
 
   /** A process will have something to take back at its end. */
@@ -53,6 +53,16 @@ export class Ipc {
     const sets = this.undoing.get(process) ?? new Set();
     sets.add(set);
     this.undoing.set(process, sets);
+  }
+
+  /** A set is gone: nobody takes anything back of it. */
+  willNotUndo(set: SemaphoreSet): void {
+    for (const process of set.undos.keys()) {
+      const sets = this.undoing.get(process);
+      sets?.delete(set);
+      if (sets?.size === 0) this.undoing.delete(process);
+    }
+    set.undos.clear();
   }
 
   processEnded(process: KernelProcess): void {

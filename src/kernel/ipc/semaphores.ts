@@ -77,7 +77,8 @@ export class SemaphoreWait extends Operation {
 
   prepare(set: SemaphoreSet, operations: readonly SemaphoreOperation[], timeoutUs: number): void {
     this.set = set;
-    this.operations = operations;
+    // Copied, as from user space; C's members are whole numbers.
+    this.operations = operations.map(({ num, op, flg }) => ({ num: num & 0xffff, op: (op << 16) >> 16, flg: flg | 0 }));
     this.timeoutUs = timeoutUs;
     this.blocker = null;
     this.mayBlock = true;
@@ -128,6 +129,7 @@ export class SemaphoreWait extends Operation {
     if (undo === undefined) {
       undo = new Int32Array(set.values.length);
       set.undos.set(this.process, undo);
+      this.process.kernel.ipc.willUndo(this.process, set);
     }
     return undo;
   }

@@ -11,6 +11,8 @@ export const SHM_ROOM_BYTES = 256 * 1024 * 1024;
 
 export class SharedSegment extends IpcObject {
   readonly bytes: Uint8Array;
+  /** What it was made with: its memory may have been transferred away by whoever had it attached. */
+  readonly size: number;
   readonly creator: number;
   lastUser = 0;
   attached = 0;
@@ -21,6 +23,7 @@ export class SharedSegment extends IpcObject {
   constructor(id: number, key: number, mode: number, owner: Credentials, size: number, pid: number, nowUs: number) {
     super(id, key, mode, owner);
     this.bytes = new Uint8Array(size);
+    this.size = size;
     this.creator = pid;
     this.changedUs = nowUs;
   }
