@@ -2,6 +2,8 @@
 import type { Program } from '../program.ts';
 import { programs as binding } from './binding.ts';
 import { programs as connecting } from './connecting.ts';
+import { programs as datagramControl } from './datagram-control.ts';
+import { programs as datagramErrors } from './datagram-errors.ts';
 import { programs as datagrams } from './datagrams.ts';
 import { programs as endings } from './endings.ts';
 import { programs as events } from './events.ts';
@@ -20,5 +22,5 @@ import { programs as waiting } from './waiting.ts';
 
 export const PROGRAMS: readonly Program[] = [
   ...sockets, ...binding, ...connecting, ...streams, ...datagrams, ...endings, ...options, ...waiting, ...unixNames, ...unixStreams,
-  ...unixDatagrams, ...unixControl, ...files, ...pipes, ...events, ...ipc, ...splices,
+  ...unixDatagrams, ...unixControl, ...datagramControl, ...datagramErrors, ...files, ...pipes, ...events, ...ipc, ...splices,
 ];
