@@ -12,7 +12,11 @@ export const IPPROTO = {
   IP: 0, ICMP: 1, IGMP: 2, TCP: 6, UDP: 17, IPV6: 41, ICMPV6: 58, SCTP: 132, UDPLITE: 136, RAW: 255, MPTCP: 262,
 } as const;
 
-export const SOL = { SOCKET: 1, IP: 0, TCP: 6, UDP: 17, IPV6: 41 } as const;
+export const SOL = { SOCKET: 1, IP: 0, TCP: 6, UDP: 17, IPV6: 41, ICMPV6: 58, RAW: 255 } as const;
+
+/** The options of levels SOL_RAW and SOL_ICMPV6 (<linux/icmp.h>, <netinet/icmp6.h>). */
+export const ICMP_FILTER = 1;
+export const ICMP6_FILTER = 1;
 
 export const SO = {
   DEBUG: 1, REUSEADDR: 2, TYPE: 3, ERROR: 4, DONTROUTE: 5, BROADCAST: 6, SNDBUF: 7, RCVBUF: 8, KEEPALIVE: 9,
@@ -36,7 +40,7 @@ export const IPV6 = {
   UNICAST_HOPS: 16, MULTICAST_IF: 17, MULTICAST_HOPS: 18, MULTICAST_LOOP: 19, ADD_MEMBERSHIP: 20, DROP_MEMBERSHIP: 21,
   MTU_DISCOVER: 23, MTU: 24, RECVERR: 25, V6ONLY: 26, RECVPKTINFO: 49, PKTINFO: 50, RECVHOPLIMIT: 51, HOPLIMIT: 52,
   DONTFRAG: 62, RECVTCLASS: 66, TCLASS: 67, ORIGDSTADDR: 74, RECVORIGDSTADDR: 74, FREEBIND: 78, '2292PKTINFO': 2,
-  '2292HOPLIMIT': 8,
+  CHECKSUM: 7, '2292HOPLIMIT': 8,
 } as const;
 
 export const TCP = {

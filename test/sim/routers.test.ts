@@ -149,7 +149,9 @@ rowTest('time exceeded: from each router in turn, port unreachable from the last
   deepEqual(words, [1, 2, 3, 4, 5].map((n) => `${end(n)} ${exceeded}`).concat(`${end(6)} ${unreachable}`));
 });
 
-rowTest('the error queue names the router that answered, and the MTU that it told', (n) => (n === 4 ? { mtuBytes: 1300 } : {}), async (row, each) => {
+const NARROW = (n: number): WorldCableOptions => (n === 4 ? { mtuBytes: 1300 } : {});
+
+rowTest('the error queue names the router that answered, and the MTU that it told', NARROW, async (row, each) => {
   const { family, sockaddr, level, ttl, end } = each;
   const isV4 = family === AF.INET;
   const process = new Process(row.first, 'traceroute');

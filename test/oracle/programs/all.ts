@@ -11,6 +11,7 @@ import { programs as files } from './files.ts';
 import { programs as ipc } from './ipc.ts';
 import { programs as options } from './options.ts';
 import { programs as pipes } from './pipes.ts';
+import { programs as raw } from './raw.ts';
 import { programs as sockets } from './sockets.ts';
 import { programs as splices } from './splices.ts';
 import { programs as streams } from './streams.ts';
@@ -22,5 +23,5 @@ import { programs as waiting } from './waiting.ts';
 
 export const PROGRAMS: readonly Program[] = [
   ...sockets, ...binding, ...connecting, ...streams, ...datagrams, ...endings, ...options, ...waiting, ...unixNames, ...unixStreams,
-  ...unixDatagrams, ...unixControl, ...datagramControl, ...datagramErrors, ...files, ...pipes, ...events, ...ipc, ...splices,
+  ...unixDatagrams, ...unixControl, ...datagramControl, ...datagramErrors, ...raw, ...files, ...pipes, ...events, ...ipc, ...splices,
 ];

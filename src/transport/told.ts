@@ -1,13 +1,13 @@
 /**
- * What recvmsg(2) can tell of a received datagram, for sockets that asked (transport/tell.ts). Called by endpoint.ts only
- * when something was asked for.
+ * What recvmsg(2) can tell of a received datagram, for sockets that asked (transport/tell.ts). Called by the endpoints
+ * of datagrams, only when something was asked for.
  */
-import { IpAddress } from '../../base/inet-address.ts';
-import type { Packet } from '../../link/packet.ts';
-import type { Network } from '../../net/network.ts';
-import type { ReceiveResult } from '../endpoint.ts';
+import { IpAddress } from '../base/inet-address.ts';
+import type { Packet } from '../link/packet.ts';
+import type { Network } from '../net/network.ts';
+import type { ReceiveResult } from './endpoint.ts';
 
-/** Fills in `result`. `port` is the receiver's. */
+/** Fills in `result`. `port` is the one that it was sent to. */
 export function tellOf(network: Network, p: Packet, port: number, result: ReceiveResult): void {
   const destination = new IpAddress(p.dstA, p.dstB, p.dstC, p.dstD);
   result.isV4 = p.isV4;
