@@ -4,7 +4,7 @@
  */
 import { pseudoHeaderSum6 } from '../../base/checksum.ts';
 import { Errno } from '../../base/errno.ts';
-import { ANY4, ANY6, IpAddress } from '../../base/inet-address.ts';
+import { ANY4, ANY6, type IpAddress } from '../../base/inet-address.ts';
 import { Poll } from '../../base/wait-queue.ts';
 import type { Device } from '../../link/device.ts';
 import { ChecksumState, type Packet, type PacketOwner, takePacket } from '../../link/packet.ts';

@@ -7,7 +7,7 @@
 import { pseudoHeaderSum4, pseudoHeaderSum6 } from '../../base/checksum.ts';
 import { Mib } from '../../base/counters.ts';
 import { Errno } from '../../base/errno.ts';
-import { ANY4, ANY6, LOOPBACK4, LOOPBACK6, IpAddress } from '../../base/inet-address.ts';
+import { ANY4, ANY6, type IpAddress, LOOPBACK4, LOOPBACK6 } from '../../base/inet-address.ts';
 import { Poll } from '../../base/wait-queue.ts';
 import { packetSum } from '../../link/packet-checksum.ts';
 import type { Device } from '../../link/device.ts';
