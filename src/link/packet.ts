@@ -94,7 +94,10 @@ export class Packet {
   linkType = 0;
   /** Output to a group: no copy comes back to this host (IP_MULTICAST_LOOP is off). */
   staysOut = false;
-  /** Wires: when it arrives, and its place among equal times. Doubles from birth. */
+  /**
+   * Wires: when it arrives, and its place among equal times. In a receive queue: when it came (0: nobody asked), and how many
+   * were lost before it. Doubles from birth.
+   */
   dueAt = 0.5;
   order = 0.5;
   next: Packet | null = null;

@@ -33,6 +33,7 @@ export function reportUnreachable(
     report.remoteC = view.getInt32(l3 + 32);
     report.remoteD = view.getInt32(l3 + 36);
   }
+  report.packet = p;
   report.bytes = p.bytes;
   report.view = view;
   report.at = p.l4;

@@ -185,6 +185,7 @@ export class Icmp {
     report.localC = report.remoteC = V4_MAPPED;
     report.localD = quote.ip.src;
     report.remoteD = quote.ip.dst;
+    report.packet = p;
     report.bytes = p.bytes;
     report.view = p.view;
     report.at = quote.transportAt;

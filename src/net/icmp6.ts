@@ -153,6 +153,7 @@ export class Icmp6 {
     report.remoteB = ip.dstB;
     report.remoteC = ip.dstC;
     report.remoteD = ip.dstD;
+    report.packet = p;
     report.bytes = p.bytes;
     report.view = p.view;
     report.at = quote.transportAt;

@@ -62,6 +62,25 @@ export class Ipv4Output {
     return network.link.output(p, d);
   }
 
+  /** An identification, for a packet whose header is its sender's own work. */
+  takeId(): number {
+    const id = this.nextId;
+    this.nextId = (id + 1) & 0xffff;
+    return id;
+  }
+
+  /** A packet that has its header: `head` is there (IP_HDRINCL). It fits the device. Takes over `p`. */
+  outputWhole(p: Packet, d: Destination): number {
+    const { head, bytes } = p;
+    p.l3 = head;
+    p.l4 = head + (((bytes[head] as number) & 0xf) << 2);
+    p.protocol = bytes[head + 9] as number;
+    const total = p.length;
+    if (d.kind >= DestinationKind.Broadcast && !this.toGroup(p, d, bytes[head + 8] as number)) return 0;
+    this.count(total);
+    return this.network.link.output(p, d);
+  }
+
   /** Does the device take no segments of this length, or has the path's MTU become smaller than the pieces? */
   private mustCut(p: Packet, d: Destination, total: number): boolean {
     return total > d.device.gsoMaxBytes || IPV4_HEADER_LEN + segmentHeaderLen(p) + p.gsoSize > d.mtuBytes;

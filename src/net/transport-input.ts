@@ -1,7 +1,9 @@
 /**
  * What the network layer calls upward: one implementing class, set once by stack/.
  */
-import type { Packet } from '../link/packet.ts';
+import { Packet } from '../link/packet.ts';
+
+const NO_PACKET = new Packet(new ArrayBuffer(0), 0, 0);
 
 /** An ICMP error about a packet we sent, translated. One per network, re-filled: whoever keeps it copies it. */
 export class IcmpErrorReport {
@@ -17,6 +19,8 @@ export class IcmpErrorReport {
   remoteB = 0;
   remoteC = 0;
   remoteD = 0;
+  /** What brought it: the ICMP message, `head` at its header, or for want of one the packet of ours itself. */
+  packet: Packet = NO_PACKET;
   /** The quoted transport header: `available` bytes (at least 8) from `at` in `bytes`. */
   bytes: Uint8Array = new Uint8Array(0);
   view: DataView = new DataView(this.bytes.buffer);

@@ -1,7 +1,10 @@
 /** socket(2): which family makes what. */
+import { Capability } from '../base/credentials.ts';
 import { Errno } from '../base/errno.ts';
+import type { Caller } from './caller.ts';
 import { AF, IPPROTO, SOCK } from './constants.ts';
 import { InetDatagram } from './family/inet-datagram.ts';
+import { InetRaw } from './family/inet-raw.ts';
 import { InetStream } from './family/inet-stream.ts';
 import { UnixDatagram } from './family/unix-datagram.ts';
 import type { UnixHost } from './family/unix-host.ts';
@@ -10,7 +13,7 @@ import { UnixStream } from './family/unix-stream.ts';
 import type { Socket } from './socket.ts';
 
 /** What socket(2) checks before anything is made: the protocol to use, or a negative errno, as Linux's order has it. */
-export function resolveProtocol(family: number, type: number, protocol: number): number {
+export function resolveProtocol(family: number, type: number, protocol: number, { credentials }: Caller): number {
   if (family < 0 || family >= AF.MAX) return -Errno.EAFNOSUPPORT;
   if (type < 0 || type > 10) return -Errno.EINVAL;
   if (family === AF.UNIX) return resolveUnix(type, protocol);
@@ -26,7 +29,11 @@ export function resolveProtocol(family: number, type: number, protocol: number):
     if (protocol === (family === AF.INET ? IPPROTO.ICMP : IPPROTO.ICMPV6)) return -Errno.EACCES;
     return -Errno.EPROTONOSUPPORT;
   }
-  if (type === SOCK.RAW) return -Errno.EPROTONOSUPPORT;
+  if (type === SOCK.RAW) {
+    // Raw is the protocol that 0 does not choose (inet_create).
+    if (protocol === 0) return -Errno.EPROTONOSUPPORT;
+    return credentials.has(Capability.NET_RAW) ? protocol : -Errno.EPERM;
+  }
   return -Errno.ESOCKTNOSUPPORT;
 }
 
@@ -45,6 +52,7 @@ export function createSocket(unix: UnixHost, family: number, type: number, proto
   }
   const { stack } = unix;
   const isV4 = family === AF.INET;
+  if (type === SOCK.RAW) return new InetRaw(stack, family, type, protocol, stack.raw.create(isV4, protocol));
   if (protocol === IPPROTO.TCP) return new InetStream(stack, family, type, protocol, stack.tcp.create(isV4));
   return new InetDatagram(stack, family, type, protocol, stack.udp.create(isV4));
 }

@@ -40,7 +40,7 @@ function getSocketOption(socket: Socket, option: number, length: number): Uint8A
     case SO.OOBINLINE: return flag(options.oobInline);
     case SO.DONTROUTE: return flag(options.dontRoute);
     case SO.NO_CHECK: return flag(options.noCheck);
-    case SO.DEBUG: return intBytes(0, length);
+    case SO.DEBUG: case SO.BSDCOMPAT: return intBytes(0, length);
     case SO.PRIORITY: return intBytes(options.priority, length);
     case SO.MARK: return intBytes(options.mark, length);
     case SO.SNDBUF: return intBytes(socket.sendBufferBytes, length);
@@ -56,6 +56,13 @@ function getSocketOption(socket: Socket, option: number, length: number): Uint8A
       view.setInt32(0, options.lingerSeconds >= 0 ? 1 : 0, true);
       view.setInt32(4, options.lingerSeconds >= 0 ? options.lingerSeconds : options.lastLingerSeconds, true);
       return bytes.subarray(0, Math.min(8, length));
+    }
+    case SO.BINDTOIFINDEX: return intBytes(options.boundDevice === null ? 0 : options.boundDevice.index, length);
+    case SO.BUF_LOCK: return intBytes((options.sendBufferLocked ? 1 : 0) | (options.receiveBufferLocked ? 2 : 0), length);
+    case SO.PEERNAME: {
+      const name = socket.peerName();
+      if (typeof name === 'number') return -Errno.ENOTCONN;
+      return length > name.length ? -Errno.EINVAL : name.subarray(0, length);
     }
     case SO.BINDTODEVICE: {
       const device = options.boundDevice;
@@ -89,6 +96,8 @@ function setSocketOption(socket: Socket, option: number, value: Uint8Array, { cr
     case SO.TYPE: case SO.PROTOCOL: case SO.DOMAIN: case SO.ERROR: case SO.ACCEPTCONN: case SO.SNDLOWAT:
       return -Errno.ENOPROTOOPT;
     case SO.DEBUG: return on && !credentials.has(Capability.NET_ADMIN) ? -Errno.EACCES : 0;
+    // SO_BSDCOMPAT has had no effect since Linux 2.6.
+    case SO.BSDCOMPAT: return 0;
     case SO.REUSEADDR: options.reuseAddress = on; return 0;
     case SO.REUSEPORT: options.reusePort = on; return 0;
     case SO.KEEPALIVE:
@@ -143,6 +152,18 @@ function setSocketOption(socket: Socket, option: number, value: Uint8Array, { cr
       const us = seconds < 0 ? 0 : seconds === 0 && micros === 0 ? Infinity : seconds * 1000000 + micros;
       if (option === SO.RCVTIMEO) socket.options.receiveTimeoutUs = us;
       else socket.options.sendTimeoutUs = us;
+      return 0;
+    }
+    case SO.BUF_LOCK:
+      if ((n & ~3) !== 0) return -Errno.EINVAL;
+      options.sendBufferLocked = (n & 1) !== 0;
+      options.receiveBufferLocked = (n & 2) !== 0;
+      return 0;
+    case SO.BINDTOIFINDEX: {
+      if (n < 0) return -Errno.EINVAL;
+      const device = n === 0 ? null : socket.stack.network.deviceAt(n);
+      if (n !== 0 && device === null) return -Errno.ENODEV;
+      options.boundDevice = device;
       return 0;
     }
     case SO.PASSCRED: return -Errno.EOPNOTSUPP;

@@ -32,5 +32,7 @@ export class Received extends ReceiveResult {
     this.rights = null;
     this.isWhole = false;
     this.taken = 0;
+    this.told = 0;
+    this.error = null;
   }
 }

@@ -12,11 +12,12 @@ import { WaitQueue } from '../base/wait-queue.ts';
 import type { Stack } from '../stack/stack.ts';
 import type { SocketOptions } from '../transport/endpoint.ts';
 import type { Caller } from './caller.ts';
-import { O, SCM, SOL } from './constants.ts';
+import { O, SOL } from './constants.ts';
 import { type ControlWriter, walkControl } from './control.ts';
 import type { Description } from './description.ts';
 import type { UnixSocket } from './family/unix.ts';
 import type { Received } from './received.ts';
+import { checkSocketControl } from './socket-control.ts';
 
 export const NO_NAME = new Uint8Array(0);
 /** `receiveTarget`'s answer for a call that waits for nothing. */
@@ -167,13 +168,11 @@ export abstract class Socket extends WaitQueue implements FileOperations {
   abstract shutdown(how: number): number;
 
   /**
-   * Control data of sendmsg(2): what it says, or a negative errno. Here as for AF_INET: SCM_RIGHTS and SCM_CREDENTIALS mean
-   * nothing, and of SOL_SOCKET's others there are none (__sock_cmsg_send).
+   * Control data of sendmsg(2): what it says, or a negative errno. Here as for a stream of AF_INET, which knows SOL_SOCKET's
+   * messages alone.
    */
-  prepareAncillary(control: Uint8Array, _caller: Caller): Ancillary | number {
-    const bad = walkControl(control, ({ level, type }) => (
-      level !== SOL.SOCKET || type === SCM.RIGHTS || type === SCM.CREDENTIALS ? 0 : -Errno.EINVAL
-    ));
+  prepareAncillary(control: Uint8Array, caller: Caller): Ancillary | number {
+    const bad = walkControl(control, (message) => (message.level === SOL.SOCKET ? checkSocketControl(message, caller) : 0));
     return bad < 0 ? bad : NOTHING_BESIDE;
   }
 

@@ -11,6 +11,7 @@ import type { Settings } from '../base/settings.ts';
 import type { Packet } from '../link/packet.ts';
 import { Network } from '../net/network.ts';
 import type { IcmpErrorReport, TransportInput } from '../net/transport-input.ts';
+import { Raw } from '../transport/raw/raw.ts';
 import { Tcp } from '../transport/tcp/tcp.ts';
 import { Udp } from '../transport/udp/udp.ts';
 import { IpProto } from '../wire/ipv4.ts';
@@ -20,12 +21,14 @@ export class Stack implements TransportInput {
   readonly network: Network;
   readonly tcp: Tcp;
   readonly udp: Udp;
+  readonly raw: Raw;
 
   constructor(loop: Loop, random: RandomSource) {
     this.context = new HostContext(loop, random);
     this.network = new Network(this.context);
     this.tcp = new Tcp(this.context, this.network);
     this.udp = new Udp(this.context, this.network);
+    this.raw = new Raw(this.context, this.network);
     this.network.transport = this;
   }
 
@@ -42,6 +45,7 @@ export class Stack implements TransportInput {
     this.network.powerOff();
     this.tcp.powerOff();
     this.udp.powerOff();
+    this.raw.powerOff();
   }
 
   tcpInput(p: Packet): void {
@@ -52,11 +56,12 @@ export class Stack implements TransportInput {
     this.udp.input(p);
   }
 
-  rawInput(_p: Packet): boolean {
-    return false;
+  rawInput(p: Packet): boolean {
+    return this.raw.input(p);
   }
 
   icmpError(report: IcmpErrorReport): void {
+    this.raw.icmpError(report);
     if (report.protocol === IpProto.Tcp) this.tcp.icmpError(report);
     else if (report.protocol === IpProto.Udp) this.udp.icmpError(report);
   }

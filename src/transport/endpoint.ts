@@ -6,6 +6,7 @@
  */
 import type { IpAddress } from '../base/inet-address.ts';
 import type { Device } from '../link/device.ts';
+import type { QueuedError } from './error-queue.ts';
 
 /** What an endpoint tells the socket above it. Implemented by one class, in socket/family/. */
 export interface EndpointUpcalls {
@@ -35,11 +36,22 @@ export class ReceiveResult {
   port = 0;
   /** Scope (interface index) of a link-local IPv6 source. */
   scopeId = 0;
-  /** Interface the datagram came in on, its destination and TTL/TOS (control data of a later step). */
+  /** Which of the following hold, as bits of `Tell`; 0 mostly. */
+  told = 0;
+  /** Is it an IPv4 packet? */
+  isV4 = false;
+  /** Interface the datagram came in on, where it was sent to, who answers from there, and TTL/TOS. */
   interfaceIndex = 0;
   destination: IpAddress | null = null;
+  destinationPort = 0;
+  answerFrom: IpAddress | null = null;
   ttl = 0;
   tos = 0;
+  /** When it arrived, in the loop's time, and how many were lost before it. */
+  arrivedUs = 0.5;
+  lost = 0;
+  /** What MSG_ERRQUEUE found. */
+  error: QueuedError | null = null;
 }
 
 /** MSG_ flags of <sys/socket.h>, as on Linux. */
@@ -89,11 +101,19 @@ export class EndpointOptions extends SocketOptions {
   multicastDevice: Device | null = null;
   tos = 0;
   trafficClass = 0;
-  /** IP_MTU_DISCOVER: 0 DONT, 1 WANT, 2 DO, 3 PROBE. */
+  /** IP_MTU_DISCOVER: 0 DONT, 1 WANT, 2 DO, 3 PROBE, 4 INTERFACE, 5 OMIT; and IPV6_MTU_DISCOVER. */
   mtuDiscover = 1;
+  mtuDiscover6 = 1;
+  /** IPV6_DONTFRAG. */
+  dontFragment6 = false;
   freeBind = false;
-  /** IP_RECVERR / IPV6_RECVERR: ICMP errors become hard errors and go to the error queue. */
+  /** IP_RECVERR and IPV6_RECVERR: ICMP errors become hard errors and go to the error queue. */
   receiveErrors = false;
+  receiveErrors6 = false;
+  /** SO_SELECT_ERR_QUEUE: an error is an exception for select(2), POLLPRI for poll(2). */
+  selectErrors = false;
+  /** What recvmsg(2) is to tell of a datagram: bits of `Tell`. */
+  tell = 0;
 }
 
 /** Operations that stream and datagram endpoints share. `isV4` is the socket's family, AF_INET. */

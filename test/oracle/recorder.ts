@@ -15,6 +15,9 @@ import { type Described, okText } from './recorder-core.ts';
 import { pidText, ProcessRecorder } from './recorder-processes.ts';
 import type { Entry, Trace } from './trace.ts';
 
+/** Types of control messages that say when something came: no two sides have the same clock. */
+const TIMES: ReadonlySet<number> = new Set([SO.TIMESTAMP, SO.TIMESTAMPNS, SO.TIMESTAMP_NEW, SO.TIMESTAMPNS_NEW]);
+
 /** Descriptor 5 means another socket in each process, so families are kept per process. */
 export class Recorder
   extends ProcessRecorder implements Omit<Syscalls, keyof FileSyscalls | keyof EventSyscalls | keyof IpcSyscalls | keyof SpliceSyscalls> {
@@ -234,7 +237,8 @@ export class Recorder
       else if (level === SOL.SOCKET && type === 2 && length === 28) parts.push(`credentials ${this.credentialsText(data)}`);
       else if (level === SOL.SOCKET && type === 2 && data.length >= 4) {
         parts.push(`credentials(${length}) ${this.pidText(data)} ${hex(data.subarray(4))}`);
-      } else parts.push(`level ${level} type ${type}(${length}) ${hex(data)}`);
+      } else if (level === SOL.SOCKET && TIMES.has(type)) parts.push(`time ${type}(${length})`);
+      else parts.push(`level ${level} type ${type}(${length}) ${hex(data)}`);
       at += (length + 7) & ~7;
     }
     if (at < control.length) parts.push(`rest ${hex(control.subarray(at))}`);

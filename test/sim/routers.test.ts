@@ -12,7 +12,9 @@ import type { Cable } from '../../src/link/cable.ts';
 import type { Packet } from '../../src/link/packet.ts';
 import type { World, WorldCableOptions } from '../../src/sim/world.ts';
 import { AF, IP, IPPROTO, IPV6, SOCK } from '../../src/socket/constants.ts';
-import { sockaddrIn, sockaddrIn6 } from '../../src/socket/sockaddr.ts';
+import { type ControlMessage, readControl } from '../../src/socket/control.ts';
+import { formatSockaddr, sockaddrIn, sockaddrIn6 } from '../../src/socket/sockaddr.ts';
+import { Msg } from '../../src/transport/endpoint.ts';
 
 const MACHINES = 7;
 const PORT = 9502;
@@ -145,6 +147,36 @@ rowTest('time exceeded: from each router in turn, port unreachable from the last
   }
   const [exceeded, unreachable] = family === AF.INET ? ['11 0', '3 3'] : ['3 0', '1 4'];
   deepEqual(words, [1, 2, 3, 4, 5].map((n) => `${end(n)} ${exceeded}`).concat(`${end(6)} ${unreachable}`));
+});
+
+const NARROW = (n: number): WorldCableOptions => (n === 4 ? { mtuBytes: 1300 } : {});
+
+rowTest('the error queue names the router that answered, and the MTU that it told', NARROW, async (row, each) => {
+  const { family, sockaddr, level, ttl, end } = each;
+  const isV4 = family === AF.INET;
+  const process = new Process(row.first, 'traceroute');
+  const fd = await process.socket(family, SOCK.DGRAM, 0);
+  const target = sockaddr(end(MACHINES - 1), 33434);
+  await process.setsockopt(fd, level, each.receiveErrors, int(1));
+  await process.setsockopt(fd, level, isV4 ? IP.MTU_DISCOVER : IPV6.MTU_DISCOVER, int(2));
+  const told: string[] = [];
+  for (const [hops, size] of [[1, 20], [3, 20], [64, 1400], [64, 20]] as const) {
+    await process.setsockopt(fd, level, ttl, int(hops));
+    await process.sendto(fd, new Uint8Array(size).fill(hops), 0, target);
+    await row.world.sleep(1e6);
+    const payload = new Uint8Array(2000);
+    const { name, control, count } = await process.recvmsg(fd, [payload], Msg.ERRQUEUE, 128, 128);
+    deepEqual(name, target);
+    deepEqual([...payload.subarray(0, 8)], new Array(8).fill(hops));
+    ok(count >= Math.min(size, 500));
+    const { data } = readControl(control)[0] as ControlMessage;
+    const info = new DataView(data.buffer, data.byteOffset).getUint32(8, true);
+    told.push(`${formatSockaddr(data.subarray(16))} ${data[5]} ${data[6]} ${info}`);
+  }
+  const [exceeded, tooBig, unreachable] = isV4 ? ['11 0', '3 4', '3 3'] : ['3 0', '2 0', '1 4'];
+  const from = (n: number): string => formatSockaddr(sockaddr(end(n), 0));
+  deepEqual(told, [`${from(1)} ${exceeded} 0`, `${from(3)} ${exceeded} 0`, `${from(3)} ${tooBig} 1300`, `${from(6)} ${unreachable} 0`]);
+  await rejects(process.recv(fd, new Uint8Array(1), Msg.DONTWAIT), { code: 'EAGAIN' });
 });
 
 rowTest('RFC 1191, RFC 8201: a link of 1,300 bytes in the middle', (n) => (n === 4 ? { mtuBytes: 1300 } : {}), async (row, family) => {

@@ -5,12 +5,19 @@ import { Poll } from '../../base/wait-queue.ts';
 import type { Stack } from '../../stack/stack.ts';
 import { Shut } from '../../transport/endpoint.ts';
 import type { UdpEndpoint } from '../../transport/udp/udp.ts';
+import type { Caller } from '../caller.ts';
 import { AF, IOCTL, IPPROTO, UDP } from '../constants.ts';
+import type { ControlWriter } from '../control.ts';
 import { intBytes, readInt } from '../option-bytes.ts';
 import type { Received } from '../received.ts';
 import { sockaddrBytes, sockaddrFamily } from '../sockaddr.ts';
-import { NO_NAME } from '../socket.ts';
+import { type Ancillary, NO_NAME } from '../socket.ts';
 import { InetSocket, parsed } from './inet.ts';
+import { InetAncillary } from './inet-ancillary.ts';
+import { writeInetControl } from './inet-control.ts';
+
+/** `parseDestination` of an address that is none. */
+const NO_DESTINATION = 1;
 
 export class InetDatagram extends InetSocket {
   readonly udp: UdpEndpoint;
@@ -56,17 +63,52 @@ export class InetDatagram extends InetSocket {
   }
 
   sendTo(from: Uint8Array, at: number, length: number, flags: number, address: Uint8Array): number {
+    const known = this.parseDestination(address);
+    if (known < 0) return known;
+    if (known === NO_DESTINATION) return this.udp.send(from, at, length, flags);
+    return this.udp.sendTo(from, at, length, flags, parsed.address, parsed.port, parsed.scopeId);
+  }
+
+  /** sendto(2)'s address into `parsed`: 0, NO_DESTINATION, or a negative errno. */
+  private parseDestination(address: Uint8Array): number {
+    const unbound = this.udp.autobind();
+    if (unbound < 0) return unbound;
     if (sockaddrFamily(address) === AF.UNSPEC && address.length >= 2) {
       // Linux: AF_INET takes it for AF_INET, AF_INET6 for "no address" (udp_sendmsg, udpv6_sendmsg).
-      if (!this.isV4) return this.udp.send(from, at, length, flags);
+      if (!this.isV4) return NO_DESTINATION;
       if (address.length < 16) return -Errno.EINVAL;
       const view = new DataView(address.buffer, address.byteOffset);
-      return this.udp.sendTo(from, at, length, flags, IpAddress.fromV4(view.getInt32(4)), view.getUint16(2), 0);
+      parsed.address = IpAddress.fromV4(view.getInt32(4));
+      parsed.port = view.getUint16(2);
+      parsed.scopeId = 0;
+      return 0;
     }
     const bad = this.parsePeer(address);
     // sendto(2) words a wrong family otherwise than connect(2) does (udpv6_sendmsg).
-    if (bad < 0) return bad === -Errno.EAFNOSUPPORT && !this.isV4 && parsed.family !== AF.INET ? -Errno.EINVAL : bad;
-    return this.udp.sendTo(from, at, length, flags, parsed.address, parsed.port, parsed.scopeId);
+    return bad === -Errno.EAFNOSUPPORT && !this.isV4 && parsed.family !== AF.INET ? -Errno.EINVAL : bad;
+  }
+
+  override prepareAncillary(control: Uint8Array): InetAncillary {
+    return new InetAncillary(control.slice());
+  }
+
+  override sendMessage(
+    from: Uint8Array, at: number, length: number, flags: number, address: Uint8Array | null, ancillary: Ancillary, caller: Caller,
+  ): number {
+    const { udp } = this;
+    const known = address === null ? NO_DESTINATION : this.parseDestination(address);
+    if (known < 0) return known;
+    const { address: to, port, scopeId } = parsed;
+    if (known === NO_DESTINATION) {
+      const { remoteAddress } = udp;
+      const choices = (ancillary as InetAncillary).read(this, remoteAddress !== null && remoteAddress.isV4, udp.scopeId, caller);
+      return udp.send(from, at, length, flags, choices);
+    }
+    return udp.sendTo(from, at, length, flags, to, port, scopeId, (ancillary as InetAncillary).read(this, to.isV4, scopeId, caller));
+  }
+
+  override writeControl(received: Received, writer: ControlWriter): void {
+    if (received.told !== 0 || received.error !== null) writeInetControl(this, received, writer);
   }
 
   shutdown(how: number): number {
@@ -77,6 +119,10 @@ export class InetDatagram extends InetSocket {
   }
 
   // Options.
+
+  override forgetErrors(): void {
+    this.udp.forgetErrors();
+  }
 
   getTransportOption(level: number, option: number, length: number): Uint8Array | number | null {
     if (level !== IPPROTO.UDP) return null;

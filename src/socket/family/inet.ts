@@ -8,11 +8,14 @@ import { Errno } from '../../base/errno.ts';
 import { ANY4, type IpAddress, LOOPBACK4, LOOPBACK6 } from '../../base/inet-address.ts';
 import { Poll } from '../../base/wait-queue.ts';
 import type { Endpoint, EndpointOptions, EndpointUpcalls } from '../../transport/endpoint.ts';
+import { Tell } from '../../transport/tell.ts';
 import type { Caller } from '../caller.ts';
-import { AF, SOCK } from '../constants.ts';
+import { AF, SO, SOCK } from '../constants.ts';
+import { intBytes } from '../option-bytes.ts';
 import { ParsedSockaddr, parseSockaddr, sockaddrBytes } from '../sockaddr.ts';
 import { Socket } from '../socket.ts';
 import { getInetOption, setInetOption } from './inet-options.ts';
+import { getTimestamps, setTell, setTimestamps } from './inet-tell-options.ts';
 
 /** Re-filled by every call that takes an address; none keeps it. */
 export const parsed = new ParsedSockaddr();
@@ -153,6 +156,27 @@ export abstract class InetSocket extends Socket implements EndpointUpcalls {
 
   // Options.
 
+  override getSocketOption(option: number, length: number): Uint8Array | number | null {
+    const { settledOptions } = this;
+    switch (option) {
+      case SO.RXQ_OVFL: return intBytes((settledOptions.tell & Tell.Lost) !== 0 ? 1 : 0, length);
+      case SO.SELECT_ERR_QUEUE: return intBytes(settledOptions.selectErrors ? 1 : 0, length);
+      default: {
+        const isOn = getTimestamps(settledOptions, option);
+        return isOn === null ? null : intBytes(isOn ? 1 : 0, length);
+      }
+    }
+  }
+
+  override setSocketOption(option: number, value: number): number | null {
+    const { options } = this;
+    switch (option) {
+      case SO.RXQ_OVFL: return setTell(options, Tell.Lost, value !== 0);
+      case SO.SELECT_ERR_QUEUE: options.selectErrors = value !== 0; return 0;
+      default: return setTimestamps(options, option, value !== 0) ? 0 : null;
+    }
+  }
+
   getLevelOption(level: number, option: number, length: number): Uint8Array | number {
     return getInetOption(this, level, option, length);
   }
@@ -160,6 +184,9 @@ export abstract class InetSocket extends Socket implements EndpointUpcalls {
   setLevelOption(level: number, option: number, value: Uint8Array): number {
     return setInetOption(this, level, option, value);
   }
+
+  /** Nobody wants to read errors any more (MSG_ERRQUEUE). */
+  forgetErrors(): void {}
 
   /** IPPROTO_TCP's or IPPROTO_UDP's options; null when `level` is not this socket's own. */
   abstract getTransportOption(level: number, option: number, length: number): Uint8Array | number | null;

@@ -256,7 +256,7 @@ export class Tcp {
     }
     if (saysNoWay(report)) revertBackoff(t, seq);
     // RFC 1122 4.2.3.9: soft; it becomes the reason when the retries are spent.
-    if (t.settledOptions.receiveErrors) {
+    if (report.isV4 ? t.settledOptions.receiveErrors : t.settledOptions.receiveErrors6) {
       t.errno = report.errno;
       t.upcalls?.failed(report.errno);
     } else {

@@ -7,7 +7,7 @@
 import { pseudoHeaderSum4, pseudoHeaderSum6 } from '../../base/checksum.ts';
 import { Mib } from '../../base/counters.ts';
 import { Errno } from '../../base/errno.ts';
-import { ANY4, ANY6, LOOPBACK4, LOOPBACK6, IpAddress } from '../../base/inet-address.ts';
+import { ANY4, ANY6, type IpAddress, LOOPBACK4, LOOPBACK6 } from '../../base/inet-address.ts';
 import { Poll } from '../../base/wait-queue.ts';
 import { packetSum } from '../../link/packet-checksum.ts';
 import type { Device } from '../../link/device.ts';
@@ -16,12 +16,15 @@ import { type Destination, DestinationKind } from '../../net/destination.ts';
 import type { IcmpErrorReport } from '../../net/transport-input.ts';
 import { IpProto } from '../../wire/ipv4.ts';
 import { UDP_HEADER_LEN, writeUdpHeader } from '../../wire/udp.ts';
+import { datagramTruesize, mustNotFragment, sourceAddress } from '../datagram.ts';
 import { type Endpoint, EndpointOptions, type EndpointUpcalls, Msg, type ReceiveResult, Shut } from '../endpoint.ts';
+import { ErrorOrigin, ErrorQueue, queuedIcmpError, QueuedError } from '../error-queue.ts';
 import { PortFlag, type PortHolder } from '../ports.ts';
+import type { SendChoices } from '../send-choices.ts';
+import { Tell } from '../tell.ts';
+import { tellOf } from '../told.ts';
 import type { Udp } from './udp.ts';
 
-/** IP and UDP headers with room for a link's header, rounded up: what Linux allocates in front of the payload. */
-const HEADROOM_V4 = 59, HEADROOM_V6 = 79;
 const MAX_PAYLOAD_V4 = 65507;
 const MAX_PAYLOAD_V6 = 65527;
 const CHECKSUM_OFFSET = 6;
@@ -48,6 +51,8 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
   private last: Packet | null = null;
   private destination: Destination | null = null;
   private error = 0;
+  /** What MSG_ERRQUEUE reads; made for the first error. */
+  private errors: ErrorQueue | null = null;
   private shut = 0;
   /** The address was chosen by connect, not by bind: disconnecting gives it back. */
   private addressFromConnect = false;
@@ -153,44 +158,66 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
       cached !== null && cached.generation === network.generation && cached.askedOnLink === onLink && cached.to.equals(address)
     ) return cached;
     const from = this.localAddress.isUnspecified || this.localAddress.isMulticast ? null : this.localAddress;
-    const bound = this.options.boundDevice ?? (scopeId !== 0 ? network.deviceAt(scopeId) : address.isMulticast ? this.options.multicastDevice : null);
-    const found = network.lookupToSend(address, from, bound, onLink);
+    const found = network.lookupToSend(address, from, this.deviceFor(address, scopeId), onLink);
     this.destination = found;
     return found;
   }
 
+  /** The way of a message that chooses its source or interface itself: nothing that is kept for others. */
+  private chosenRoute(address: IpAddress, scopeId: number, onLink: boolean, { source, device }: SendChoices): Destination | null {
+    if (source === null && device === null) return this.route(address, scopeId, onLink);
+    const local = this.localAddress.isUnspecified || this.localAddress.isMulticast ? null : this.localAddress;
+    return this.udp.network.lookupToSend(address, source ?? local, device ?? this.deviceFor(address, scopeId), onLink);
+  }
+
+  /** The device that an address must be reached by; null for any. */
+  private deviceFor(address: IpAddress, scopeId: number): Device | null {
+    const { boundDevice, multicastDevice } = this.options;
+    if (boundDevice !== null) return boundDevice;
+    if (scopeId !== 0) return this.udp.network.deviceAt(scopeId);
+    return address.isMulticast ? multicastDevice : null;
+  }
+
   // Sending.
 
-  send(from: Uint8Array, at: number, length: number, flags: number): number {
+  /** Whoever sends has a port, even if nothing is sent in the end (inet_send_prepare). */
+  autobind(): number {
+    return this.localPort === 0 ? this.takePort(this.localAddress, 0) : 0;
+  }
+
+  send(from: Uint8Array, at: number, length: number, flags: number, choices: SendChoices | null = null): number {
     if (this.pending !== null) return this.append(from, at, length, flags);
     if (this.remoteAddress === null) {
+      const unbound = this.autobind();
+      if (unbound < 0) return unbound;
       const error = this.takeError();
       return error !== 0 ? -error : -Errno.EDESTADDRREQ;
     }
-    return this.sendTo(from, at, length, flags, this.remoteAddress, this.remotePort, this.scopeId);
+    return this.sendTo(from, at, length, flags, this.remoteAddress, this.remotePort, this.scopeId, choices);
   }
 
   sendTo(
     from: Uint8Array, at: number, length: number, flags: number, address: IpAddress, port: number, scopeId: number,
+    choices: SendChoices | null = null,
   ): number {
-    if (length > 65535) return -Errno.EMSGSIZE;
+    const unbound = this.autobind();
+    if (unbound < 0) return unbound;
+    if (length > 65535 && address.isV4) return -Errno.EMSGSIZE;
     // Datagrams know no urgent data; over IPv6 Linux does not even say so (udpv6_sendmsg).
     if ((flags & Msg.OOB) !== 0 && address.isV4) return -Errno.EOPNOTSUPP;
     if (this.pending !== null) return this.append(from, at, length, flags);
     if (port === 0) return -Errno.EINVAL;
-    if (this.localPort === 0) {
-      const result = this.takePort(this.localAddress, 0);
-      if (result < 0) return result;
-    }
+    if (choices !== null && choices.error !== 0) return choices.error;
     if (this.error !== 0) return -this.takeError();
     if ((this.shut & 2) !== 0) return -Errno.EPIPE;
     const udp = this.udp;
     const to = address.isUnspecified ? (address.isV4 ? LOOPBACK4 : LOOPBACK6) : address;
     const onLink = this.options.dontRoute || (flags & Msg.DONTROUTE) !== 0;
-    const route = this.route(to, scopeId !== 0 ? scopeId : this.scopeId, onLink);
+    const scope = scopeId !== 0 ? scopeId : this.scopeId;
+    const route = choices === null ? this.route(to, scope, onLink) : this.chosenRoute(to, scope, onLink, choices);
     if (route === null) return -udp.network.lookupErrno;
     if (route.kind === DestinationKind.Broadcast && !this.options.broadcast) return -Errno.EACCES;
-    if (length > (to.isV4 ? MAX_PAYLOAD_V4 : MAX_PAYLOAD_V6)) return -Errno.EMSGSIZE;
+    if (length > (to.isV4 ? MAX_PAYLOAD_V4 : MAX_PAYLOAD_V6)) return this.tooLong(to, port, route);
     if (this.corked || (flags & Msg.MORE) !== 0) {
       this.pending = from.slice(at, at + length);
       this.pendingAddress = to;
@@ -202,20 +229,27 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     const truesize = datagramTruesize(length, to.isV4);
     // Linux admits a datagram while anything is left of the buffer (sock_alloc_send_pskb).
     if (this.sendQueued >= this.options.sendBufferBytes) return -Errno.EAGAIN;
-    const source = this.localAddress.isUnspecified || this.localAddress.isMulticast ? route.source : this.localAddress;
+    const ownSource = this.localAddress.isUnspecified || this.localAddress.isMulticast ? route.source : this.localAddress;
+    const source = choices === null || choices.source === null ? ownSource : choices.source;
     const p = takePacket();
     p.addBytes(from, at, length, udp.context.writer);
-    this.writeHeader(p, source, to, port, length);
+    this.writeHeader(p, route, source, to, port, length);
     p.owner = this;
     p.truesize = truesize;
     this.sendQueued += truesize;
     const multicast = route.kind === DestinationKind.Multicast;
     p.staysOut = multicast && !this.options.multicastLoop;
-    const ttl = multicast ? this.options.multicastTtl : this.options.ttl;
-    const dontFragment = this.options.mtuDiscover >= 2;
-    const tos = to.isV4 ? this.options.tos : this.options.trafficClass;
+    let ttl = multicast ? this.options.multicastTtl : this.options.ttl;
+    let tos = to.isV4 ? this.options.tos : this.options.trafficClass;
+    let dontFragment = mustNotFragment(this.options, to.isV4);
+    if (choices !== null) {
+      if (choices.ttl >= 0) ttl = choices.ttl;
+      if (choices.tos >= 0) tos = choices.tos;
+      if (choices.dontFragment) dontFragment = true;
+    }
     const result = udp.network.output(p, route, source, to, IpProto.Udp, ttl, tos, dontFragment);
     if (result < 0) {
+      if (result === -Errno.EMSGSIZE) return this.tooLong(to, port, route);
       udp.count(to.isV4, Mib.UdpSndbufErrors, Mib.Udp6SndbufErrors);
       return result;
     }
@@ -247,12 +281,12 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     return result < 0 ? result : length;
   }
 
-  private writeHeader(p: Packet, source: IpAddress, to: IpAddress, port: number, length: number): void {
+  private writeHeader(p: Packet, route: Destination, source: IpAddress, to: IpAddress, port: number, length: number): void {
     const udpLen = UDP_HEADER_LEN + length;
     const pseudo = to.isV4
       ? pseudoHeaderSum4(source.d, to.d, IpProto.Udp, udpLen)
       : pseudoHeaderSum6(source.a, source.b, source.c, source.d, to.a, to.b, to.c, to.d, IpProto.Udp, udpLen);
-    const offload = (this.destination as Destination).device.checksumOffload;
+    const offload = route.device.checksumOffload;
     const head = p.push(UDP_HEADER_LEN);
     p.l4 = head;
     if (this.options.noCheck && to.isV4) {
@@ -323,6 +357,8 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     }
     p.truesize = truesize;
     p.srcPort = srcPort;
+    p.order = this.drops;
+    p.dueAt = (this.options.tell & Tell.Time) !== 0 ? this.udp.context.loop.now : 0;
     p.next = null;
     if (this.last === null) this.first = p;
     else this.last.next = p;
@@ -334,7 +370,7 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
 
   receive(to: Uint8Array, at: number, length: number, flags: number, result: ReceiveResult): number {
     result.flags = 0;
-    if ((flags & Msg.ERRQUEUE) !== 0) return -Errno.EAGAIN;
+    if ((flags & Msg.ERRQUEUE) !== 0) return this.receiveError(to, at, length, result);
     if (this.error !== 0) return -this.takeError();
     const p = this.first;
     // Nothing to wait for after SHUT_RD, but only who would have waited is told so: others get EAGAIN on Linux.
@@ -346,6 +382,9 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     result.address = sourceAddress(p, result.address);
     result.port = p.srcPort;
     result.scopeId = result.address.isLinkLocal && !p.isV4 && p.device !== null ? p.device.index : 0;
+    const { tell } = this.options;
+    result.told = tell;
+    if (tell !== 0) tellOf(this.udp.network, p, this.localPort, result);
     if ((flags & Msg.PEEK) === 0) {
       this.first = p.next;
       if (this.first === null) this.last = null;
@@ -378,7 +417,7 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     const remote = this.remoteAddress;
     const local = this.localAddress;
     if (remote === null) {
-      if (!this.options.receiveErrors) return;
+      if (!this.wantsErrors(report.isV4)) return;
     } else if (
       this.remotePort !== remotePort || remote.a !== report.remoteA || remote.b !== report.remoteB ||
       remote.c !== report.remoteC || remote.d !== report.remoteD
@@ -386,11 +425,75 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
       return;
     }
     if (!local.isUnspecified && (local.d !== report.localD || local.a !== report.localA || local.b !== report.localB)) return;
-    const hard = report.fatal || (report.mtuBytes > 0 && this.options.mtuDiscover !== 0) || this.options.receiveErrors;
-    if (!hard || (report.mtuBytes > 0 && this.options.mtuDiscover < 1)) return;
-    if (report.mtuBytes > 0 && !this.options.receiveErrors && this.options.mtuDiscover < 2) return;
+    const { isV4, mtuBytes, packet } = report;
+    const discover = isV4 ? this.options.mtuDiscover : this.options.mtuDiscover6;
+    if (mtuBytes > 0 && isV4 && discover === 0) return;
+    if (this.wantsErrors(isV4)) {
+      this.queueError(queuedIcmpError(report, UDP_HEADER_LEN, remotePort, datagramTruesize(packet.length, isV4)));
+    } else if (!report.fatal && (mtuBytes === 0 || discover === 0)) {
+      return;
+    }
     this.error = report.errno;
     if (this.upcalls !== null) this.upcalls.failed(report.errno);
+  }
+
+  private wantsErrors(isV4: boolean): boolean {
+    return isV4 ? this.options.receiveErrors : this.options.receiveErrors6;
+  }
+
+  /** A message that is longer than it may be (ip_local_error, ipv6_local_error). */
+  private tooLong(to: IpAddress, port: number, route: Destination): number {
+    if (this.wantsErrors(to.isV4)) {
+      // Linux names the connected peer's port over IPv4, whatever port it was sent to.
+      const named = to.isV4 ? (this.remoteAddress === null ? 0 : this.remotePort) : port;
+      const truesize = datagramTruesize(0, to.isV4);
+      // PROBE and what is above take no notice of the path's MTU (ip_sk_use_pmtu).
+      const mtuBytes = (to.isV4 ? this.options.mtuDiscover : this.options.mtuDiscover6) < 3 ? route.mtuBytes : route.device.mtuBytes;
+      this.queueError(new QueuedError(Errno.EMSGSIZE, ErrorOrigin.Local, 0, 0, mtuBytes, to, named, null, NO_BYTES, truesize));
+      if (this.upcalls !== null) this.upcalls.failed(Errno.EMSGSIZE);
+    }
+    return -Errno.EMSGSIZE;
+  }
+
+  /** Errors take room of the receive buffer; one that finds none is lost (sock_queue_err_skb). */
+  private queueError(error: QueuedError): void {
+    if (this.receiveQueued + error.truesize >= this.options.receiveBufferBytes) return;
+    this.errors ??= new ErrorQueue();
+    this.errors.push(error);
+    this.receiveQueued += error.truesize;
+    error.arrivedUs = this.udp.context.loop.now;
+  }
+
+  /** IP_RECVERR or IPV6_RECVERR is off again: what waits is forgotten, but for the pending error (skb_errqueue_purge). */
+  forgetErrors(): void {
+    if (this.errors === null) return;
+    for (let error = this.errors.first; error !== null; error = error.next) this.receiveQueued -= error.truesize;
+    this.errors = null;
+  }
+
+  /** recvmsg(2) with MSG_ERRQUEUE. The pending error follows the queue (sock_dequeue_err_skb). */
+  private receiveError(to: Uint8Array, at: number, length: number, result: ReceiveResult): number {
+    const { errors } = this;
+    const error = errors === null ? null : errors.shift();
+    if (errors === null || error === null) return -Errno.EAGAIN;
+    this.receiveQueued -= error.truesize;
+    const next = errors.first;
+    if (next !== null && next.isFromIcmp) this.error = next.errno;
+    else if (error.isFromIcmp) this.error = 0;
+    if (next !== null && this.upcalls !== null) this.upcalls.failed(next.errno);
+    const { payload } = error;
+    const n = Math.min(length, payload.length);
+    to.set(payload.subarray(0, n), at);
+    result.datagramLen = payload.length;
+    result.flags = n < payload.length ? Msg.ERRQUEUE | Msg.TRUNC : Msg.ERRQUEUE;
+    result.address = error.address;
+    result.port = error.port;
+    result.scopeId = error.address.isLinkLocal ? error.interfaceIndex : 0;
+    result.told = this.options.tell;
+    result.isV4 = error.address.isV4;
+    result.arrivedUs = error.arrivedUs;
+    result.error = error;
+    return n;
   }
 
   shutdown(how: number): number {
@@ -410,6 +513,7 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     }
     this.first = null;
     this.last = null;
+    this.errors = null;
     this.receiveQueued = 0;
     this.pending = null;
     this.localPort = 0;
@@ -421,7 +525,9 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     if (this.first !== null || (this.shut & 1) !== 0) events |= Poll.IN | Poll.RDNORM;
     if ((this.shut & 1) !== 0) events |= Poll.RDHUP;
     if (this.shut === 3) events |= Poll.HUP;
-    if (this.error !== 0) events |= Poll.ERR;
+    if (this.error !== 0 || (this.errors !== null && this.errors.first !== null)) {
+      events |= this.options.selectErrors ? Poll.ERR | Poll.PRI : Poll.ERR;
+    }
     if (this.sendQueued < this.options.sendBufferBytes) events |= Poll.OUT | Poll.WRNORM | Poll.WRBAND;
     return events;
   }
@@ -431,24 +537,4 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     this.error = 0;
     return error;
   }
-}
-
-/**
- * What a datagram costs a buffer: Linux's sk_buff and the memory block that its headers, payload and shared info take,
- * measured as skmem of `ss -m` on 6.18 for every length. Beyond the largest block the payload lies in pages.
- */
-function datagramTruesize(length: number, isV4: boolean): number {
-  const linear = length + (isV4 ? HEADROOM_V4 : HEADROOM_V6);
-  if (linear <= 256) return 832;
-  if (linear <= 704) return 1280;
-  if (linear <= 1728) return 2304;
-  if (linear <= 3776) return 4352;
-  if (linear <= 7872) return 8448;
-  return linear <= 16064 ? 16640 : 832 + length;
-}
-
-/** The source as an address object; the one of the last datagram again when it is the same. */
-function sourceAddress(p: Packet, known: IpAddress | null): IpAddress {
-  if (known !== null && known.d === p.srcD && known.c === p.srcC && known.b === p.srcB && known.a === p.srcA) return known;
-  return new IpAddress(p.srcA, p.srcB, p.srcC, p.srcD);
 }

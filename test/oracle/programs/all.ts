@@ -3,6 +3,8 @@ import type { Program } from '../program.ts';
 import { programs as binding } from './binding.ts';
 import { programs as connecting } from './connecting.ts';
 import { programs as credentials } from './credentials.ts';
+import { programs as datagramControl } from './datagram-control.ts';
+import { programs as datagramErrors } from './datagram-errors.ts';
 import { programs as datagrams } from './datagrams.ts';
 import { programs as endings } from './endings.ts';
 import { programs as events } from './events.ts';
@@ -12,6 +14,7 @@ import { programs as ipc } from './ipc.ts';
 import { programs as options } from './options.ts';
 import { programs as pipes } from './pipes.ts';
 import { programs as processes } from './processes.ts';
+import { programs as raw } from './raw.ts';
 import { programs as signalSources } from './signal-sources.ts';
 import { programs as signals } from './signals.ts';
 import { programs as sockets } from './sockets.ts';
@@ -26,6 +29,6 @@ import { programs as waiting } from './waiting.ts';
 
 export const PROGRAMS: readonly Program[] = [
   ...sockets, ...binding, ...connecting, ...streams, ...datagrams, ...endings, ...options, ...waiting, ...unixNames, ...unixStreams,
-  ...unixDatagrams, ...unixControl, ...unixWalks, ...files, ...pipes, ...events, ...ipc, ...splices, ...signals,
-  ...interruptions, ...signalSources, ...processes, ...credentials,
+  ...unixDatagrams, ...unixControl, ...unixWalks, ...datagramControl, ...datagramErrors, ...raw, ...files, ...pipes, ...events, ...ipc,
+  ...splices, ...signals, ...interruptions, ...signalSources, ...processes, ...credentials,
 ];

@@ -1,0 +1,62 @@
+/** Options by which a socket asks to be told something beside the bytes: which bit of `Tell` each of them is. */
+import type { EndpointOptions } from '../../transport/endpoint.ts';
+import { Tell } from '../../transport/tell.ts';
+import { IP, IPV6, SO } from '../constants.ts';
+
+/** 0 for an option that asks for nothing. */
+export function tellOfIp(option: number): number {
+  switch (option) {
+    case IP.PKTINFO: return Tell.Info4;
+    case IP.RECVTTL: return Tell.Ttl4;
+    case IP.RECVTOS: return Tell.Tos4;
+    case IP.RECVORIGDSTADDR: return Tell.Destination4;
+    default: return 0;
+  }
+}
+
+export function tellOfIpv6(option: number): number {
+  switch (option) {
+    case IPV6.RECVPKTINFO: return Tell.Info6;
+    case IPV6.RECVHOPLIMIT: return Tell.Hops6;
+    case IPV6.RECVTCLASS: return Tell.Class6;
+    case IPV6.RECVORIGDSTADDR: return Tell.Destination6;
+    case IPV6['2292PKTINFO']: return Tell.OldInfo6;
+    case IPV6['2292HOPLIMIT']: return Tell.OldHops6;
+    default: return 0;
+  }
+}
+
+export function setTell(options: EndpointOptions, bit: number, on: boolean): number {
+  if (on) options.tell |= bit;
+  else options.tell &= ~bit;
+  return 0;
+}
+
+/** SO_TIMESTAMP and its kin: the four are one setting (sk_getsockopt, __sock_set_timestamps). Null for another option. */
+export function getTimestamps({ tell }: EndpointOptions, option: number): boolean | null {
+  const isOn = (tell & Tell.Time) !== 0;
+  const isNew = (tell & Tell.NewTime) !== 0;
+  const isNano = (tell & Tell.Nanoseconds) !== 0;
+  switch (option) {
+    case SO.TIMESTAMP: return isOn && !isNew && !isNano;
+    case SO.TIMESTAMPNS: return isNano && !isNew;
+    case SO.TIMESTAMP_NEW: return isOn && isNew;
+    case SO.TIMESTAMPNS_NEW: return isNano && isNew;
+    default: return null;
+  }
+}
+
+/** False for another option. */
+export function setTimestamps(options: EndpointOptions, option: number, on: boolean): boolean {
+  const isNano = option === SO.TIMESTAMPNS || option === SO.TIMESTAMPNS_NEW;
+  const isNew = option === SO.TIMESTAMP_NEW || option === SO.TIMESTAMPNS_NEW;
+  if (!isNano && !isNew && option !== SO.TIMESTAMP) return false;
+  if (!on) {
+    options.tell &= ~(Tell.Time | Tell.Nanoseconds);
+    return true;
+  }
+  setTell(options, Tell.NewTime, isNew);
+  setTell(options, Tell.Nanoseconds, isNano);
+  setTell(options, Tell.Time, true);
+  return true;
+}

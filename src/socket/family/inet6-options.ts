@@ -1,0 +1,77 @@
+/** Options of IPPROTO_IPV6. Values, limits and errors are Linux's (net/ipv6/ipv6_sockglue.c). */
+import { Errno } from '../../base/errno.ts';
+import { IPV6, SOCK } from '../constants.ts';
+import { intBytes, readInt } from '../option-bytes.ts';
+import type { InetSocket } from './inet.ts';
+import { setTell, tellOfIpv6 } from './inet-tell-options.ts';
+
+export function getIpv6Option(socket: InetSocket, option: number, length: number): Uint8Array | number {
+  const options = socket.settledOptions;
+  switch (option) {
+    case IPV6.V6ONLY: return intBytes(options.v6Only ? 1 : 0, length);
+    case IPV6.UNICAST_HOPS: return intBytes(options.ttl < 0 ? socket.stack.settings.ipv6HopLimit : options.ttl, length);
+    case IPV6.MULTICAST_HOPS: return intBytes(options.multicastTtl, length);
+    case IPV6.MULTICAST_LOOP: return intBytes(options.multicastLoop ? 1 : 0, length);
+    case IPV6.TCLASS: return intBytes(options.trafficClass, length);
+    case IPV6.MTU_DISCOVER: return intBytes(options.mtuDiscover6, length);
+    case IPV6.RECVERR: return intBytes(options.receiveErrors6 ? 1 : 0, length);
+    case IPV6.FREEBIND: return intBytes(options.freeBind ? 1 : 0, length);
+    case IPV6.MTU: {
+      const remote = socket.endpoint.remoteAddress;
+      const route = remote === null ? null : socket.stack.network.lookup(remote, null, options.boundDevice);
+      return route === null ? -Errno.ENOTCONN : intBytes(route.mtuBytes, length);
+    }
+    case IPV6.DONTFRAG: return intBytes(options.dontFragment6 ? 1 : 0, length);
+    default: {
+      const tell = tellOfIpv6(option);
+      return tell === 0 ? -Errno.ENOPROTOOPT : intBytes((options.tell & tell) !== 0 ? 1 : 0, length);
+    }
+  }
+}
+
+export function setIpv6Option(socket: InetSocket, option: number, value: Uint8Array): number {
+  const options = socket.options;
+  if (value.length < 4) return -Errno.EINVAL;
+  const n = readInt(value);
+  switch (option) {
+    case IPV6.V6ONLY:
+      // Only before the socket has a port (do_ipv6_setsockopt).
+      if (socket.endpoint.localPort !== 0) return -Errno.EINVAL;
+      options.v6Only = n !== 0;
+      return 0;
+    case IPV6.UNICAST_HOPS:
+      if (n > 255 || n < -1) return -Errno.EINVAL;
+      options.ttl = n;
+      return 0;
+    case IPV6.MULTICAST_HOPS:
+      if (socket.type === SOCK.STREAM) return -Errno.ENOPROTOOPT;
+      if (n > 255 || n < -1) return -Errno.EINVAL;
+      options.multicastTtl = n === -1 ? 1 : n;
+      return 0;
+    case IPV6.MULTICAST_LOOP:
+      if (n !== 0 && n !== 1) return -Errno.EINVAL;
+      options.multicastLoop = n !== 0;
+      return 0;
+    case IPV6.TCLASS:
+      if (n < -1 || n > 255) return -Errno.EINVAL;
+      // The ECN bits of a stream are TCP's own, as with IP_TOS.
+      options.trafficClass = socket.type === SOCK.STREAM
+        ? (Math.max(n, 0) & 0xfc) | (options.trafficClass & 3)
+        : Math.max(n, 0);
+      return 0;
+    case IPV6.MTU_DISCOVER:
+      if (n < 0 || n > 5) return -Errno.EINVAL;
+      options.mtuDiscover6 = n;
+      return 0;
+    case IPV6.RECVERR:
+      options.receiveErrors6 = n !== 0;
+      if (n === 0) socket.forgetErrors();
+      return 0;
+    case IPV6.FREEBIND: options.freeBind = n !== 0; return 0;
+    case IPV6.DONTFRAG: options.dontFragment6 = n !== 0; return 0;
+    default: {
+      const tell = tellOfIpv6(option);
+      return tell === 0 ? -Errno.ENOPROTOOPT : setTell(options, tell, n !== 0);
+    }
+  }
+}

@@ -1,0 +1,371 @@
+/**
+ * A raw endpoint: whole packets of one protocol in, payloads or whole packets out (net/ipv4/raw.c, net/ipv6/raw.c; raw(7),
+ * RFC 3542 section 3). Over IPv4 the IP header belongs to what is received; over IPv6 it does not.
+ */
+import { pseudoHeaderSum6 } from '../../base/checksum.ts';
+import { Errno } from '../../base/errno.ts';
+import { ANY4, ANY6, type IpAddress } from '../../base/inet-address.ts';
+import { Poll } from '../../base/wait-queue.ts';
+import type { Device } from '../../link/device.ts';
+import { ChecksumState, type Packet, type PacketOwner, takePacket } from '../../link/packet.ts';
+import { packetSum } from '../../link/packet-checksum.ts';
+import { completeChecksum } from '../../link/segment.ts';
+import { type Destination, DestinationKind } from '../../net/destination.ts';
+import type { IcmpErrorReport } from '../../net/transport-input.ts';
+import { completeIpv4Checksum, IPV4_HEADER_LEN, IpProto } from '../../wire/ipv4.ts';
+import { datagramTruesize, mustNotFragment, sourceAddress } from '../datagram.ts';
+import { type Endpoint, EndpointOptions, type EndpointUpcalls, Msg, type ReceiveResult, Shut } from '../endpoint.ts';
+import type { SendChoices } from '../send-choices.ts';
+import { Tell } from '../tell.ts';
+import { tellOf } from '../told.ts';
+import type { Raw } from './raw.ts';
+
+const MAX_LEN = 65535;
+/** Where ICMPv6 has its checksum; the kernel computes it without being asked (RFC 3542 section 3.1). */
+const ICMP6_CHECKSUM_AT = 2;
+const SOURCE_AT = 12, TOTAL_LENGTH_AT = 2, ID_AT = 4;
+
+export class RawEndpoint implements Endpoint, PacketOwner {
+  readonly isV4: boolean;
+  readonly protocol: number;
+  readonly options: EndpointOptions = new EndpointOptions();
+  upcalls: EndpointUpcalls | null = null;
+  localAddress: IpAddress;
+  /** The protocol stands where others have their port. */
+  localPort: number;
+  remoteAddress: IpAddress | null = null;
+  remotePort = 0;
+  scopeId = 0;
+  next: RawEndpoint | null = null;
+  /** IP_HDRINCL: what is sent begins with its IPv4 header. */
+  headerIncluded: boolean;
+  /** Types of ICMP messages that it does not want: ICMP_FILTER's 32 bits, ICMP6_FILTER's 256. */
+  readonly blockedTypes: Int32Array;
+  /** IPV6_CHECKSUM: where the checksum is that the kernel computes and verifies; -1 for none. */
+  checksumAt: number;
+  private readonly raw: Raw;
+  private first: Packet | null = null;
+  private last: Packet | null = null;
+  private receiveQueued = 0;
+  private sendQueued = 0;
+  private drops = 0;
+  private error = 0;
+  private shut = 0;
+  private addressFromConnect = false;
+
+  constructor(raw: Raw, isV4: boolean, protocol: number) {
+    this.raw = raw;
+    this.isV4 = isV4;
+    this.protocol = protocol;
+    this.localPort = protocol;
+    this.localAddress = isV4 ? ANY4 : ANY6;
+    this.headerIncluded = isV4 && protocol === IpProto.Raw;
+    this.blockedTypes = new Int32Array(isV4 ? 1 : 8);
+    this.checksumAt = !isV4 && protocol === IpProto.Icmp6 ? ICMP6_CHECKSUM_AT : -1;
+    const { settings } = raw.context;
+    this.options.sendBufferBytes = settings.wmemDefault;
+    this.options.receiveBufferBytes = settings.rmemDefault;
+  }
+
+  get settledOptions(): EndpointOptions {
+    return this.options;
+  }
+
+  // Naming.
+
+  /** As often as one likes, until it is connected. There are no ports. */
+  bind(address: IpAddress, _port: number, scopeId: number): number {
+    if (this.remoteAddress !== null) return -Errno.EINVAL;
+    const isAny = address.isUnspecified || address.isMulticast || address.isBroadcast || this.options.freeBind;
+    if (!isAny && !this.raw.network.isLocalAddress(address)) return -Errno.EADDRNOTAVAIL;
+    this.localAddress = address;
+    this.addressFromConnect = false;
+    this.scopeId = scopeId;
+    return 0;
+  }
+
+  connect(address: IpAddress, port: number, scopeId: number): number {
+    const scope = scopeId !== 0 ? scopeId : this.scopeId;
+    if (address.needsScope && scope === 0 && this.options.boundDevice === null) return -Errno.EINVAL;
+    const route = this.route(address, scope, this.options.dontRoute, null);
+    if (route === null) return -this.raw.network.lookupErrno;
+    if (route.kind === DestinationKind.Broadcast && !this.options.broadcast) return -Errno.EACCES;
+    if (this.localAddress.isUnspecified || this.addressFromConnect) {
+      this.localAddress = route.source;
+      this.addressFromConnect = true;
+    }
+    this.remoteAddress = address;
+    this.remotePort = port;
+    this.scopeId = scope;
+    return 0;
+  }
+
+  /** connect(2) with AF_UNSPEC. Linux takes it from its table, and it never hears anything again (__udp_disconnect). */
+  disconnect(): number {
+    this.remoteAddress = null;
+    this.remotePort = 0;
+    this.error = 0;
+    if (this.addressFromConnect) {
+      this.localAddress = this.isV4 ? ANY4 : ANY6;
+      this.addressFromConnect = false;
+    }
+    this.raw.remove(this);
+    this.localPort = 0;
+    return 0;
+  }
+
+  private route(to: IpAddress, scopeId: number, onLink: boolean, choices: SendChoices | null): Destination | null {
+    const { network } = this.raw;
+    const local = this.localAddress.isUnspecified || this.localAddress.isMulticast ? null : this.localAddress;
+    const { boundDevice, multicastDevice } = this.options;
+    const own = boundDevice ?? (scopeId !== 0 ? network.deviceAt(scopeId) : to.isMulticast ? multicastDevice : null);
+    return network.lookupToSend(to, choices?.source ?? local, choices?.device ?? own, onLink);
+  }
+
+  // Sending.
+
+  send(from: Uint8Array, at: number, length: number, flags: number, choices: SendChoices | null = null): number {
+    const { remoteAddress } = this;
+    if (length > MAX_LEN) return -Errno.EMSGSIZE;
+    if ((flags & Msg.OOB) !== 0) return -Errno.EOPNOTSUPP;
+    if (remoteAddress === null) return -Errno.EDESTADDRREQ;
+    return this.sendTo(from, at, length, flags, remoteAddress, this.protocol, this.scopeId, choices);
+  }
+
+  /** `protocol` is the one that the packet says it is: another than the endpoint's with IPPROTO_RAW over IPv6. */
+  sendTo(
+    from: Uint8Array, at: number, length: number, flags: number, to: IpAddress, protocol: number, scopeId: number,
+    choices: SendChoices | null,
+  ): number {
+    if (length > MAX_LEN) return -Errno.EMSGSIZE;
+    if ((flags & Msg.OOB) !== 0) return -Errno.EOPNOTSUPP;
+    if (choices !== null && choices.error !== 0) return choices.error;
+    const { network, context } = this.raw;
+    const { options } = this;
+    const onLink = options.dontRoute || (flags & Msg.DONTROUTE) !== 0;
+    const route = this.route(to, scopeId !== 0 ? scopeId : this.scopeId, onLink, choices);
+    if (route === null) return -network.lookupErrno;
+    if (route.kind === DestinationKind.Broadcast && !options.broadcast) return -Errno.EACCES;
+    if (this.headerIncluded && length > route.device.mtuBytes) return -Errno.EMSGSIZE;
+    if (this.headerIncluded && length < IPV4_HEADER_LEN) return -Errno.EINVAL;
+    if (this.checksumAt >= length - 1 && this.checksumAt >= 0) return -Errno.EINVAL;
+    const ownSource = this.localAddress.isUnspecified || this.localAddress.isMulticast ? route.source : this.localAddress;
+    const source = choices?.source ?? ownSource;
+    if (this.headerIncluded) {
+      if (this.error !== 0) return -this.takeError();
+      if ((this.shut & 2) !== 0) return -Errno.EPIPE;
+      if (this.sendQueued >= options.sendBufferBytes) return -Errno.EAGAIN;
+      return this.sendWhole(from, at, length, route, source);
+    }
+    // Without a header nobody waits for room, and neither errors nor SHUT_WR count (__ip_append_data, sock_wmalloc).
+    if (this.sendQueued > 2 * options.sendBufferBytes) return -Errno.ENOBUFS;
+    const p = takePacket();
+    p.addBytes(from, at, length, context.writer);
+    if (this.checksumAt >= 0) this.writeChecksum(p, source, to, protocol);
+    const isGroup = route.kind === DestinationKind.Multicast;
+    this.own(p, length, isGroup);
+    const ttl = choices !== null && choices.ttl >= 0 ? choices.ttl : isGroup ? options.multicastTtl : options.ttl;
+    const tos = choices !== null && choices.tos >= 0 ? choices.tos : to.isV4 ? options.tos : options.trafficClass;
+    const whole = mustNotFragment(options, to.isV4) || (choices !== null && choices.dontFragment);
+    const result = network.output(p, route, source, to, protocol, ttl, tos, whole);
+    return result < 0 ? result : length;
+  }
+
+  /** The packet takes room of the send buffer until it has left. */
+  private own(p: Packet, length: number, isGroup: boolean): void {
+    p.owner = this;
+    p.truesize = datagramTruesize(length, this.isV4);
+    this.sendQueued += p.truesize;
+    p.staysOut = isGroup && !this.options.multicastLoop;
+  }
+
+  /** raw_send_hdrinc: the kernel fills in the length, the checksum, and source and identification when they are 0. */
+  private sendWhole(from: Uint8Array, at: number, length: number, route: Destination, source: IpAddress): number {
+    const { context, network } = this.raw;
+    const headerLen = ((from[at] as number) & 0xf) << 2;
+    if (headerLen > length) return -Errno.EINVAL;
+    const inHead = Math.max(headerLen, IPV4_HEADER_LEN);
+    const p = takePacket();
+    const head = p.put(inHead);
+    p.bytes.set(from.subarray(at, at + inHead), head);
+    p.addBytes(from, at + inHead, length - inHead, context.writer);
+    if (headerLen >= IPV4_HEADER_LEN) {
+      if (p.view.getInt32(head + SOURCE_AT) === 0) p.view.setInt32(head + SOURCE_AT, source.d);
+      p.view.setUint16(head + TOTAL_LENGTH_AT, length);
+      if (p.view.getUint16(head + ID_AT) === 0) p.view.setUint16(head + ID_AT, network.ipv4Out.takeId());
+      completeIpv4Checksum(p.view, head, headerLen);
+    }
+    this.own(p, length, route.kind === DestinationKind.Multicast);
+    const result = network.ipv4Out.outputWhole(p, route);
+    return result < 0 ? result : length;
+  }
+
+  /** IPV6_CHECKSUM: over the pseudo-header and all of the payload (RFC 3542 section 3.1). */
+  private writeChecksum(p: Packet, source: IpAddress, to: IpAddress, protocol: number): void {
+    p.pull(Math.min(p.length, this.checksumAt + 2));
+    const { view, head } = p;
+    view.setUint16(head + this.checksumAt, 0);
+    const pseudo = pseudoHeaderSum6(source.a, source.b, source.c, source.d, to.a, to.b, to.c, to.d, protocol, p.length);
+    const checksum = ~packetSum(p, head, pseudo) & 0xffff;
+    view.setUint16(head + this.checksumAt, checksum === 0 ? 0xffff : checksum);
+  }
+
+  released(truesize: number): void {
+    const wasFull = this.sendQueued >= this.options.sendBufferBytes;
+    this.sendQueued -= truesize;
+    if (wasFull && this.upcalls !== null) this.upcalls.writable();
+  }
+
+  // Receiving.
+
+  /** raw_v4_match, raw_v6_match. */
+  matches(p: Packet): boolean {
+    if (p.isV4 !== this.isV4) return false;
+    const { remoteAddress: remote, localAddress: local } = this;
+    const { boundDevice } = this.options;
+    if (remote !== null && (remote.d !== p.srcD || remote.a !== p.srcA || remote.b !== p.srcB || remote.c !== p.srcC)) return false;
+    if (boundDevice !== null && boundDevice !== p.device) return false;
+    if (local.isUnspecified) return true;
+    return local.d === p.dstD && local.a === p.dstA && local.b === p.dstB && local.c === p.dstC;
+  }
+
+  /** ICMP_FILTER, ICMP6_FILTER: does it want messages of this type? */
+  passes(p: Packet): boolean {
+    if (p.protocol !== (this.isV4 ? IpProto.Icmp : IpProto.Icmp6) || !p.pull(1)) return true;
+    const type = p.bytes[p.head] as number;
+    if (this.isV4 && type > 31) return true;
+    return ((this.blockedTypes[type >> 5] as number) & (1 << (type & 31))) === 0;
+  }
+
+  /** Queues a copy, from its IPv4 header on. Borrows `p`. */
+  deliver(p: Packet): void {
+    if (this.receiveQueued >= this.options.receiveBufferBytes) {
+      this.drops++;
+      return;
+    }
+    const { head } = p;
+    if (p.checksumState === ChecksumState.Partial) completeChecksum(p);
+    if (this.isV4) p.head = p.l3;
+    const copy = p.clone();
+    p.head = head;
+    if (this.checksumAt >= 0 && !this.isSound(copy)) {
+      this.drops++;
+      copy.release();
+      return;
+    }
+    copy.keepRanges(this.raw.context.keeper);
+    copy.truesize = datagramTruesize(copy.length, this.isV4);
+    copy.order = this.drops;
+    copy.dueAt = (this.options.tell & Tell.Time) !== 0 ? this.raw.context.loop.now : 0;
+    copy.next = null;
+    if (this.last === null) this.first = copy;
+    else this.last.next = copy;
+    this.last = copy;
+    this.receiveQueued += copy.truesize;
+    if (this.upcalls !== null) this.upcalls.readable();
+  }
+
+  private isSound(p: Packet): boolean {
+    if (p.checksumState === ChecksumState.Verified) return true;
+    const pseudo = pseudoHeaderSum6(p.srcA, p.srcB, p.srcC, p.srcD, p.dstA, p.dstB, p.dstC, p.dstD, p.protocol, p.length);
+    return packetSum(p, p.head, pseudo) === 0xffff;
+  }
+
+  receive(to: Uint8Array, at: number, length: number, flags: number, result: ReceiveResult): number {
+    result.flags = 0;
+    if ((flags & Msg.OOB) !== 0) return -Errno.EOPNOTSUPP;
+    if ((flags & Msg.ERRQUEUE) !== 0) return -Errno.EAGAIN;
+    if (this.error !== 0) return -this.takeError();
+    const p = this.first;
+    if (p === null) return -Errno.EAGAIN;
+    const whole = p.length;
+    const n = p.copyOut(0, to, at, Math.min(length, whole));
+    result.datagramLen = whole;
+    if (n < whole) result.flags |= Msg.TRUNC;
+    result.address = sourceAddress(p, result.address);
+    result.port = 0;
+    result.scopeId = result.address.isLinkLocal && !p.isV4 && p.device !== null ? p.device.index : 0;
+    result.told = this.options.tell;
+    if (result.told !== 0) tellOf(this.raw.network, p, portOf(p), result);
+    if ((flags & Msg.PEEK) === 0) {
+      this.first = p.next;
+      if (this.first === null) this.last = null;
+      this.receiveQueued -= p.truesize;
+      p.next = null;
+      p.release();
+    }
+    return (flags & Msg.TRUNC) !== 0 ? whole : n;
+  }
+
+  get receiveIsShut(): boolean {
+    return (this.shut & 1) !== 0;
+  }
+
+  /** FIONREAD. */
+  get nextDatagramLength(): number {
+    return this.first === null ? 0 : this.first.length;
+  }
+
+  /** SIOCOUTQ. */
+  get outqBytes(): number {
+    return this.sendQueued;
+  }
+
+  // Errors and the end.
+
+  /** raw_err, rawv6_err: connected ones hear of hard errors. */
+  icmpError(report: IcmpErrorReport): void {
+    const { remoteAddress: remote, localAddress: local } = this;
+    if (report.isV4 !== this.isV4 || remote === null) return;
+    if (remote.d !== report.remoteD || remote.a !== report.remoteA || remote.b !== report.remoteB || remote.c !== report.remoteC) return;
+    if (!local.isUnspecified && (local.d !== report.localD || local.a !== report.localA || local.b !== report.localB)) return;
+    const discover = this.isV4 ? this.options.mtuDiscover : this.options.mtuDiscover6;
+    if (!report.fatal && (report.mtuBytes === 0 || discover !== 2)) return;
+    this.error = report.errno;
+    if (this.upcalls !== null) this.upcalls.failed(report.errno);
+  }
+
+  shutdown(how: number): number {
+    this.shut |= how === Shut.RD ? 1 : how === Shut.WR ? 2 : 3;
+    return this.remoteAddress === null ? -Errno.ENOTCONN : 0;
+  }
+
+  close(): void {
+    this.raw.remove(this);
+    for (let p = this.first; p !== null;) {
+      const next: Packet | null = p.next;
+      p.next = null;
+      p.release();
+      p = next;
+    }
+    this.first = null;
+    this.last = null;
+    this.receiveQueued = 0;
+    this.upcalls = null;
+  }
+
+  readiness(): number {
+    let events = 0;
+    if (this.first !== null || (this.shut & 1) !== 0) events |= Poll.IN | Poll.RDNORM;
+    if ((this.shut & 1) !== 0) events |= Poll.RDHUP;
+    if (this.shut === 3) events |= Poll.HUP;
+    if (this.error !== 0) events |= Poll.ERR;
+    if (this.sendQueued < this.options.sendBufferBytes) events |= Poll.OUT | Poll.WRNORM | Poll.WRBAND;
+    return events;
+  }
+
+  takeError(): number {
+    const { error } = this;
+    this.error = 0;
+    return error;
+  }
+
+  get boundDevice(): Device | null {
+    return this.options.boundDevice;
+  }
+}
+
+/** IP_ORIGDSTADDR takes the third and fourth byte for a port, whatever the protocol (ip_cmsg_recv_dstaddr). */
+function portOf(p: Packet): number {
+  return p.headEnd - p.l4 >= 4 ? p.view.getUint16(p.l4 + 2) : 0;
+}

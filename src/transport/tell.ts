@@ -1,0 +1,18 @@
+/**
+ * What the receiver of a datagram wants to be told beside its bytes: one bit a fact. Options set them (IP_PKTINFO,
+ * IPV6_RECVHOPLIMIT, SO_TIMESTAMP ...); who asked for nothing pays one comparison a datagram.
+ */
+export const Tell = {
+  Info4: 0x1, Ttl4: 0x2, Tos4: 0x4, Destination4: 0x8,
+  Info6: 0x10, Hops6: 0x20, Class6: 0x40, Destination6: 0x80,
+  /** The forms of RFC 2292, which RFC 3542 gave other numbers. */
+  OldInfo6: 0x100, OldHops6: 0x200,
+  /** When it arrived: in microseconds, or in nanoseconds with the second bit; the third asks for the types of 64-bit times. */
+  Time: 0x400, Nanoseconds: 0x800, NewTime: 0x1000,
+  /** How many were lost for want of room (SO_RXQ_OVFL). */
+  Lost: 0x2000,
+} as const;
+
+/** The facts that an IPv4 packet has, and those that are told of IPv6 ones alone. */
+export const TELL_IPV4 = Tell.Info4 | Tell.Ttl4 | Tell.Tos4 | Tell.Destination4;
+export const TELL_IPV6 = Tell.Hops6 | Tell.Class6 | Tell.Destination6 | Tell.OldInfo6 | Tell.OldHops6;
