@@ -9,4 +9,4 @@ import { testSteadyPaths } from './steady-paths.ts';
 setFlagsFromString('--max-inlined-bytecode-size=0');
 setFlagsFromString('--always-sparkplug');
 
-testSteadyPaths(Number(process.env['SOCKSCAPE_SEGMENTS'] ?? 250_000));
+testSteadyPaths(Number(process.env['SOCKSCAPE_SEGMENTS'] ?? 500_000));
