@@ -3,6 +3,7 @@
  */
 import type { HostTimers } from '../base/host-timers.ts';
 import type { Loop } from '../base/loop.ts';
+import { PacketHost } from '../socket/family/packet-host.ts';
 import { UnixHost } from '../socket/family/unix-host.ts';
 import type { Stack } from '../stack/stack.ts';
 import { FileSystem } from './fs/file-system.ts';
@@ -16,6 +17,8 @@ export class Kernel {
   readonly ipc: Ipc = new Ipc();
   /** What its AF_UNIX sockets share. */
   readonly unix: UnixHost;
+  /** And what its AF_PACKET sockets do. */
+  readonly packet: PacketHost;
   private readonly table: Map<number, KernelProcess> = new Map();
   private nextPid = 1;
   private isOff = false;
@@ -24,6 +27,7 @@ export class Kernel {
     this.stack = stack;
     this.fileSystem = new FileSystem(() => this.realtimeUs, stack.context.random);
     this.unix = new UnixHost(stack);
+    this.packet = new PacketHost(stack);
   }
 
   get loop(): Loop {

@@ -23,6 +23,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <net/if.h>
 #include <poll.h>
 #include <pthread.h>
@@ -205,6 +206,13 @@ static long number_of(const struct buffer *name) {
   _exit(1);
 }
 
+/* setsockopt(2). The oracle's SO_ATTACH_FILTER takes the program itself, which C's structure points at. */
+static long set_option(int fd, int level, int option, void *value, uint32_t length) {
+  if (level != SOL_SOCKET || option != SO_ATTACH_FILTER) return setsockopt(fd, level, option, value, length);
+  struct sock_fprog program = { .len = (unsigned short)(length / sizeof(struct sock_filter)), .filter = value };
+  return setsockopt(fd, level, option, &program, sizeof program);
+}
+
 static void call_by_name(struct request *q, struct answer *answer) {
   long arguments[SYSCALL_ARGUMENTS] = {0};
   if (q->count < SYSCALL_MEMORY) fail("too few buffers");
@@ -335,7 +343,7 @@ static void perform(struct request *q, struct answer *answer) {
     }
     break;
   }
-  case OP_SETSOCKOPT: r = setsockopt(q->a, q->b, q->c, first.bytes, first.length); break;
+  case OP_SETSOCKOPT: r = set_option(q->a, q->b, q->c, first.bytes, first.length); break;
   case OP_FCNTL: r = fcntl(q->a, q->b, (long)q->c); break;
   case OP_POLL:
     r = poll((struct pollfd *)first.bytes, first.length / sizeof(struct pollfd), q->a);

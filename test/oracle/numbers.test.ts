@@ -9,18 +9,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Errno } from '../../src/base/errno.ts';
-import { AF, F, IOCTL, IP, IPPROTO, IPV6, O, SCM, SO, SOCK, SOL, TCP } from '../../src/socket/constants.ts';
+import {
+  AF, ETH_P, F, IOCTL, IP, IPPROTO, IPV6, O, PACKET, PACKET_MR, PACKET_TYPE, SCM, SO, SOCK, SOL, TCP, TP_STATUS,
+} from '../../src/socket/constants.ts';
 import { Msg, Shut } from '../../src/transport/endpoint.ts';
 import { POLL } from './names.ts';
 
 const HEADERS = [
   'errno.h', 'fcntl.h', 'poll.h', 'sys/ioctl.h', 'sys/socket.h', 'netinet/in.h', 'netinet/tcp.h', 'linux/sockios.h',
-  'asm/socket.h',
+  'asm/socket.h', 'linux/if_ether.h', 'linux/if_packet.h',
 ];
 
 const GROUPS: readonly [string, Readonly<Record<string, number>>][] = [
   ['', Errno], ['AF_', AF], ['SOCK_', SOCK], ['IPPROTO_', IPPROTO], ['SOL_', SOL], ['SO_', SO], ['IP_', IP],
   ['IPV6_', IPV6], ['SCM_', SCM], ['TCP_', TCP], ['O_', O], ['F_', F], ['', IOCTL], ['MSG_', Msg], ['SHUT_', Shut], ['POLL', POLL],
+  ['PACKET_', PACKET], ['PACKET_MR_', PACKET_MR], ['PACKET_', PACKET_TYPE], ['TP_STATUS_', TP_STATUS], ['ETH_P_', ETH_P],
 ];
 
 test('constants have the values of the C headers', { skip: process.platform !== 'linux' && 'not on Linux' }, (t) => {

@@ -26,9 +26,9 @@ export function socket(process: KernelProcess, domain: number, type: number, pro
   if (process.exited) return -Errno.ESRCH;
   const kind = type & 0xf;
   if ((type & ~0xf & ~(SOCK.NONBLOCK | SOCK.CLOEXEC)) !== 0) return -Errno.EINVAL;
-  const chosen = resolveProtocol(domain, kind, protocol);
+  const chosen = resolveProtocol(domain, kind, protocol, process);
   if (chosen < 0) return chosen;
-  const file = new OpenFile(createSocket(process.kernel.unix, domain, kind, chosen));
+  const file = new OpenFile(createSocket(process.kernel, domain, kind, chosen));
   file.nonBlocking = (type & SOCK.NONBLOCK) !== 0;
   const fd = process.descriptors.install(file, (type & SOCK.CLOEXEC) !== 0);
   if (fd < 0) file.operations.release();
@@ -44,13 +44,13 @@ export function socketpair(process: KernelProcess, domain: number, type: number,
   const first = descriptors.reserve();
   if (first < 0) return first;
   const second = descriptors.reserve();
-  const chosen = second < 0 ? second : resolveProtocol(domain, kind, protocol);
+  const chosen = second < 0 ? second : resolveProtocol(domain, kind, protocol, process);
   if (chosen < 0) {
     if (second >= 0) descriptors.giveBack(second);
     descriptors.giveBack(first);
     return chosen;
   }
-  const files = [first, second].map(() => new OpenFile(createSocket(kernel.unix, domain, kind, chosen)));
+  const files = [first, second].map(() => new OpenFile(createSocket(kernel, domain, kind, chosen)));
   const [one, other] = files as [OpenFile, OpenFile];
   const paired = (one.socket as Socket).pair(other.socket as Socket, process);
   [first, second].forEach((fd, i) => {

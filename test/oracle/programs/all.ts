@@ -8,6 +8,7 @@ import { programs as events } from './events.ts';
 import { programs as files } from './files.ts';
 import { programs as ipc } from './ipc.ts';
 import { programs as options } from './options.ts';
+import { programs as packets } from './packets.ts';
 import { programs as pipes } from './pipes.ts';
 import { programs as sockets } from './sockets.ts';
 import { programs as splices } from './splices.ts';
@@ -20,5 +21,5 @@ import { programs as waiting } from './waiting.ts';
 
 export const PROGRAMS: readonly Program[] = [
   ...sockets, ...binding, ...connecting, ...streams, ...datagrams, ...endings, ...options, ...waiting, ...unixNames, ...unixStreams,
-  ...unixDatagrams, ...unixControl, ...files, ...pipes, ...events, ...ipc, ...splices,
+  ...unixDatagrams, ...unixControl, ...files, ...pipes, ...events, ...ipc, ...splices, ...packets,
 ];
