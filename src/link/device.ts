@@ -58,6 +58,10 @@ export abstract class Device {
   carrier = true;
   input: NetInput | null = null;
   tap: FrameTap | null = null;
+  /** The host's packet sockets. Unlike `tap` they see what the host sees: segments that arrived together as one (GRO). */
+  listeners: FrameTap | null = null;
+  /** How many want to see frames for others too (IFF_PROMISC). */
+  promiscuity = 0;
   readonly statistics = new DeviceStatistics();
 
   constructor(name: string) {
@@ -91,6 +95,7 @@ export abstract class Device {
 
   /** Second half: hands it to the layer above. Takes over `p`. */
   passUp(p: Packet): void {
+    if (this.listeners !== null) this.listeners.frame(this, p, false);
     (this.input as NetInput).frameInput(this, p);
   }
 
@@ -104,6 +109,7 @@ export abstract class Device {
     this.statistics.txPackets++;
     this.statistics.txBytes += p.length;
     if (this.tap !== null) this.tap.frame(this, p, true);
+    if (this.listeners !== null) this.listeners.frame(this, p, true);
     return true;
   }
 }

@@ -9,6 +9,7 @@
  * Output pushes headers into the headroom and refers to payload where it lies; input moves `head` forward. A packet has
  * one owner: doc lines say "takes over `p`" or "borrows `p`". Packets and their head buffers are pooled per process.
  */
+import type { ByteSource } from '../base/byte-source.ts';
 import {
   type Chunk, type ChunkWriter, copyBytes, KEEP_COPY_BYTES, type Range, releaseRange, releaseRanges, takeRange,
 } from '../base/slab.ts';
@@ -44,7 +45,7 @@ export class PacketStatistics {
 }
 export const packetStatistics = new PacketStatistics();
 
-export class Packet {
+export class Packet implements ByteSource {
   /** The head's memory. One view of each kind is made with it and kept. */
   bytes: Uint8Array;
   view: DataView;
@@ -110,6 +111,30 @@ export class Packet {
   /** Bytes from `head` to the end of the last range. */
   get length(): number {
     return this.headEnd - this.head + this.rangesLen;
+  }
+
+  // ByteSource, from `head` on: what filters read. Most of it lies in the head; callers stay below `length`.
+
+  byteAt(at: number): number {
+    const linear = this.headEnd - this.head;
+    if (at < linear) return this.bytes[this.head + at] as number;
+    let left = at - linear;
+    let range = this.ranges as Range;
+    while (left >= range.length) {
+      left -= range.length;
+      range = range.next as Range;
+    }
+    return (range.chunk as Chunk).bytes[range.offset + left] as number;
+  }
+
+  uint16At(at: number): number {
+    if (at + 2 <= this.headEnd - this.head) return this.view.getUint16(this.head + at);
+    return (this.byteAt(at) << 8) | this.byteAt(at + 1);
+  }
+
+  int32At(at: number): number {
+    if (at + 4 <= this.headEnd - this.head) return this.view.getInt32(this.head + at);
+    return (this.byteAt(at) << 24) | (this.byteAt(at + 1) << 16) | (this.byteAt(at + 2) << 8) | this.byteAt(at + 3);
   }
 
   /** Makes room for `n` header bytes in front of the head and returns where they begin. */

@@ -62,7 +62,10 @@ export class Configuration {
     network.settings.interfaces.ipv4.detach(device.name);
     network.settings.interfaces.ipv6.detach(device.name);
     this.interfaces.splice(this.interfaces.indexOf(gone), 1);
+    if (network.observer !== null) network.observer.deviceGone(device);
     device.input = null;
+    device.listeners = null;
+    device.promiscuity = 0;
     device.index = 0;
     network.changed();
   }
@@ -74,6 +77,7 @@ export class Configuration {
       network.neighbours6.flush(device);
     }
     network.changed();
+    if (network.observer !== null) network.observer.deviceChanged(device);
   }
 
   interfaceOf(device: Device): Interface | null {
@@ -91,6 +95,7 @@ export class Configuration {
     const added = new Interface(device, this.network.settings.interfaces);
     device.index = this.nextIndex++;
     device.input = this.network;
+    device.listeners = this.network.frameTap;
     this.interfaces.push(added);
     this.network.changed();
     return added;

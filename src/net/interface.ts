@@ -119,7 +119,8 @@ export class Interface {
     const device = this.device;
     const kind = device.isLoopback ? InterfaceFlag.LOOPBACK : InterfaceFlag.BROADCAST | InterfaceFlag.MULTICAST;
     const running = device.up && device.carrier ? InterfaceFlag.RUNNING : 0;
-    return kind | (device.up ? InterfaceFlag.UP : 0) | running;
+    const promiscuous = device.promiscuity > 0 ? InterfaceFlag.PROMISC : 0;
+    return kind | (device.up ? InterfaceFlag.UP : 0) | running | promiscuous;
   }
 
   find(address: IpAddress): InterfaceAddress | null {

@@ -13,7 +13,7 @@ import { Errno } from '../base/errno.ts';
 import type { HostContext } from '../base/host-context.ts';
 import { type IpAddress, isLoopback, V4_MAPPED } from '../base/inet-address.ts';
 import type { Settings } from '../base/settings.ts';
-import type { Device, NetInput } from '../link/device.ts';
+import type { Device, FrameTap, NetInput } from '../link/device.ts';
 import { LoopbackDevice } from '../link/loopback.ts';
 import type { Packet } from '../link/packet.ts';
 import {
@@ -36,6 +36,7 @@ import { LinkOutput } from './link-output.ts';
 import { RouteLookup } from './lookup.ts';
 import { NeighbourDiscovery } from './nd.ts';
 import { type Neighbour, NeighbourTable } from './neighbour.ts';
+import type { NetworkObserver } from './network-observer.ts';
 import { OnwardRoutes } from './onward.ts';
 import { PathMtuTable } from './path-mtu.ts';
 import { RateLimit } from './rate-limit.ts';
@@ -60,6 +61,9 @@ export class Network implements NetInput {
   /** Positive errno of the last lookup that found nothing. */
   lookupErrno = 0;
   readonly loopback: LoopbackDevice;
+  /** Who sees the frames of all devices (packet sockets), and who hears of devices that go up and down; null when nobody does. */
+  frameTap: FrameTap | null = null;
+  observer: NetworkObserver | null = null;
 
   // The parts of this room.
   readonly configuration: Configuration;
@@ -125,6 +129,12 @@ export class Network implements NetInput {
     this.configuration.detach(device);
   }
 
+  /** From now on `tap` sees the frames of every device, and of those to come; null ends that. */
+  watchFrames(tap: FrameTap | null): void {
+    this.frameTap = tap;
+    for (const { device } of this.interfaces()) device.listeners = tap;
+  }
+
   interfaces(): readonly Interface[] {
     return this.configuration.interfaces;
   }
@@ -139,7 +149,10 @@ export class Network implements NetInput {
     return this.configuration.deviceAt(index);
   }
 
-  /** `ip addr add`: 0, -EEXIST, -EINVAL (a group's, a loopback's or nobody's address) or -ENODEV. The connected route comes with it; `nodad` skips IPv6's test. */
+  /**
+   * `ip addr add`: 0, -EEXIST, -EINVAL (a group's, a loopback's or nobody's address) or -ENODEV.
+   * The connected route comes with it; `nodad` skips IPv6's test.
+   */
   addAddress(device: Device, address: IpAddress, prefixLength: number, options?: { nodad?: boolean }): number {
     return this.configuration.addAddress(device, address, prefixLength, options?.nodad === true);
   }
@@ -298,7 +311,7 @@ export class Network implements NetInput {
       p.release();
       return;
     }
-    if (!device.isLoopback && (frame.dstLo !== device.macLo || frame.dstHi !== device.macHi)) {
+    if (frame.dstLo !== device.macLo || frame.dstHi !== device.macHi) {
       if (!isMulticastMac(frame.dstHi)) {
         values[Mib.LinkInOtherHost]++;
         p.release();

@@ -12,7 +12,7 @@ export const IPPROTO = {
   IP: 0, ICMP: 1, IGMP: 2, TCP: 6, UDP: 17, IPV6: 41, ICMPV6: 58, SCTP: 132, UDPLITE: 136, RAW: 255, MPTCP: 262,
 } as const;
 
-export const SOL = { SOCKET: 1, IP: 0, TCP: 6, UDP: 17, IPV6: 41, ICMPV6: 58, RAW: 255 } as const;
+export const SOL = { SOCKET: 1, IP: 0, TCP: 6, UDP: 17, IPV6: 41, ICMPV6: 58, RAW: 255, PACKET: 263 } as const;
 
 /** The options of levels SOL_RAW and SOL_ICMPV6 (<linux/icmp.h>, <netinet/icmp6.h>). */
 export const ICMP_FILTER = 1;
@@ -21,10 +21,11 @@ export const ICMP6_FILTER = 1;
 export const SO = {
   DEBUG: 1, REUSEADDR: 2, TYPE: 3, ERROR: 4, DONTROUTE: 5, BROADCAST: 6, SNDBUF: 7, RCVBUF: 8, KEEPALIVE: 9,
   OOBINLINE: 10, NO_CHECK: 11, PRIORITY: 12, LINGER: 13, BSDCOMPAT: 14, REUSEPORT: 15, PASSCRED: 16, PEERCRED: 17,
-  RCVLOWAT: 18, SNDLOWAT: 19, RCVTIMEO: 20, SNDTIMEO: 21, BINDTODEVICE: 25, PEERNAME: 28, TIMESTAMP: 29,
+  RCVLOWAT: 18, SNDLOWAT: 19, RCVTIMEO: 20, SNDTIMEO: 21, BINDTODEVICE: 25,
+  ATTACH_FILTER: 26, DETACH_FILTER: 27, PEERNAME: 28, TIMESTAMP: 29,
   ACCEPTCONN: 30, PEERSEC: 31, SNDBUFFORCE: 32, RCVBUFFORCE: 33, MARK: 36, PROTOCOL: 38, DOMAIN: 39,
-  TIMESTAMPNS: 35, RXQ_OVFL: 40, PEEK_OFF: 42, SELECT_ERR_QUEUE: 45, INCOMING_CPU: 49, COOKIE: 57, BINDTOIFINDEX: 62,
-  TIMESTAMP_NEW: 63, TIMESTAMPNS_NEW: 64, BUF_LOCK: 72,
+  TIMESTAMPNS: 35, RXQ_OVFL: 40, PEEK_OFF: 42, LOCK_FILTER: 44, SELECT_ERR_QUEUE: 45, INCOMING_CPU: 49, COOKIE: 57,
+  BINDTOIFINDEX: 62, TIMESTAMP_NEW: 63, TIMESTAMPNS_NEW: 64, BUF_LOCK: 72,
 } as const;
 
 /** Types of control messages on level SOL_SOCKET. */
@@ -50,6 +51,21 @@ export const TCP = {
 } as const;
 
 export const UDP = { CORK: 1 } as const;
+
+/** <linux/if_packet.h>: options of SOL_PACKET, kinds of membership, where a frame goes, and bits of tp_status. */
+export const PACKET = {
+  ADD_MEMBERSHIP: 1, DROP_MEMBERSHIP: 2, STATISTICS: 6, COPY_THRESH: 7, AUXDATA: 8, ORIGDEV: 9, VERSION: 10, IGNORE_OUTGOING: 23,
+} as const;
+export const PACKET_MR = { MULTICAST: 0, PROMISC: 1, ALLMULTI: 2, UNICAST: 3 } as const;
+export const PACKET_TYPE = { HOST: 0, BROADCAST: 1, MULTICAST: 2, OTHERHOST: 3, OUTGOING: 4 } as const;
+export const TP_STATUS = {
+  USER: 0x1, CSUMNOTREADY: 0x8, VLAN_VALID: 0x10, VLAN_TPID_VALID: 0x40, CSUM_VALID: 0x80, GSO_TCP: 0x100,
+} as const;
+
+/** <linux/if_ether.h>: protocols of AF_PACKET, in host order. Two of them are no EtherTypes: IEEE 802.3 lengths and 802.2. */
+export const ETH_P = {
+  ALL: 0x0003, IP: 0x0800, ARP: 0x0806, VLAN: 0x8100, IPV6: 0x86dd, ETH_802_3: 0x0001, ETH_802_2: 0x0004,
+} as const;
 
 export const O = {
   RDONLY: 0, WRONLY: 1, RDWR: 2, ACCMODE: 3, CREAT: 0x40, EXCL: 0x80, NOCTTY: 0x100, TRUNC: 0x200, APPEND: 0x400,

@@ -1,11 +1,13 @@
 /** socket(2): which family makes what. */
-import { Capability } from '../base/credentials.ts';
+import { Capability, type Credentials } from '../base/credentials.ts';
 import { Errno } from '../base/errno.ts';
 import type { Caller } from './caller.ts';
 import { AF, IPPROTO, SOCK } from './constants.ts';
 import { InetDatagram } from './family/inet-datagram.ts';
 import { InetRaw } from './family/inet-raw.ts';
 import { InetStream } from './family/inet-stream.ts';
+import { PacketSocket } from './family/packet.ts';
+import type { PacketHost } from './family/packet-host.ts';
 import { UnixDatagram } from './family/unix-datagram.ts';
 import type { UnixHost } from './family/unix-host.ts';
 import { UnixSeqpacket } from './family/unix-seqpacket.ts';
@@ -17,6 +19,7 @@ export function resolveProtocol(family: number, type: number, protocol: number, 
   if (family < 0 || family >= AF.MAX) return -Errno.EAFNOSUPPORT;
   if (type < 0 || type > 10) return -Errno.EINVAL;
   if (family === AF.UNIX) return resolveUnix(type, protocol);
+  if (family === AF.PACKET) return resolvePacket(type, protocol, credentials);
   if (family !== AF.INET && family !== AF.INET6) return -Errno.EAFNOSUPPORT;
   if (protocol < 0 || protocol >= 263) return -Errno.EINVAL;
   if (type === SOCK.STREAM) {
@@ -44,8 +47,22 @@ function resolveUnix(type: number, protocol: number): number {
   return isKnown ? 0 : -Errno.ESOCKTNOSUPPORT;
 }
 
-/** A fresh socket of a host, whose AF_UNIX sockets and stack are `unix`'s; the protocol has been resolved. */
-export function createSocket(unix: UnixHost, family: number, type: number, protocol: number): Socket {
+/** packet_create: the protocol is an EtherType in network order, of which two bytes count. */
+function resolvePacket(type: number, protocol: number, credentials: Credentials): number {
+  if (!credentials.has(Capability.NET_RAW)) return -Errno.EPERM;
+  if (type !== SOCK.RAW && type !== SOCK.DGRAM) return -Errno.ESOCKTNOSUPPORT;
+  return ((protocol & 0xff) << 8) | ((protocol >> 8) & 0xff);
+}
+
+/** What the sockets of one host share, by family. Implemented by Kernel. */
+export interface FamilyHosts {
+  readonly unix: UnixHost;
+  readonly packet: PacketHost;
+}
+
+/** A fresh socket of a host; the protocol has been resolved. */
+export function createSocket({ unix, packet }: FamilyHosts, family: number, type: number, protocol: number): Socket {
+  if (family === AF.PACKET) return new PacketSocket(packet, type, protocol);
   if (family === AF.UNIX) {
     if (type === SOCK.STREAM) return new UnixStream(unix);
     return type === SOCK.SEQPACKET ? new UnixSeqpacket(unix) : new UnixDatagram(unix);

@@ -87,6 +87,7 @@ function setSocketOption(socket: Socket, option: number, value: Uint8Array, { cr
   const options = socket.options;
   const settings = socket.stack.settings;
   if (option === SO.BINDTODEVICE) return bindToDevice(socket, value, credentials);
+  if (option === SO.ATTACH_FILTER) return socket.attachFilter(value);
   if (value.length < 4) return -Errno.EINVAL;
   const n = readInt(value);
   const on = n !== 0;

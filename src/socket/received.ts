@@ -18,6 +18,10 @@ export class Received extends ReceiveResult {
   source: Socket | null = null;
   /** SCM_CREDENTIALS, when the socket asked for them (SO_PASSCRED). */
   sender: Sender | null = null;
+  /** The sender's address as its family writes it, where that is no AF_INET or AF_UNIX one; null when there is none. */
+  name: Uint8Array | null = null;
+  /** Data of the one control message that AF_PACKET has to tell (PACKET_AUXDATA). */
+  auxiliary: Uint8Array | null = null;
   /** SCM_RIGHTS: descriptions that belong to the call until it makes descriptors of them, or lets them go. */
   rights: Rights | null = null;
   /** Nothing more may be glued to it, whatever the call waits for (MSG_WAITALL). */
@@ -29,6 +33,8 @@ export class Received extends ReceiveResult {
   reset(): void {
     this.source = null;
     this.sender = null;
+    this.name = null;
+    this.auxiliary = null;
     this.rights = null;
     this.isWhole = false;
     this.taken = 0;

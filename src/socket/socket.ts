@@ -5,6 +5,7 @@
  *
  *   Socket <- InetSocket <- InetStream (TCP), InetDatagram (UDP)
  *          <- UnixSocket <- UnixDatagram, UnixConnection <- UnixStream, UnixSeqpacket
+ *          <- PacketSocket
  */
 import { Errno } from '../base/errno.ts';
 import type { FileOperations } from '../base/file-operations.ts';
@@ -91,6 +92,11 @@ export abstract class Socket extends WaitQueue implements FileOperations {
 
   setSocketOption(_option: number, _value: number): number | null {
     return null;
+  }
+
+  /** SO_ATTACH_FILTER: the program's bytes (socket-filter.ts). */
+  attachFilter(_program: Uint8Array): number {
+    return -Errno.ENOPROTOOPT;
   }
 
   /** A SOL_SOCKET option has another value now, and somebody below may have to know. */

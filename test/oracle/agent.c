@@ -27,6 +27,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <net/if.h>
 #include <poll.h>
 #include <pthread.h>
@@ -221,6 +222,13 @@ static long number_of(const struct buffer *name) {
   }
   fprintf(stderr, "agent: no call %.*s is listed\n", (int)name->length, name->bytes);
   _exit(1);
+}
+
+/* setsockopt(2). The oracle's SO_ATTACH_FILTER takes the program itself, which C's structure points at. */
+static long set_option(int fd, int level, int option, void *value, uint32_t length) {
+  if (level != SOL_SOCKET || option != SO_ATTACH_FILTER) return setsockopt(fd, level, option, value, length);
+  struct sock_fprog program = { .len = (unsigned short)(length / sizeof(struct sock_filter)), .filter = value };
+  return setsockopt(fd, level, option, &program, sizeof program);
 }
 
 static void call_by_name(struct request *q, struct answer *answer) {
@@ -418,7 +426,7 @@ static void perform(struct request *q, struct answer *answer) {
     }
     break;
   }
-  case OP_SETSOCKOPT: r = setsockopt(q->a, q->b, q->c, first.bytes, first.length); break;
+  case OP_SETSOCKOPT: r = set_option(q->a, q->b, q->c, first.bytes, first.length); break;
   case OP_FCNTL:
     if (q->b == F_GETOWN) {
       struct f_owner_ex owner;

@@ -13,13 +13,15 @@ import { CloseRange } from '../../src/kernel/calls/descriptors.ts';
 import { Resource } from '../../src/kernel/resource-limits.ts';
 import { ActionFlag, MaskHow, Signal, SignalCode } from '../../src/kernel/signal-numbers.ts';
 import { WaitFlag } from '../../src/kernel/wait-child.ts';
-import { AF, F, IOCTL, IP, IPPROTO, IPV6, O, SCM, SO, SOCK, SOL, TCP } from '../../src/socket/constants.ts';
+import {
+  AF, ETH_P, F, IOCTL, IP, IPPROTO, IPV6, O, PACKET, PACKET_MR, PACKET_TYPE, SCM, SO, SOCK, SOL, TCP, TP_STATUS,
+} from '../../src/socket/constants.ts';
 import { Msg, Shut } from '../../src/transport/endpoint.ts';
 import { POLL } from './names.ts';
 
 const HEADERS = [
   'errno.h', 'fcntl.h', 'poll.h', 'sys/ioctl.h', 'sys/socket.h', 'netinet/in.h', 'netinet/tcp.h', 'linux/sockios.h',
-  'asm/socket.h', 'signal.h', 'sys/wait.h', 'sys/resource.h', 'linux/close_range.h',
+  'asm/socket.h', 'signal.h', 'sys/wait.h', 'sys/resource.h', 'linux/close_range.h', 'linux/if_ether.h', 'linux/if_packet.h',
 ];
 
 /** SI_ is left out where the names are short: the codes of SIGCHLD and SIGIO have their own prefix. */
@@ -32,6 +34,7 @@ const GROUPS: readonly [string, Readonly<Record<string, number>>][] = [
   ['IPV6_', IPV6], ['SCM_', SCM], ['TCP_', TCP], ['O_', O], ['F_', F], ['', IOCTL], ['MSG_', Msg], ['SHUT_', Shut], ['POLL', POLL],
   ['', Signal], ['SA_', ActionFlag], ['SIG_', MaskHow], ['RLIMIT_', Resource], ['W', WaitFlag], ['CLOSE_RANGE_', CloseRange],
   ['', SIGNAL_CODES],
+  ['PACKET_', PACKET], ['PACKET_MR_', PACKET_MR], ['PACKET_', PACKET_TYPE], ['TP_STATUS_', TP_STATUS], ['ETH_P_', ETH_P],
 ];
 
 test('constants have the values of the C headers', { skip: process.platform !== 'linux' && 'not on Linux' }, (t) => {

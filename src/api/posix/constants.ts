@@ -16,7 +16,9 @@ import { Resource } from '../../kernel/resource-limits.ts';
 import { ActionFlag, MaskHow, Signal, SignalCode } from '../../kernel/signal-numbers.ts';
 import { SPLICE_F } from '../../kernel/splice.ts';
 import { WaitFlag } from '../../kernel/wait-child.ts';
-import { AF, F, IOCTL, IP, IPPROTO, IPV6, O, SCM, SEEK, SO, SOCK, SOL, TCP } from '../../socket/constants.ts';
+import {
+  AF, ETH_P, F, IOCTL, IP, IPPROTO, IPV6, O, PACKET, PACKET_MR, PACKET_TYPE, SCM, SEEK, SO, SOCK, SOL, TCP, TP_STATUS,
+} from '../../socket/constants.ts';
 import { Msg, Shut } from '../../transport/endpoint.ts';
 
 export { EFD_SEMAPHORE, TFD_TIMER_ABSTIME } from '../../kernel/calls/events.ts';
@@ -66,6 +68,7 @@ export const SOL_IP = SOL.IP;
 export const SOL_TCP = SOL.TCP;
 export const SOL_UDP = SOL.UDP;
 export const SOL_IPV6 = SOL.IPV6;
+export const SOL_PACKET = SOL.PACKET;
 
 export const SO_DEBUG = SO.DEBUG;
 export const SO_REUSEADDR = SO.REUSEADDR;
@@ -100,6 +103,9 @@ export const SO_PROTOCOL = SO.PROTOCOL;
 export const SO_DOMAIN = SO.DOMAIN;
 export const SO_RXQ_OVFL = SO.RXQ_OVFL;
 export const SO_PEEK_OFF = SO.PEEK_OFF;
+export const SO_ATTACH_FILTER = SO.ATTACH_FILTER;
+export const SO_DETACH_FILTER = SO.DETACH_FILTER;
+export const SO_LOCK_FILTER = SO.LOCK_FILTER;
 export const SO_INCOMING_CPU = SO.INCOMING_CPU;
 export const SO_COOKIE = SO.COOKIE;
 
@@ -160,6 +166,30 @@ export const TCP_USER_TIMEOUT = TCP.USER_TIMEOUT;
 export const TCP_FASTOPEN = TCP.FASTOPEN;
 export const TCP_TIMESTAMP = TCP.TIMESTAMP;
 export const TCP_NOTSENT_LOWAT = TCP.NOTSENT_LOWAT;
+
+export const PACKET_ADD_MEMBERSHIP = PACKET.ADD_MEMBERSHIP;
+export const PACKET_DROP_MEMBERSHIP = PACKET.DROP_MEMBERSHIP;
+export const PACKET_STATISTICS = PACKET.STATISTICS;
+export const PACKET_AUXDATA = PACKET.AUXDATA;
+export const PACKET_ORIGDEV = PACKET.ORIGDEV;
+export const PACKET_IGNORE_OUTGOING = PACKET.IGNORE_OUTGOING;
+export const PACKET_MR_MULTICAST = PACKET_MR.MULTICAST;
+export const PACKET_MR_PROMISC = PACKET_MR.PROMISC;
+export const PACKET_MR_ALLMULTI = PACKET_MR.ALLMULTI;
+export const PACKET_MR_UNICAST = PACKET_MR.UNICAST;
+export const PACKET_HOST = PACKET_TYPE.HOST;
+export const PACKET_BROADCAST = PACKET_TYPE.BROADCAST;
+export const PACKET_MULTICAST = PACKET_TYPE.MULTICAST;
+export const PACKET_OTHERHOST = PACKET_TYPE.OTHERHOST;
+export const PACKET_OUTGOING = PACKET_TYPE.OUTGOING;
+export const TP_STATUS_CSUMNOTREADY = TP_STATUS.CSUMNOTREADY;
+export const TP_STATUS_VLAN_VALID = TP_STATUS.VLAN_VALID;
+export const TP_STATUS_CSUM_VALID = TP_STATUS.CSUM_VALID;
+export const TP_STATUS_GSO_TCP = TP_STATUS.GSO_TCP;
+export const ETH_P_ALL = ETH_P.ALL;
+export const ETH_P_IP = ETH_P.IP;
+export const ETH_P_ARP = ETH_P.ARP;
+export const ETH_P_IPV6 = ETH_P.IPV6;
 
 export const O_RDONLY = O.RDONLY;
 export const O_WRONLY = O.WRONLY;

@@ -1,7 +1,7 @@
 /**
  * `Process`: the Berkeley calls over one process of a host's kernel, as promises.
  *
- *   const fd = await process.socket(AF.INET, SOCK.STREAM, 0);
+ *   const fd = await process.socket(AF_INET, SOCK_STREAM, 0);
  *   await process.connect(fd, sockaddrIn('192.0.2.1', 9502));
  *   await process.write(fd, new TextEncoder().encode('hello\r\n'));
  *

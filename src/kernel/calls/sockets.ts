@@ -29,7 +29,7 @@ export function socket(process: KernelProcess, domain: number, type: number, pro
   if ((type & ~0xf & ~(SOCK.NONBLOCK | SOCK.CLOEXEC)) !== 0) return -Errno.EINVAL;
   const chosen = resolveProtocol(domain, kind, protocol, process);
   if (chosen < 0) return chosen;
-  const file = new OpenFile(createSocket(process.kernel.unix, domain, kind, chosen));
+  const file = new OpenFile(createSocket(process.kernel, domain, kind, chosen));
   file.nonBlocking = (type & SOCK.NONBLOCK) !== 0;
   const fd = process.descriptors.install(file, (type & SOCK.CLOEXEC) !== 0);
   if (fd < 0) file.operations.release();
@@ -51,8 +51,8 @@ export function socketpair(process: KernelProcess, domain: number, type: number,
     descriptors.giveBack(first);
     return chosen;
   }
-  const one = createSocket(kernel.unix, domain, kind, chosen);
-  const other = createSocket(kernel.unix, domain, kind, chosen);
+  const one = createSocket(kernel, domain, kind, chosen);
+  const other = createSocket(kernel, domain, kind, chosen);
   const result = one.pair(other, process);
   for (const [fd, socket] of [[first, one], [second, other]] as const) {
     if (result === 0) {

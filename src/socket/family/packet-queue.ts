@@ -1,0 +1,83 @@
+/**
+ * Frames that a packet socket has seen and nobody has read. Each is a copy with a head of its own, the payload shared, and
+ * charged against SO_RCVBUF. Records are used again.
+ */
+import type { ChunkWriter } from '../../base/slab.ts';
+import type { Packet } from '../../link/packet.ts';
+
+export class SeenFrame {
+  /** From the link header on, or for SOCK_DGRAM from what follows it. */
+  packet: Packet | null = null;
+  /** Length before a filter cut it. */
+  wholeLength = 0;
+  interfaceIndex = 0;
+  hardwareType = 0;
+  protocol = 0;
+  packetType = 0;
+  sourceHi = 0;
+  sourceLo = 0;
+  /** Where the network header begins, from the packet's head. */
+  networkAt = 0;
+  status = 0;
+  vlanTag = 0;
+  vlanProtocol = 0;
+  truesize = 0;
+  next: SeenFrame | null = null;
+}
+
+let spare: SeenFrame | null = null;
+
+export function takeSeenFrame(): SeenFrame {
+  const frame = spare;
+  if (frame === null) return new SeenFrame();
+  spare = frame.next;
+  frame.next = null;
+  return frame;
+}
+
+/** sizeof(struct sk_buff), the shared info behind a linear head, and what senders leave free in front (x86-64, 6.18). */
+const SK_BUFF = 256, SHARED_INFO = 320, RESERVED = 16;
+
+/** What Linux charges for a frame of this length in one block of memory; beyond the largest block it lies in pages. */
+export function frameTruesize(length: number): number {
+  const wanted = length + RESERVED + SHARED_INFO;
+  if (wanted <= 576) return 576 + SK_BUFF;
+  if (wanted <= 16384) return (1 << (32 - Math.clz32(wanted - 1))) + SK_BUFF;
+  return 576 + SK_BUFF + ((length + 4095) & -4096);
+}
+
+export class FrameQueue {
+  first: SeenFrame | null = null;
+  private last: SeenFrame | null = null;
+  /** sk_rmem_alloc. */
+  charged = 0;
+  private readonly keeper: ChunkWriter;
+
+  constructor(keeper: ChunkWriter) {
+    this.keeper = keeper;
+  }
+
+  put(frame: SeenFrame): void {
+    // Unread for long, a small payload must not hold a sender's whole chunk.
+    (frame.packet as Packet).keepRanges(this.keeper);
+    this.charged += frame.truesize;
+    if (this.last === null) this.first = frame;
+    else this.last.next = frame;
+    this.last = frame;
+  }
+
+  dropFirst(): void {
+    const frame = this.first as SeenFrame;
+    this.first = frame.next;
+    if (this.first === null) this.last = null;
+    this.charged -= frame.truesize;
+    (frame.packet as Packet).release();
+    frame.packet = null;
+    frame.next = spare;
+    spare = frame;
+  }
+
+  clear(): void {
+    while (this.first !== null) this.dropFirst();
+  }
+}

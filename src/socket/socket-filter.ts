@@ -1,0 +1,68 @@
+/**
+ * SO_ATTACH_FILTER, SO_DETACH_FILTER and SO_LOCK_FILTER: the classic BPF program that decides what a socket gets to see.
+ *
+ * In C the option's value is a `struct sock_fprog`, which points at the program. There are no pointers here: the value is
+ * the program itself, eight bytes an instruction (`struct sock_filter`, little-endian).
+ */
+import { Errno } from '../base/errno.ts';
+import { checkProgram } from '../bpf/check.ts';
+import type { Instruction } from '../bpf/instruction.ts';
+import { Filter } from '../bpf/machine.ts';
+
+const INSTRUCTION_LEN = 8;
+
+/** A program as the value of SO_ATTACH_FILTER: `setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, filterBytes(program))`. */
+export function filterBytes(program: readonly Instruction[]): Uint8Array {
+  const bytes = new Uint8Array(program.length * INSTRUCTION_LEN);
+  const view = new DataView(bytes.buffer);
+  program.forEach(({ code, jt, jf, k }, i) => {
+    const at = i * INSTRUCTION_LEN;
+    view.setUint16(at, code, true);
+    view.setUint8(at + 2, jt);
+    view.setUint8(at + 3, jf);
+    view.setUint32(at + 4, k, true);
+  });
+  return bytes;
+}
+
+function readProgram(value: Uint8Array): Instruction[] {
+  const view = new DataView(value.buffer, value.byteOffset, value.length);
+  const program: Instruction[] = [];
+  for (let at = 0; at + INSTRUCTION_LEN <= value.length; at += INSTRUCTION_LEN) {
+    program.push({
+      code: view.getUint16(at, true), jt: view.getUint8(at + 2), jf: view.getUint8(at + 3), k: view.getUint32(at + 4, true),
+    });
+  }
+  return program;
+}
+
+export class SocketFilter {
+  /** Null lets everything in. */
+  program: Filter | null = null;
+  /** SO_LOCK_FILTER: whoever gives a socket away can be sure that the filter stays. */
+  isLocked = false;
+
+  /** 0, -EPERM (locked) or -EINVAL: no whole instructions, or a program that the checker refuses (sk_attach_filter). */
+  attach(value: Uint8Array): number {
+    if (this.isLocked) return -Errno.EPERM;
+    if (value.length % INSTRUCTION_LEN !== 0) return -Errno.EINVAL;
+    const program = readProgram(value);
+    if (checkProgram(program) !== null) return -Errno.EINVAL;
+    this.program = new Filter(program);
+    return 0;
+  }
+
+  detach(): number {
+    if (this.isLocked) return -Errno.EPERM;
+    if (this.program === null) return -Errno.ENOENT;
+    this.program = null;
+    return 0;
+  }
+
+  /** A lock is never taken off again. */
+  lock(on: boolean): number {
+    if (this.isLocked && !on) return -Errno.EPERM;
+    this.isLocked = on;
+    return 0;
+  }
+}
