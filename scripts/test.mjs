@@ -3,7 +3,7 @@
  * machine allows, within 20 minutes. It ends with one line `N passed, N failed, N skipped`, before it the names and
  * reasons of what was left out. With CI=true nothing may be left out. `npm run test:full` is the long tier.
  *
- *   node scripts/test.mjs [--list] [--only STEP[,STEP...]] [--quick] [--full]
+ * Options: USAGE below.
  *
  * Seeds follow from the commit (SOCKSCAPE_SEED), so that each commit tries other ones and a failure can be repeated.
  */
@@ -13,6 +13,19 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { ensureInstalled } from './install.mjs';
 import { writeRecord } from './records.mjs';
+
+const USAGE = `usage: npm test [-- OPTION ...]
+
+  --list             names the steps
+  --only STEP[,...]  runs these steps alone
+  --quick            layers, bans, package, types and lint: what npm run check runs
+  --full             the long tier: all seeds, all mutations, other versions of Node (npm run test:full)
+
+  CI=true npm test   nothing may be left out
+  SOCKSCAPE_SEED=7   another seed than the commit's
+
+  npm test -- --only unit,sim
+  npm run unit -- src/transport -- --test-name-pattern=SYN    single files and tests`;
 
 const root = resolve(fileURLToPath(import.meta.url), '../..');
 const args = process.argv.slice(2);
@@ -140,6 +153,12 @@ function run(command, seconds, env) {
   });
 }
 
+/** What is no option, or null. */
+function unknownArgument() {
+  const known = ['--list', '--only', '--quick', '--full'];
+  return args.find((arg, i) => !known.includes(arg) && args[i - 1] !== '--only') ?? null;
+}
+
 function chosenSteps() {
   if (args.includes('--quick')) return STEPS.filter((step) => step.quick);
   const only = args.indexOf('--only');
@@ -154,6 +173,15 @@ function chosenSteps() {
 }
 
 async function main() {
+  if (args.includes('--help') || args.includes('-h')) {
+    console.log(USAGE);
+    return 0;
+  }
+  const unknown = unknownArgument();
+  if (unknown !== null) {
+    console.error(`test: unknown option '${unknown}'\n${USAGE}`);
+    return 2;
+  }
   const steps = chosenSteps();
   if (args.includes('--list')) {
     for (const step of steps) console.log(`${step.name}${step.command() === null ? ' (nothing there)' : ''}`);
