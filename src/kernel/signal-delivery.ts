@@ -61,7 +61,10 @@ export class SignalDelivery extends Completion {
         this.process.signals.leave(frame);
         continue;
       }
+      const { awaited } = this.process.signals;
+      awaited.add(this);
       const returned = (): void => {
+        awaited.delete(this);
         this.process.signals.leave(frame);
         this.goOn();
         this.process.kernel.loop.drain();
@@ -118,7 +121,13 @@ export class SignalDelivery extends Completion {
     }
   }
 
+  /** Its process has ended: nobody waits for a handler that still runs. */
+  abandon(): void {
+    this.finish();
+  }
+
   private finish(): void {
+    if (this.isFinished) return;
     const { operation, process } = this;
     const { loop } = process.kernel;
     this.isFinished = true;

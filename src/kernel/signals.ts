@@ -66,6 +66,8 @@ export class Signals {
   private queue: SignalInfo[] = [];
   /** Handlers under way, the innermost last. */
   private frames: SignalFrame[] = [];
+  /** Deliveries that wait for an async handler. */
+  readonly awaited: Set<SignalDelivery> = new Set();
   /** Tasks in sigtimedwait. */
   readonly waiters: SignalWaitOperation[] = [];
   /** A delivery that is queued and has not begun; it takes what arrives meanwhile too. */
@@ -263,6 +265,8 @@ export class Signals {
     this.queue = [];
     this.frames = [];
     this.actions.clear();
+    for (const delivery of this.awaited) delivery.abandon();
+    this.awaited.clear();
   }
 }
 

@@ -54,6 +54,16 @@ test('signals.ts: sigsuspend comes before tasks that have waited longer', () => 
   deepEqual(await process.sigprocmask(C.SIG_BLOCK, null), [C.SIGUSR1]);
 }));
 
+test('_exit(2): a call that waits for an async handler returns when its process ends', () => run(async (_world, host) => {
+  const process = new Process(host, 'p');
+  const log: string[] = [];
+  await process.sigaction(C.SIGUSR1, { handler: () => new Promise<void>(() => {}) });
+  const killed = outcome(process.kill(process.pid, C.SIGUSR1), log, 'kill');
+  process.exit();
+  await killed;
+  deepEqual(log, ['kill done']);
+}));
+
 test('kill(2): a signal to itself interrupts no other task, and its handler has run when kill returns', () => run(async (_world, host) => {
   const process = new Process(host, 'p');
   const log: string[] = [];
