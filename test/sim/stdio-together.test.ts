@@ -45,6 +45,14 @@ test('lines that many callers put at once all arrive, whole and in order', async
   assert.deepEqual(got.map((bytes) => (bytes === null ? null : text(bytes))), [...all, null]);
 });
 
+test('a stream, a text or a mode that is none is named', async () => {
+  const p = process();
+  const out = await fopen(p, '/tmp/x', 'w');
+  await assert.rejects(fputs('x', p as never), { name: 'TypeError', message: /a stream must be a FILE .* not a Process/ });
+  await assert.rejects(fputs(5 as never, out), { name: 'TypeError', message: /text must be a string or a Uint8Array, not a number/ });
+  await assert.rejects(fopen(p, '/tmp/x', undefined as never), { name: 'TypeError', message: /mode must be a string, not undefined/ });
+});
+
 test('the buffer of a stream whose reader waits is not exchanged', async () => {
   const p = process();
   const [reading, writing] = await p.pipe();

@@ -47,7 +47,8 @@ export function described(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (typeof value === 'object') {
     const name: unknown = (value as { constructor?: { name?: unknown } }).constructor?.name;
-    return typeof name === 'string' && name !== '' ? article(name === 'Object' ? 'object' : name) : 'an object';
+    // Bundlers put a _ before the name of a class that names itself.
+    return typeof name === 'string' && name !== '' ? article(name === 'Object' ? 'object' : name.replace(/^_/, '')) : 'an object';
   }
   return article(typeof value);
 }

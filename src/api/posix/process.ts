@@ -39,7 +39,8 @@ export class Process extends CredentialCalls implements Syscalls, NameProcess {
   /**
    * posix_spawn(3): starts a child that runs `program`, and resolves to its pid. It has this process's descriptors without
    * those marked close-on-exec, its credentials, limits, signal mask and ignored signals, its group and its session. When
-   * the program resolves, the child exits with that code; `waitpid` tells it. Errors: EAGAIN (RLIMIT_NPROC), EBADF, EPERM.
+   * the program resolves, the child exits with that code; `waitpid` tells it. What it throws ends it with code 1, and is
+   * a rejection that nobody handles: it ends a world's run, and Node when nothing listens. Errors: EAGAIN (RLIMIT_NPROC), EBADF, EPERM.
    */
   spawn(program: Program, args: readonly string[] = [], options: ChildOptions = {}): Promise<number> {
     const child = this.host.kernel.fork(this.core, options.name ?? this.core.name);

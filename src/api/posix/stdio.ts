@@ -6,6 +6,7 @@
  *
  * Functions have C's names and order of arguments, and resolve to what C returns; an error is in `file.errno`.
  */
+import { described } from './arguments.ts';
 import {
   EBADF, O_APPEND, O_CLOEXEC, O_CREAT, O_EXCL, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY, S_IFCHR, S_IFMT, SEEK_CUR, SEEK_END, SEEK_SET,
 } from './constants.ts';
@@ -84,6 +85,7 @@ export function stdio(process: Syscalls): { readonly stdin: FILE; readonly stdou
 
 /** One call at a time, in the order they came, as C's streams have it between threads (flockfile(3)). */
 async function locked<T>(file: FILE, work: () => Promise<T>): Promise<T> {
+  if (!(file instanceof FILE)) throw new TypeError(`stdio: a stream must be a FILE (fopen, stdio), not ${described(file)}`);
   const mine = file.lock === null ? work() : file.lock.then(work, work);
   file.lock = mine;
   try {
@@ -117,8 +119,9 @@ function flagsOf(mode: string): { flags: number; canRead: boolean; canWrite: boo
 
 /** fopen(3): `mode` r, w or a, with +, x, e, b. Rejects as open(2) does, or with a TypeError for another mode. */
 export async function fopen(process: Syscalls, path: string, mode: string): Promise<FILE> {
+  if (typeof mode !== 'string') throw new TypeError(`fopen(process, path, mode): mode must be a string, not ${described(mode)}`);
   const how = flagsOf(mode);
-  if (how === null) throw new TypeError(`fopen: '${mode}' is no mode: r, w or a, and then +, x, e`);
+  if (how === null) throw new TypeError(`fopen: '${mode}' is no mode: r, w or a, and then +, x, e, b`);
   const fd = await process.open(path, how.flags, NEW_FILE_MODE);
   // So that ftell tells where the next write goes (_IO_file_open).
   if (!how.canRead && (how.flags & O_APPEND) !== 0) await process.lseek(fd, 0, SEEK_END).catch(() => {});
@@ -291,6 +294,9 @@ async function direct(file: FILE, bytes: Uint8Array): Promise<number> {
 
 /** fputs(3): a number that is not negative, or EOF. */
 export async function fputs(text: string | Uint8Array, file: FILE): Promise<number> {
+  if (typeof text !== 'string' && !(text instanceof Uint8Array)) {
+    throw new TypeError(`fputs: text must be a string or a Uint8Array, not ${described(text)}`);
+  }
   const bytes = typeof text === 'string' ? encoder.encode(text) : text;
   return (await locked(file, () => put(file, bytes))) === bytes.length ? 1 : EOF;
 }
@@ -302,6 +308,7 @@ export async function fputc(byte: number, file: FILE): Promise<number> {
 
 /** fprintf(3): how many bytes it made, or a negative number. Formats: printf.ts. */
 export async function fprintf(file: FILE, format: string, ...args: FormatArgument[]): Promise<number> {
+  if (typeof format !== 'string') throw new TypeError(`fprintf(file, format): format must be a string, not ${described(format)}`);
   const bytes = formatted(format, args);
   return (await locked(file, () => put(file, bytes))) === bytes.length ? bytes.length : EOF;
 }
