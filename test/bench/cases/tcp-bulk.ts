@@ -50,10 +50,12 @@ class OursBulk implements Side {
     return side;
   }
 
-  /** Untimed: what arrives is what was sent. */
+  /** Untimed: what arrives is what was sent, on every stream. */
   private async verify(): Promise<void> {
-    const [clientFd, serverFd] = this.pairs[0] as [number, number];
-    const blocks = 64;
+    for (const pair of this.pairs) await this.verifyStream(pair, Math.ceil(64 / this.pairs.length));
+  }
+
+  private async verifyStream([clientFd, serverFd]: [number, number], blocks: number): Promise<void> {
     const into = new Uint8Array(BLOCK);
     const writing = (async () => {
       for (let i = 0; i < blocks; i++) await this.bed.server.write(serverFd, this.block);
