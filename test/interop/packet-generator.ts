@@ -371,7 +371,8 @@ function after6(draw: Draw): { protocol: number; payload: Bytes } {
 const IPV6_CLASSES: Record<string, Maker> = {
   'ipv6 unknown protocol': (draw) => framed(draw, 0x86dd, overIpv6(draw, draw.pick(UNKNOWN_PROTOCOLS), draw.letters(draw.int(0, 40)), ends6(draw))),
   'ipv6 rare protocols': (draw) => framed(draw, 0x86dd, overIpv6(draw, draw.pick([50, 51, 59, 77, 108, 1, 2]), rarePayload(draw))),
-  'ipv6 rare protocols cut': (draw) => cut(ethernet(0x86dd, overIpv6(draw, draw.pick([50, 51, 108, 143]), rarePayload(draw))), draw.int(54, 84)),
+  'ipv6 rare protocols cut': (draw) =>
+    staying(() => cut(ethernet(0x86dd, overIpv6(draw, draw.pick([50, 51, 108, 143]), rarePayload(draw))), draw.int(54, 84))),
   'ipv6 ethernet inside': (draw) => framed(draw, 0x86dd, overIpv6(draw, 143, ethernet(0x0806, arp(draw)))),
   'ipv6 tunnel': (draw) =>
     framed(draw, 0x86dd, draw.chance(0.5) ? overIpv6(draw, 4, overIpv4(draw, 17, datagram(draw, ENDS4))) : overIpv6(draw, 41, overIpv6(draw, 6, segment(draw, ENDS6)))),
@@ -749,13 +750,21 @@ function cutSometimes(draw: Draw, bytes: Bytes, least: number): MadePacket | Byt
   return draw.chance(0.25) ? cut(bytes, draw.int(1, Math.min(least, bytes.length))) : bytes;
 }
 
-/** A packet of any class with a few wrong bytes, drawn again while it wanders into a protocol that is left out. */
+/** A packet of any class with a few wrong bytes. */
 function damaged(draw: Draw, makers: Record<string, Maker>): MadePacket {
   const names = Object.keys(makers);
-  for (let leftOut = 0; ; leftOut++) {
+  return staying(() => {
     const made = makers[draw.pick(names)](draw);
     const packet = Array.isArray(made) ? { bytes: made, length: made.length } : made;
     for (let i = draw.int(1, 4); i > 0; i--) packet.bytes[draw.int(0, packet.bytes.length - 1)] = draw.int(0, 255);
+    return packet;
+  });
+}
+
+/** A packet drawn again while its random bytes wander into a protocol that is left out. */
+function staying(drawPacket: () => MadePacket): MadePacket {
+  for (let leftOut = 0; ; leftOut++) {
+    const packet = drawPacket();
     // With -v a header whose options are wrong is the end; without, they are not looked at, and what follows is.
     const texts = [0, 1].map((verbose) => new TcpdumpPrinter({ verbose, linkHeader: true }).format(1, 0, Uint8Array.from(packet.bytes), packet.length));
     if (!texts.some(leadsElsewhere)) return { ...packet, leftOut };
