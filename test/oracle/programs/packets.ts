@@ -122,7 +122,7 @@ const kinds = [SOCK.RAW, SOCK.DGRAM].map((type) => program(`packet-kinds-${type 
   await p.sendto(sender, frame(HERE, EXPERIMENTAL, pattern(20)), 0, ll(0x1234, LO));
   // Lengths in place of a protocol, and VLAN tags.
   await p.sendto(sender, frame(HERE, 20, pattern(20)), 0, ll(ETH_P.ETH_802_2, LO));
-  await p.sendto(sender, frame(HERE, 20, Uint8Array.of(255, 255, 1, 2)), 0, ll(ETH_P.ETH_802_3, LO));
+  await p.sendto(sender, frame(HERE, 4, Uint8Array.of(255, 255, 1, 2)), 0, ll(ETH_P.ETH_802_3, LO));
   await p.sendto(sender, frame(HERE, ETH_P.VLAN, Uint8Array.of(0x20, 7, 0x88, 0xb5, 1, 2, 3, 4)), 0, ll(ETH_P.VLAN, LO));
   await p.sendto(sender, frame(HERE, EXPERIMENTAL, room(0)), 0, ll(EXPERIMENTAL, LO));
   await env.settle();
