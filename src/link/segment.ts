@@ -27,7 +27,8 @@ export function completeChecksum(p: Packet): void {
   if (p.checksumState !== ChecksumState.Partial) return;
   // The field holds the pseudo-header's sum and is part of what is added up.
   const checksum = ~packetSum(p, p.l4, 0) & 0xffff;
-  // RFC 768: a computed zero goes out as all ones. For TCP both mean the same, but Linux sends what it computed.
+  // RFC 768: a computed zero goes out as all ones. For TCP both mean the same, and RFC 1624 wants zero; Linux, when it
+  // completes a checksum itself, writes all ones for every protocol (skb_checksum_help).
   const value = checksum === 0 && p.checksumOffset === UDP_CHECKSUM ? 0xffff : checksum;
   p.view.setUint16(p.l4 + p.checksumOffset, value);
   p.checksumState = ChecksumState.Full;

@@ -2,7 +2,7 @@
  * The recorder keeps what hosts' devices send, complete and cut, and the judge finds what is wrong with a frame: a planted
  * bad checksum of every kind, a header that lies, and nothing in sound frames. It also finds that frames are missing.
  */
-import { doesNotMatch, equal, match, ok } from 'node:assert/strict';
+import { deepEqual, doesNotMatch, equal, match, ok } from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,7 +16,7 @@ import { tcpChecksumHolds, tcpSegment } from '../../src/link/test-frames.ts';
 import { type Bytes, checksum, ENDS4, ENDS6, ethernet, icmp, ipv4, ipv6, MAC_A, pseudoHeader, tcp, udp } from '../interop/packet-bytes.ts';
 import { needs } from '../needs.ts';
 import { root } from '../results.ts';
-import { FrameRecorder, isFragment, recordHosts } from './frame-recorder.ts';
+import { FORWARDED, FrameRecorder, isFragment, recordHosts } from './frame-recorder.ts';
 
 /** A device that lets everything go. */
 class Drain extends Device {
@@ -35,6 +35,11 @@ class NetworkAlone implements NetInput {
 }
 class StackedInput extends NetworkAlone {
   override transport = { tcp: null, udp: null };
+  /** Whether the addresses that frames come from are the host's own. */
+  own = true;
+  localWords(): boolean {
+    return this.own;
+  }
 }
 
 function inFolder<T>(use: (folder: string) => T): T {
@@ -47,11 +52,11 @@ function inFolder<T>(use: (folder: string) => T): T {
 }
 
 /** A file of a step, as its hosts would have left it. */
-function writeFrames(folder: string, step: string, name: string, frames: readonly Bytes[]): void {
+function writeFrames(folder: string, step: string, name: string, frames: readonly Bytes[], comment = ''): void {
   const blocks: Uint8Array[] = [];
   const writer = new PcapngWriter((block) => blocks.push(block));
   const id = writer.addInterface({ linkType: 1, name: 'planted' });
-  for (const [i, frame] of frames.entries()) writer.packet(id, i, Uint8Array.from(frame));
+  for (const [i, frame] of frames.entries()) writer.packet(id, i, Uint8Array.from(frame), frame.length, { comment });
   mkdirSync(join(folder, step), { recursive: true });
   writeFileSync(join(folder, step, `${name}.pcapng`), joinBlocks(blocks));
 }
@@ -173,6 +178,29 @@ test('the judge finds every planted fault', { ...needs('tshark') }, () => {
   });
 });
 
+/** A segment whose checksum is 0, written as 0xffff. */
+function zeroAsOnes(): Bytes {
+  for (let last = 0; last < 0x10000; last++) {
+    const frame = ipv4Frame(6, tcp(ENDS4, SEGMENT, [last >> 8, last & 0xff]));
+    if (frame[50] === 0 && frame[51] === 0) return [...frame.slice(0, 50), 0xff, 0xff, ...frame.slice(52)];
+  }
+  throw new Error('no payload gives the checksum 0');
+}
+
+test('0xffff for 0 in TCP is a fault of ours, and a way of writing in what Linux made and we sent on', { ...needs('tshark') }, () => {
+  const zero = zeroAsOnes();
+  const wrong = [...zero.slice(0, 54), (zero[54] as number) ^ 1, ...zero.slice(55)];
+  inFolder((folder) => {
+    writeFrames(folder, 'unit', 'ours', [zero]);
+    writeFrames(folder, 'unit', 'forwarded', [zero, wrong, SOUND[0]], FORWARDED);
+    const { status, text } = judged(folder);
+    equal(status, 1, text);
+    match(text, /^ours\.pcapng: 1 planted: bad tcp checksum/m);
+    match(text, /^forwarded\.pcapng: 2 planted: bad tcp checksum/m);
+    match(text, / 2 unsound/);
+  });
+});
+
 test('no frames, no verdict', { ...needs('tshark') }, () => {
   inFolder((folder) => {
     equal(judged(folder).status, 1);
@@ -220,7 +248,8 @@ test('what a host sends is kept: checksums completed, super-segments cut, the fr
     const stop = recordHosts(recorder);
     const device = new Drain('eth9');
     const bare = new Drain('eth8');
-    device.input = new StackedInput();
+    const host = new StackedInput();
+    device.input = host;
     bare.input = new NetworkAlone();
     try {
       const payload = new Uint8Array(4000).fill(7);
@@ -231,6 +260,9 @@ test('what a host sends is kept: checksums completed, super-segments cut, the fr
       device.tap = { frame: (_device, frame) => void (after = frame.toBytes()) };
       device.transmit(p);
       ok(after !== null && Buffer.compare(before, after) === 0);
+      device.tap = null;
+      host.own = false;
+      device.transmit(tcpSegment(new Uint8Array(10)));
       device.up = false;
       device.transmit(tcpSegment(payload));
     } finally {
@@ -239,12 +271,12 @@ test('what a host sends is kept: checksums completed, super-segments cut, the fr
     }
     device.up = true;
     device.transmit(tcpSegment(new Uint8Array(10)));
-    equal(recorder.seen, 3);
+    equal(recorder.seen, 4);
     const packets = [...readPcapng(new Uint8Array(readFileSync(join(folder, 'unit.pcapng'))))];
-    equal(packets.length, 3);
+    deepEqual(packets.map((packet) => packet.comments.join()), ['', '', '', FORWARDED]);
     ok(packets.every((packet) => packet.direction === 'out' && packet.interface.name === 'eth9'));
     ok(packets.every((packet) => packet.bytes.length <= 1514 && tcpChecksumHolds(packet.bytes)));
-    equal(readFileSync(join(folder, 'unit.json'), 'utf8'), '{"seen":3,"recorded":3}');
+    equal(readFileSync(join(folder, 'unit.json'), 'utf8'), '{"seen":4,"recorded":4}');
   });
 });
 

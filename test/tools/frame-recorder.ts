@@ -8,10 +8,12 @@
  */
 import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { V4_MAPPED } from '../../src/base/inet-address.ts';
 import { PcapngWriter } from '../../src/capture/pcapng-writer.ts';
 import { Device } from '../../src/link/device.ts';
 import type { Packet } from '../../src/link/packet.ts';
 import { completeChecksum, cutSegments } from '../../src/link/segment.ts';
+import type { Network } from '../../src/net/network.ts';
 
 /**
  * Up to here every frame of a process is kept; beyond it one in STRIDE, up to twice as many bytes. In `npm test` no process
@@ -19,6 +21,9 @@ import { completeChecksum, cutSegments } from '../../src/link/segment.ts';
  */
 const KEEP_BYTES = 1280 * 1024 * 1024;
 const STRIDE = 64;
+
+/** The comment on frames that a host has sent on for somebody else; frames.mjs knows it. */
+export const FORWARDED = 'forwarded';
 
 /** Tests may put false clocks in place of the real one. */
 const now = Date.now.bind(Date);
@@ -34,13 +39,13 @@ class RecordedFile {
     this.writer = new PcapngWriter((block) => writeSync(this.fd, block), { application: 'sockscape tests', comment: origin });
   }
 
-  packet(device: Device, bytes: Uint8Array): void {
+  packet(device: Device, bytes: Uint8Array, comment: string): void {
     let id = this.interfaces.get(device.name);
     if (id === undefined) {
       id = this.writer.addInterface({ linkType: 1, name: device.name });
       this.interfaces.set(device.name, id);
     }
-    this.writer.packet(id, now() * 1000, bytes, bytes.length, { direction: 'out' });
+    this.writer.packet(id, now() * 1000, bytes, bytes.length, { direction: 'out', comment });
   }
 
   close(): void {
@@ -60,6 +65,18 @@ export function isFragment(frame: Uint8Array): boolean {
     at += ((frame[at + 1] as number) + 1) * 8;
   }
   return next === 44;
+}
+
+/**
+ * Whether the host sends the frame on for somebody else, whose checksum of the payload it is then. Linux that completes a
+ * checksum itself writes 0xffff for 0, for TCP too (skb_checksum_help, CSUM_MANGLED_0); tshark calls that bad.
+ */
+export function isForwarded(device: Device, frame: Uint8Array): boolean {
+  const network = device.input as Network;
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.length);
+  const type = view.getUint16(12);
+  if (type === 0x0800) return !network.localWords(0, 0, V4_MAPPED, view.getInt32(26));
+  return type === 0x86dd && !network.localWords(view.getInt32(22), view.getInt32(26), view.getInt32(30), view.getInt32(34));
 }
 
 export class FrameRecorder {
@@ -95,7 +112,7 @@ export class FrameRecorder {
     if (this.bytes >= KEEP_BYTES && (this.seen % STRIDE !== 0 || this.bytes >= 2 * KEEP_BYTES)) return;
     this.recorded++;
     this.bytes += bytes.length;
-    this.fileFor(device, bytes).packet(device, bytes);
+    this.fileFor(device, bytes).packet(device, bytes, isForwarded(device, bytes) ? FORWARDED : '');
   }
 
   private fileFor(device: Device, bytes: Uint8Array): RecordedFile {
