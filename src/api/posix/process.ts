@@ -10,13 +10,14 @@
  *
  * After the loop was stopped (the world has ended) a call that would wait fails with ESRCH: nothing would end its wait.
  */
-import type { Host } from '../../host.ts';
+import { Host } from '../../host.ts';
 import { Terminal } from '../../kernel/terminal.ts';
 import { dup2, fcntl } from '../../kernel/calls/descriptors.ts';
 import { exit, setsid } from '../../kernel/calls/processes.ts';
 import { KernelProcess } from '../../kernel/process.ts';
 import { F } from '../../socket/constants.ts';
 import { CredentialCalls } from './credential-calls.ts';
+import { described } from './arguments.ts';
 import { systemError } from './errors.ts';
 import type { NameProcess } from './name-process.ts';
 import { type ChildOptions, type Program, ProgramStart } from './program.ts';
@@ -97,6 +98,8 @@ export class Process extends CredentialCalls implements Syscalls, NameProcess {
 }
 
 function started(host: Host, name: string, options: SpawnOptions): KernelProcess {
+  if (!(host instanceof Host)) throw new TypeError(`Process: takes a host (world.host('a')) and a name, not ${described(host)}`);
+  if (typeof name !== 'string') throw new TypeError(`Process: the name must be a string, not ${described(name)}`);
   const terminal = options.output === undefined ? null : new Terminal(options.output);
   return host.kernel.spawn(name, terminal, options.inherit?.core ?? null);
 }
