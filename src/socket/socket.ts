@@ -81,7 +81,7 @@ export abstract class Socket extends WaitQueue implements FileOperations {
   /** The option's bytes, or a negative errno. `length` is what the caller has room for, negative included. */
   abstract getLevelOption(level: number, option: number, length: number): Uint8Array | number;
   /** 0 or a negative errno. */
-  abstract setLevelOption(level: number, option: number, value: Uint8Array): number;
+  abstract setLevelOption(level: number, option: number, value: Uint8Array, caller: Caller): number;
   /** SO_ERROR: the pending error (positive errno), and clears it; 0 when none. */
   abstract takeError(): number;
 
@@ -90,7 +90,8 @@ export abstract class Socket extends WaitQueue implements FileOperations {
     return null;
   }
 
-  setSocketOption(_option: number, _value: number): number | null {
+  /** `length` is how many bytes were given, four at least. */
+  setSocketOption(_option: number, _value: number, _length: number): number | null {
     return null;
   }
 
@@ -114,6 +115,14 @@ export abstract class Socket extends WaitQueue implements FileOperations {
   /** The highest SO_RCVLOWAT that makes sense. */
   get mostLowWater(): number {
     return 0x7fffffff;
+  }
+
+  /**
+   * SO_MEMINFO: bytes that wait to be read, SO_RCVBUF, bytes on their way out, SO_SNDBUF, bytes set aside, bytes of the send
+   * queue, bytes of options, bytes of the backlog, and how many messages were lost.
+   */
+  memory(): number[] {
+    return [0, this.receiveBufferBytes, 0, this.sendBufferBytes, 0, 0, 0, 0, 0];
   }
 
   /** SO_ACCEPTCONN. */

@@ -27,7 +27,7 @@ export function socket(process: KernelProcess, domain: number, type: number, pro
   if (process.exited) return -Errno.ESRCH;
   const kind = type & 0xf;
   if ((type & ~0xf & ~(SOCK.NONBLOCK | SOCK.CLOEXEC)) !== 0) return -Errno.EINVAL;
-  const chosen = resolveProtocol(domain, kind, protocol, process);
+  const chosen = resolveProtocol(domain, kind, protocol, process, process.kernel.stack.settings);
   if (chosen < 0) return chosen;
   const file = new OpenFile(createSocket(process.kernel, domain, kind, chosen));
   file.nonBlocking = (type & SOCK.NONBLOCK) !== 0;
@@ -45,7 +45,7 @@ export function socketpair(process: KernelProcess, domain: number, type: number,
   const first = descriptors.reserve();
   if (first < 0) return first;
   const second = descriptors.reserve();
-  const chosen = second < 0 ? second : resolveProtocol(domain, kind, protocol, process);
+  const chosen = second < 0 ? second : resolveProtocol(domain, kind, protocol, process, process.kernel.stack.settings);
   if (chosen < 0) {
     if (second >= 0) descriptors.giveBack(second);
     descriptors.giveBack(first);

@@ -11,8 +11,10 @@ import { programs as events } from './events.ts';
 import { programs as files } from './files.ts';
 import { programs as interruptions } from './interruptions.ts';
 import { programs as ipc } from './ipc.ts';
+import { programs as optionWalk } from './option-walk.ts';
 import { programs as options } from './options.ts';
 import { programs as packets } from './packets.ts';
+import { programs as ping } from './ping.ts';
 import { programs as pipes } from './pipes.ts';
 import { programs as processes } from './processes.ts';
 import { programs as raw } from './raw.ts';
@@ -29,7 +31,7 @@ import { programs as unixWalks } from './unix-walks.ts';
 import { programs as waiting } from './waiting.ts';
 
 export const PROGRAMS: readonly Program[] = [
-  ...sockets, ...binding, ...connecting, ...streams, ...datagrams, ...endings, ...options, ...waiting, ...unixNames, ...unixStreams,
-  ...unixDatagrams, ...unixControl, ...unixWalks, ...datagramControl, ...datagramErrors, ...raw, ...files, ...pipes, ...events, ...ipc,
+  ...sockets, ...binding, ...connecting, ...streams, ...datagrams, ...endings, ...options, ...optionWalk, ...waiting, ...unixNames, ...unixStreams,
+  ...unixDatagrams, ...unixControl, ...unixWalks, ...datagramControl, ...datagramErrors, ...raw, ...ping, ...files, ...pipes, ...events, ...ipc,
   ...splices, ...signals, ...interruptions, ...signalSources, ...processes, ...credentials, ...packets,
 ];
