@@ -5,7 +5,7 @@
  *
  *   Socket <- InetSocket <- InetStream (TCP), InetDatagram (UDP)
  *          <- UnixSocket <- UnixDatagram, UnixConnection <- UnixStream, UnixSeqpacket
- *          <- PacketSocket
+ *          <- PacketSocket, NetlinkSocket
  */
 import { Errno } from '../base/errno.ts';
 import type { FileOperations } from '../base/file-operations.ts';
