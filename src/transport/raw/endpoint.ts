@@ -360,6 +360,10 @@ export class RawEndpoint implements Endpoint, PacketOwner {
     return error;
   }
 
+  keepError(errno: number): void {
+    this.error = errno;
+  }
+
   get boundDevice(): Device | null {
     return this.options.boundDevice;
   }
