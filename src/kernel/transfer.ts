@@ -31,7 +31,7 @@ export class ReceiveOperation extends Operation {
   parts: readonly Uint8Array[] | null = null;
   /** read(2) of nothing returns at once and takes nothing (sock_read_iter); recv(2) of nothing takes a datagram. */
   emptyReads = false;
-  private done = 0;
+  protected done = 0;
   /** Length of the buffer when the call was made. */
   private wanted = 0;
   /** Bytes to have before it stops waiting: MSG_WAITALL's whole, or SO_RCVLOWAT. */
@@ -134,7 +134,7 @@ export class SendOperation extends Operation {
   flags = 0;
   /** sendto's address, or null. */
   address: Uint8Array | null = null;
-  private done = 0;
+  protected done = 0;
   /** Length of the buffer when the call was made. */
   private wanted = 0;
 
@@ -255,7 +255,7 @@ export class SendMessageOperation extends SendOperation {
     super.ended();
   }
 
-  private letGo(): void {
+  protected letGo(): void {
     if (this.ancillary !== null) this.ancillary.letGo();
     this.ancillary = null;
   }

@@ -85,6 +85,9 @@ export abstract class Socket extends WaitQueue implements FileOperations {
   /** SO_ERROR: the pending error (positive errno), and clears it; 0 when none. */
   abstract takeError(): number;
 
+  /** A call that has done something already ended with an error: the next one hears of it (positive errno). */
+  keepError(_errno: number): void {}
+
   /** SOL_SOCKET's options that this family alone has, or has otherwise: null for all others. */
   getSocketOption(_option: number, _length: number): Uint8Array | number | null {
     return null;

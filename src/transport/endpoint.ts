@@ -150,4 +150,6 @@ export interface Endpoint {
   readiness(): number;
   /** SO_ERROR: the pending error (positive errno) and clears it; 0 when none. */
   takeError(): number;
+  /** The next call, or SO_ERROR, is to find this error (positive errno). */
+  keepError(errno: number): void;
 }

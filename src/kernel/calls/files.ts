@@ -13,6 +13,7 @@ import { MAX_OFFSET, OpenRegular, RegularFile, type Seekable } from '../fs/regul
 import { isWithin } from '../int.ts';
 import type { OpenOperation } from '../open.ts';
 import { OpenFile } from '../open-file.ts';
+import { SignalDescriptor } from '../signalfd.ts';
 import { Pipe, PipeEnd } from '../pipe.ts';
 import type { KernelProcess } from '../process.ts';
 import { TimerDescriptor } from '../timerfd.ts';
@@ -161,7 +162,7 @@ function seekableAt(process: KernelProcess, fd: number): Seekable | number {
 
 /** Takes any position and has none (null_lseek, noop_llseek). */
 function hasNoPosition(operations: FileOperations): boolean {
-  return [OpenDevice, EventCounter, TimerDescriptor, Epoll].some((kind) => operations instanceof kind);
+  return [OpenDevice, EventCounter, TimerDescriptor, SignalDescriptor, Epoll].some((kind) => operations instanceof kind);
 }
 
 /** lseek(2): the new position. */

@@ -8,13 +8,17 @@ import type { Received } from '../../socket/received.ts';
 import type { Socket } from '../../socket/socket.ts';
 import { breakPipe } from '../broken-pipe.ts';
 import { isWithin, toInt } from '../int.ts';
+import {
+  type MessageSlot, MOST_MESSAGES, MSG_CMSG_COMPAT, type OutgoingMessage, type ReceiveManyOperation,
+  type SendManyOperation,
+} from '../message-batch.ts';
 import { OpenFile } from '../open-file.ts';
 import type { KernelProcess } from '../process.ts';
 import type { AcceptOperation, ConnectOperation, ReceiveOperation, SendMessageOperation, SendOperation } from '../transfer.ts';
 import { end } from './edges.ts';
 
-/** sizeof(struct sockaddr_storage): a longer address is refused before anybody looks at it. */
-const MAX_ADDRESS_LEN = 128;
+/** sizeof(struct sockaddr_storage): a longer address is refused before anybody looks at it; sendmsg(2) cuts it off. */
+export const MAX_ADDRESS_LEN = 128;
 
 /** The socket behind `fd`, or -EBADF, -ENOTSOCK. */
 function socketAt(process: KernelProcess, fd: number): Socket | number {
@@ -156,6 +160,29 @@ export function prepareSend(
   if (file.operations.accessMode === O.RDONLY) return -Errno.EBADF;
   if (address !== null && address.length > MAX_ADDRESS_LEN) return -Errno.EINVAL;
   operation.prepare(file, buffer, flags, address);
+  return 0;
+}
+
+/** recvmmsg(2): as many messages as there are slots; microseconds, Infinity for no limit. */
+export function prepareReceiveMany(
+  process: KernelProcess, operation: ReceiveManyOperation, fd: number, slots: readonly MessageSlot[], flags: number, timeoutUs: number,
+): number {
+  if ((flags & MSG_CMSG_COMPAT) !== 0 || !(timeoutUs >= 0)) return -Errno.EINVAL;
+  const socket = socketAt(process, fd);
+  if (typeof socket === 'number') return socket;
+  process.kernel.loop.enter();
+  operation.prepareMany(process.descriptors.file(fd) as OpenFile, slots, toInt(flags), timeoutUs);
+  return 0;
+}
+
+/** sendmmsg(2): those beyond UIO_MAXIOV are left for another call. */
+export function prepareSendMany(
+  process: KernelProcess, operation: SendManyOperation, fd: number, messages: readonly OutgoingMessage[], flags: number,
+): number {
+  if ((flags & MSG_CMSG_COMPAT) !== 0) return -Errno.EINVAL;
+  const socket = socketAt(process, fd);
+  if (typeof socket === 'number') return socket;
+  operation.prepareMany(process.descriptors.file(fd) as OpenFile, messages.slice(0, MOST_MESSAGES), toInt(flags));
   return 0;
 }
 

@@ -86,7 +86,8 @@ export class InetDatagram extends InetSocket {
     }
     const bad = this.parsePeer(address);
     // sendto(2) words a wrong family otherwise than connect(2) does (udpv6_sendmsg).
-    return bad === -Errno.EAFNOSUPPORT && !this.isV4 && parsed.family !== AF.INET ? -Errno.EINVAL : bad;
+    if (bad !== -Errno.EAFNOSUPPORT || this.isV4) return bad;
+    return parsed.family === AF.INET ? -Errno.ENETUNREACH : -Errno.EINVAL;
   }
 
   override prepareAncillary(control: Uint8Array): InetAncillary {

@@ -37,6 +37,10 @@ export abstract class InetSocket extends Socket implements EndpointUpcalls {
     return this.endpoint.takeError();
   }
 
+  override keepError(errno: number): void {
+    this.endpoint.keepError(errno);
+  }
+
   // Upcalls: what happened below becomes a wake above.
 
   connected(): void {

@@ -331,6 +331,10 @@ export abstract class UnixSocket extends Socket {
     return errno;
   }
 
+  override keepError(errno: number): void {
+    this.error = errno;
+  }
+
   getLevelOption(): Uint8Array | number {
     return -Errno.EOPNOTSUPP;
   }

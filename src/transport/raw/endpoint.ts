@@ -465,6 +465,10 @@ export class RawEndpoint implements Endpoint, PacketOwner {
     return error;
   }
 
+  keepError(errno: number): void {
+    this.error = errno;
+  }
+
   get boundDevice(): Device | null {
     return this.options.boundDevice;
   }

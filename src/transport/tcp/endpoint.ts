@@ -477,6 +477,10 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
     return errno;
   }
 
+  keepError(errno: number): void {
+    this.errno = errno;
+  }
+
   // IPPROTO_TCP options.
 
   private get userOptions(): UserOptions {

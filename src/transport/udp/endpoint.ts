@@ -525,4 +525,8 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     this.error = 0;
     return error;
   }
+
+  keepError(errno: number): void {
+    this.error = errno;
+  }
 }
