@@ -8,8 +8,11 @@ import type { Loop } from '../base/loop.ts';
 import { PacketHost } from '../socket/family/packet-host.ts';
 import { UnixHost } from '../socket/family/unix-host.ts';
 import type { Stack } from '../stack/stack.ts';
+import { namelessLimits } from './anonymous.ts';
 import { FileSystem } from './fs/file-system.ts';
+import type { FileSystemLimits } from './fs/inode.ts';
 import { Ipc } from './ipc/ipc.ts';
+import { ProcFileSystem } from './proc/proc.ts';
 import { KernelProcess } from './process.ts';
 import { Resource } from './resource-limits.ts';
 import { Terminal } from './terminal.ts';
@@ -17,10 +20,16 @@ import { Terminal } from './terminal.ts';
 /** kernel.pid_max, and the pids below which none is given out a second time. */
 const MOST_PIDS = 4194304;
 const RESERVED_PIDS = 300;
+/** Sockets and pipes count from here on, in an order of their own (get_next_ino). */
+const FIRST_INODE = 4096;
 
 export class Kernel {
   readonly stack: Stack;
   readonly fileSystem: FileSystem;
+  /** What /proc shows. */
+  readonly proc: ProcFileSystem;
+  /** For inodes that are in no directory. */
+  readonly nameless: FileSystemLimits = namelessLimits(() => this.realtimeUs);
   readonly ipc: Ipc = new Ipc();
   /** What its AF_UNIX sockets share. */
   readonly unix: UnixHost;
@@ -35,6 +44,7 @@ export class Kernel {
   private nextPid = 2;
   private mostGiven = 1;
   private isOff = false;
+  private lastInode = FIRST_INODE;
 
   constructor(stack: Stack) {
     this.stack = stack;
@@ -44,6 +54,8 @@ export class Kernel {
     this.init = new KernelProcess(this, 1, 'init', new Terminal(() => {}), null, null);
     this.init.descriptors.closeAll();
     this.table.set(1, this.init);
+    this.proc = new ProcFileSystem(this);
+    this.fileSystem.mount('proc', this.proc.root);
   }
 
   get loop(): Loop {
@@ -90,6 +102,11 @@ export class Kernel {
     child.signals.inherit(parent.signals);
     this.table.set(child.pid, child);
     return child;
+  }
+
+  /** The number of another inode that is in no directory. */
+  takeInodeNumber(): number {
+    return ++this.lastInode;
   }
 
   private takePid(): number {

@@ -46,9 +46,10 @@ export class RawEndpoint implements Endpoint, PacketOwner {
   private readonly raw: Raw;
   private first: Packet | null = null;
   private last: Packet | null = null;
-  private receiveQueued = 0;
-  private sendQueued = 0;
-  private drops = 0;
+  /** Bytes (true size) in the receive queue, and on their way out; and what was lost for want of room. */
+  receiveQueued = 0;
+  sendQueued = 0;
+  drops = 0;
   private error = 0;
   private shut = 0;
   private addressFromConnect = false;

@@ -14,6 +14,7 @@ import { programs as ipc } from './ipc.ts';
 import { programs as options } from './options.ts';
 import { programs as packets } from './packets.ts';
 import { programs as pipes } from './pipes.ts';
+import { programs as proc } from './proc.ts';
 import { programs as processes } from './processes.ts';
 import { programs as raw } from './raw.ts';
 import { programs as signalSources } from './signal-sources.ts';
@@ -31,5 +32,5 @@ import { programs as waiting } from './waiting.ts';
 export const PROGRAMS: readonly Program[] = [
   ...sockets, ...binding, ...connecting, ...streams, ...datagrams, ...endings, ...options, ...waiting, ...unixNames, ...unixStreams,
   ...unixDatagrams, ...unixControl, ...unixWalks, ...datagramControl, ...datagramErrors, ...raw, ...files, ...pipes, ...events, ...ipc,
-  ...splices, ...signals, ...interruptions, ...signalSources, ...processes, ...credentials, ...packets,
+  ...splices, ...signals, ...interruptions, ...signalSources, ...processes, ...credentials, ...packets, ...proc,
 ];
