@@ -18,7 +18,7 @@ import { Terminal } from './terminal.ts';
 import { TimerDescriptor } from './timerfd.ts';
 
 /** st_dev of each kind, as lsof(8) prints them behind "0,". */
-export const Device = { SOCKET: 8, PIPE: 14, ANONYMOUS: 15, TERMINAL: 20, QUEUE: 21, PROC: 22 } as const;
+export const Device = { SOCKET: 9, PIPE: 15, ANONYMOUS: 16, TERMINAL: 20, QUEUE: 21, PROC: 22 } as const;
 /** All that have no other share one inode (anon_inode_inode). */
 const SHARED_INODE = 9;
 const TERMINAL_INODE = 3;
