@@ -39,6 +39,10 @@ export abstract class Socket extends WaitQueue implements FileOperations {
   readonly family: number;
   readonly type: number;
   readonly protocol: number;
+  /** Its inode: the number that /proc and fstat(2) tell, 0 until a description is made of it, and whose it is. */
+  inodeNumber = 0;
+  uid = 0;
+  gid = 0;
 
   constructor(stack: Stack, family: number, type: number, protocol: number) {
     super();

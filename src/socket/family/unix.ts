@@ -107,7 +107,7 @@ export abstract class UnixSocket extends Socket {
     this.options = new UnixOptions(host.settings);
     this.queue = new UnixQueue(host.context);
     this.backlog = host.settings.unixMaxDgramQlen;
-    host.socketCount++;
+    host.sockets.add(this);
   }
 
   override opened(description: Description): void {
@@ -399,7 +399,7 @@ export abstract class UnixSocket extends Socket {
   release(): void {
     if (this.isReleased) return;
     this.isReleased = true;
-    this.host.socketCount--;
+    this.host.sockets.delete(this);
     if (this.node !== null) this.node.socket = null;
     else if (this.address !== null && isAbstract(this.address.bytes)) this.host.remove(this.address, this);
     this.node = null;

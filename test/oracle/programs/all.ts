@@ -19,6 +19,7 @@ import { programs as options } from './options.ts';
 import { programs as packets } from './packets.ts';
 import { programs as ping } from './ping.ts';
 import { programs as pipes } from './pipes.ts';
+import { programs as proc } from './proc.ts';
 import { programs as processes } from './processes.ts';
 import { programs as raw } from './raw.ts';
 import { programs as signalDescriptors } from './signal-descriptors.ts';
@@ -39,5 +40,5 @@ export const PROGRAMS: readonly Program[] = [
   ...sockets, ...binding, ...connecting, ...streams, ...datagrams, ...endings, ...options, ...optionWalk, ...waiting,
   ...unixNames, ...unixStreams, ...unixDatagrams, ...unixControl, ...unixWalks, ...datagramControl, ...datagramErrors, ...raw,
   ...ping, ...files, ...pipes, ...events, ...ipc, ...splices, ...signals, ...interruptions, ...signalSources, ...processes,
-  ...credentials, ...packets, ...netlink, ...batches, ...maskedWaits, ...signalDescriptors, ...timers,
+  ...credentials, ...packets, ...netlink, ...batches, ...maskedWaits, ...signalDescriptors, ...timers, ...proc,
 ];
