@@ -28,6 +28,8 @@ export class InterfaceAddress {
   givenBroadcast: IpAddress | null = null;
   /** Who made it (IFAPROT_ of <linux/if_addr.h>); 0 when nobody said. */
   maker = 0;
+  /** IPv6: nobody is asked whether he has it (IFA_F_NODAD). */
+  isUntested = false;
   /** When it was made, in microseconds of the loop. */
   createdAt = 0.5;
   next: InterfaceAddress | null = null;

@@ -74,7 +74,9 @@ function change(network: Network, { device }: Interface, opened: OpenRequest, re
   if (FIXED.some((type) => opened.has(type))) return -Errno.EOPNOTSUPP;
   const name = opened.text(IFLA.IFNAME);
   if (name !== null && name !== device.name) return -Errno.EOPNOTSUPP;
-  const mtu = opened.uint32(IFLA.MTU);
+  const word = opened.uint32(IFLA.MTU);
+  // It is signed there.
+  const mtu = word === null ? null : word | 0;
   if (mtu !== null && mtu < MIN_MTU) return request.refuse(Errno.EINVAL, 'mtu less than device minimum');
   if (mtu !== null && mtu > (device.isLoopback ? 0x7fffffff : MAX_MTU)) {
     return request.refuse(Errno.EINVAL, 'mtu greater than device maximum');
