@@ -40,7 +40,8 @@ function getSocketOption(socket: Socket, option: number, length: number): Uint8A
     case SO.OOBINLINE: return flag(options.oobInline);
     case SO.DONTROUTE: return flag(options.dontRoute);
     case SO.NO_CHECK: return flag(options.noCheck);
-    case SO.DEBUG: case SO.BSDCOMPAT: return intBytes(0, length);
+    case SO.DEBUG: return flag(options.debug);
+    case SO.BSDCOMPAT: return intBytes(0, length);
     case SO.PRIORITY: return intBytes(options.priority, length);
     case SO.MARK: return intBytes(options.mark, length);
     case SO.SNDBUF: return intBytes(socket.sendBufferBytes, length);
@@ -96,7 +97,11 @@ function setSocketOption(socket: Socket, option: number, value: Uint8Array, { cr
   switch (option) {
     case SO.TYPE: case SO.PROTOCOL: case SO.DOMAIN: case SO.ERROR: case SO.ACCEPTCONN: case SO.SNDLOWAT:
       return -Errno.ENOPROTOOPT;
-    case SO.DEBUG: return on && !credentials.has(Capability.NET_ADMIN) ? -Errno.EACCES : 0;
+    // Kept for whoever asks.
+    case SO.DEBUG:
+      if (on && !credentials.has(Capability.NET_ADMIN)) return -Errno.EACCES;
+      options.debug = on;
+      return 0;
     // SO_BSDCOMPAT has had no effect since Linux 2.6.
     case SO.BSDCOMPAT: return 0;
     case SO.REUSEADDR: options.reuseAddress = on; return 0;

@@ -73,6 +73,7 @@ export class SocketOptions {
   oobInline = false;
   dontRoute = false;
   noCheck = false;
+  debug = false;
   /** SO_LINGER: seconds, -1 when off. */
   lingerSeconds = -1;
   /** The seconds that were given last; kept while SO_LINGER is off. */
@@ -126,6 +127,8 @@ export interface Endpoint {
   upcalls: EndpointUpcalls | null;
   localAddress: IpAddress;
   localPort: number;
+  /** It holds a port; a stream that is over goes on to show its number (inet_num, not inet_sport). */
+  readonly hasPort: boolean;
   /** Null while not connected. */
   remoteAddress: IpAddress | null;
   remotePort: number;

@@ -1,7 +1,7 @@
 /** epoll, eventfd, timerfd. */
 import { Errno } from '../../base/errno.ts';
 import { O } from '../../socket/constants.ts';
-import { Epoll, EPOLL_CTL, type EpollWaitOperation } from '../epoll.ts';
+import { EPOLL, Epoll, EPOLL_CTL, type EpollWaitOperation } from '../epoll.ts';
 import { EventCounter } from '../eventfd.ts';
 import type { FileOperations } from '../../base/file-operations.ts';
 import { OpenDevice } from '../fs/device.ts';
@@ -47,6 +47,7 @@ export function epollControl(
   if (isAlwaysReady(file.operations)) return -Errno.EPERM;
   const epoll = epollFile.operations;
   if (epollFile === file || !(epoll instanceof Epoll)) return -Errno.EINVAL;
+  if (operation === EPOLL_CTL.MOD && (events & EPOLL.EXCLUSIVE) !== 0) return -Errno.EINVAL;
   process.kernel.loop.enter();
   switch (operation) {
     case EPOLL_CTL.ADD: return end(process, epoll.add(file, fd, events | 0, data));
@@ -60,9 +61,9 @@ export function epollControl(
 export function prepareEpollWait(
   process: KernelProcess, operation: EpollWaitOperation, epfd: number, most: number, timeoutMs: number,
 ): number {
-  if (!(most > 0 && most <= MAX_EVENTS)) return -Errno.EINVAL;
   const file = process.descriptors.file(epfd);
   if (file === null) return -Errno.EBADF;
+  if (!(most > 0 && most <= MAX_EVENTS)) return -Errno.EINVAL;
   if (!(file.operations instanceof Epoll)) return -Errno.EINVAL;
   operation.prepare(file, most, timeoutMs);
   return 0;

@@ -12,6 +12,7 @@ import { lookUp, pathOf, Place } from '../fs/path.ts';
 import { MAX_OFFSET, OpenRegular, RegularFile, type Seekable } from '../fs/regular-file.ts';
 import { isWithin } from '../int.ts';
 import type { OpenOperation } from '../open.ts';
+import { OpenQueue } from '../ipc/posix-queue.ts';
 import { OpenFile } from '../open-file.ts';
 import { Pipe, PipeEnd } from '../pipe.ts';
 import type { KernelProcess } from '../process.ts';
@@ -115,15 +116,32 @@ const NOTHING: Stat = {
   dev: 0, ino: 0, mode: 0, nlink: 1, uid: 0, gid: 0, rdev: 0, size: 0, blksize: 4096, blocks: 0, atimeUs: 0, mtimeUs: 0, ctimeUs: 0,
 };
 
+/** What fchmod(2) made of the permissions of sockets and pipes. Nobody asks these but fstat(2). */
+const changedModes = new WeakMap<object, number>();
+
+function modeHolder({ socket, operations }: OpenFile): object {
+  return socket ?? (operations instanceof PipeEnd ? operations.pipe : operations);
+}
+
+/** What has an inode that it shares with all of its kind, and no type (anon_inode_getfile). */
+function isAnonymous(operations: FileOperations): boolean {
+  return [EventCounter, TimerDescriptor, Epoll].some((kind) => operations instanceof kind);
+}
+
 /** fstat(2). Sockets and pipes have no inode of the file system: theirs is made up from what they are. */
 export function fstat(process: KernelProcess, fd: number): Stat | number {
   const file = process.descriptors.file(fd);
   if (file === null) return -Errno.EBADF;
   const inode = inodeOf(file);
   if (inode !== null) return describe(inode);
-  const type = file.socket !== null ? S.IFSOCK | 0o777 : file.operations instanceof PipeEnd ? S.IFIFO | 0o600 : S.IFCHR | 0o620;
-  const blksize = (type & S.IFMT) === S.IFCHR ? 1024 : 4096;
-  return { ...NOTHING, mode: type, blksize };
+  if (isAnonymous(file.operations)) return { ...NOTHING, mode: 0o600 };
+  if (file.operations instanceof OpenQueue) {
+    const { mode, links, uid, gid, fileBytes } = file.operations.queue;
+    return { ...NOTHING, mode: S.IFREG | mode, nlink: links, uid, gid, size: fileBytes };
+  }
+  const type = file.socket !== null ? S.IFSOCK : file.operations instanceof PipeEnd ? S.IFIFO : S.IFCHR;
+  const permissions = changedModes.get(modeHolder(file)) ?? (type === S.IFSOCK ? 0o777 : type === S.IFIFO ? 0o600 : 0o620);
+  return { ...NOTHING, mode: type | permissions, blksize: type === S.IFCHR ? 1024 : 4096 };
 }
 
 /** access(2): by the real ids, not the effective ones. */
@@ -161,17 +179,15 @@ function seekableAt(process: KernelProcess, fd: number): Seekable | number {
 
 /** Takes any position and has none (null_lseek, noop_llseek). */
 function hasNoPosition(operations: FileOperations): boolean {
-  return [OpenDevice, EventCounter, TimerDescriptor, Epoll].some((kind) => operations instanceof kind);
+  return operations instanceof OpenDevice || isAnonymous(operations);
 }
 
 /** lseek(2): the new position. */
 export function lseek(process: KernelProcess, fd: number, offset: number, whence: number): number {
   const file = process.descriptors.file(fd);
-  if (file !== null && file.operations instanceof OpenDirectory) {
-    if (offset !== 0 || whence !== SEEK.SET) return -Errno.EINVAL;
-    file.operations.rewind();
-    return 0;
-  }
+  // SEEK_HOLE is the last there is (ksys_lseek).
+  if (file !== null && !(whence >= 0 && whence <= 4)) return -Errno.EINVAL;
+  if (file !== null && file.operations instanceof OpenDirectory) return file.operations.seek(offset, whence);
   if (file !== null && hasNoPosition(file.operations)) return 0;
   const seekable = seekableAt(process, fd);
   if (typeof seekable === 'number') return seekable;
@@ -185,6 +201,7 @@ export function lseek(process: KernelProcess, fd: number, offset: number, whence
 
 export function pread(process: KernelProcess, fd: number, buffer: Uint8Array, offset: number): number {
   if (!isPosition(offset)) return -Errno.EINVAL;
+  if (process.descriptors.file(fd)?.operations instanceof OpenDirectory) return -Errno.EISDIR;
   const seekable = seekableAt(process, fd);
   if (typeof seekable === 'number') return seekable;
   if (seekable.accessMode === O.WRONLY) return -Errno.EBADF;
@@ -194,6 +211,7 @@ export function pread(process: KernelProcess, fd: number, buffer: Uint8Array, of
 export function pwrite(process: KernelProcess, fd: number, buffer: Uint8Array, offset: number): number {
   process.kernel.loop.enter();
   if (!isPosition(offset)) return -Errno.EINVAL;
+  if (process.descriptors.file(fd)?.operations instanceof OpenDirectory) return -Errno.EBADF;
   const seekable = seekableAt(process, fd);
   if (typeof seekable === 'number') return seekable;
   if (seekable.accessMode === O.RDONLY) return -Errno.EBADF;
@@ -206,6 +224,10 @@ export function ftruncate(process: KernelProcess, fd: number, length: number): n
   const file = process.descriptors.file(fd);
   if (file === null) return -Errno.EBADF;
   const { operations } = file;
+  if (operations instanceof OpenQueue && operations.accessMode !== O.RDONLY) {
+    operations.queue.fileBytes = Math.trunc(length);
+    return 0;
+  }
   if (!(operations instanceof OpenRegular) || operations.accessMode === O.RDONLY) return -Errno.EINVAL;
   operations.inode.truncate(Math.trunc(length));
   return 0;
@@ -287,8 +309,17 @@ export function fchmod(process: KernelProcess, fd: number, mode: number): number
   process.kernel.loop.enter();
   const file = process.descriptors.file(fd);
   if (file === null) return -Errno.EBADF;
+  if (isAnonymous(file.operations)) return -Errno.EOPNOTSUPP;
+  if (file.operations instanceof OpenQueue) {
+    const { queue } = file.operations;
+    if (!owns(queue, process.credentials)) return -Errno.EPERM;
+    queue.mode = mode & S.PERMISSIONS;
+    return 0;
+  }
   const inode = inodeOf(file);
-  return inode === null ? 0 : changeMode(process, inode, mode);
+  if (inode !== null) return changeMode(process, inode, mode);
+  changedModes.set(modeHolder(file), mode & S.PERMISSIONS);
+  return 0;
 }
 
 /** chown(2); -1 leaves an id as it is. */

@@ -18,7 +18,7 @@ export function getInetOption(socket: InetSocket, level: number, option: number,
   }
   const ofTransport = socket.getTransportOption(level, option, length);
   if (ofTransport !== null) return ofTransport;
-  if (level === IPPROTO.IP) return getIpOption(socket, option, length);
+  if (level === IPPROTO.IP) return isIpv6Raw(socket) ? -Errno.ENOPROTOOPT : getIpOption(socket, option, length);
   if (socket.family !== AF.INET6) return -Errno.EOPNOTSUPP;
   return level === IPPROTO.IPV6 ? getIpv6Option(socket, option, length) : -Errno.ENOPROTOOPT;
 }
@@ -27,8 +27,13 @@ export function getInetOption(socket: InetSocket, level: number, option: number,
 export function setInetOption(socket: InetSocket, level: number, option: number, value: Uint8Array): number {
   const ofTransport = socket.setTransportOption(level, option, value);
   if (ofTransport !== null) return ofTransport;
-  if (level === IPPROTO.IP) return setIpOption(socket, option, value);
+  if (level === IPPROTO.IP) return isIpv6Raw(socket) ? -Errno.ENOPROTOOPT : setIpOption(socket, option, value);
   return level === IPPROTO.IPV6 && socket.family === AF.INET6 ? setIpv6Option(socket, option, value) : -Errno.ENOPROTOOPT;
+}
+
+/** Raw sockets of AF_INET6 never speak IPv4 (ipv6_setsockopt). */
+function isIpv6Raw(socket: InetSocket): boolean {
+  return socket.family === AF.INET6 && socket.type === SOCK.RAW;
 }
 
 function getIpOption(socket: InetSocket, option: number, length: number): Uint8Array | number {

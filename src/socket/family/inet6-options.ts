@@ -36,7 +36,7 @@ export function setIpv6Option(socket: InetSocket, option: number, value: Uint8Ar
   switch (option) {
     case IPV6.V6ONLY:
       // Only before the socket has a port (do_ipv6_setsockopt).
-      if (socket.endpoint.localPort !== 0) return -Errno.EINVAL;
+      if (socket.endpoint.hasPort) return -Errno.EINVAL;
       options.v6Only = n !== 0;
       return 0;
     case IPV6.UNICAST_HOPS:

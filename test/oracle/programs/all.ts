@@ -9,6 +9,7 @@ import { programs as datagrams } from './datagrams.ts';
 import { programs as endings } from './endings.ts';
 import { programs as events } from './events.ts';
 import { programs as files } from './files.ts';
+import { programs as foundAtRandom } from './found-at-random.ts';
 import { programs as interruptions } from './interruptions.ts';
 import { programs as ipc } from './ipc.ts';
 import { programs as options } from './options.ts';
@@ -31,5 +32,5 @@ import { programs as waiting } from './waiting.ts';
 export const PROGRAMS: readonly Program[] = [
   ...sockets, ...binding, ...connecting, ...streams, ...datagrams, ...endings, ...options, ...waiting, ...unixNames, ...unixStreams,
   ...unixDatagrams, ...unixControl, ...unixWalks, ...datagramControl, ...datagramErrors, ...raw, ...files, ...pipes, ...events, ...ipc,
-  ...splices, ...signals, ...interruptions, ...signalSources, ...processes, ...credentials, ...packets,
+  ...splices, ...signals, ...interruptions, ...signalSources, ...processes, ...credentials, ...packets, ...foundAtRandom,
 ];
