@@ -9,6 +9,7 @@ import { chargen } from './chargen.ts';
 import { discard } from './discard.ts';
 import { echo } from './echo.ts';
 import { http } from './http.ts';
+import { ip, IP_USAGE } from './ip.ts';
 import { nameServer } from './name-server.ts';
 import type { Program as Service } from './service.ts';
 import { wrote } from './wrote.ts';
@@ -44,6 +45,10 @@ const ENTRIES: readonly ProgramEntry[] = [
   {
     name: 'http-server', run: service(http), readsInput: false,
     summary: 'a status page, and /bytes/N', usage: 'usage: http-server [PORT]\n',
+  },
+  {
+    name: 'ip', run: ip, readsInput: false,
+    summary: 'shows and changes links, addresses, routes and neighbours', usage: IP_USAGE,
   },
   {
     name: 'name-server', run: service(nameServer), readsInput: false,
