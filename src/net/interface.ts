@@ -75,6 +75,8 @@ export class Interface {
   readonly device: Device;
   readonly addresses: InterfaceAddress[] = [];
   readonly groups: GroupMembership[] = [];
+  /** `ip link set promisc on`: counts once in the device's promiscuity. */
+  isPromiscuous = false;
   /** net.ipv4.conf.NAME and net.ipv6.conf.NAME, and those of `all`. */
   readonly ipv4: Ipv4InterfaceSettings;
   readonly ipv6: Ipv6InterfaceSettings;

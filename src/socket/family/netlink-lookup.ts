@@ -120,7 +120,7 @@ export function lookUpRoute6(network: Network, request: NetlinkRequest): number 
     writer.attributeUint32(RTA.PRIORITY, route === null ? 0 : route.metric);
     if (!found.nextHop.equals(found.to)) writer.attribute(RTA.GATEWAY, found.nextHop.toBytes());
     writer.attributeUint32(RTA.OIF, (local?.device ?? found.device).index);
-    putUse6(writer, 0);
+    putUse6(writer);
     writer.end();
   });
   return 0;
