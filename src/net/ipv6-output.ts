@@ -82,6 +82,11 @@ export class Ipv6Output {
     );
   }
 
+  /** A packet that has its header, as `head` shows; its hop limit is not 0. Takes over `p`. */
+  outputWhole(p: Packet, d: Destination): number {
+    return this.send(p, d, -1);
+  }
+
   private send(p: Packet, d: Destination, hops: number): number {
     const { network } = this;
     const values = network.counters.values;

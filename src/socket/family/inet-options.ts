@@ -8,36 +8,45 @@ import { intOrByteBytes, readIntOrByte } from '../option-bytes.ts';
 import type { InetSocket } from './inet.ts';
 import { setTell, tellOfIp } from './inet-tell-options.ts';
 import { getIpv6Option, setIpv6Option } from './inet6-options.ts';
+import { getMulticast4, setMulticast4 } from './multicast-options.ts';
 
-/** The option's bytes, or a negative errno. */
-export function getInetOption(socket: InetSocket, level: number, option: number, length: number): Uint8Array | number {
+/** The option's bytes, or a negative errno. `given` is what the caller's memory holds: some options read it. */
+export function getInetOption(
+  socket: InetSocket, level: number, option: number, length: number, given: Uint8Array,
+): Uint8Array | number {
   if (length < 0) {
     // ipv6_getsockopt compares lengths as unsigned numbers, so that -1 is plenty of room.
+    if (level === IPPROTO.IP && !hasIpOptions(socket)) return -Errno.ENOPROTOOPT;
     if (level !== IPPROTO.IPV6 || socket.family !== AF.INET6) return -Errno.EINVAL;
-    return getIpv6Option(socket, option, 4);
+    return getIpv6Option(socket, option, 4, given);
   }
   const ofTransport = socket.getTransportOption(level, option, length);
   if (ofTransport !== null) return ofTransport;
-  if (level === IPPROTO.IP) return getIpOption(socket, option, length);
+  if (level === IPPROTO.IP && hasIpOptions(socket)) return getIpOption(socket, option, length, given);
   if (socket.family !== AF.INET6) return -Errno.EOPNOTSUPP;
-  return level === IPPROTO.IPV6 ? getIpv6Option(socket, option, length) : -Errno.ENOPROTOOPT;
+  return level === IPPROTO.IPV6 ? getIpv6Option(socket, option, length, given) : -Errno.ENOPROTOOPT;
 }
 
 /** 0 or a negative errno. */
 export function setInetOption(socket: InetSocket, level: number, option: number, value: Uint8Array): number {
   const ofTransport = socket.setTransportOption(level, option, value);
   if (ofTransport !== null) return ofTransport;
-  if (level === IPPROTO.IP) return setIpOption(socket, option, value);
+  if (level === IPPROTO.IP && hasIpOptions(socket)) return setIpOption(socket, option, value);
   return level === IPPROTO.IPV6 && socket.family === AF.INET6 ? setIpv6Option(socket, option, value) : -Errno.ENOPROTOOPT;
 }
 
-function getIpOption(socket: InetSocket, option: number, length: number): Uint8Array | number {
+/** Sockets of AF_INET6 speak IPv4 too, but for raw ones. */
+function hasIpOptions({ family, type }: InetSocket): boolean {
+  return family === AF.INET || type !== SOCK.RAW;
+}
+
+function getIpOption(socket: InetSocket, option: number, length: number, given: Uint8Array): Uint8Array | number {
+  const ofMulticast = getMulticast4(socket, option, length, given);
+  if (ofMulticast !== null) return ofMulticast;
   const options = socket.settledOptions;
   switch (option) {
     case IP.TOS: return intOrByteBytes(options.tos, length);
     case IP.TTL: return intOrByteBytes(options.ttl < 0 ? socket.stack.settings.ipDefaultTtl : options.ttl, length);
-    case IP.MULTICAST_TTL: return intOrByteBytes(options.multicastTtl, length);
-    case IP.MULTICAST_LOOP: return intOrByteBytes(options.multicastLoop ? 1 : 0, length);
     case IP.MTU_DISCOVER: return intOrByteBytes(options.mtuDiscover, length);
     case IP.FREEBIND: return intOrByteBytes(options.freeBind ? 1 : 0, length);
     case IP.RECVERR: return intOrByteBytes(options.receiveErrors ? 1 : 0, length);
@@ -56,6 +65,8 @@ function getIpOption(socket: InetSocket, option: number, length: number): Uint8A
 }
 
 function setIpOption(socket: InetSocket, option: number, value: Uint8Array): number {
+  const ofMulticast = setMulticast4(socket, option, value);
+  if (ofMulticast !== null) return ofMulticast;
   const options = socket.options;
   // No byte at all counts as zero for some of them (do_ip_setsockopt).
   const lenient = option === IP.TOS || option === IP.MTU_DISCOVER || option === IP.RECVERR || tellOfIp(option) !== 0;
@@ -70,12 +81,6 @@ function setIpOption(socket: InetSocket, option: number, value: Uint8Array): num
       if (n !== -1 && (n < 1 || n > 255)) return -Errno.EINVAL;
       options.ttl = n;
       return 0;
-    case IP.MULTICAST_TTL:
-      if (socket.type === SOCK.STREAM) return -Errno.EINVAL;
-      if (n < -1 || n > 255) return -Errno.EINVAL;
-      options.multicastTtl = n === -1 ? 1 : n;
-      return 0;
-    case IP.MULTICAST_LOOP: options.multicastLoop = n !== 0; return 0;
     case IP.MTU_DISCOVER:
       if (n < 0 || n > 5) return -Errno.EINVAL;
       options.mtuDiscover = n;

@@ -11,6 +11,7 @@ import { programs as events } from './events.ts';
 import { programs as files } from './files.ts';
 import { programs as interruptions } from './interruptions.ts';
 import { programs as ipc } from './ipc.ts';
+import { programs as multicast } from './multicast.ts';
 import { programs as options } from './options.ts';
 import { programs as packets } from './packets.ts';
 import { programs as pipes } from './pipes.ts';
@@ -32,4 +33,5 @@ export const PROGRAMS: readonly Program[] = [
   ...sockets, ...binding, ...connecting, ...streams, ...datagrams, ...endings, ...options, ...waiting, ...unixNames, ...unixStreams,
   ...unixDatagrams, ...unixControl, ...unixWalks, ...datagramControl, ...datagramErrors, ...raw, ...files, ...pipes, ...events, ...ipc,
   ...splices, ...signals, ...interruptions, ...signalSources, ...processes, ...credentials, ...packets,
+  ...multicast,
 ];
