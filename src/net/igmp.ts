@@ -5,7 +5,7 @@
  * Called by ipv4-input.ts with messages.
  */
 import { Mib } from '../base/counters.ts';
-import { ALL_HOSTS4, ALL_ROUTERS4, IGMPV3_ROUTERS4, IpAddress } from '../base/inet-address.ts';
+import { ALL_HOSTS4, ALL_ROUTERS4, IGMPV3_ROUTERS4, IpAddress, V4_MAPPED } from '../base/inet-address.ts';
 import { packetSum } from '../link/packet-checksum.ts';
 import { ChecksumState, type Packet, takePacket } from '../link/packet.ts';
 import {
@@ -66,14 +66,18 @@ export class Igmp implements GroupProtocol {
     const isSound = p.checksumState === ChecksumState.Verified || packetSum(p, p.head, 0) === 0xffff;
     if (owner !== null && isSound && p.pull(p.length) && message.parse(p.view, p.head, p.headEnd, p.length)) {
       if (message.type === IgmpType.Query) this.queryInput(p, owner);
-      // A report to this host alone says nothing of what routers have heard.
-      else if ((message.type === IgmpType.Report1 || message.type === IgmpType.Report2) && p.linkType !== LinkType.Host) {
+      else if ((message.type === IgmpType.Report1 || message.type === IgmpType.Report2) && this.isOfOthers(p)) {
         this.groups.reporter(owner, true).heardReport(IpAddress.fromV4(message.group));
       }
     } else {
       network.counters.values[Mib.LinkInBadIgmp]++;
     }
     p.release();
+  }
+
+  /** Our own reports come back to us; and one to this host alone says nothing of what routers have heard. */
+  private isOfOthers(p: Packet): boolean {
+    return p.linkType !== LinkType.Host && p.srcD !== 0 && !this.network.localWords(0, 0, V4_MAPPED, p.srcD);
   }
 
   private queryInput(p: Packet, owner: Interface): void {

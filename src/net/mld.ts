@@ -18,7 +18,7 @@ import type { GroupRecord } from './group-membership.ts';
 import { type GroupProtocol, GroupQuery, packRecords } from './group-reporter.ts';
 import type { Groups } from './groups.ts';
 import type { Interface } from './interface.ts';
-import type { Network } from './network.ts';
+import { LinkType, type Network } from './network.ts';
 
 const ADDRESS_LEN = 16;
 
@@ -67,8 +67,10 @@ export class Mld implements GroupProtocol {
   reportInput(p: Packet): void {
     const { message } = this;
     const { srcA, srcB, srcC, srcD } = p;
-    const owner = this.read(p, isUnspecified(srcA, srcB, srcC, srcD) || isLinkLocal(srcA, srcB, srcC, srcD));
-    if (owner !== null) {
+    const isNobodys = isUnspecified(srcA, srcB, srcC, srcD);
+    const owner = this.read(p, isNobodys || isLinkLocal(srcA, srcB, srcC, srcD));
+    // Our own reports come back to us.
+    if (owner !== null && !isNobodys && owner.findWords(srcA, srcB, srcC, srcD) === null && p.linkType !== LinkType.Host) {
       const { groupA, groupB, groupC, groupD } = message;
       this.groups.reporter(owner, false).heardReport(new IpAddress(groupA, groupB, groupC, groupD));
     }
