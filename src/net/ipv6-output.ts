@@ -15,6 +15,8 @@ import { type Destination, DestinationKind } from './destination.ts';
 import type { Network } from './network.ts';
 import { packetPart } from './packet-part.ts';
 
+const NEXT_HEADER_AT = 6, HOP_LIMIT_AT = 7;
+
 export class Ipv6Output {
   private readonly network: Network;
   private nextId: number;
@@ -60,6 +62,16 @@ export class Ipv6Output {
     return this.send(p, d, hops);
   }
 
+  /** A packet that has its header: `head` is there (IPV6_HDRINCL, MLD). It fits the device. Takes over `p`. */
+  outputWhole(p: Packet, d: Destination): number {
+    const { head, bytes } = p;
+    this.network.counters.values[Mib.Ip6OutRequests]++;
+    p.l3 = head;
+    p.l4 = head + IPV6_HEADER_LEN;
+    p.protocol = bytes[head + NEXT_HEADER_AT] as number;
+    return this.send(p, d, bytes[head + HOP_LIMIT_AT] as number);
+  }
+
   /** A piece of a super-segment that this host had to cut itself. Takes over `p`. */
   private sendPiece(p: Packet): void {
     const d = this.cutFor as Destination;
@@ -80,11 +92,6 @@ export class Ipv6Output {
     writeIpv6Header(
       p.view, at, payload, trafficClass, 0, nextHeader, hops, from.a, from.b, from.c, from.d, to.a, to.b, to.c, to.d,
     );
-  }
-
-  /** A packet that has its header, as `head` shows; its hop limit is not 0. Takes over `p`. */
-  outputWhole(p: Packet, d: Destination): number {
-    return this.send(p, d, -1);
   }
 
   private send(p: Packet, d: Destination, hops: number): number {

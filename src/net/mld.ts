@@ -148,21 +148,16 @@ export class Mld implements GroupProtocol {
   private send(owner: Interface, p: Packet, at: number, to: IpAddress): void {
     const { network } = this;
     const { device } = owner;
-    const { values } = network.counters;
     const from = owner.linkLocal()?.address ?? ANY6;
     const length = p.length;
     const pseudo = pseudoHeaderSum6(from.a, from.b, from.c, from.d, to.a, to.b, to.c, to.d, IpProto.Icmp6, length);
     completeIcmp6Checksum(p.view, at, p.headEnd, pseudo);
-    p.l4 = at;
-    p.protocol = IpProto.Icmp6;
     writeIpv6RouterAlert(p.view, p.push(IPV6_ROUTER_ALERT_LEN), IpProto.Icmp6);
     const payload = p.length;
-    p.l3 = p.push(IPV6_HEADER_LEN);
     writeIpv6Header(
-      p.view, p.l3, payload, 0, 0, IpProto.HopByHop, 1, from.a, from.b, from.c, from.d, to.a, to.b, to.c, to.d,
+      p.view, p.push(IPV6_HEADER_LEN), payload, 0, 0, IpProto.HopByHop, 1, from.a, from.b, from.c, from.d, to.a, to.b, to.c, to.d,
     );
-    values[Mib.Icmp6OutMsgs]++;
-    values[Mib.Ip6OutRequests]++;
+    network.counters.values[Mib.Icmp6OutMsgs]++;
     // Routes have no say in this: it goes to the link, even to that of loopback.
     const way = new Destination(DestinationKind.Multicast, false, device, to, to, from, device.mtuBytes, network.generation);
     network.ipv6Out.outputWhole(p, way);
