@@ -52,6 +52,7 @@ export function linuxSide(agentSource: string, buildFolder: string): Side {
       });
       return {
         sysctl: (name, value) => host.writeSetting(name, value),
+        plugIn: async (index, addresses) => host.plugIn(index, addresses),
         spawn: async (takesSignals) => sideOf(await host.spawn(takesSignals)),
         sleep: (ms) => settle(host, ms),
         now: () => performance.now(),

@@ -8,6 +8,9 @@ import { hex, in4, in6 } from '../address.ts';
 import { program } from '../program.ts';
 import type { Program, ProgramEnvironment } from '../program.ts';
 import { dgram, INET, INET6, ints, PORT, room, silently, text } from '../toolkit.ts';
+import {
+  groupFilter, groupReq, groupSource, joined, mreq, mreq6, mreqn, mreqSource, msfilter, storage, v4,
+} from './multicast-values.ts';
 
 const LO = 1;
 const NOWHERE = 77;
@@ -15,43 +18,6 @@ const GROUP = '239.1.2.3', OTHER = '239.4.5.6', LINK = '224.0.0.251';
 const GROUP6 = 'ff05::1:3', OTHER6 = 'ff15::7', LINK6 = 'ff02::fb', HOST6 = 'ff01::5';
 const HERE = '127.0.0.1';
 const { EXCLUDE, INCLUDE } = MCAST_MODE;
-
-// The structures of <linux/in.h>, written apart from the project's own.
-
-function joined(...parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
-}
-
-function v4(text: string): Uint8Array {
-  return in4(text, 0).subarray(4, 8);
-}
-
-function v6(text: string): Uint8Array {
-  return in6(text, 0).subarray(8, 24);
-}
-
-function storage(text: string, family: number = text.includes(':') ? AF.INET6 : AF.INET): Uint8Array {
-  const bytes = new Uint8Array(128);
-  bytes.set(text.includes(':') ? in6(text, 0, 0, family) : in4(text, 0, family));
-  return bytes;
-}
-
-const mreq = (group: string, address = HERE): Uint8Array => joined(v4(group), v4(address));
-const mreqn = (group: string, address: string, index: number): Uint8Array => joined(v4(group), v4(address), ints(index));
-const mreqSource = (group: string, source: string, address = HERE): Uint8Array => joined(v4(group), v4(address), v4(source));
-const msfilter = (group: string, mode: number, sources: readonly string[], address = HERE, count = sources.length): Uint8Array =>
-  joined(v4(group), v4(address), ints(mode, count), ...sources.map(v4));
-const mreq6 = (group: string, index = LO): Uint8Array => joined(v6(group), ints(index));
-const groupReq = (group: string, index = LO): Uint8Array => joined(ints(index, 0), storage(group));
-const groupSource = (group: string, source: string, index = LO): Uint8Array => joined(ints(index, 0), storage(group), storage(source));
-const groupFilter = (group: string, mode: number, sources: readonly string[], index = LO, count = sources.length): Uint8Array =>
-  joined(ints(index, 0), storage(group), ints(mode, count), ...sources.map((source) => storage(source)));
 
 type Env = ProgramEnvironment;
 
