@@ -21,6 +21,8 @@ import { end } from './edges.ts';
 /** sizeof(struct sockaddr_storage): a longer address is refused before anybody looks at it; sendmsg(2) cuts it off. */
 export const MAX_ADDRESS_LEN = 128;
 
+const NO_BYTES = new Uint8Array(0);
+
 /** The socket behind `fd`, or -EBADF, -ENOTSOCK. */
 function socketAt(process: KernelProcess, fd: number): Socket | number {
   const file = process.descriptors.file(fd);
@@ -230,9 +232,11 @@ export function peerName(process: KernelProcess, fd: number): Uint8Array | numbe
   return typeof socket === 'number' ? socket : socket.peerName();
 }
 
-export function getOption(process: KernelProcess, fd: number, level: number, option: number, length: number): Uint8Array | number {
+export function getOption(
+  process: KernelProcess, fd: number, level: number, option: number, length: number, given: Uint8Array = NO_BYTES,
+): Uint8Array | number {
   const socket = socketAt(process, fd);
-  return typeof socket === 'number' ? socket : optionOf(socket, level, option, length);
+  return typeof socket === 'number' ? socket : optionOf(socket, level, option, length, given);
 }
 
 export function setOption(process: KernelProcess, fd: number, level: number, option: number, value: Uint8Array): number {

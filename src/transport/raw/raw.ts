@@ -75,7 +75,7 @@ export class Raw {
     for (let at = byProtocol[p.protocol] as RawEndpoint | null; at !== null; at = at.next) {
       if (!at.matches(p)) continue;
       isWanted = true;
-      if (at.passes(p)) at.deliver(p);
+      if (at.passes(p) && at.hears(p)) at.deliver(p);
     }
     return isWanted;
   }

@@ -14,6 +14,8 @@ import { programs as foundAtRandom } from './found-at-random.ts';
 import { programs as interruptions } from './interruptions.ts';
 import { programs as ipc } from './ipc.ts';
 import { programs as maskedWaits } from './masked-waits.ts';
+import { programs as multicastDevices } from './multicast-devices.ts';
+import { programs as multicast } from './multicast.ts';
 import { programs as netlinkRoute } from './netlink-route.ts';
 import { programs as netlink } from './netlink.ts';
 import { programs as optionWalk } from './option-walk.ts';
@@ -43,5 +45,5 @@ export const PROGRAMS: readonly Program[] = [
   ...unixNames, ...unixStreams, ...unixDatagrams, ...unixControl, ...unixWalks, ...datagramControl, ...datagramErrors, ...raw,
   ...ping, ...files, ...pipes, ...events, ...ipc, ...splices, ...signals, ...interruptions, ...signalSources, ...processes,
   ...credentials, ...packets, ...netlink, ...batches, ...maskedWaits, ...signalDescriptors, ...timers, ...proc,
-  ...netlinkRoute, ...foundAtRandom,
+  ...netlinkRoute, ...foundAtRandom, ...multicast, ...multicastDevices,
 ];
