@@ -10,7 +10,14 @@ import { discard } from './discard.ts';
 import { echo } from './echo.ts';
 import { http } from './http.ts';
 import { nameServer } from './name-server.ts';
+import { nc } from './nc/nc.ts';
+import { NC_USAGE } from './nc/options.ts';
+import { PING_USAGE } from './ping/options.ts';
+import { ping } from './ping/ping.ts';
 import type { Program as Service } from './service.ts';
+import { TCPDUMP_USAGE } from './tcpdump/options.ts';
+import { tcpdump } from './tcpdump/tcpdump.ts';
+import { telnet, TELNET_USAGE } from './telnet.ts';
 import { wrote } from './wrote.ts';
 
 export interface ProgramEntry {
@@ -29,6 +36,13 @@ function service(run: Service): Program {
 }
 
 const ENTRIES: readonly ProgramEntry[] = [
+  { name: 'ping', run: ping, readsInput: false, summary: 'asks a host whether it is there', usage: PING_USAGE },
+  { name: 'nc', run: nc, readsInput: true, summary: 'connections and datagrams, out and in', usage: NC_USAGE },
+  {
+    name: 'tcpdump', run: (process, args) => tcpdump(process, args), readsInput: false,
+    summary: 'prints what passes at the interfaces', usage: TCPDUMP_USAGE,
+  },
+  { name: 'telnet', run: telnet, readsInput: true, summary: 'talks to a server line by line', usage: TELNET_USAGE },
   {
     name: 'echo-server', run: service(echo), readsInput: false,
     summary: 'sends back what it gets (RFC 862)', usage: 'usage: echo-server [PORT]\n',
