@@ -8,9 +8,6 @@ import { IpProto } from '../wire/ipv4.ts';
 import { IcmpErrorKind } from './icmp-error.ts';
 import type { Network } from './network.ts';
 
-/** IP header, ICMP header. */
-const QUOTED = 60 + 8;
-
 /** Called by arp.ts and nd.ts. `p` has its head at the IP header, `l4` and `protocol` set; a later fragment has no `l4`. Borrows `p`. */
 export function reportUnreachable(
   network: Network, p: Packet, isV4: boolean, type: number, code: number, errno: number,
@@ -18,8 +15,6 @@ export function reportUnreachable(
   if (p.device !== null && !hasSourceOfOurs(network, p, isV4)) return network.sendIcmpError(p, IcmpErrorKind.HostUnreachable);
   // To raw sockets an error is a packet like any other: it goes to ourselves (icmp_send does so for all of them).
   if (p.protocol === (isV4 ? IpProto.Icmp : IpProto.Icmp6) && hasSourceOfOurs(network, p, isV4)) {
-    // Its type, which says whether there may be an error about it, may lie in what the sender's memory holds.
-    p.pull(Math.min(p.length, QUOTED));
     return network.sendIcmpError(p, IcmpErrorKind.HostUnreachable);
   }
   const transport = network.transport;

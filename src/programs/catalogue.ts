@@ -18,6 +18,8 @@ import type { Program as Service } from './service.ts';
 import { TCPDUMP_USAGE } from './tcpdump/options.ts';
 import { tcpdump } from './tcpdump/tcpdump.ts';
 import { telnet, TELNET_USAGE } from './telnet.ts';
+import { TRACEROUTE_USAGE } from './traceroute/options.ts';
+import { traceroute } from './traceroute/traceroute.ts';
 import { wrote } from './wrote.ts';
 
 export interface ProgramEntry {
@@ -43,6 +45,7 @@ const ENTRIES: readonly ProgramEntry[] = [
     summary: 'prints what passes at the interfaces', usage: TCPDUMP_USAGE,
   },
   { name: 'telnet', run: telnet, readsInput: true, summary: 'talks to a server line by line', usage: TELNET_USAGE },
+  { name: 'traceroute', run: traceroute, readsInput: false, summary: 'shows the way to a host', usage: TRACEROUTE_USAGE },
   {
     name: 'echo-server', run: service(echo), readsInput: false,
     summary: 'sends back what it gets (RFC 862)', usage: 'usage: echo-server [PORT]\n',
