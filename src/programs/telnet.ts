@@ -254,14 +254,16 @@ export class TelnetParser {
   take(bytes: Uint8Array): { text: Uint8Array; answer: Uint8Array } {
     const text: number[] = [];
     const answer: number[] = [];
-    for (const byte of bytes) {
+    for (const [i, byte] of bytes.entries()) {
       switch (this.state) {
         case 'return':
         case 'text': {
           // RFC 854: CR NUL is a CR alone.
           const isFiller = this.state === 'return' && byte === NUL;
           this.state = byte === IAC ? 'command' : byte === CR ? 'return' : 'text';
-          if (byte !== IAC && !isFiller) text.push(byte);
+          // CR LF is the end of a line, which a line feed is here.
+          const isLineEnd = byte === CR && bytes[i + 1] === LF;
+          if (byte !== IAC && !isFiller && !isLineEnd) text.push(byte);
           break;
         }
         case 'command':

@@ -179,7 +179,7 @@ test('the article: tcpdump -i any tcp port 9502 beside telnet 127.0.0.1 9502, wi
     await world.sleep(16_000_000);
     telnet.endInput();
     deepEqual(await telnet.ended, {
-      status: 0, stdout: "Trying 127.0.0.1...\nConnected to 127.0.0.1.\nEscape character is '^]'.\nYou wrote: hello\r\n",
+      status: 0, stdout: "Trying 127.0.0.1...\nConnected to 127.0.0.1.\nEscape character is '^]'.\nYou wrote: hello\n",
       stderr: 'Connection closed by foreign host.\n',
     });
     await world.sleep(100_000);
@@ -296,7 +296,7 @@ test('telnet: names, refusals, the escape character, options that the other side
   typed.type('quit\n');
   deepEqual(await typed.ended, {
     status: 0, stderr: '',
-    stdout: "Trying 10.0.1.2...\nConnected to b.\nEscape character is '^]'.\nYou wrote: hello\r\n" +
+    stdout: "Trying 10.0.1.2...\nConnected to b.\nEscape character is '^]'.\nYou wrote: hello\n" +
       "\nConnected to b.\nEscape character is '^]'.\n\ntelnet> Connection closed.\n",
   });
   server.exit();
@@ -321,7 +321,7 @@ test('telnet: names, refusals, the escape character, options that the other side
   const n = await negotiator.read(fd, answer);
   deepEqual([...answer.subarray(0, n)], [255, 254, 1, 255, 253, 3, 255, 252, 24, 255, 254, 3]);
   // The byte 255 is none of UTF-8.
-  equal(client.stdout.split("'^]'.\n")[1], '\ufffd\rok\r\n');
+  equal(client.stdout.split("'^]'.\n")[1], '\ufffd\rok\n');
   client.type('a\n');
   await world.sleep(100_000);
   equal(await negotiator.read(fd, answer), 3);
