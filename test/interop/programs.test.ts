@@ -6,10 +6,14 @@
  *                                              l .1 ::1 ---veth--- 203.0.113.2 2001:db8:3::2, the far host
  */
 import { deepEqual, equal, match } from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { type Cidr, parseCidr } from '../../src/base/inet-address.ts';
+import { Host } from '../../src/host.ts';
+import { Cable } from '../../src/link/cable.ts';
 import { needs } from '../needs.ts';
 import { type ProgramEnd, RunningProgram, runProgram } from '../sim/program-runner.ts';
 import { commandLine, type Running } from './command.ts';
@@ -194,5 +198,83 @@ describe('our programs beside Debian\'s', { skip: NEEDS.skip, timeout: 300_000 }
     const ended = await tap.stop('SIGINT');
     equal(ended.status, 0);
     match(ended.stdout, /\n--- 198\.51\.101\.1 ping statistics ---\n\d packets transmitted, \d received, 0% packet loss/);
+  });
+});
+
+describe('our programs through our router', { skip: NEEDS.skip, timeout: 120_000 }, () => {
+  let linux: Namespace;
+  let router: TapHost;
+  let client: Host;
+
+  before(async () => {
+    linux = new Namespace();
+    router = new TapHost();
+    router.host.sysctl('net.ipv4.ip_forward', 1);
+    router.host.sysctl('net.ipv6.conf.all.forwarding', 1);
+    const device = await router.connect(linux, ['198.51.100.2/24', '2001:db8:2::2/64']);
+    for (const address of ['198.51.100.1/24', '2001:db8:2::1/64']) {
+      linux.run('ip', 'address', 'add', address, 'dev', device.name, ...(address.includes(':') ? ['nodad'] : []));
+    }
+    linux.run('ip', 'route', 'add', 'default', 'via', '198.51.100.2');
+    linux.run('ip', 'route', 'add', 'default', 'via', '2001:db8:2::2');
+    const { host } = router;
+    const random = host.stack.context.random;
+    client = new Host({ name: 'client', loop: host.loop, random });
+    const cable = new Cable(host.loop, random, { delayUs: 500 });
+    for (const [on, end, mac, addresses] of [
+      [client, cable.a, 1, ['192.0.2.1/24', '2001:db8:1::1/64']], [host, cable.b, 2, ['192.0.2.2/24', '2001:db8:1::2/64']],
+    ] as const) {
+      end.macHi = 0x0200;
+      end.macLo = mac;
+      on.attach(end);
+      for (const text of addresses) {
+        const { address, prefixLength } = parseCidr(text) as Cidr;
+        equal(on.addAddress(end, address, prefixLength), 0);
+      }
+    }
+    equal(client.addRoute('default', { via: '192.0.2.2' }), 0);
+    equal(client.addRoute('default', { via: '2001:db8:1::2' }), 0);
+    await router.settled();
+    while (client.network.interfaces().some((entry) => entry.addresses.some((own) => own.tentative))) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  });
+
+  after(() => {
+    router?.close();
+    linux?.remove();
+  });
+
+  test('ping and traceroute of ours find the kernel behind our router, the kernel\'s find us', async () => {
+    for (const [target, own, hop] of [['198.51.100.1', '192.0.2.1', '192.0.2.2'], ['2001:db8:2::1', '2001:db8:1::1', '2001:db8:1::2']] as const) {
+      for (const size of [56, 8000]) {
+        const { status, stdout } = await runProgram(client, `ping -n -c 2 -i 0.2 -s ${size} ${target}`);
+        equal(status, 0, stdout);
+        match(stdout, new RegExp(`^${size + 8} bytes from ${target}: icmp_seq=2 ttl=63 time=`, 'm'));
+      }
+      match((await runProgram(client, `ping -n -c 1 -t 1 ${target}`)).stdout, new RegExp(`^From ${hop} icmp_seq=1 Time (to live )?exceeded`, 'm'));
+      for (const method of ['', '-I ']) {
+        // Routers send so many errors a second and no more.
+        await new Promise((resolve) => setTimeout(resolve, 4000));
+        const { stdout } = await runProgram(client, `traceroute ${method}-n -q 1 -w 2 ${target}`);
+        match(stdout, new RegExp(`\\n 1  ${hop}  \\d+\\.\\d{3} ms\\n 2  ${target}  \\d+\\.\\d{3} ms\\n$`), stdout);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 4000));
+      const theirs = await linux.runBeside(['traceroute', '-n', '-q', '1', '-w', '2', own]);
+      match(theirs.stdout, new RegExp(`\\n 1  ${target.replace(/1$/, '2')}  \\d+\\.\\d{3} ms\\n 2  ${own}  \\d+\\.\\d{3} ms\\n$`), theirs.stdout);
+    }
+  });
+
+  test('nc: 10 MB to the kernel through our router, the same bytes', async () => {
+    const bytes = 10_000_000;
+    const sink = linux.start('sh', '-c', 'nc -l 198.51.100.1 9000 | sha256sum');
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const line = `${'0123456789abcdef'.repeat(64)}\n`;
+    const text = line.repeat(Math.ceil(bytes / line.length)).slice(0, bytes);
+    const sender = new RunningProgram(client, ['nc', '-N', '198.51.100.1', '9000']);
+    await sender.typeAll(text);
+    equal((await sender.ended).status, 0);
+    const { stdout } = await sink.ended();
+    equal(stdout.split(' ')[0], createHash('sha256').update(text).digest('hex'));
   });
 });

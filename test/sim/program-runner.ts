@@ -42,6 +42,16 @@ export class RunningProgram {
     this.shell.feedInput(new TextEncoder().encode(text));
   }
 
+  /** Types a text of any length, as fast as it is read, and the end of the input behind it. */
+  async typeAll(text: string): Promise<void> {
+    let rest = new TextEncoder().encode(text);
+    while (rest.length > 0) {
+      rest = rest.subarray(this.shell.feedInput(rest));
+      await this.shell.sleep(1000);
+    }
+    this.endInput();
+  }
+
   endInput(): void {
     this.shell.feedInput(null);
   }
