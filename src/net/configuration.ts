@@ -31,6 +31,8 @@ export interface AddressOptions {
   readonly maker?: number;
 }
 
+/** Addresses of one interface; Linux's limit is its memory. */
+const MOST_ADDRESSES = 4096;
 /** IFAPROT_KERNEL_LO and IFAPROT_KERNEL_LL: IPv6 addresses that are there by themselves. */
 const MADE_FOR_LOOPBACK = 1, MADE_FOR_LINK = 3;
 
@@ -129,6 +131,7 @@ export class Configuration {
     // Nobody could talk to it from the wire: packets from and to these are martians there.
     if (address.isLoopback && !device.isLoopback) return -Errno.EINVAL;
     if (owner.find(address) !== null) return -Errno.EEXIST;
+    if (owner.addresses.length >= MOST_ADDRESSES) return -Errno.ENOBUFS;
     const scope = options.scope !== undefined && address.isV4 ? options.scope
       : address.isLoopback ? AddressScope.Host
       : address.isLinkLocal && !address.isV4 ? AddressScope.Link
