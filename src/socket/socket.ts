@@ -39,6 +39,11 @@ export abstract class Socket extends WaitQueue implements FileOperations {
   readonly family: number;
   readonly type: number;
   readonly protocol: number;
+  /** Its inode: the number that /proc and fstat(2) tell, 0 until a description is made of it, and whose it is. */
+  inodeNumber = 0;
+  mode = 0o777;
+  uid = 0;
+  gid = 0;
 
   constructor(stack: Stack, family: number, type: number, protocol: number) {
     super();
@@ -85,12 +90,16 @@ export abstract class Socket extends WaitQueue implements FileOperations {
   /** SO_ERROR: the pending error (positive errno), and clears it; 0 when none. */
   abstract takeError(): number;
 
+  /** A call that has done something already ended with an error: the next one hears of it (positive errno). */
+  keepError(_errno: number): void {}
+
   /** SOL_SOCKET's options that this family alone has, or has otherwise: null for all others. */
   getSocketOption(_option: number, _length: number): Uint8Array | number | null {
     return null;
   }
 
-  setSocketOption(_option: number, _value: number): number | null {
+  /** `length` is how many bytes were given, four at least. */
+  setSocketOption(_option: number, _value: number, _length: number): number | null {
     return null;
   }
 
@@ -114,6 +123,14 @@ export abstract class Socket extends WaitQueue implements FileOperations {
   /** The highest SO_RCVLOWAT that makes sense. */
   get mostLowWater(): number {
     return 0x7fffffff;
+  }
+
+  /**
+   * SO_MEMINFO: bytes that wait to be read, SO_RCVBUF, bytes on their way out, SO_SNDBUF, bytes set aside, bytes of the send
+   * queue, bytes of options, bytes of the backlog, and how many messages were lost.
+   */
+  memory(): number[] {
+    return [0, this.receiveBufferBytes, 0, this.sendBufferBytes, 0, 0, 0, 0, 0];
   }
 
   /** SO_ACCEPTCONN. */

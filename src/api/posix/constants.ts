@@ -12,10 +12,11 @@ import { EPOLL, EPOLL_CTL } from '../../kernel/epoll.ts';
 import { Access, S } from '../../kernel/fs/inode.ts';
 import { IPC } from '../../kernel/ipc/ipc-object.ts';
 import { MSG } from '../../kernel/ipc/message-queue.ts';
+import { SIGEV } from '../../kernel/posix-timers.ts';
 import { Resource } from '../../kernel/resource-limits.ts';
 import { ActionFlag, MaskHow, Signal, SignalCode } from '../../kernel/signal-numbers.ts';
 import { SPLICE_F } from '../../kernel/splice.ts';
-import { WaitFlag } from '../../kernel/wait-child.ts';
+import { WaitFlag, WaitKind } from '../../kernel/wait-child.ts';
 import {
   AF, ETH_P, F, IOCTL, IP, IPPROTO, IPV6, NETLINK, NETLINK_PROTOCOL, O, PACKET, PACKET_MR, PACKET_TYPE, SCM, SEEK, SO, SOCK, SOL, TCP, TP_STATUS,
 } from '../../socket/constants.ts';
@@ -23,6 +24,8 @@ import { Msg, Shut } from '../../transport/endpoint.ts';
 
 export { EFD_SEMAPHORE, TFD_TIMER_ABSTIME } from '../../kernel/calls/events.ts';
 export { ITIMER_REAL } from '../../kernel/calls/signals.ts';
+export { TIMER_ABSTIME } from '../../kernel/calls/timers.ts';
+export { MSG_WAITFORONE } from '../../kernel/message-batch.ts';
 export { SEM_UNDO } from '../../kernel/ipc/semaphores.ts';
 export { SHM_RDONLY } from '../../kernel/ipc/shared-memory.ts';
 export { SIG_DFL, SIG_IGN } from '../../kernel/signals.ts';
@@ -253,6 +256,8 @@ export const EPOLLONESHOT = EPOLL.ONESHOT;
 export const EPOLLET = EPOLL.ET;
 export const EFD_CLOEXEC = O.CLOEXEC;
 export const EFD_NONBLOCK = O.NONBLOCK;
+export const SFD_CLOEXEC = O.CLOEXEC;
+export const SFD_NONBLOCK = O.NONBLOCK;
 export const CLOCK_REALTIME = CLOCK.REALTIME;
 export const CLOCK_MONOTONIC = CLOCK.MONOTONIC;
 export const CLOCK_BOOTTIME = CLOCK.BOOTTIME;
@@ -387,6 +392,11 @@ export const SIG_SETMASK = MaskHow.SETMASK;
 export const SI_USER = SignalCode.USER;
 export const SI_KERNEL = SignalCode.KERNEL;
 export const SI_QUEUE = SignalCode.QUEUE;
+export const SI_TIMER = SignalCode.TIMER;
+export const SI_MESGQ = SignalCode.MESGQ;
+export const SIGEV_SIGNAL = SIGEV.SIGNAL;
+export const SIGEV_NONE = SIGEV.NONE;
+export const SIGEV_THREAD = SIGEV.THREAD;
 export const CLD_EXITED = SignalCode.CLD_EXITED;
 export const CLD_KILLED = SignalCode.CLD_KILLED;
 export const CLD_STOPPED = SignalCode.CLD_STOPPED;
@@ -398,6 +408,13 @@ export const POLL_PRI = SignalCode.POLL_PRI;
 export const POLL_HUP = SignalCode.POLL_HUP;
 
 export const WNOHANG = WaitFlag.NOHANG;
+export const WSTOPPED = WaitFlag.UNTRACED;
+export const WEXITED = WaitFlag.EXITED;
+export const WNOWAIT = WaitFlag.NOWAIT;
+export const P_ALL = WaitKind.ALL;
+export const P_PID = WaitKind.PID;
+export const P_PGID = WaitKind.PGID;
+export const P_PIDFD = WaitKind.PIDFD;
 export const WUNTRACED = WaitFlag.UNTRACED;
 export const WCONTINUED = WaitFlag.CONTINUED;
 

@@ -6,6 +6,7 @@
  * Socket addresses are bytes, exactly as C lays them out on a little-endian machine (`sockaddrIn`, `sockaddrIn6`).
  */
 
+import type { BatchSyscalls } from './batch-syscalls.ts';
 import type { EventSyscalls } from './event-syscalls.ts';
 import type { FileSyscalls } from './file-syscalls.ts';
 import type { IpcSyscalls } from './ipc-syscalls.ts';
@@ -56,7 +57,7 @@ export interface PollRequest {
 
 /** Each call's man page section stands before it; see the file's head for what differs from C. */
 export interface Syscalls
-  extends FileSyscalls, EventSyscalls, IpcSyscalls, SpliceSyscalls, SignalSyscalls, ProcessSyscalls, CredentialSyscalls {
+  extends BatchSyscalls, FileSyscalls, EventSyscalls, IpcSyscalls, SpliceSyscalls, SignalSyscalls, ProcessSyscalls, CredentialSyscalls {
   /**
    * socket(2): makes a socket; resolves to its descriptor, the lowest that is free.
    *

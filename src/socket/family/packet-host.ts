@@ -32,7 +32,8 @@ export class PacketHost extends NetworkObserver implements FrameTap {
   /** Who sends right now: a socket does not see what it sends (skb_loop_sk). And the protocol that it gave; 0 for the frame's. */
   sender: PacketSocket | null = null;
   sentProtocol = 0;
-  private readonly sockets: PacketSocket[] = [];
+  /** All of them, the oldest first. */
+  readonly sockets: PacketSocket[] = [];
   /** Those that listen. */
   private readonly listening: PacketSocket[] = [];
   private readonly seen = new FrameView();
