@@ -22,6 +22,7 @@ import type { Program } from '../programs/service.ts';
 import { wrote } from '../programs/wrote.ts';
 import { CaptureOutput } from './capture-output.ts';
 import { hostCidr } from './cidr.ts';
+import { HostEnd } from './leftovers.ts';
 import { parseOptions, UsageError } from './options.ts';
 import { complain, print, STDERR } from './output.ts';
 import { paint, untilAsked } from './terminal.ts';
@@ -87,12 +88,13 @@ export async function tap(args: readonly string[]): Promise<number> {
   const capture = file === null ? null : new CaptureOutput(file, null, () => {});
   // Not before the file is open: that may take its time, and handlers would not run meanwhile.
   const asked = untilAsked();
+  const end = new HostEnd();
   const device = await TapDevice.open({ loop, random: environment.entropy, offload, name });
   if (capture !== null) new CaptureTee(device, loop, capture);
   const lost = new Promise<string>((resolve) => (device.onLost = resolve));
+  const host = new Host({ name: 'sockscape', loop, random: environment.entropy });
   try {
     if (theirs.length > 0) configureKernelSide(device.name, theirs.map(String));
-    const host = new Host({ name: 'sockscape', loop, random: environment.entropy });
     host.attach(device);
     for (const { address, prefixLength } of addresses) host.addAddress(device, address, prefixLength);
     const answering = start(host, services)
@@ -105,9 +107,11 @@ export async function tap(args: readonly string[]): Promise<number> {
     if (reason !== undefined) throw new PlatformError(reason);
     return 0;
   } finally {
+    host.powerOff();
     loop.stop();
     device.close();
     capture?.close();
+    end.report(host, complain);
   }
 }
 

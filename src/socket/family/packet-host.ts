@@ -41,6 +41,11 @@ export class PacketHost implements FrameTap, NetworkObserver {
     this.stack = stack;
   }
 
+  /** For leak tests. */
+  get socketCount(): number {
+    return this.sockets.length;
+  }
+
   get network(): Network {
     return this.stack.network;
   }
