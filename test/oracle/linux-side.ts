@@ -59,6 +59,7 @@ export function linuxSide(agentSource: string, buildFolder: string): Side {
         now: () => performance.now(),
         latenessMs: LATENESS_MS,
         stuck: new Promise<never>(() => {}),
+        leftovers: async () => [],
         close: () => host.close(),
       };
     },

@@ -227,7 +227,8 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     // Datagrams know no urgent data; over IPv6 Linux does not even say so (udpv6_sendmsg).
     if ((flags & Msg.OOB) !== 0 && address.isV4) return -Errno.EOPNOTSUPP;
     if (this.pending !== null) return this.append(from, at, length, flags);
-    if (port === 0) return -Errno.EINVAL;
+    // A peer's port was looked at by nobody when it was connected to (udp_sendmsg).
+    if (port === 0 && address !== this.remoteAddress) return -Errno.EINVAL;
     if (choices !== null && choices.error !== 0) return choices.error;
     if (this.error !== 0) return -this.takeError();
     if ((this.shut & 2) !== 0) return -Errno.EPIPE;
