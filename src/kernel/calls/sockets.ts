@@ -16,6 +16,9 @@ import { end } from './edges.ts';
 /** sizeof(struct sockaddr_storage): a longer address is refused before anybody looks at it. */
 const MAX_ADDRESS_LEN = 128;
 
+/** net.core.optmem_max: what control data of one message may take, in bytes (sock_kmalloc). */
+const OPTMEM_MAX = 131072;
+
 /** The socket behind `fd`, or -EBADF, -ENOTSOCK. */
 function socketAt(process: KernelProcess, fd: number): Socket | number {
   const file = process.descriptors.file(fd);
@@ -111,6 +114,12 @@ export function prepareAccept(process: KernelProcess, operation: AcceptOperation
   return 0;
 }
 
+/** Why a message of more than IOV_MAX buffers fails. */
+export function tooManyParts(process: KernelProcess, fd: number): number {
+  const socket = socketAt(process, fd);
+  return typeof socket === 'number' ? socket : -Errno.EMSGSIZE;
+}
+
 /** recv(2) and read(2) alike; `needSocket` is ENOTSOCK's difference. */
 export function prepareReceive(
   process: KernelProcess, operation: ReceiveOperation, fd: number, buffer: Uint8Array, flags: number, needSocket: boolean,
@@ -140,6 +149,7 @@ export function prepareSendMessage(
 ): number {
   const bad = prepareSend(process, operation, fd, buffer, flags, address, true);
   if (bad < 0) return bad;
+  if (control.length >= OPTMEM_MAX) return -Errno.ENOBUFS;
   const ancillary = ((operation.file as OpenFile).socket as Socket).prepareAncillary(control, process);
   if (typeof ancillary === 'number') return ancillary;
   operation.take(ancillary);

@@ -7,6 +7,9 @@ import { programs as datagramControl } from './datagram-control.ts';
 import { programs as datagramErrors } from './datagram-errors.ts';
 import { programs as datagrams } from './datagrams.ts';
 import { programs as endings } from './endings.ts';
+import { programs as errorsOfDescriptors } from './errors-descriptors.ts';
+import { programs as errorsOfIpc } from './errors-ipc.ts';
+import { programs as errorsOfPaths } from './errors-paths.ts';
 import { programs as events } from './events.ts';
 import { programs as files } from './files.ts';
 import { programs as interruptions } from './interruptions.ts';
@@ -32,4 +35,5 @@ export const PROGRAMS: readonly Program[] = [
   ...sockets, ...binding, ...connecting, ...streams, ...datagrams, ...endings, ...options, ...waiting, ...unixNames, ...unixStreams,
   ...unixDatagrams, ...unixControl, ...unixWalks, ...datagramControl, ...datagramErrors, ...raw, ...files, ...pipes, ...events, ...ipc,
   ...splices, ...signals, ...interruptions, ...signalSources, ...processes, ...credentials, ...packets,
+  ...errorsOfPaths, ...errorsOfDescriptors, ...errorsOfIpc,
 ];
