@@ -9,5 +9,8 @@ export { chargen } from '../programs/chargen.ts';
 export { discard } from '../programs/discard.ts';
 export { echo } from '../programs/echo.ts';
 export { http } from '../programs/http.ts';
+export { ipcrm } from '../programs/ipcrm.ts';
+export { ipcs } from '../programs/ipcs.ts';
+export { lsof } from '../programs/lsof.ts';
 export { nameServer } from '../programs/name-server.ts';
 export { wrote } from '../programs/wrote.ts';

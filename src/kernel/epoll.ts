@@ -8,10 +8,10 @@ import { Errno } from '../base/errno.ts';
 import type { FileOperations } from '../base/file-operations.ts';
 import { Poll, Waiter, WaitQueue } from '../base/wait-queue.ts';
 import { O } from '../socket/constants.ts';
-import { pollTimeoutUs } from './int.ts';
 import type { OpenFile } from './open-file.ts';
 import { Operation, Restart } from './operation.ts';
 import type { KernelProcess } from './process.ts';
+import type { SignalSet } from './signal-set.ts';
 
 export const EPOLL_CTL = { ADD: 1, DEL: 2, MOD: 3 } as const;
 
@@ -260,12 +260,14 @@ export class EpollWaitOperation extends Operation {
     this.exclusive = true;
   }
 
-  prepare(file: OpenFile, most: number, timeoutMs: number): void {
+  /** Microseconds, Infinity for ever; `mask` holds meanwhile. */
+  prepare(file: OpenFile, most: number, timeoutUs: number, mask: SignalSet | null): void {
     this.file = file;
     this.epoll = file.operations as Epoll;
     this.found = [];
     this.most = most;
-    this.timeoutUs = pollTimeoutUs(timeoutMs);
+    this.timeoutUs = timeoutUs;
+    this.temporaryMask = mask;
     this.mayBlock = this.timeoutUs !== 0;
   }
 

@@ -9,6 +9,9 @@ import { chargen } from './chargen.ts';
 import { discard } from './discard.ts';
 import { echo } from './echo.ts';
 import { http } from './http.ts';
+import { IPCRM_USAGE, ipcrm } from './ipcrm.ts';
+import { IPCS_USAGE, ipcs } from './ipcs.ts';
+import { lsof } from './lsof.ts';
 import { nameServer } from './name-server.ts';
 import type { Program as Service } from './service.ts';
 import { wrote } from './wrote.ts';
@@ -53,6 +56,12 @@ const ENTRIES: readonly ProgramEntry[] = [
     name: 'wrote-server', run: service(wrote), readsInput: false,
     summary: "answers each line with 'You wrote: LINE'", usage: 'usage: wrote-server [PORT]\n',
   },
+  {
+    name: 'lsof', run: lsof, readsInput: false, summary: 'who has which files and sockets open',
+    usage: 'usage: lsof [-alnPRtU] [+c WIDTH] [-c COMMAND] [-d FD,...] [-F [LETTERS]] [-i [[46][PROTOCOL][@HOST][:PORT]]] [-p PID,...]\n            [-s PROTOCOL:STATE,...] [-u USER,...] [NAME...]\n',
+  },
+  { name: 'ipcs', run: ipcs, readsInput: false, summary: 'System V message queues, shared memory, semaphores', usage: IPCS_USAGE },
+  { name: 'ipcrm', run: ipcrm, readsInput: false, summary: 'takes them away', usage: IPCRM_USAGE },
 ];
 
 /** By name. */

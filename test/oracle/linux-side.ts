@@ -16,7 +16,7 @@ export const SHARED_SETTINGS = [
 
 /** Settings that a namespace inherits from the machine and that programs rely on. */
 const PINNED_SETTINGS = {
-  'net.ipv4.ip_local_port_range': '32768 60999',
+  'net.ipv4.ip_local_port_range': '32768 60999', 'net.ipv4.tcp_congestion_control': 'reno',
 };
 
 /** Less than the times by which programs tell one behaviour from another. */
@@ -47,6 +47,7 @@ export function linuxSide(agentSource: string, buildFolder: string): Side {
         store: (view) => process.store(view), load: (view) => process.load(view),
       });
       return {
+        sysctl: (name, value) => host.writeSetting(name, value),
         spawn: async (takesSignals) => sideOf(await host.spawn(takesSignals)),
         sleep: (ms) => settle(host, ms),
         now: () => performance.now(),

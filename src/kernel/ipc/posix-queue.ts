@@ -31,6 +31,7 @@ export interface PriorityMessage {
 }
 
 export class PosixQueue extends WaitQueue {
+  inodeNumber = 0;
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;

@@ -4,6 +4,7 @@ import { IpAddress } from '../../base/inet-address.ts';
 import { Poll } from '../../base/wait-queue.ts';
 import type { Stack } from '../../stack/stack.ts';
 import { Shut } from '../../transport/endpoint.ts';
+import { rareOf } from '../../transport/rare-options.ts';
 import type { UdpEndpoint } from '../../transport/udp/udp.ts';
 import type { Caller } from '../caller.ts';
 import { AF, IOCTL, IPPROTO, UDP } from '../constants.ts';
@@ -85,7 +86,8 @@ export class InetDatagram extends InetSocket {
     }
     const bad = this.parsePeer(address);
     // sendto(2) words a wrong family otherwise than connect(2) does (udpv6_sendmsg).
-    return bad === -Errno.EAFNOSUPPORT && !this.isV4 && parsed.family !== AF.INET ? -Errno.EINVAL : bad;
+    if (bad !== -Errno.EAFNOSUPPORT || this.isV4) return bad;
+    return parsed.family === AF.INET ? -Errno.ENETUNREACH : -Errno.EINVAL;
   }
 
   override prepareAncillary(control: Uint8Array): InetAncillary {
@@ -126,15 +128,26 @@ export class InetDatagram extends InetSocket {
 
   getTransportOption(level: number, option: number, length: number): Uint8Array | number | null {
     if (level !== IPPROTO.UDP) return null;
-    return option === UDP.CORK ? intBytes(this.udp.corked ? 1 : 0, length) : -Errno.ENOPROTOOPT;
+    if (length < 0) return -Errno.EINVAL;
+    const { rare } = this.settledOptions;
+    switch (option) {
+      case UDP.CORK: return intBytes(this.udp.corked ? 1 : 0, length);
+      case UDP.NO_CHECK6_TX: return intBytes(rare.noChecksum6Out ? 1 : 0, length);
+      case UDP.NO_CHECK6_RX: return intBytes(rare.noChecksum6In ? 1 : 0, length);
+      default: return -Errno.ENOPROTOOPT;
+    }
   }
 
   setTransportOption(level: number, option: number, value: Uint8Array): number | null {
     if (level !== IPPROTO.UDP) return null;
     if (value.length < 4) return -Errno.EINVAL;
-    if (option !== UDP.CORK) return -Errno.ENOPROTOOPT;
-    this.udp.setCork(readInt(value) !== 0);
-    return 0;
+    const on = readInt(value) !== 0;
+    switch (option) {
+      case UDP.CORK: this.udp.setCork(on); return 0;
+      case UDP.NO_CHECK6_TX: rareOf(this.options).noChecksum6Out = on; return 0;
+      case UDP.NO_CHECK6_RX: rareOf(this.options).noChecksum6In = on; return 0;
+      default: return -Errno.ENOPROTOOPT;
+    }
   }
 
   control(request: number): number {

@@ -65,12 +65,12 @@ export class InetRaw extends InetSocket {
     return this.raw.receiveIsShut ? 0 : -Errno.EAGAIN;
   }
 
-  override sourceName({ address, scopeId }: Received): Uint8Array {
-    return address === null ? NO_NAME : sockaddrBytes(this.isV4, address, 0, scopeId);
+  override sourceName({ address, port, scopeId, error }: Received): Uint8Array {
+    return address === null ? NO_NAME : sockaddrBytes(this.isV4, address, error === null ? 0 : port, scopeId);
   }
 
   override writeControl(received: Received, writer: ControlWriter): void {
-    if (received.told !== 0) writeInetControl(this, received, writer);
+    if (received.told !== 0 || received.error !== null) writeInetControl(this, received, writer);
   }
 
   send(from: Uint8Array, at: number, length: number, flags: number): number {
@@ -105,7 +105,7 @@ export class InetRaw extends InetSocket {
   }
 
   /** sendto(2)'s address into `parsed`: the packet's protocol, or a negative errno (raw_sendmsg, rawv6_sendmsg). */
-  private parseDestination(address: Uint8Array): number {
+  protected parseDestination(address: Uint8Array): number {
     if (address.length < (this.isV4 ? 16 : 24)) return -Errno.EINVAL;
     const family = sockaddrFamily(address);
     if (family !== AF.UNSPEC && family !== this.family) return -Errno.EAFNOSUPPORT;
@@ -129,6 +129,10 @@ export class InetRaw extends InetSocket {
   }
 
   // Options.
+
+  override forgetErrors(): void {
+    this.raw.forgetErrors();
+  }
 
   getTransportOption(level: number, option: number, length: number): Uint8Array | number | null {
     return getRawOption(this, level, option, length);

@@ -8,14 +8,12 @@ import { Errno } from '../../base/errno.ts';
 import { ANY4, type IpAddress, LOOPBACK4, LOOPBACK6 } from '../../base/inet-address.ts';
 import { Poll } from '../../base/wait-queue.ts';
 import type { Endpoint, EndpointOptions, EndpointUpcalls } from '../../transport/endpoint.ts';
-import { Tell } from '../../transport/tell.ts';
 import type { Caller } from '../caller.ts';
-import { AF, SO, SOCK } from '../constants.ts';
-import { intBytes } from '../option-bytes.ts';
+import { AF, SOCK } from '../constants.ts';
 import { ParsedSockaddr, parseSockaddr, sockaddrBytes } from '../sockaddr.ts';
 import { Socket } from '../socket.ts';
 import { getInetOption, setInetOption } from './inet-options.ts';
-import { getTimestamps, setTell, setTimestamps } from './inet-tell-options.ts';
+import { getTold, setTold } from './inet-tell-options.ts';
 
 /** Re-filled by every call that takes an address; none keeps it. */
 export const parsed = new ParsedSockaddr();
@@ -37,6 +35,10 @@ export abstract class InetSocket extends Socket implements EndpointUpcalls {
 
   takeError(): number {
     return this.endpoint.takeError();
+  }
+
+  override keepError(errno: number): void {
+    this.endpoint.keepError(errno);
   }
 
   // Upcalls: what happened below becomes a wake above.
@@ -111,7 +113,7 @@ export abstract class InetSocket extends Socket implements EndpointUpcalls {
     return port !== 0 && port < this.stack.settings.ipUnprivilegedPortStart;
   }
 
-  private mayBind(address: IpAddress): boolean {
+  protected mayBind(address: IpAddress): boolean {
     const { network, settings } = this.stack;
     return address.isUnspecified || address.isMulticast || address.isBroadcast || this.endpoint.settledOptions.freeBind
       || settings.ipNonlocalBind !== 0 || network.isLocalAddress(address);
@@ -157,32 +159,19 @@ export abstract class InetSocket extends Socket implements EndpointUpcalls {
   // Options.
 
   override getSocketOption(option: number, length: number): Uint8Array | number | null {
-    const { settledOptions } = this;
-    switch (option) {
-      case SO.RXQ_OVFL: return intBytes((settledOptions.tell & Tell.Lost) !== 0 ? 1 : 0, length);
-      case SO.SELECT_ERR_QUEUE: return intBytes(settledOptions.selectErrors ? 1 : 0, length);
-      default: {
-        const isOn = getTimestamps(settledOptions, option);
-        return isOn === null ? null : intBytes(isOn ? 1 : 0, length);
-      }
-    }
+    return getTold(this.settledOptions, option, length);
   }
 
   override setSocketOption(option: number, value: number): number | null {
-    const { options } = this;
-    switch (option) {
-      case SO.RXQ_OVFL: return setTell(options, Tell.Lost, value !== 0);
-      case SO.SELECT_ERR_QUEUE: options.selectErrors = value !== 0; return 0;
-      default: return setTimestamps(options, option, value !== 0) ? 0 : null;
-    }
+    return setTold(this.options, option, value !== 0);
   }
 
   getLevelOption(level: number, option: number, length: number): Uint8Array | number {
     return getInetOption(this, level, option, length);
   }
 
-  setLevelOption(level: number, option: number, value: Uint8Array): number {
-    return setInetOption(this, level, option, value);
+  setLevelOption(level: number, option: number, value: Uint8Array, caller: Caller): number {
+    return setInetOption(this, level, option, value, caller);
   }
 
   /** Nobody wants to read errors any more (MSG_ERRQUEUE). */

@@ -18,7 +18,7 @@ import { IpProto } from '../../wire/ipv4.ts';
 import { UDP_HEADER_LEN, writeUdpHeader } from '../../wire/udp.ts';
 import { datagramTruesize, mustNotFragment, sourceAddress } from '../datagram.ts';
 import { type Endpoint, EndpointOptions, type EndpointUpcalls, Msg, type ReceiveResult, Shut } from '../endpoint.ts';
-import { ErrorOrigin, ErrorQueue, queuedIcmpError, QueuedError } from '../error-queue.ts';
+import { ErrorOrigin, ErrorQueue, queuedIcmpError, QueuedError, tellError } from '../error-queue.ts';
 import { PortFlag, type PortHolder } from '../ports.ts';
 import type { SendChoices } from '../send-choices.ts';
 import { Tell } from '../tell.ts';
@@ -481,19 +481,7 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     if (next !== null && next.isFromIcmp) this.error = next.errno;
     else if (error.isFromIcmp) this.error = 0;
     if (next !== null && this.upcalls !== null) this.upcalls.failed(next.errno);
-    const { payload } = error;
-    const n = Math.min(length, payload.length);
-    to.set(payload.subarray(0, n), at);
-    result.datagramLen = payload.length;
-    result.flags = n < payload.length ? Msg.ERRQUEUE | Msg.TRUNC : Msg.ERRQUEUE;
-    result.address = error.address;
-    result.port = error.port;
-    result.scopeId = error.address.isLinkLocal ? error.interfaceIndex : 0;
-    result.told = this.options.tell;
-    result.isV4 = error.address.isV4;
-    result.arrivedUs = error.arrivedUs;
-    result.error = error;
-    return n;
+    return tellError(error, this.options.tell, to, at, length, result);
   }
 
   shutdown(how: number): number {
@@ -536,5 +524,9 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     const error = this.error;
     this.error = 0;
     return error;
+  }
+
+  keepError(errno: number): void {
+    this.error = errno;
   }
 }
