@@ -1,7 +1,7 @@
 /** System calls on sockets. Synchronous: a count >= 0, a negative errno, or PENDING for what waits (see process.ts). */
 import { Errno } from '../../base/errno.ts';
 import { O, SOCK } from '../../socket/constants.ts';
-import { ControlWriter } from '../../socket/control.ts';
+import { ControlWriter, OPTMEM_MAX } from '../../socket/control.ts';
 import { createSocket, resolveProtocol } from '../../socket/create.ts';
 import { getOption as optionOf, setOption as setOptionOf } from '../../socket/options.ts';
 import type { Received } from '../../socket/received.ts';
@@ -20,9 +20,6 @@ import { end } from './edges.ts';
 
 /** sizeof(struct sockaddr_storage): a longer address is refused before anybody looks at it; sendmsg(2) cuts it off. */
 export const MAX_ADDRESS_LEN = 128;
-
-/** net.core.optmem_max: what control data of one message may take, in bytes (sock_kmalloc). */
-const OPTMEM_MAX = 131072;
 
 /** The socket behind `fd`, or -EBADF, -ENOTSOCK. */
 function socketAt(process: KernelProcess, fd: number): Socket | number {

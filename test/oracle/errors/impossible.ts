@@ -1,7 +1,7 @@
 /**
  * Why an errno that a man page lists cannot occur here. A reason is one of `REASONS`, or a sentence of its own.
  *
- * `EVERYWHERE` holds for each call whose page lists the errno; what the oracle has observed after all fails
+ * `EVERYWHERE` holds for each call whose page lists the errno, unless the call has an empty reason of its own; what the oracle has observed after all fails
  * test/oracle/oracle.test.ts.
  */
 export const REASONS: Readonly<Record<string, string>> = {
@@ -11,7 +11,6 @@ export const REASONS: Readonly<Record<string, string>> = {
   medium: 'files are in memory, which has no errors of reading and writing',
   quota: 'there are no disk quotas',
   readOnly: 'no file system is mounted read-only',
-  oneSystem: 'there is one file system',
   executable: 'no file is a program that runs',
   flags: 'there are no files that are immutable, append-only or sealed',
   wide: 'numbers are as wide as a 64-bit kernel has them',
@@ -31,8 +30,7 @@ export const REASONS: Readonly<Record<string, string>> = {
 };
 
 export const EVERYWHERE: Readonly<Record<string, string>> = {
-  EFAULT: 'pointer', ENOMEM: 'memory', ENFILE: 'table', EIO: 'medium', EDQUOT: 'quota', EROFS: 'readOnly', EXDEV: 'oneSystem',
-  ETXTBSY: 'executable', EMLINK: 'linksOfTmpfs', EOVERFLOW: 'wide', ENODEV: 'anonymous',
+  EFAULT: 'pointer', ENOMEM: 'memory', ENFILE: 'table', EIO: 'medium', EDQUOT: 'quota', EROFS: 'readOnly', ETXTBSY: 'executable', EMLINK: 'linksOfTmpfs', EOVERFLOW: 'wide', ENODEV: 'anonymous',
 };
 
 const ACCEPT = {
@@ -49,7 +47,7 @@ export const IMPOSSIBLE: Readonly<Record<string, Readonly<Record<string, string>
   connect: { EADDRINUSE: 'neverLinux' },
   accept: ACCEPT,
   accept4: ACCEPT,
-  write: { EFBIG: 'fileSize', EPERM: 'flags' },
+  write: { EIO: '', EFBIG: 'fileSize', EPERM: 'flags' },
   readv: { EOPNOTSUPP: 'it is about flags, which preadv2 takes' },
   writev: { EOPNOTSUPP: 'it is about flags, which pwritev2 takes', EFBIG: 'fileSize', EPERM: 'flags' },
   pwrite: {
@@ -66,6 +64,7 @@ export const IMPOSSIBLE: Readonly<Record<string, Readonly<Record<string, string>
   },
   sendto: { EALREADY: 'fastOpen', ENOBUFS: 'a full queue of a device drops the packet without a word, as Linux does' },
   sendmsg: { EALREADY: 'fastOpen' },
+  sendmmsg: { EALREADY: 'fastOpen' },
   close: { EINTR: 'slow', ENOSPC: 'only network file systems write as late as that' },
   dup2: { EINTR: 'slow', EMFILE: 'Linux says EBADF of a number beyond the limit' },
   dup3: { EINTR: 'slow', EMFILE: 'Linux says EBADF of a number beyond the limit' },
@@ -109,11 +108,14 @@ export const IMPOSSIBLE: Readonly<Record<string, Readonly<Record<string, string>
   getcwd: { EACCES: 'the call asks the kernel, which reads no directories', EINVAL: 'length', ENAMETOOLONG: 'length', ERANGE: 'length' },
   getdents: { EINVAL: 'length' },
   epoll_ctl: { ENOSPC: 'fs.epoll.max_user_watches follows from memory; here the descriptors are the limit' },
+  timer_create: { EPERM: CLOCKS },
   timerfd_create: { EPERM: CLOCKS },
+  waitid: { EAGAIN: 'there are no descriptors of processes (P_PIDFD); see docs/deviations.md' },
   timerfd_settime: { ECANCELED: 'nobody sets the clock, and there is no TFD_TIMER_CANCEL_ON_SET; see docs/deviations.md' },
 };
 
 /** Why `errno` cannot come from `call`: the key of a reason or a sentence; null when it can. */
 export function whyNot(call: string, errno: string): string | null {
-  return IMPOSSIBLE[call]?.[errno] ?? EVERYWHERE[errno] ?? null;
+  const why = IMPOSSIBLE[call]?.[errno] ?? EVERYWHERE[errno] ?? '';
+  return why === '' ? null : why;
 }

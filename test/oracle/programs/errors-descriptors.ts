@@ -102,13 +102,20 @@ const sending = program('errors-of-sending', async (env) => {
   await env.attempt(p.send(udp, text('x'), 0));
   await env.attempt(p.sendto(udp, text('x'), 0, in4('127.255.255.255', PORT)));
   await env.attempt(p.sendmsg(udp, { iov: [text('x')], name: in4('127.255.255.255', PORT) }, 0));
+  await env.attempt(p.sendmmsg(udp, [{ iov: [text('x')], name: in4('127.255.255.255', PORT) }], 0));
   // More control data than a socket may hold (net.core.optmem_max).
   await env.attempt(p.sendmsg(udp, { iov: [text('x')], name: INET.loopback(PORT), control: room(1 << 20) }, 0));
+  await env.attempt(p.sendmmsg(udp, [{ iov: [text('x')], name: INET.loopback(PORT), control: room(1 << 20) }], 0));
   const { client } = await pair(p, INET, PORT + 1);
   await env.attempt(p.sendmsg(client, { iov: [text('x')], name: INET.loopback(PORT) }, 0));
   const [one] = await p.socketpair(AF.UNIX, SOCK.STREAM, 0);
   await env.attempt(p.sendmsg(one, { iov: [text('x')], name: INET.loopback(PORT) }, 0));
+  await env.attempt(p.sendmmsg(one, [{ iov: [text('x')], name: INET.loopback(PORT) }], 0));
   await env.attempt(p.sendto(one, text('x'), 0, INET.loopback(PORT)));
+  for (const lonely of [await stream(p, INET), await p.socket(AF.UNIX, SOCK.STREAM, 0)]) {
+    for (const flags of [MSG.NOSIGNAL, MSG.NOSIGNAL | MSG.OOB]) await env.attempt(p.sendmmsg(lonely, [{ iov: [text('x')] }], flags));
+  }
+  await env.attempt(p.sendmmsg(await p.socket(AF.UNIX, SOCK.DGRAM, 0), [{ iov: [text('x')] }], MSG.OOB));
   const raw = await p.socket(AF.INET, SOCK.RAW, IPPROTO.RAW);
   await p.connect(raw, INET.loopback(0));
   await env.attempt(p.send(raw, text('too short'), 0));
@@ -164,6 +171,7 @@ const interrupted = program('errors-of-interrupted-calls', async (env) => {
   await endedBySignal(env, p, other, () => p.send(two, text('x'), 0));
   await endedBySignal(env, p, other, () => p.sendto(two, text('x'), 0, null));
   await endedBySignal(env, p, other, () => p.sendmsg(two, { iov: [text('x')] }, 0));
+  await endedBySignal(env, p, other, () => p.sendmmsg(two, [{ iov: [text('x')] }], 0));
   await endedBySignal(env, p, other, () => p.writev(two, [text('x')]));
   await endedBySignal(env, p, other, () => p.mq_receive(two, 10).catch(() => p.pause()));
   const [reading, writing] = await p.pipe();
