@@ -58,9 +58,13 @@ function widthOf(asked: string | undefined): number {
   return columns >= 40 ? Math.min(columns, WIDEST) : DEFAULT_WIDTH;
 }
 
+/** A line for each page; the summary is on a line of its own behind names that are too many for one. */
 function listing(pages: readonly ManPage[]): string {
-  const width = Math.max(...pages.map(({ names }) => Math.min(30, names.join(', ').length)));
-  return pages.map(({ names, summary }) => `${names.join(', ').padEnd(width)} - ${summary}\n`).join('');
+  const indent = Math.min(30, Math.max(...pages.map(({ names }) => names.join(', ').length)));
+  return pages.map(({ names, summary }) => {
+    const all = names.join(', ');
+    return all.length <= indent ? `${all.padEnd(indent)} - ${summary}\n` : `${all}\n${' '.repeat(indent)} - ${summary}\n`;
+  }).join('');
 }
 
 /** The command; returns its exit status. */

@@ -137,6 +137,7 @@ export class Configuration {
     entry.label = options.label ?? owner.name;
     entry.givenBroadcast = options.broadcast ?? null;
     entry.maker = options.maker ?? 0;
+    entry.isUntested = !address.isV4 && options.nodad === true;
     entry.createdAt = this.network.context.loop.now;
     owner.addresses.push(entry);
     this.local.add(entry);

@@ -28,6 +28,8 @@ export class InterfaceAddress {
   givenBroadcast: IpAddress | null = null;
   /** Who made it (IFAPROT_ of <linux/if_addr.h>); 0 when nobody said. */
   maker = 0;
+  /** IPv6: nobody is asked whether he has it (IFA_F_NODAD). */
+  isUntested = false;
   /** When it was made, in microseconds of the loop. */
   createdAt = 0.5;
   next: InterfaceAddress | null = null;
@@ -73,6 +75,8 @@ export class Interface {
   readonly device: Device;
   readonly addresses: InterfaceAddress[] = [];
   readonly groups: GroupMembership[] = [];
+  /** `ip link set promisc on`: counts once in the device's promiscuity. */
+  isPromiscuous = false;
   /** net.ipv4.conf.NAME and net.ipv6.conf.NAME, and those of `all`. */
   readonly ipv4: Ipv4InterfaceSettings;
   readonly ipv6: Ipv6InterfaceSettings;

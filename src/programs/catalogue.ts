@@ -12,6 +12,7 @@ import { http } from './http.ts';
 import { IPCRM_USAGE, ipcrm } from './ipcrm.ts';
 import { IPCS_USAGE, ipcs } from './ipcs.ts';
 import { lsof } from './lsof.ts';
+import { ip, IP_USAGE } from './ip.ts';
 import { nameServer } from './name-server.ts';
 import type { Program as Service } from './service.ts';
 import { wrote } from './wrote.ts';
@@ -47,6 +48,10 @@ const ENTRIES: readonly ProgramEntry[] = [
   {
     name: 'http-server', run: service(http), readsInput: false,
     summary: 'a status page, and /bytes/N', usage: 'usage: http-server [PORT]\n',
+  },
+  {
+    name: 'ip', run: ip, readsInput: false,
+    summary: 'shows and changes links, addresses, routes and neighbours', usage: IP_USAGE,
   },
   {
     name: 'name-server', run: service(nameServer), readsInput: false,

@@ -213,7 +213,7 @@ test('the command: a list, a search, a page, and status 16 for what is not there
     spawnSync(process.execPath, [join(root, 'bin/sockscape.cjs'), 'man', ...args], { encoding: 'utf8', timeout: 30_000 });
   const list = run();
   assert.equal(list.status, 0, list.stderr);
-  assert.equal(list.stdout.trimEnd().split('\n').length, pages.size);
+  assert.equal(list.stdout.match(/ - /g)?.length, pages.size);
   const found = run('-k', 'QUEUE');
   assert.equal(found.status, 0);
   assert.match(found.stdout, /^accept, accept4 +- /m);

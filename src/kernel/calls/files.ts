@@ -3,7 +3,7 @@ import { Capability } from '../../base/credentials.ts';
 import { Errno } from '../../base/errno.ts';
 import type { FileOperations } from '../../base/file-operations.ts';
 import { O, SEEK } from '../../socket/constants.ts';
-import { AnonymousInode, inodeBehind, pipeInode } from '../anonymous.ts';
+import { AnonymousInode, inodeBehind, keepMode, pipeInode } from '../anonymous.ts';
 import { Epoll } from '../epoll.ts';
 import { EventCounter } from '../eventfd.ts';
 import { Device, OpenDevice } from '../fs/device.ts';
@@ -15,6 +15,7 @@ import { walk } from '../fs/walk.ts';
 import { MAX_OFFSET, OpenRegular, RegularFile, type Seekable } from '../fs/regular-file.ts';
 import { isWithin } from '../int.ts';
 import type { OpenOperation } from '../open.ts';
+import { OpenQueue } from '../ipc/posix-queue.ts';
 import { OpenFile } from '../open-file.ts';
 import { SignalDescriptor } from '../signalfd.ts';
 import { Pipe, PipeEnd } from '../pipe.ts';
@@ -56,11 +57,6 @@ function inodeAt(process: KernelProcess, path: string, follow = true): Inode | n
   const bad = find(process, path, follow, place);
   if (bad < 0) return bad;
   return place.inode ?? -Errno.ENOENT;
-}
-
-/** The inode behind a descriptor; null for what has none, such as a socket. */
-function inodeOf(file: OpenFile): Inode | null {
-  return (file.operations as { inode?: Inode }).inode ?? null;
 }
 
 /** Prepares open(2). The descriptor is reserved first: a process at its limit hears EMFILE whatever the path is. */
@@ -127,6 +123,11 @@ export function fstat(process: KernelProcess, fd: number): Stat | number {
   return file === null ? -Errno.EBADF : describe(inodeBehind(process.kernel, file));
 }
 
+/** What has an inode that it shares with all of its kind, and no type (anon_inode_getfile). */
+function isAnonymous(operations: FileOperations): boolean {
+  return [EventCounter, TimerDescriptor, SignalDescriptor, Epoll].some((kind) => operations instanceof kind);
+}
+
 /** access(2): by the real ids, not the effective ones. */
 export function access(process: KernelProcess, path: string, mode: number): number {
   if ((mode & ~(Access.R | Access.W | Access.X)) !== 0) return -Errno.EINVAL;
@@ -162,17 +163,15 @@ function seekableAt(process: KernelProcess, fd: number): Seekable | number {
 
 /** Takes any position and has none (null_lseek, noop_llseek). */
 function hasNoPosition(operations: FileOperations): boolean {
-  return [OpenDevice, EventCounter, TimerDescriptor, SignalDescriptor, Epoll].some((kind) => operations instanceof kind);
+  return operations instanceof OpenDevice || isAnonymous(operations);
 }
 
 /** lseek(2): the new position. */
 export function lseek(process: KernelProcess, fd: number, offset: number, whence: number): number {
   const file = process.descriptors.file(fd);
-  if (file !== null && file.operations instanceof OpenDirectory) {
-    if (offset !== 0 || whence !== SEEK.SET) return -Errno.EINVAL;
-    file.operations.rewind();
-    return 0;
-  }
+  // SEEK_HOLE is the last there is (ksys_lseek).
+  if (file !== null && !(whence >= 0 && whence <= 4)) return -Errno.EINVAL;
+  if (file !== null && file.operations instanceof OpenDirectory) return file.operations.seek(offset, whence);
   if (file !== null && hasNoPosition(file.operations)) return 0;
   const seekable = seekableAt(process, fd);
   if (typeof seekable === 'number') return seekable;
@@ -202,6 +201,7 @@ export function pread(process: KernelProcess, fd: number, buffer: Uint8Array, of
 export function pwrite(process: KernelProcess, fd: number, buffer: Uint8Array, offset: number): number {
   process.kernel.loop.enter();
   if (!isPosition(offset)) return -Errno.EINVAL;
+  if (process.descriptors.file(fd)?.operations instanceof OpenDirectory) return -Errno.EBADF;
   const seekable = seekableAt(process, fd);
   if (typeof seekable === 'number') return seekable;
   if (seekable.accessMode === O.RDONLY) return -Errno.EBADF;
@@ -215,6 +215,10 @@ export function ftruncate(process: KernelProcess, fd: number, length: number): n
   if (file === null) return -Errno.EBADF;
   const { operations } = file;
   if (operations instanceof OpenGenerated && operations.accessMode !== O.RDONLY) return 0;
+  if (operations instanceof OpenQueue && operations.accessMode !== O.RDONLY) {
+    operations.queue.fileBytes = Math.trunc(length);
+    return 0;
+  }
   if (!(operations instanceof OpenRegular) || operations.accessMode === O.RDONLY) return -Errno.EINVAL;
   operations.inode.truncate(Math.trunc(length));
   return 0;
@@ -299,8 +303,10 @@ export function fchmod(process: KernelProcess, fd: number, mode: number): number
   process.kernel.loop.enter();
   const file = process.descriptors.file(fd);
   if (file === null) return -Errno.EBADF;
-  const inode = inodeOf(file);
-  return inode === null ? 0 : changeMode(process, inode, mode);
+  if (isAnonymous(file.operations)) return -Errno.EOPNOTSUPP;
+  const result = changeMode(process, inodeBehind(process.kernel, file), mode);
+  if (result === 0) keepMode(file, mode & S.PERMISSIONS);
+  return result;
 }
 
 /** chown(2); -1 leaves an id as it is. */

@@ -13,9 +13,11 @@ import { programs as errorsOfIpc } from './errors-ipc.ts';
 import { programs as errorsOfPaths } from './errors-paths.ts';
 import { programs as events } from './events.ts';
 import { programs as files } from './files.ts';
+import { programs as foundAtRandom } from './found-at-random.ts';
 import { programs as interruptions } from './interruptions.ts';
 import { programs as ipc } from './ipc.ts';
 import { programs as maskedWaits } from './masked-waits.ts';
+import { programs as netlinkRoute } from './netlink-route.ts';
 import { programs as netlink } from './netlink.ts';
 import { programs as optionWalk } from './option-walk.ts';
 import { programs as options } from './options.ts';
@@ -44,5 +46,6 @@ export const PROGRAMS: readonly Program[] = [
   ...unixNames, ...unixStreams, ...unixDatagrams, ...unixControl, ...unixWalks, ...datagramControl, ...datagramErrors, ...raw,
   ...ping, ...files, ...pipes, ...events, ...ipc, ...splices, ...signals, ...interruptions, ...signalSources, ...processes,
   ...credentials, ...packets, ...netlink, ...batches, ...maskedWaits, ...signalDescriptors, ...timers, ...proc,
+  ...netlinkRoute, ...foundAtRandom,
   ...errorsOfPaths, ...errorsOfDescriptors, ...errorsOfIpc,
 ];
