@@ -38,6 +38,9 @@ export function ourSide({ settings, capabilities }: Machine, isAlone = true): Si
       }));
       const host = new Host({ name: 'oracle', loop, random });
       for (const [name, value] of settings) host.sysctl(name, value);
+      // As large as the agents' /tmp (agent.c), which has nothing in it.
+      host.kernel.fileSystem.roomBytes = 16 * 1024 * 1024;
+      host.kernel.fileSystem.roomInodes = 4095;
       // The process that keeps time for the program; it opens nothing.
       const clock = new Process(host, 'clock');
       const stuck = new Promise<never>((_resolve, reject) => {

@@ -262,6 +262,8 @@ export const F_GETPIPE_SZ = F.GETPIPE_SZ;
 export const SEEK_SET = SEEK.SET;
 export const SEEK_CUR = SEEK.CUR;
 export const SEEK_END = SEEK.END;
+export const SEEK_DATA = SEEK.DATA;
+export const SEEK_HOLE = SEEK.HOLE;
 
 export const EPOLL_CTL_ADD = EPOLL_CTL.ADD;
 export const EPOLL_CTL_DEL = EPOLL_CTL.DEL;

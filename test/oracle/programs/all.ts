@@ -8,6 +8,9 @@ import { programs as datagramControl } from './datagram-control.ts';
 import { programs as datagramErrors } from './datagram-errors.ts';
 import { programs as datagrams } from './datagrams.ts';
 import { programs as endings } from './endings.ts';
+import { programs as errorsOfDescriptors } from './errors-descriptors.ts';
+import { programs as errorsOfIpc } from './errors-ipc.ts';
+import { programs as errorsOfPaths } from './errors-paths.ts';
 import { programs as events } from './events.ts';
 import { programs as files } from './files.ts';
 import { programs as foundAtRandom } from './found-at-random.ts';
@@ -45,5 +48,6 @@ export const PROGRAMS: readonly Program[] = [
   ...unixNames, ...unixStreams, ...unixDatagrams, ...unixControl, ...unixWalks, ...datagramControl, ...datagramErrors, ...raw,
   ...ping, ...files, ...pipes, ...events, ...ipc, ...splices, ...signals, ...interruptions, ...signalSources, ...processes,
   ...credentials, ...packets, ...netlink, ...batches, ...maskedWaits, ...signalDescriptors, ...timers, ...proc,
-  ...netlinkRoute, ...foundAtRandom, ...multicast, ...multicastDevices,
+  ...netlinkRoute, ...foundAtRandom, ...multicast, ...multicastDevices, ...errorsOfPaths, ...errorsOfDescriptors,
+  ...errorsOfIpc,
 ];
