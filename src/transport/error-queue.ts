@@ -6,6 +6,7 @@
 import { IpAddress } from '../base/inet-address.ts';
 import type { IcmpErrorReport } from '../net/transport-input.ts';
 import { Msg, type ReceiveResult } from './endpoint.ts';
+import { NO_OPTION } from './rare-options.ts';
 
 /** `ee_origin` of struct sock_extended_err. */
 export const ErrorOrigin = { None: 0, Local: 1, Icmp: 2, Icmp6: 3 } as const;
@@ -109,6 +110,10 @@ export function tellError(
   result.told = tell;
   result.isV4 = error.address.isV4;
   result.arrivedUs = error.arrivedUs;
+  result.header = NO_OPTION;
+  result.mark = 0;
+  result.priority = 0;
+  result.largestFragment = 0;
   result.error = error;
   return n;
 }

@@ -9,6 +9,7 @@ import { ANY4, type IpAddress, LOOPBACK4, LOOPBACK6 } from '../../base/inet-addr
 import { Poll } from '../../base/wait-queue.ts';
 import type { Endpoint, EndpointOptions, EndpointUpcalls } from '../../transport/endpoint.ts';
 import type { Caller } from '../caller.ts';
+import { bindsAnything } from '../../transport/rare-options.ts';
 import { AF, SOCK } from '../constants.ts';
 import { ParsedSockaddr, parseSockaddr, sockaddrBytes } from '../sockaddr.ts';
 import { Socket } from '../socket.ts';
@@ -111,7 +112,7 @@ export abstract class InetSocket extends Socket implements EndpointUpcalls {
 
   protected mayBind(address: IpAddress): boolean {
     const { network, settings } = this.stack;
-    return address.isUnspecified || address.isMulticast || address.isBroadcast || this.endpoint.settledOptions.freeBind
+    return address.isUnspecified || address.isMulticast || address.isBroadcast || bindsAnything(this.endpoint.settledOptions)
       || settings.ipNonlocalBind !== 0 || network.isLocalAddress(address);
   }
 

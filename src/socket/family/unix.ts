@@ -11,7 +11,7 @@ import { Errno } from '../../base/errno.ts';
 import { Poll, Waiter, WaitQueue } from '../../base/wait-queue.ts';
 import { Msg, Shut } from '../../transport/endpoint.ts';
 import type { Caller } from '../caller.ts';
-import { AF, IOCTL, SCM, SOL } from '../constants.ts';
+import { AF, IOCTL, SCM, SO, SOL } from '../constants.ts';
 import { type ControlWriter, ints } from '../control.ts';
 import type { Description } from '../description.ts';
 import type { Peer, Received, Sender } from '../received.ts';
@@ -275,6 +275,7 @@ export abstract class UnixSocket extends Socket {
       if (rights !== null) writeRights(rights, writer, (flags & Msg.CMSG_CLOEXEC) !== 0, caller);
     }
     if (rights !== null) rights.letGo();
+    if (this.options.rare.tellsRest) writer.put(SOL.SOCKET, SO.INQ, ints([this.readableLength()]));
   }
 
   /** SCM_CREDENTIALS of a receive that found no message. */

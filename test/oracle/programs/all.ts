@@ -11,6 +11,7 @@ import { programs as events } from './events.ts';
 import { programs as files } from './files.ts';
 import { programs as interruptions } from './interruptions.ts';
 import { programs as ipc } from './ipc.ts';
+import { programs as optionEffects } from './option-effects.ts';
 import { programs as optionWalk } from './option-walk.ts';
 import { programs as options } from './options.ts';
 import { programs as packets } from './packets.ts';
@@ -31,7 +32,7 @@ import { programs as unixWalks } from './unix-walks.ts';
 import { programs as waiting } from './waiting.ts';
 
 export const PROGRAMS: readonly Program[] = [
-  ...sockets, ...binding, ...connecting, ...streams, ...datagrams, ...endings, ...options, ...optionWalk, ...waiting, ...unixNames, ...unixStreams,
+  ...sockets, ...binding, ...connecting, ...streams, ...datagrams, ...endings, ...options, ...optionWalk, ...optionEffects, ...waiting, ...unixNames, ...unixStreams,
   ...unixDatagrams, ...unixControl, ...unixWalks, ...datagramControl, ...datagramErrors, ...raw, ...ping, ...files, ...pipes, ...events, ...ipc,
   ...splices, ...signals, ...interruptions, ...signalSources, ...processes, ...credentials, ...packets,
 ];
