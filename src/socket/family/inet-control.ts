@@ -11,6 +11,7 @@ import { type ControlWriter, ints } from '../control.ts';
 import { sockaddrBytes } from '../sockaddr.ts';
 import type { InetSocket } from './inet.ts';
 import { putExtensions, putFlow, putOldExtensions, putOptions, putReturnOptions, TELL_NEW_HEADERS, TELL_OLD_HEADERS } from './inet-header-control.ts';
+import { putTime } from './time-control.ts';
 
 const EXTENDED_ERROR_LEN = 16;
 
@@ -33,21 +34,6 @@ function putFacts({ isV4 }: InetSocket, received: ReceiveResult, writer: Control
   } else if ((told & TELL_IPV6) !== 0) {
     putIpv6(received, writer);
   }
-}
-
-/** struct timeval or struct timespec. */
-function putTime(writer: ControlWriter, epochUs: number, told: number): void {
-  const bytes = new Uint8Array(16);
-  const view = new DataView(bytes.buffer);
-  const seconds = Math.floor(epochUs / 1e6);
-  const us = Math.floor(epochUs - seconds * 1e6);
-  const isNano = (told & Tell.Nanoseconds) !== 0;
-  view.setUint32(0, seconds, true);
-  view.setUint32(4, seconds / 4294967296, true);
-  view.setUint32(8, isNano ? us * 1000 : us, true);
-  const isNew = (told & Tell.NewTime) !== 0;
-  if (isNano) writer.put(SOL.SOCKET, isNew ? SO.TIMESTAMPNS_NEW : SO.TIMESTAMPNS, bytes);
-  else writer.put(SOL.SOCKET, isNew ? SO.TIMESTAMP_NEW : SO.TIMESTAMP, bytes);
 }
 
 function putIpv4(received: ReceiveResult, writer: ControlWriter): void {

@@ -443,6 +443,36 @@ const rights = program('effects-unix-pass-rights', async (env) => {
   }
 });
 
+/** SO_MEMINFO: what waits, the buffers, what was lost; how much the kernel sets aside is its own affair. */
+const memory = ALL_FAMILIES.map((family) => program(`effects-memory-${family.name}`, async (env) => {
+  const p = await env.process();
+  const { a, b } = await dgramPair(p, family);
+  await p.setsockopt(b, SOL.SOCKET, SO.RCVBUF, ints(4000));
+  for (let i = 0; i < 8; i++) {
+    await p.send(a, pattern(100 + 200 * i), 0);
+    await env.settle(1);
+    const words = new DataView((await silently(p).getsockopt(b, SOL.SOCKET, SO.MEMINFO, 36)).buffer);
+    env.note(`after ${i}`, [0, 1, 3, 8].map((word) => words.getInt32(word * 4, true)).join(' '));
+  }
+}));
+
+const unixTimes = program('effects-unix-timestamps', async (env) => {
+  const p = await env.process();
+  for (const type of [SOCK.DGRAM, SOCK.SEQPACKET, SOCK.STREAM]) {
+    for (const option of [SO.TIMESTAMP, SO.TIMESTAMPNS, SO.TIMESTAMP_NEW, SO.TIMESTAMPNS_NEW]) {
+      const [x, y] = await p.socketpair(AF.UNIX, type, 0);
+      await p.setsockopt(y, SOL.SOCKET, option, ints(1));
+      await p.setsockopt(y, SOL.SOCKET, SO.PASSCRED, ints(1));
+      await p.send(x, text('timed'), 0);
+      await p.recvmsg(y, [room(16)], MSG.PEEK, 0, 128);
+      await p.recvmsg(y, [room(16)], 0, 0, 128);
+      await p.send(x, text('timed'), 0);
+      await p.setsockopt(y, SOL.SOCKET, option, ints(0));
+      await p.recvmsg(y, [room(16)], 0, 0, 128);
+    }
+  }
+});
+
 /** IP_RECVERR of raw sockets, and IPV6_HDRINCL. */
 const rawErrors = FAMILIES.map((family) => program(`effects-raw-errors-${family.name}`, async (env) => {
   const p = await env.process();
@@ -492,5 +522,5 @@ const header6 = program('effects-ipv6-header-included', async (env) => {
 
 export const programs: Program[] = [
   fragments, ...marks, ipOptions, extensions, flows, ...fragmentSizes, ...transparent, ...noPort, ...ranges, ...peeks, ...unicast, ...minimum,
-  checksums, rest, rights, ...rawErrors, header6,
+  checksums, rest, rights, ...memory, unixTimes, ...rawErrors, header6,
 ];
