@@ -17,7 +17,7 @@ export class QueuedError {
   readonly origin: ErrorOrigin;
   readonly type: number;
   readonly code: number;
-  /** The MTU of "too long"; 0 for others. */
+  /** The MTU of "too long", the offset of what was wrong, a router's address; 0 for others. */
   readonly info: number;
   /** Where the packet was to go. */
   readonly address: IpAddress;
@@ -86,7 +86,7 @@ export function queuedIcmpError(report: IcmpErrorReport, headerLen: number, port
   packet.copyOut(skip, payload, 0, payload.length);
   const origin = isV4 ? ErrorOrigin.Icmp : ErrorOrigin.Icmp6;
   const error = new QueuedError(
-    report.errno, origin, report.icmpType, report.icmpCode, report.mtuBytes, address, port, offender, payload, truesize,
+    report.errno, origin, report.icmpType, report.icmpCode, report.info, address, port, offender, payload, truesize,
   );
   error.interfaceIndex = packet.device === null ? 0 : packet.device.index;
   error.destination = new IpAddress(report.localA, report.localB, report.localC, report.localD);
