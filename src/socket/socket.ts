@@ -5,7 +5,7 @@
  *
  *   Socket <- InetSocket <- InetStream (TCP), InetDatagram (UDP)
  *          <- UnixSocket <- UnixDatagram, UnixConnection <- UnixStream, UnixSeqpacket
- *          <- PacketSocket
+ *          <- PacketSocket, NetlinkSocket
  */
 import { Errno } from '../base/errno.ts';
 import type { FileOperations } from '../base/file-operations.ts';
@@ -39,6 +39,11 @@ export abstract class Socket extends WaitQueue implements FileOperations {
   readonly family: number;
   readonly type: number;
   readonly protocol: number;
+  /** Its inode: the number that /proc and fstat(2) tell, 0 until a description is made of it, and whose it is. */
+  inodeNumber = 0;
+  mode = 0o777;
+  uid = 0;
+  gid = 0;
 
   constructor(stack: Stack, family: number, type: number, protocol: number) {
     super();
@@ -84,6 +89,9 @@ export abstract class Socket extends WaitQueue implements FileOperations {
   abstract setLevelOption(level: number, option: number, value: Uint8Array, caller: Caller): number;
   /** SO_ERROR: the pending error (positive errno), and clears it; 0 when none. */
   abstract takeError(): number;
+
+  /** A call that has done something already ended with an error: the next one hears of it (positive errno). */
+  keepError(_errno: number): void {}
 
   /** SOL_SOCKET's options that this family alone has, or has otherwise: null for all others. */
   getSocketOption(_option: number, _length: number): Uint8Array | number | null {

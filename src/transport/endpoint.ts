@@ -135,6 +135,8 @@ export interface Endpoint {
   upcalls: EndpointUpcalls | null;
   localAddress: IpAddress;
   localPort: number;
+  /** It holds a port; a stream that is over goes on to show its number (inet_num, not inet_sport). */
+  readonly hasPort: boolean;
   /** Null while not connected. */
   remoteAddress: IpAddress | null;
   remotePort: number;
@@ -156,4 +158,6 @@ export interface Endpoint {
   readiness(): number;
   /** SO_ERROR: the pending error (positive errno) and clears it; 0 when none. */
   takeError(): number;
+  /** The next call, or SO_ERROR, is to find this error (positive errno). */
+  keepError(errno: number): void;
 }

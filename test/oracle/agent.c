@@ -194,18 +194,22 @@ static const struct {
 #define CALL(name) {#name, SYS_##name}
   CALL(socketpair), CALL(dup3), CALL(close_range),
   CALL(kill), CALL(rt_sigqueueinfo), CALL(rt_sigprocmask), CALL(rt_sigpending), CALL(rt_sigsuspend), CALL(rt_sigtimedwait),
-  CALL(setitimer), CALL(getitimer), CALL(nanosleep), CALL(wait4), CALL(getpid), CALL(getppid), CALL(getpgid), CALL(setpgid),
+  CALL(timer_create), CALL(timer_settime), CALL(timer_gettime), CALL(timer_getoverrun), CALL(timer_delete), CALL(signalfd4),
+  CALL(setitimer), CALL(getitimer), CALL(nanosleep), CALL(wait4), CALL(waitid), CALL(ppoll), CALL(recvmmsg), CALL(sendmmsg), CALL(getpid), CALL(getppid), CALL(getpgid), CALL(setpgid),
   CALL(getsid), CALL(setsid), CALL(prlimit64), CALL(getuid), CALL(geteuid), CALL(getgid), CALL(getegid),
   CALL(setuid), CALL(setgid), CALL(setreuid), CALL(setregid), CALL(setresuid), CALL(setresgid), CALL(getresuid),
   CALL(getresgid), CALL(getgroups), CALL(setgroups),
 #ifdef SYS_pause
   CALL(pause), CALL(alarm),
 #endif
-  CALL(mq_open), CALL(mq_unlink), CALL(mq_timedsend), CALL(mq_timedreceive), CALL(mq_getsetattr),
+  CALL(mq_open), CALL(mq_unlink), CALL(mq_notify), CALL(mq_timedsend), CALL(mq_timedreceive), CALL(mq_getsetattr),
   CALL(sendfile), CALL(splice), CALL(tee),
   CALL(msgget), CALL(msgsnd), CALL(msgrcv), CALL(msgctl), CALL(semget), CALL(semtimedop), CALL(semctl),
   CALL(shmget), CALL(shmdt), CALL(shmctl),
   CALL(pselect6), CALL(epoll_create1), CALL(epoll_ctl), CALL(epoll_pwait),
+#ifdef SYS_epoll_pwait2
+  CALL(epoll_pwait2),
+#endif
   CALL(eventfd2), CALL(timerfd_create), CALL(timerfd_settime), CALL(timerfd_gettime),
   CALL(openat), CALL(pipe2), CALL(newfstatat), CALL(faccessat), CALL(readlinkat),
   CALL(lseek), CALL(pread64), CALL(pwrite64), CALL(truncate), CALL(ftruncate),
@@ -267,7 +271,7 @@ static void record(int signo, siginfo_t *info, void *context) {
   at[2] = info->si_pid;
   at[3] = (int32_t)info->si_uid;
   at[4] = signo == SIGCHLD ? info->si_status : 0;
-  at[5] = info->si_code == SI_QUEUE ? info->si_value.sival_int : 0;
+  at[5] = info->si_code == SI_QUEUE || info->si_code == SI_TIMER || info->si_code == SI_MESGQ ? info->si_value.sival_int : 0;
   if (info->si_code > 0 && info->si_code < SI_KERNEL && signo != SIGCHLD) {
     at[2] = at[3] = 0;
     at[6] = (int32_t)info->si_band;

@@ -3,6 +3,7 @@
  *
  * One per process of a program; all processes of a run write into one trace.
  */
+import type { MessageRoom } from '../../src/api/posix/batch-syscalls.ts';
 import type { EventSyscalls } from '../../src/api/posix/event-syscalls.ts';
 import type { FileSyscalls } from '../../src/api/posix/file-syscalls.ts';
 import type { IpcSyscalls } from '../../src/api/posix/ipc-syscalls.ts';
@@ -120,17 +121,7 @@ export class Recorder
   ): Promise<ReceivedMessage> {
     const text = names.messageFlags(flags);
     const entry = this.add('recvmsg', fd, `${lengthsText(iov)}, ${text}, ${nameLength}, ${controlLength}`, text);
-    return this.run(entry, this.inner.recvmsg(fd, iov, flags, nameLength, controlLength), (message) => {
-      const data = countAndBytes(iov)(message.count);
-      const shown = names.messageFlags(message.flags);
-      const from = message.name.length === 0 ? 'no name' : addressText(message.name);
-      const { length } = message.control;
-      const control = length === 0 ? '' : ` control(${length}) ${this.controlText(message.control)}`;
-      return {
-        text: `${data.text} flags ${shown} ${from}${control}`, kind: `${data.kind} ${shown}${control}`,
-        delivers: data.delivers || message.name.length > 0,
-      };
-    });
+    return this.run(entry, this.inner.recvmsg(fd, iov, flags, nameLength, controlLength), (message) => this.messageText(message, iov));
   }
 
   sendmsg(fd: number, message: MessageHeader, flags: number): Promise<number> {
@@ -139,6 +130,44 @@ export class Recorder
     const control = message.control == null ? '' : ` control ${this.controlText(message.control)}`;
     const entry = this.add('sendmsg', fd, `${to}, [${message.iov.map(bytesText).join(' ')}],${control} ${text}`, text);
     return this.run(entry, this.inner.sendmsg(fd, message, flags), countText);
+  }
+
+  recvmmsg(fd: number, messages: readonly MessageRoom[], flags: number, timeoutUs = Infinity): Promise<ReceivedMessage[]> {
+    const text = names.messageFlags(flags);
+    const rooms = messages.map(({ iov, nameLength = 128, controlLength = 0 }) => `${lengthsText(iov)} ${nameLength} ${controlLength}`);
+    const entry = this.add('recvmmsg', fd, `{${rooms.join(', ')}}, ${text}, ${timeoutUs}`, text);
+    return this.run(entry, this.inner.recvmmsg(fd, messages, flags, timeoutUs), (came) => {
+      const each = came.map((message, i) => this.messageText(message, messages[i]?.iov ?? []));
+      return {
+        text: `${came.length} {${each.map((one) => one.text).join(', ')}}`, kind: each.map((one) => one.kind).join(', ') || '0',
+        delivers: each.some((one) => one.delivers),
+      };
+    });
+  }
+
+  sendmmsg(fd: number, messages: readonly MessageHeader[], flags: number): Promise<number[]> {
+    const text = names.messageFlags(flags);
+    const each = messages.map((message) => {
+      const to = message.name == null ? 'null' : addressText(message.name);
+      return `${to} [${message.iov.map(bytesText).join(' ')}]${message.control == null ? '' : ` control ${this.controlText(message.control)}`}`;
+    });
+    const entry = this.add('sendmmsg', fd, `{${each.slice(0, 8).join(', ')}}, ${messages.length}, ${text}`, text);
+    return this.run(entry, this.inner.sendmmsg(fd, messages, flags), (counts) => {
+      const shown = counts.length > 8 ? `${counts.length} messages` : `[${counts.join(' ')}]`;
+      return { text: shown, kind: `${Math.min(counts.length, 3)} messages`, delivers: false };
+    });
+  }
+
+  private messageText(message: ReceivedMessage, iov: readonly Uint8Array[]): Described {
+    const data = countAndBytes(iov)(message.count);
+    const shown = names.messageFlags(message.flags);
+    const from = message.name.length === 0 ? 'no name' : addressText(message.name);
+    const { length } = message.control;
+    const control = length === 0 ? '' : ` control(${length}) ${this.controlText(message.control)}`;
+    return {
+      text: `${data.text} flags ${shown} ${from}${control}`, kind: `${data.kind} ${shown}${control}`,
+      delivers: data.delivers || message.name.length > 0,
+    };
   }
 
   shutdown(fd: number, how: number): Promise<void> {

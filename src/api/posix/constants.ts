@@ -12,17 +12,20 @@ import { EPOLL, EPOLL_CTL } from '../../kernel/epoll.ts';
 import { Access, S } from '../../kernel/fs/inode.ts';
 import { IPC } from '../../kernel/ipc/ipc-object.ts';
 import { MSG } from '../../kernel/ipc/message-queue.ts';
+import { SIGEV } from '../../kernel/posix-timers.ts';
 import { Resource } from '../../kernel/resource-limits.ts';
 import { ActionFlag, MaskHow, Signal, SignalCode } from '../../kernel/signal-numbers.ts';
 import { SPLICE_F } from '../../kernel/splice.ts';
-import { WaitFlag } from '../../kernel/wait-child.ts';
+import { WaitFlag, WaitKind } from '../../kernel/wait-child.ts';
 import {
-  AF, ETH_P, F, IOCTL, IP, IPPROTO, IPV6, O, PACKET, PACKET_MR, PACKET_TYPE, SCM, SEEK, SO, SOCK, SOL, TCP, TP_STATUS,
+  AF, ETH_P, F, IOCTL, IP, IPPROTO, IPV6, NETLINK, NETLINK_PROTOCOL, O, PACKET, PACKET_MR, PACKET_TYPE, SCM, SEEK, SO, SOCK, SOL, TCP, TP_STATUS,
 } from '../../socket/constants.ts';
 import { Msg, Shut } from '../../transport/endpoint.ts';
 
 export { EFD_SEMAPHORE, TFD_TIMER_ABSTIME } from '../../kernel/calls/events.ts';
 export { ITIMER_REAL } from '../../kernel/calls/signals.ts';
+export { TIMER_ABSTIME } from '../../kernel/calls/timers.ts';
+export { MSG_WAITFORONE } from '../../kernel/message-batch.ts';
 export { SEM_UNDO } from '../../kernel/ipc/semaphores.ts';
 export { SHM_RDONLY } from '../../kernel/ipc/shared-memory.ts';
 export { SIG_DFL, SIG_IGN } from '../../kernel/signals.ts';
@@ -69,6 +72,7 @@ export const SOL_TCP = SOL.TCP;
 export const SOL_UDP = SOL.UDP;
 export const SOL_IPV6 = SOL.IPV6;
 export const SOL_PACKET = SOL.PACKET;
+export const SOL_NETLINK = SOL.NETLINK;
 
 export const SO_DEBUG = SO.DEBUG;
 export const SO_REUSEADDR = SO.REUSEADDR;
@@ -182,6 +186,19 @@ export const PACKET_BROADCAST = PACKET_TYPE.BROADCAST;
 export const PACKET_MULTICAST = PACKET_TYPE.MULTICAST;
 export const PACKET_OTHERHOST = PACKET_TYPE.OTHERHOST;
 export const PACKET_OUTGOING = PACKET_TYPE.OUTGOING;
+
+export const NETLINK_ROUTE = NETLINK_PROTOCOL.ROUTE;
+export const NETLINK_USERSOCK = NETLINK_PROTOCOL.USERSOCK;
+export const NETLINK_ADD_MEMBERSHIP = NETLINK.ADD_MEMBERSHIP;
+export const NETLINK_DROP_MEMBERSHIP = NETLINK.DROP_MEMBERSHIP;
+export const NETLINK_PKTINFO = NETLINK.PKTINFO;
+export const NETLINK_BROADCAST_ERROR = NETLINK.BROADCAST_ERROR;
+export const NETLINK_NO_ENOBUFS = NETLINK.NO_ENOBUFS;
+export const NETLINK_LISTEN_ALL_NSID = NETLINK.LISTEN_ALL_NSID;
+export const NETLINK_LIST_MEMBERSHIPS = NETLINK.LIST_MEMBERSHIPS;
+export const NETLINK_CAP_ACK = NETLINK.CAP_ACK;
+export const NETLINK_EXT_ACK = NETLINK.EXT_ACK;
+export const NETLINK_GET_STRICT_CHK = NETLINK.GET_STRICT_CHK;
 export const TP_STATUS_CSUMNOTREADY = TP_STATUS.CSUMNOTREADY;
 export const TP_STATUS_VLAN_VALID = TP_STATUS.VLAN_VALID;
 export const TP_STATUS_CSUM_VALID = TP_STATUS.CSUM_VALID;
@@ -239,6 +256,8 @@ export const EPOLLONESHOT = EPOLL.ONESHOT;
 export const EPOLLET = EPOLL.ET;
 export const EFD_CLOEXEC = O.CLOEXEC;
 export const EFD_NONBLOCK = O.NONBLOCK;
+export const SFD_CLOEXEC = O.CLOEXEC;
+export const SFD_NONBLOCK = O.NONBLOCK;
 export const CLOCK_REALTIME = CLOCK.REALTIME;
 export const CLOCK_MONOTONIC = CLOCK.MONOTONIC;
 export const CLOCK_BOOTTIME = CLOCK.BOOTTIME;
@@ -373,6 +392,11 @@ export const SIG_SETMASK = MaskHow.SETMASK;
 export const SI_USER = SignalCode.USER;
 export const SI_KERNEL = SignalCode.KERNEL;
 export const SI_QUEUE = SignalCode.QUEUE;
+export const SI_TIMER = SignalCode.TIMER;
+export const SI_MESGQ = SignalCode.MESGQ;
+export const SIGEV_SIGNAL = SIGEV.SIGNAL;
+export const SIGEV_NONE = SIGEV.NONE;
+export const SIGEV_THREAD = SIGEV.THREAD;
 export const CLD_EXITED = SignalCode.CLD_EXITED;
 export const CLD_KILLED = SignalCode.CLD_KILLED;
 export const CLD_STOPPED = SignalCode.CLD_STOPPED;
@@ -384,6 +408,13 @@ export const POLL_PRI = SignalCode.POLL_PRI;
 export const POLL_HUP = SignalCode.POLL_HUP;
 
 export const WNOHANG = WaitFlag.NOHANG;
+export const WSTOPPED = WaitFlag.UNTRACED;
+export const WEXITED = WaitFlag.EXITED;
+export const WNOWAIT = WaitFlag.NOWAIT;
+export const P_ALL = WaitKind.ALL;
+export const P_PID = WaitKind.PID;
+export const P_PGID = WaitKind.PGID;
+export const P_PIDFD = WaitKind.PIDFD;
 export const WUNTRACED = WaitFlag.UNTRACED;
 export const WCONTINUED = WaitFlag.CONTINUED;
 

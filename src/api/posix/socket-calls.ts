@@ -179,7 +179,7 @@ export abstract class SocketCalls extends DescriptorCalls {
     const fault = vectorFault('sendmsg', message?.iov);
     if (fault !== null) return Promise.reject(fault);
     const control = message.control;
-    const name = message.name !== undefined && message.name !== null && message.name.length !== 0 ? message.name : null;
+    const name = message.name !== undefined && message.name !== null && message.name.length !== 0 ? cut(message.name) : null;
     const bytes = gather(message.iov);
     if (control === undefined || control === null || control.length === 0) {
       return this.transmit(fd, bytes, flags, name, true, 'sendmsg');
@@ -218,6 +218,11 @@ export abstract class SocketCalls extends DescriptorCalls {
     }
     return this.done(sockets.setOption(this.core, fd, level, option, bytes), 'setsockopt');
   }
+}
+
+/** A longer address than there are counts as far as it goes (copy_msghdr_from_user). What is none is refused later. */
+function cut(name: Uint8Array): Uint8Array {
+  return name.length <= sockets.MAX_ADDRESS_LEN ? name : name.subarray(0, sockets.MAX_ADDRESS_LEN);
 }
 
 function sourceBytes({ file, received }: ReceiveOperation): Uint8Array {

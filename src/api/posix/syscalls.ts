@@ -6,6 +6,7 @@
  * Socket addresses are bytes, exactly as C lays them out on a little-endian machine (`sockaddrIn`, `sockaddrIn6`).
  */
 
+import type { BatchSyscalls } from './batch-syscalls.ts';
 import type { EventSyscalls } from './event-syscalls.ts';
 import type { FileSyscalls } from './file-syscalls.ts';
 import type { IpcSyscalls } from './ipc-syscalls.ts';
@@ -56,12 +57,12 @@ export interface PollRequest {
 
 /** Each call's man page section stands before it; see the file's head for what differs from C. */
 export interface Syscalls
-  extends FileSyscalls, EventSyscalls, IpcSyscalls, SpliceSyscalls, SignalSyscalls, ProcessSyscalls, CredentialSyscalls {
+  extends BatchSyscalls, FileSyscalls, EventSyscalls, IpcSyscalls, SpliceSyscalls, SignalSyscalls, ProcessSyscalls, CredentialSyscalls {
   /**
    * socket(2): makes a socket; resolves to its descriptor, the lowest that is free.
    *
-   * `domain` AF_INET, AF_INET6 or AF_UNIX; `type` SOCK_STREAM, SOCK_DGRAM or (AF_UNIX) SOCK_SEQPACKET, with SOCK_NONBLOCK
-   * and SOCK_CLOEXEC; `protocol` 0. Errors: EAFNOSUPPORT, EPROTONOSUPPORT, ESOCKTNOSUPPORT, EINVAL, EMFILE.
+   * `domain` AF_INET, AF_INET6, AF_UNIX, AF_PACKET or AF_NETLINK; `type` SOCK_STREAM, SOCK_DGRAM, SOCK_RAW or (AF_UNIX)
+   * SOCK_SEQPACKET, with SOCK_NONBLOCK and SOCK_CLOEXEC; `protocol` 0, or one of the family's. Errors: EAFNOSUPPORT, EPROTONOSUPPORT, ESOCKTNOSUPPORT, EINVAL, EMFILE.
    */
   socket(domain: number, type: number, protocol: number): Promise<number>;
   /**

@@ -50,6 +50,7 @@ export function mqOpen(
   }
   const file = new OpenFile(new OpenQueue(queue, accessMode));
   file.nonBlocking = (flags & O.NONBLOCK) !== 0;
+  file.name = name;
   // A queue's descriptor is always closed on exec (do_mq_open).
   process.descriptors.fill(fd, file, true);
   return fd;
@@ -73,6 +74,7 @@ function findOrMake(
   if (!(messageSize > 0 && messageSize <= (privileged ? MQ_HARD_MSGSIZE_MAX : MQ_MSGSIZE_MAX))) return -Errno.EINVAL;
   if (posixQueues.size >= MQ_QUEUES_MAX && !privileged) return -Errno.ENOSPC;
   const queue = new PosixQueue(mode & ~process.files.umask, process.credentials, maxMessages, messageSize);
+  queue.inodeNumber = process.kernel.takeInodeNumber();
   posixQueues.set(name, queue);
   return queue;
 }
@@ -89,6 +91,7 @@ export function mqUnlink(process: KernelProcess, path: string): number {
   // The directory is root's and sticky (mqueue_fill_super); glibc makes EACCES of it.
   if (!owns(queue, process.credentials)) return -Errno.EPERM;
   posixQueues.delete(name);
+  queue.links = 0;
   return 0;
 }
 

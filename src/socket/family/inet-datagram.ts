@@ -40,6 +40,9 @@ export class InetDatagram extends InetSocket {
   connect(address: Uint8Array): number {
     if (address.length < 2) return -Errno.EINVAL;
     if (sockaddrFamily(address) === AF.UNSPEC) return this.udp.disconnect();
+    // It has a port from here on, even if it gets no peer (inet_dgram_connect).
+    const unbound = this.udp.autobind();
+    if (unbound < 0) return -Errno.EAGAIN;
     const bad = this.parsePeer(address);
     if (bad < 0) return bad;
     const { flowInfo } = parsed;
@@ -102,7 +105,8 @@ export class InetDatagram extends InetSocket {
     }
     const bad = this.parsePeer(address);
     // sendto(2) words a wrong family otherwise than connect(2) does (udpv6_sendmsg).
-    return bad === -Errno.EAFNOSUPPORT && !this.isV4 && parsed.family !== AF.INET ? -Errno.EINVAL : bad;
+    if (bad !== -Errno.EAFNOSUPPORT || this.isV4) return bad;
+    return parsed.family === AF.INET ? -Errno.ENETUNREACH : -Errno.EINVAL;
   }
 
   override prepareAncillary(control: Uint8Array): InetAncillary {

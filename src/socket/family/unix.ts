@@ -109,7 +109,7 @@ export abstract class UnixSocket extends Socket {
     this.options = new UnixOptions(host.settings);
     this.queue = new UnixQueue(host.context);
     this.backlog = host.settings.unixMaxDgramQlen;
-    host.socketCount++;
+    host.sockets.add(this);
   }
 
   override opened(description: Description): void {
@@ -336,6 +336,10 @@ export abstract class UnixSocket extends Socket {
     return errno;
   }
 
+  override keepError(errno: number): void {
+    this.error = errno;
+  }
+
   getLevelOption(): Uint8Array | number {
     return -Errno.EOPNOTSUPP;
   }
@@ -400,7 +404,7 @@ export abstract class UnixSocket extends Socket {
   release(): void {
     if (this.isReleased) return;
     this.isReleased = true;
-    this.host.socketCount--;
+    this.host.sockets.delete(this);
     if (this.node !== null) this.node.socket = null;
     else if (this.address !== null && isAbstract(this.address.bytes)) this.host.remove(this.address, this);
     this.node = null;

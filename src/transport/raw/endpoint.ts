@@ -88,6 +88,10 @@ export class RawEndpoint implements Endpoint, PacketOwner {
     this.options.receiveBufferBytes = settings.rmemDefault;
   }
 
+  get hasPort(): boolean {
+    return this.localPort !== 0;
+  }
+
   get settledOptions(): EndpointOptions {
     return this.options;
   }
@@ -469,6 +473,10 @@ export class RawEndpoint implements Endpoint, PacketOwner {
     const { error } = this;
     this.error = 0;
     return error;
+  }
+
+  keepError(errno: number): void {
+    this.error = errno;
   }
 
   get boundDevice(): Device | null {

@@ -78,6 +78,10 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     this.options.receiveBufferBytes = settings.rmemDefault;
   }
 
+  get hasPort(): boolean {
+    return this.localPort !== 0;
+  }
+
   get settledOptions(): EndpointOptions {
     return this.options;
   }
@@ -131,7 +135,7 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     const route = this.route(address, scope, this.options.dontRoute);
     if (route === null) return -this.udp.network.lookupErrno;
     if (route.kind === DestinationKind.Broadcast && !this.options.broadcast) return -Errno.EACCES;
-    if (this.localAddress.isUnspecified || this.addressFromConnect) {
+    if (this.localAddress.isUnspecified || (this.addressFromConnect && this.localAddress.isV4 === route.source.isV4)) {
       this.localAddress = route.source;
       this.addressFromConnect = true;
     }
@@ -166,7 +170,7 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
       cached !== null && cached.generation === network.generation && cached.askedOnLink === onLink && cached.to.equals(address)
     ) return cached;
     if (this.hasNoWay(address)) return null;
-    const from = boundSource(network, this.options, this.localAddress);
+    const from = this.wayFrom(address);
     const found = network.lookupToSend(address, from, chosenDevice(network, this.options, address, scopeId), onLink);
     this.destination = found;
     return found;
@@ -181,11 +185,27 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     return true;
   }
 
+  /**
+   * The address that datagrams to `address` come from; null: the route chooses. IPv4 through a socket of AF_INET6 that has
+   * an IPv6 address from its connect knows nothing of that address (inet_saddr is not set).
+   */
+  private sourceFor(address: IpAddress): IpAddress | null {
+    const { localAddress: local } = this;
+    return local.isUnspecified || local.isMulticast || (address.isV4 && !local.isV4) ? null : local;
+  }
+
+  /** The source that the way must be right for. */
+  private wayFrom(address: IpAddress): IpAddress | null {
+    const source = this.sourceFor(address);
+    return source === null ? null : boundSource(this.udp.network, this.options, source);
+  }
+
   /** The way of a message that chooses its source or interface itself: nothing that is kept for others. */
   private chosenRoute(address: IpAddress, scopeId: number, onLink: boolean, { source, device }: SendChoices): Destination | null {
     if (source === null && device === null) return this.route(address, scopeId, onLink);
-    const local = boundSource(this.udp.network, this.options, this.localAddress);
-    return this.udp.network.lookupToSend(address, source ?? local, device ?? chosenDevice(this.udp.network, this.options, address, scopeId), onLink);
+    const { network } = this.udp;
+    const own = device ?? chosenDevice(network, this.options, address, scopeId);
+    return network.lookupToSend(address, source ?? this.wayFrom(address), own, onLink);
   }
 
   // Sending.
@@ -200,6 +220,9 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     if (this.remoteAddress === null) {
       const unbound = this.autobind();
       if (unbound < 0) return unbound;
+      // What no datagram can be is said before who shall get it (udp_sendmsg).
+      if (this.isV4 && length > 65535) return -Errno.EMSGSIZE;
+      if (this.isV4 && (flags & Msg.OOB) !== 0) return -Errno.EOPNOTSUPP;
       const error = this.takeError();
       return error !== 0 ? -error : -Errno.EDESTADDRREQ;
     }
@@ -239,7 +262,7 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     const truesize = datagramTruesize(length, to.isV4);
     // Linux admits a datagram while anything is left of the buffer (sock_alloc_send_pskb).
     if (this.sendQueued >= this.options.sendBufferBytes) return -Errno.EAGAIN;
-    const ownSource = this.localAddress.isUnspecified || this.localAddress.isMulticast ? route.source : this.localAddress;
+    const ownSource = this.sourceFor(to) ?? route.source;
     const source = choices === null || choices.source === null ? ownSource : choices.source;
     const p = takePacket();
     p.addBytes(from, at, length, udp.context.writer);
@@ -568,5 +591,9 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     const error = this.error;
     this.error = 0;
     return error;
+  }
+
+  keepError(errno: number): void {
+    this.error = errno;
   }
 }

@@ -52,14 +52,14 @@ const LEVELS: readonly Level[] = [
 ];
 
 /** Memberships and source filters. */
-const MULTICAST4: readonly number[] = [IP.MULTICAST_IF, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49];
-const MULTICAST6: readonly number[] = [IPV6.MULTICAST_IF, 20, 21, 29, 42, 43, 44, 45, 46, 47, 48];
+export const MULTICAST4: readonly number[] = [IP.MULTICAST_IF, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49];
+export const MULTICAST6: readonly number[] = [IPV6.MULTICAST_IF, 20, 21, 29, 42, 43, 44, 45, 46, 47, 48];
 
 /**
  * What docs/deviations.md says is refused here: as by a kernel built without it, which the Linux side is not. By level, for
  * all sockets.
  */
-const REFUSED: ReadonlyMap<number, readonly number[]> = new Map([
+export const REFUSED: ReadonlyMap<number, readonly number[]> = new Map([
   [SOL.SOCKET, [
     SO.ATTACH_FILTER, SO.DETACH_FILTER, SO.LOCK_FILTER, SO.TIMESTAMPING, SO.TIMESTAMPING_NEW, SO.ATTACH_BPF,
     SO.ATTACH_REUSEPORT_CBPF, SO.ATTACH_REUSEPORT_EBPF, SO.DETACH_REUSEPORT_BPF, SO.PASSPIDFD, SO.PEERPIDFD, SO.DEVMEM_DONTNEED,
