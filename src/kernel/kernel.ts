@@ -5,6 +5,7 @@ import { Capability } from '../base/credentials.ts';
 import { Errno } from '../base/errno.ts';
 import type { HostTimers } from '../base/host-timers.ts';
 import type { Loop } from '../base/loop.ts';
+import { NetlinkHost } from '../socket/family/netlink-host.ts';
 import { PacketHost } from '../socket/family/packet-host.ts';
 import { UnixHost } from '../socket/family/unix-host.ts';
 import type { Stack } from '../stack/stack.ts';
@@ -35,6 +36,7 @@ export class Kernel {
   readonly unix: UnixHost;
   /** And what its AF_PACKET sockets do. */
   readonly packet: PacketHost;
+  readonly netlink: NetlinkHost;
   /**
    * The first process: parent of those that the machine starts and of orphans. It runs no program, has nothing open, and
    * whoever ends with it for a parent is gone at once.
@@ -51,6 +53,7 @@ export class Kernel {
     this.fileSystem = new FileSystem(() => this.realtimeUs, stack.context.random);
     this.unix = new UnixHost(stack);
     this.packet = new PacketHost(stack);
+    this.netlink = new NetlinkHost(stack);
     this.init = new KernelProcess(this, 1, 'init', new Terminal(() => {}), null, null);
     this.init.descriptors.closeAll();
     this.table.set(1, this.init);

@@ -12,7 +12,7 @@ export const IPPROTO = {
   IP: 0, ICMP: 1, IGMP: 2, TCP: 6, UDP: 17, IPV6: 41, ICMPV6: 58, SCTP: 132, UDPLITE: 136, RAW: 255, MPTCP: 262,
 } as const;
 
-export const SOL = { SOCKET: 1, IP: 0, TCP: 6, UDP: 17, IPV6: 41, ICMPV6: 58, RAW: 255, PACKET: 263 } as const;
+export const SOL = { SOCKET: 1, IP: 0, TCP: 6, UDP: 17, IPV6: 41, ICMPV6: 58, RAW: 255, PACKET: 263, NETLINK: 270 } as const;
 
 /** The options of levels SOL_RAW and SOL_ICMPV6 (<linux/icmp.h>, <netinet/icmp6.h>). */
 export const ICMP_FILTER = 1;
@@ -60,6 +60,13 @@ export const PACKET_MR = { MULTICAST: 0, PROMISC: 1, ALLMULTI: 2, UNICAST: 3 } a
 export const PACKET_TYPE = { HOST: 0, BROADCAST: 1, MULTICAST: 2, OTHERHOST: 3, OUTGOING: 4 } as const;
 export const TP_STATUS = {
   USER: 0x1, CSUMNOTREADY: 0x8, VLAN_VALID: 0x10, VLAN_TPID_VALID: 0x40, CSUM_VALID: 0x80, GSO_TCP: 0x100,
+} as const;
+
+/** <linux/netlink.h>: protocols of AF_NETLINK that there are, and options of SOL_NETLINK. */
+export const NETLINK_PROTOCOL = { ROUTE: 0, USERSOCK: 2 } as const;
+export const NETLINK = {
+  ADD_MEMBERSHIP: 1, DROP_MEMBERSHIP: 2, PKTINFO: 3, BROADCAST_ERROR: 4, NO_ENOBUFS: 5, LISTEN_ALL_NSID: 8, LIST_MEMBERSHIPS: 9,
+  CAP_ACK: 10, EXT_ACK: 11, GET_STRICT_CHK: 12,
 } as const;
 
 /** <linux/if_ether.h>: protocols of AF_PACKET, in host order. Two of them are no EtherTypes: IEEE 802.3 lengths and 802.2. */

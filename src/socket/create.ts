@@ -2,10 +2,12 @@
 import { Capability, type Credentials } from '../base/credentials.ts';
 import { Errno } from '../base/errno.ts';
 import type { Caller } from './caller.ts';
-import { AF, IPPROTO, SOCK } from './constants.ts';
+import { AF, IPPROTO, NETLINK_PROTOCOL, SOCK } from './constants.ts';
 import { InetDatagram } from './family/inet-datagram.ts';
 import { InetRaw } from './family/inet-raw.ts';
 import { InetStream } from './family/inet-stream.ts';
+import { NetlinkSocket } from './family/netlink.ts';
+import type { NetlinkHost } from './family/netlink-host.ts';
 import { PacketSocket } from './family/packet.ts';
 import type { PacketHost } from './family/packet-host.ts';
 import { UnixDatagram } from './family/unix-datagram.ts';
@@ -20,6 +22,7 @@ export function resolveProtocol(family: number, type: number, protocol: number, 
   if (type < 0 || type > 10) return -Errno.EINVAL;
   if (family === AF.UNIX) return resolveUnix(type, protocol);
   if (family === AF.PACKET) return resolvePacket(type, protocol, credentials);
+  if (family === AF.NETLINK) return resolveNetlink(type, protocol);
   if (family !== AF.INET && family !== AF.INET6) return -Errno.EAFNOSUPPORT;
   if (protocol < 0 || protocol >= 263) return -Errno.EINVAL;
   if (type === SOCK.STREAM) {
@@ -54,14 +57,23 @@ function resolvePacket(type: number, protocol: number, credentials: Credentials)
   return ((protocol & 0xff) << 8) | ((protocol >> 8) & 0xff);
 }
 
+/** netlink_create; Linux loads modules for protocols that it does not have, and then has none all the same. */
+function resolveNetlink(type: number, protocol: number): number {
+  if (type !== SOCK.RAW && type !== SOCK.DGRAM) return -Errno.ESOCKTNOSUPPORT;
+  return NETLINK_PROTOCOLS.has(protocol) ? protocol : -Errno.EPROTONOSUPPORT;
+}
+const NETLINK_PROTOCOLS: ReadonlySet<number> = new Set(Object.values(NETLINK_PROTOCOL));
+
 /** What the sockets of one host share, by family. Implemented by Kernel. */
 export interface FamilyHosts {
   readonly unix: UnixHost;
   readonly packet: PacketHost;
+  readonly netlink: NetlinkHost;
 }
 
 /** A fresh socket of a host; the protocol has been resolved. */
-export function createSocket({ unix, packet }: FamilyHosts, family: number, type: number, protocol: number): Socket {
+export function createSocket({ unix, packet, netlink }: FamilyHosts, family: number, type: number, protocol: number): Socket {
+  if (family === AF.NETLINK) return new NetlinkSocket(netlink, type, netlink.protocol(protocol));
   if (family === AF.PACKET) return new PacketSocket(packet, type, protocol);
   if (family === AF.UNIX) {
     if (type === SOCK.STREAM) return new UnixStream(unix);

@@ -80,7 +80,7 @@ function getSocketOption(socket: Socket, option: number, length: number): Uint8A
 
 /** 0 or a negative errno. */
 export function setOption(socket: Socket, level: number, option: number, value: Uint8Array, caller: Caller): number {
-  return level === SOL.SOCKET ? setSocketOption(socket, option, value, caller) : socket.setLevelOption(level, option, value);
+  return level === SOL.SOCKET ? setSocketOption(socket, option, value, caller) : socket.setLevelOption(level, option, value, caller);
 }
 
 function setSocketOption(socket: Socket, option: number, value: Uint8Array, { credentials }: Caller): number {

@@ -5,7 +5,7 @@
  *
  *   Socket <- InetSocket <- InetStream (TCP), InetDatagram (UDP)
  *          <- UnixSocket <- UnixDatagram, UnixConnection <- UnixStream, UnixSeqpacket
- *          <- PacketSocket
+ *          <- PacketSocket, NetlinkSocket
  */
 import { Errno } from '../base/errno.ts';
 import type { FileOperations } from '../base/file-operations.ts';
@@ -85,7 +85,7 @@ export abstract class Socket extends WaitQueue implements FileOperations {
   /** The option's bytes, or a negative errno. `length` is what the caller has room for, negative included. */
   abstract getLevelOption(level: number, option: number, length: number): Uint8Array | number;
   /** 0 or a negative errno. */
-  abstract setLevelOption(level: number, option: number, value: Uint8Array): number;
+  abstract setLevelOption(level: number, option: number, value: Uint8Array, caller: Caller): number;
   /** SO_ERROR: the pending error (positive errno), and clears it; 0 when none. */
   abstract takeError(): number;
 

@@ -12,6 +12,7 @@ import { programs as files } from './files.ts';
 import { programs as interruptions } from './interruptions.ts';
 import { programs as ipc } from './ipc.ts';
 import { programs as options } from './options.ts';
+import { programs as netlink } from './netlink.ts';
 import { programs as packets } from './packets.ts';
 import { programs as pipes } from './pipes.ts';
 import { programs as proc } from './proc.ts';
@@ -32,5 +33,5 @@ import { programs as waiting } from './waiting.ts';
 export const PROGRAMS: readonly Program[] = [
   ...sockets, ...binding, ...connecting, ...streams, ...datagrams, ...endings, ...options, ...waiting, ...unixNames, ...unixStreams,
   ...unixDatagrams, ...unixControl, ...unixWalks, ...datagramControl, ...datagramErrors, ...raw, ...files, ...pipes, ...events, ...ipc,
-  ...splices, ...signals, ...interruptions, ...signalSources, ...processes, ...credentials, ...packets, ...proc,
+  ...splices, ...signals, ...interruptions, ...signalSources, ...processes, ...credentials, ...packets, ...netlink, ...proc,
 ];
