@@ -13,4 +13,5 @@ export { ipcrm } from '../programs/ipcrm.ts';
 export { ipcs } from '../programs/ipcs.ts';
 export { lsof } from '../programs/lsof.ts';
 export { nameServer } from '../programs/name-server.ts';
+export { ss } from '../programs/ss.ts';
 export { wrote } from '../programs/wrote.ts';

@@ -22,6 +22,9 @@ export class Stack implements TransportInput {
   readonly tcp: Tcp;
   readonly udp: Udp;
   readonly raw: Raw;
+  /** SO_COOKIE: sockets that were asked for theirs, and how many those are. */
+  private readonly cookies: WeakMap<object, number> = new WeakMap<object, number>();
+  private cookieCount = 0;
 
   constructor(loop: Loop, random: RandomSource) {
     this.context = new HostContext(loop, random);
@@ -30,6 +33,16 @@ export class Stack implements TransportInput {
     this.udp = new Udp(this.context, this.network);
     this.raw = new Raw(this.context, this.network);
     this.network.transport = this;
+  }
+
+  /** SO_COOKIE: a number that no other socket of the host has had or will have; counted from 1 by when it was first asked for. */
+  cookieOf(socket: object): number {
+    let cookie = this.cookies.get(socket);
+    if (cookie === undefined) {
+      cookie = ++this.cookieCount;
+      this.cookies.set(socket, cookie);
+    }
+    return cookie;
   }
 
   get settings(): Settings {

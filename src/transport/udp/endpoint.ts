@@ -53,6 +53,7 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
   private error = 0;
   /** What MSG_ERRQUEUE reads; made for the first error. */
   private errors: ErrorQueue | null = null;
+  /** sk_shutdown: 1 no more receiving, 2 no more sending. */
   private shut = 0;
   /** The address was chosen by connect, not by bind: disconnecting gives it back. */
   private addressFromConnect = false;
@@ -107,6 +108,10 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
   get portFlags(): number {
     const { reuseAddress, reusePort, v6Only } = this.options;
     return (reuseAddress ? PortFlag.ReuseAddress : 0) | (reusePort ? PortFlag.ReusePort : 0) | (v6Only ? PortFlag.V6Only : 0);
+  }
+
+  get shutBits(): number {
+    return this.shut;
   }
 
   get boundDevice(): Device | null {
