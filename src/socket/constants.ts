@@ -50,7 +50,7 @@ export const TCP = {
   TIMESTAMP: 24, NOTSENT_LOWAT: 25,
 } as const;
 
-export const UDP = { CORK: 1 } as const;
+export const UDP = { CORK: 1, SEGMENT: 103, GRO: 104 } as const;
 
 /** <linux/if_packet.h>: options of SOL_PACKET, kinds of membership, where a frame goes, and bits of tp_status. */
 export const PACKET = {

@@ -17,4 +17,6 @@ export class SendChoices {
   tos = -1;
   /** IPV6_DONTFRAG: it goes in one piece or not at all. */
   dontFragment = false;
+  /** UDP_SEGMENT: it is cut into datagrams of so many bytes, 0 for one; -1 for what the socket says. */
+  segmentBytes = -1;
 }

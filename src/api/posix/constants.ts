@@ -18,7 +18,7 @@ import { ActionFlag, MaskHow, Signal, SignalCode } from '../../kernel/signal-num
 import { SPLICE_F } from '../../kernel/splice.ts';
 import { WaitFlag, WaitKind } from '../../kernel/wait-child.ts';
 import {
-  AF, ETH_P, F, IOCTL, IP, IPPROTO, IPV6, O, PACKET, PACKET_MR, PACKET_TYPE, SCM, SEEK, SO, SOCK, SOL, TCP, TP_STATUS,
+  AF, ETH_P, F, IOCTL, IP, IPPROTO, IPV6, O, PACKET, PACKET_MR, PACKET_TYPE, SCM, SEEK, SO, SOCK, SOL, TCP, TP_STATUS, UDP,
 } from '../../socket/constants.ts';
 import { Msg, Shut } from '../../transport/endpoint.ts';
 
@@ -70,6 +70,9 @@ export const SOL_SOCKET = SOL.SOCKET;
 export const SOL_IP = SOL.IP;
 export const SOL_TCP = SOL.TCP;
 export const SOL_UDP = SOL.UDP;
+export const UDP_CORK = UDP.CORK;
+export const UDP_SEGMENT = UDP.SEGMENT;
+export const UDP_GRO = UDP.GRO;
 export const SOL_IPV6 = SOL.IPV6;
 export const SOL_PACKET = SOL.PACKET;
 

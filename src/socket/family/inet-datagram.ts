@@ -109,7 +109,7 @@ export class InetDatagram extends InetSocket {
   }
 
   override writeControl(received: Received, writer: ControlWriter): void {
-    if (received.told !== 0 || received.error !== null) writeInetControl(this, received, writer);
+    if (received.told !== 0 || received.segmentBytes !== 0 || received.error !== null) writeInetControl(this, received, writer);
   }
 
   shutdown(how: number): number {
@@ -127,15 +127,27 @@ export class InetDatagram extends InetSocket {
 
   getTransportOption(level: number, option: number, length: number): Uint8Array | number | null {
     if (level !== IPPROTO.UDP) return null;
-    return option === UDP.CORK ? intBytes(this.udp.corked ? 1 : 0, length) : -Errno.ENOPROTOOPT;
+    switch (option) {
+      case UDP.CORK: return intBytes(this.udp.corked ? 1 : 0, length);
+      case UDP.SEGMENT: return intBytes(this.udp.segmentBytes, length);
+      case UDP.GRO: return intBytes(this.udp.takesSegments ? 1 : 0, length);
+      default: return -Errno.ENOPROTOOPT;
+    }
   }
 
   setTransportOption(level: number, option: number, value: Uint8Array): number | null {
     if (level !== IPPROTO.UDP) return null;
     if (value.length < 4) return -Errno.EINVAL;
-    if (option !== UDP.CORK) return -Errno.ENOPROTOOPT;
-    this.udp.setCork(readInt(value) !== 0);
-    return 0;
+    const number = readInt(value);
+    switch (option) {
+      case UDP.CORK: this.udp.setCork(number !== 0); return 0;
+      case UDP.SEGMENT:
+        if (number < 0 || number > 0xffff) return -Errno.EINVAL;
+        this.udp.segmentBytes = number;
+        return 0;
+      case UDP.GRO: this.udp.takesSegments = number !== 0; return 0;
+      default: return -Errno.ENOPROTOOPT;
+    }
   }
 
   control(request: number): number {

@@ -13,6 +13,7 @@ import { Poll } from '../../base/wait-queue.ts';
 import { PacketFacts } from '../../bpf/ancillary.ts';
 import type { Device } from '../../link/device.ts';
 import { ChecksumState, type Packet, type PacketOwner, takePacket } from '../../link/packet.ts';
+import { isDatagrams } from '../../link/segment.ts';
 import { ETHERNET_HEADER_LEN, VLAN_TAG_LEN } from '../../wire/ethernet.ts';
 import { Msg, SocketOptions } from '../../transport/endpoint.ts';
 import type { Caller } from '../caller.ts';
@@ -410,7 +411,7 @@ function readTag(frame: SeenFrame): void {
 }
 
 function checksumStatus(p: Packet, packetType: number): number {
-  const gso = p.gsoSize === 0 ? 0 : TP_STATUS.GSO_TCP;
+  const gso = p.gsoSize === 0 || isDatagrams(p) ? 0 : TP_STATUS.GSO_TCP;
   if (p.checksumState === ChecksumState.Partial) return TP_STATUS.CSUMNOTREADY | gso;
   return packetType !== PACKET_TYPE.OUTGOING && p.checksumState === ChecksumState.Verified ? TP_STATUS.CSUM_VALID | gso : gso;
 }

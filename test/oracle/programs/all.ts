@@ -25,6 +25,7 @@ import { programs as sockets } from './sockets.ts';
 import { programs as splices } from './splices.ts';
 import { programs as streams } from './streams.ts';
 import { programs as timers } from './timers.ts';
+import { programs as udpSegments } from './udp-segments.ts';
 import { programs as unixControl } from './unix-control.ts';
 import { programs as unixDatagrams } from './unix-datagrams.ts';
 import { programs as unixNames } from './unix-names.ts';
@@ -36,5 +37,5 @@ export const PROGRAMS: readonly Program[] = [
   ...sockets, ...binding, ...connecting, ...streams, ...datagrams, ...endings, ...options, ...waiting, ...unixNames, ...unixStreams,
   ...unixDatagrams, ...unixControl, ...unixWalks, ...datagramControl, ...datagramErrors, ...raw, ...files, ...pipes, ...events, ...ipc,
   ...splices, ...signals, ...interruptions, ...signalSources, ...processes, ...credentials, ...packets, ...batches, ...maskedWaits, ...signalDescriptors,
-  ...timers,
+  ...timers, ...udpSegments,
 ];
