@@ -23,6 +23,7 @@ import {
 import { Msg, Shut } from '../../transport/endpoint.ts';
 
 export { EFD_SEMAPHORE, TFD_TIMER_ABSTIME } from '../../kernel/calls/events.ts';
+export { AT_SYMLINK_NOFOLLOW, UTIME_NOW, UTIME_OMIT } from '../../kernel/calls/file-state.ts';
 export { ITIMER_REAL } from '../../kernel/calls/signals.ts';
 export { TIMER_ABSTIME } from '../../kernel/calls/timers.ts';
 export { MSG_WAITFORONE } from '../../kernel/message-batch.ts';

@@ -49,14 +49,14 @@ function find(
 }
 
 /** The inode at a path, or a negative errno. */
-function inodeAt(process: KernelProcess, path: string, follow = true): Inode | number {
+export function inodeAt(process: KernelProcess, path: string, follow = true): Inode | number {
   const bad = find(process, path, follow, place);
   if (bad < 0) return bad;
   return place.inode ?? -Errno.ENOENT;
 }
 
 /** The inode behind a descriptor; null for what has none, such as a socket. */
-function inodeOf(file: OpenFile): Inode | null {
+export function inodeOf(file: OpenFile): Inode | null {
   return (file.operations as { inode?: Inode }).inode ?? null;
 }
 
@@ -143,7 +143,9 @@ export function access(process: KernelProcess, path: string, mode: number): numb
 export function readlink(process: KernelProcess, path: string): string | number {
   const inode = inodeAt(process, path, false);
   if (typeof inode === 'number') return inode;
-  return inode instanceof Symlink ? inode.target : -Errno.EINVAL;
+  if (!(inode instanceof Symlink)) return -Errno.EINVAL;
+  inode.accessed();
+  return inode.target;
 }
 
 // Positions.
@@ -185,7 +187,9 @@ export function lseek(process: KernelProcess, fd: number, offset: number, whence
 }
 
 export function pread(process: KernelProcess, fd: number, buffer: Uint8Array, offset: number): number {
+  process.kernel.loop.enter();
   if (!isPosition(offset)) return -Errno.EINVAL;
+  if (process.descriptors.file(fd)?.operations instanceof OpenDirectory) return -Errno.EISDIR;
   const seekable = seekableAt(process, fd);
   if (typeof seekable === 'number') return seekable;
   if (seekable.accessMode === O.WRONLY) return -Errno.EBADF;
@@ -195,6 +199,8 @@ export function pread(process: KernelProcess, fd: number, buffer: Uint8Array, of
 export function pwrite(process: KernelProcess, fd: number, buffer: Uint8Array, offset: number): number {
   process.kernel.loop.enter();
   if (!isPosition(offset)) return -Errno.EINVAL;
+  // Directories cannot be opened for writing.
+  if (process.descriptors.file(fd)?.operations instanceof OpenDirectory) return -Errno.EBADF;
   const seekable = seekableAt(process, fd);
   if (typeof seekable === 'number') return seekable;
   if (seekable.accessMode === O.RDONLY) return -Errno.EBADF;
@@ -227,7 +233,7 @@ export function truncate(process: KernelProcess, path: string, length: number): 
 // Names.
 
 /** Looks a path up for a call that makes its last component, or takes it away. */
-function named(process: KernelProcess, path: string, toMake: boolean, change: (at: Place) => number | Inode): number {
+export function named(process: KernelProcess, path: string, toMake: boolean, change: (at: Place) => number | Inode): number {
   const bad = find(process, path, false, place, toMake);
   if (bad < 0) return bad;
   const result = change(place);
@@ -295,7 +301,10 @@ export function fchmod(process: KernelProcess, fd: number, mode: number): number
 /** chown(2); -1 leaves an id as it is. */
 export function chown(process: KernelProcess, path: string, uid: number, gid: number): number {
   const inode = inodeAt(process, path);
-  if (typeof inode === 'number') return inode;
+  return typeof inode === 'number' ? inode : changeOwner(process, inode, uid, gid);
+}
+
+export function changeOwner(process: KernelProcess, inode: Inode, uid: number, gid: number): number {
   const who = process.credentials;
   const isRoot = who.has(Capability.CHOWN);
   const keepsUser = uid === -1 || uid === inode.uid;
@@ -338,5 +347,6 @@ export function getcwd(process: KernelProcess): string | number {
 export function getdents(process: KernelProcess, fd: number, count: number): DirectoryEntry[] | number {
   const file = process.descriptors.file(fd);
   if (file === null) return -Errno.EBADF;
+  process.kernel.loop.enter();
   return file.operations instanceof OpenDirectory ? file.operations.next(count) : -Errno.ENOTDIR;
 }

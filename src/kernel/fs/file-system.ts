@@ -24,6 +24,8 @@ export class FileSystem implements FileSystemLimits {
   readonly root: Directory;
   /** Bytes that files may still take. */
   roomBytes = DEFAULT_ROOM_BYTES;
+  readonly capacityBytes: number = DEFAULT_ROOM_BYTES;
+  readonly mostInodes: number = MAX_INODES;
   private nextInode = 1;
   private inodes = 0;
   private readonly clock: () => number;
@@ -46,6 +48,10 @@ export class FileSystem implements FileSystemLimits {
 
   now(): number {
     return this.clock();
+  }
+
+  get freeInodes(): number {
+    return this.mostInodes - this.inodes;
   }
 
   take(bytes: number): number {

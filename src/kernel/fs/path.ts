@@ -68,6 +68,7 @@ export function lookUp(
     if (inode === null) return isLast ? 0 : -Errno.ENOENT;
     if (inode instanceof Symlink && (!isLast || follow || place.slash)) {
       if (++links > LINKS_MAX) return -Errno.ELOOP;
+      inode.accessed();
       if (inode.target.startsWith('/')) at = root;
       rest.push(...backwards(inode.target));
       place.directory = at;

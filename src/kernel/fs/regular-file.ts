@@ -26,6 +26,7 @@ export class RegularFile extends Inode {
 
   readAt(offset: number, to: Uint8Array, at: number, length: number): number {
     const n = Math.max(0, Math.min(length, this.length - offset));
+    this.accessed();
     for (let done = 0; done < n; ) {
       const { block, into, room } = this.place(offset + done, n - done);
       if (block === undefined) to.fill(0, at + done, at + done + room);

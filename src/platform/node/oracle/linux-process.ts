@@ -15,7 +15,8 @@ import type { MessageHeader, PollRequest, ReceivedMessage, Syscalls } from '../.
 import { Errno, strerror } from '../../../base/errno.ts';
 import { bufferOf, failed, Operation } from './agent-calls.ts';
 import { AgentConnection } from './agent-connection.ts';
-import { EPOLL_EVENT_BYTES, LinuxWaitingCalls, POLLFD_BYTES } from './linux-waiting-calls.ts';
+import { LinuxFileStateCalls, pathBytes } from './linux-file-state-calls.ts';
+import { EPOLL_EVENT_BYTES, POLLFD_BYTES } from './linux-waiting-calls.ts';
 
 /** Its result may be negative without being an error. */
 const F_GETOWN = 9;
@@ -30,7 +31,7 @@ const IPC_DS_BYTES = 120;
 /** struct stat of a 64-bit machine. */
 const STAT_BYTES = 144;
 
-export class LinuxProcess extends LinuxWaitingCalls implements Syscalls {
+export class LinuxProcess extends LinuxFileStateCalls implements Syscalls {
   /** Where the kernel has attached what each view is a copy of. */
   private readonly attached = new Map<Uint8Array, bigint>();
 
@@ -567,11 +568,6 @@ function scatter(from: Uint8Array, iov: readonly Uint8Array[]): void {
     part.set(piece);
     at += piece.length;
   }
-}
-
-/** A string as C has it. */
-function pathBytes(path: string): Uint8Array {
-  return new TextEncoder().encode(`${path}\0`);
 }
 
 /** C's longs, one after the other. */
