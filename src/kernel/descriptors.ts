@@ -18,6 +18,12 @@ export class DescriptorTable {
   private lowestFree = 0;
   /** The process has ended: nothing is opened any more. */
   private isClosed = false;
+  /** Whose table it is: what a queue notifies ends with any close of its process (mqueue_flush_file). */
+  private readonly pid: number;
+
+  constructor(pid: number) {
+    this.pid = pid;
+  }
 
   /** Takes over every descriptor of another table, as fork(2) does. */
   inherit(other: DescriptorTable): void {
@@ -94,6 +100,7 @@ export class DescriptorTable {
   remove(fd: number): OpenFile {
     const file = this.files[fd] as OpenFile;
     this.giveBack(fd);
+    file.operations.closedBy?.(this.pid);
     return file;
   }
 
@@ -104,7 +111,10 @@ export class DescriptorTable {
     const old = this.file(to);
     this.fill(to, file, closeOnExec);
     if (to === this.lowestFree) this.findLowest(to + 1);
-    if (old !== null) old.letGo();
+    if (old !== null) {
+      old.operations.closedBy?.(this.pid);
+      old.letGo();
+    }
     return to;
   }
 
@@ -130,6 +140,7 @@ export class DescriptorTable {
       const file = this.files[fd];
       if (file === null || file === undefined) continue;
       this.files[fd] = null;
+      file.operations.closedBy?.(this.pid);
       file.letGo();
     }
     this.lowestFree = 0;

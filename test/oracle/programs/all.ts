@@ -18,6 +18,7 @@ import { programs as options } from './options.ts';
 import { programs as packets } from './packets.ts';
 import { programs as pipes } from './pipes.ts';
 import { programs as processes } from './processes.ts';
+import { programs as queueNotices } from './queue-notices.ts';
 import { programs as raw } from './raw.ts';
 import { programs as signalDescriptors } from './signal-descriptors.ts';
 import { programs as signalSources } from './signal-sources.ts';
@@ -38,5 +39,5 @@ export const PROGRAMS: readonly Program[] = [
   ...sockets, ...binding, ...connecting, ...streams, ...datagrams, ...endings, ...options, ...waiting, ...unixNames, ...unixStreams,
   ...unixDatagrams, ...unixControl, ...unixWalks, ...datagramControl, ...datagramErrors, ...raw, ...files, ...pipes, ...events, ...ipc,
   ...splices, ...signals, ...interruptions, ...signalSources, ...processes, ...credentials, ...packets, ...batches, ...maskedWaits, ...signalDescriptors,
-  ...timers, ...udpSegments, ...fileState,
+  ...timers, ...udpSegments, ...fileState, ...queueNotices,
 ];

@@ -12,10 +12,12 @@ import type {
 import { SEMCTL } from '../../../kernel/calls/ipc.ts';
 import { IPC, type IpcPermissions } from '../../../kernel/ipc/ipc-object.ts';
 import type { MessageHeader, PollRequest, ReceivedMessage, Syscalls } from '../../../api/posix/syscalls.ts';
+import type { Sigevent } from '../../../api/posix/signal-syscalls.ts';
 import { Errno, strerror } from '../../../base/errno.ts';
 import { bufferOf, failed, Operation } from './agent-calls.ts';
 import { AgentConnection } from './agent-connection.ts';
 import { LinuxFileStateCalls, pathBytes } from './linux-file-state-calls.ts';
+import { eventBytes } from './linux-signal-calls.ts';
 import { EPOLL_EVENT_BYTES, POLLFD_BYTES } from './linux-waiting-calls.ts';
 
 /** Its result may be negative without being an error. */
@@ -498,6 +500,10 @@ export class LinuxProcess extends LinuxFileStateCalls implements Syscalls {
     const priority = new Uint32Array(1);
     const length = await this.syscall('mq_timedreceive', fd, text, size, new Uint8Array(priority.buffer), deadline(timeoutUs));
     return { priority: priority[0] as number, text: text.slice(0, length) };
+  }
+
+  async mq_notify(fd: number, event: Sigevent | null): Promise<void> {
+    await this.syscall('mq_notify', fd, event === null ? null : eventBytes(event));
   }
 
   mq_getattr(fd: number): Promise<QueueAttributes> {
