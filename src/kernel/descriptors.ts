@@ -33,7 +33,8 @@ export class DescriptorTable {
       this.closeOnExec.push(other.closesOnExec(fd));
       if (file !== null) file.hold();
     }
-    this.findLowest(0);
+    // Whatever is free among them is found by who looks for it.
+    this.lowestFree = 0;
   }
 
   /** The description behind a descriptor; null is EBADF. */
@@ -73,7 +74,7 @@ export class DescriptorTable {
     if (fd >= this.max) return -Errno.EMFILE;
     while (this.files.length < fd) this.files.push(null);
     this.files[fd] = undefined;
-    if (fd === this.lowestFree) this.findLowest(fd + 1);
+    if (from <= this.lowestFree) this.lowestFree = fd + 1;
     return fd;
   }
 
@@ -90,12 +91,6 @@ export class DescriptorTable {
     if (fd < this.lowestFree) this.lowestFree = fd;
   }
 
-  private findLowest(from: number): void {
-    let fd = from;
-    while (fd < this.files.length && this.files[fd] !== null) fd++;
-    this.lowestFree = fd;
-  }
-
   /** Takes an open descriptor out of the table; its reference is the caller's now. */
   remove(fd: number): OpenFile {
     const file = this.files[fd] as OpenFile;
@@ -110,7 +105,7 @@ export class DescriptorTable {
     if (this.files[to] === undefined) return -Errno.EBUSY;
     const old = this.file(to);
     this.fill(to, file, closeOnExec);
-    if (to === this.lowestFree) this.findLowest(to + 1);
+    if (to === this.lowestFree) this.lowestFree = to + 1;
     if (old !== null) {
       old.operations.closedBy?.(this.pid);
       old.letGo();
