@@ -15,6 +15,7 @@ import { programs as interruptions } from './interruptions.ts';
 import { programs as ipc } from './ipc.ts';
 import { programs as maskedWaits } from './masked-waits.ts';
 import { programs as options } from './options.ts';
+import { programs as packetOld } from './packet-old.ts';
 import { programs as packets } from './packets.ts';
 import { programs as pipes } from './pipes.ts';
 import { programs as processes } from './processes.ts';
@@ -39,5 +40,5 @@ export const PROGRAMS: readonly Program[] = [
   ...sockets, ...binding, ...connecting, ...streams, ...datagrams, ...endings, ...options, ...waiting, ...unixNames, ...unixStreams,
   ...unixDatagrams, ...unixControl, ...unixWalks, ...datagramControl, ...datagramErrors, ...raw, ...files, ...pipes, ...events, ...ipc,
   ...splices, ...signals, ...interruptions, ...signalSources, ...processes, ...credentials, ...packets, ...batches, ...maskedWaits, ...signalDescriptors,
-  ...timers, ...udpSegments, ...fileState, ...queueNotices,
+  ...timers, ...udpSegments, ...fileState, ...queueNotices, ...packetOld,
 ];
