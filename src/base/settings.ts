@@ -19,6 +19,9 @@ export class Settings {
   ipDefaultTtl = 64;
   ipLocalPortRangeLow = 32768;
   ipLocalPortRangeHigh = 60999;
+  /** Groups whose processes may have ping sockets: by default none. */
+  pingGroupRangeLow = 1;
+  pingGroupRangeHigh = 0;
   ipUnprivilegedPortStart = 1024;
   ipNonlocalBind = 0;
   ipNoPmtuDisc = 0;
@@ -243,6 +246,7 @@ const SYSCTL: Readonly<Record<string, readonly Field[]>> = {
   'net.core.wmem_default': ['wmemDefault'], 'net.core.wmem_max': ['wmemMax'], 'net.core.somaxconn': ['somaxconn'],
   'net.unix.max_dgram_qlen': ['unixMaxDgramQlen'],
   'net.ipv4.ip_default_ttl': ['ipDefaultTtl'],
+  'net.ipv4.ping_group_range': ['pingGroupRangeLow', 'pingGroupRangeHigh'],
   'net.ipv4.ip_local_port_range': ['ipLocalPortRangeLow', 'ipLocalPortRangeHigh'],
   'net.ipv4.ip_unprivileged_port_start': ['ipUnprivilegedPortStart'],
   'net.ipv4.ip_nonlocal_bind': ['ipNonlocalBind'], 'net.ipv4.ip_no_pmtu_disc': ['ipNoPmtuDisc'],

@@ -47,6 +47,7 @@ export {
   CMSG_ALIGN, CMSG_LEN, CMSG_SPACE, type ControlMessage, controlData, controlMessage, credentialsMessage, readControl,
   receivedCredentials, receivedDescriptors, rightsMessage,
 } from '../socket/control.ts';
+export { readSockaddrNl, sockaddrNl } from '../socket/family/netlink-address.ts';
 export { type LinkAddress, readSockaddrLl, sockaddrLl } from '../socket/family/packet-address.ts';
 export { filterBytes } from '../socket/socket-filter.ts';
 export { formatSockaddr, readSockaddr, readSockaddrUn, sockaddrIn, sockaddrIn6, sockaddrUn } from '../socket/sockaddr.ts';

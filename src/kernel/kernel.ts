@@ -5,11 +5,15 @@ import { Capability } from '../base/credentials.ts';
 import { Errno } from '../base/errno.ts';
 import type { HostTimers } from '../base/host-timers.ts';
 import type { Loop } from '../base/loop.ts';
+import { NetlinkHost } from '../socket/family/netlink-host.ts';
 import { PacketHost } from '../socket/family/packet-host.ts';
 import { UnixHost } from '../socket/family/unix-host.ts';
 import type { Stack } from '../stack/stack.ts';
+import { namelessLimits } from './anonymous.ts';
 import { FileSystem } from './fs/file-system.ts';
+import type { FileSystemLimits } from './fs/inode.ts';
 import { Ipc } from './ipc/ipc.ts';
+import { ProcFileSystem } from './proc/proc.ts';
 import { KernelProcess } from './process.ts';
 import { Resource } from './resource-limits.ts';
 import { Terminal } from './terminal.ts';
@@ -18,15 +22,22 @@ import { UserCounts } from './user-counts.ts';
 /** kernel.pid_max, and the pids below which none is given out a second time. */
 const MOST_PIDS = 4194304;
 const RESERVED_PIDS = 300;
+/** Sockets and pipes count from here on, in an order of their own (get_next_ino). */
+const FIRST_INODE = 4096;
 
 export class Kernel {
   readonly stack: Stack;
   readonly fileSystem: FileSystem;
+  /** What /proc shows. */
+  readonly proc: ProcFileSystem;
+  /** For inodes that are in no directory. */
+  readonly nameless: FileSystemLimits = namelessLimits(() => this.realtimeUs);
   readonly ipc: Ipc = new Ipc();
   /** What its AF_UNIX sockets share. */
   readonly unix: UnixHost;
   /** And what its AF_PACKET sockets do. */
   readonly packet: PacketHost;
+  readonly netlink: NetlinkHost;
   /**
    * The first process: parent of those that the machine starts and of orphans. It runs no program, has nothing open, and
    * whoever ends with it for a parent is gone at once.
@@ -43,15 +54,19 @@ export class Kernel {
   private mostGiven = 1;
   private births = 0;
   private isOff = false;
+  private lastInode = FIRST_INODE;
 
   constructor(stack: Stack) {
     this.stack = stack;
     this.fileSystem = new FileSystem(() => this.realtimeUs, stack.context.random);
     this.unix = new UnixHost(stack);
     this.packet = new PacketHost(stack);
+    this.netlink = new NetlinkHost(stack);
     this.init = new KernelProcess(this, 1, 'init', new Terminal(() => {}), null, null);
     this.init.descriptors.closeAll();
     this.table.set(1, this.init);
+    this.proc = new ProcFileSystem(this);
+    this.fileSystem.mount('proc', this.proc.root);
   }
 
   get loop(): Loop {
@@ -104,6 +119,11 @@ export class Kernel {
   /** Numbers processes in the order of their birth: pids begin anew. */
   nextBirth(): number {
     return this.births++;
+  }
+
+  /** The number of another inode that is in no directory. */
+  takeInodeNumber(): number {
+    return ++this.lastInode;
   }
 
   private takePid(): number {

@@ -69,6 +69,10 @@ export class KernelProcess implements Caller {
   pgid: number;
   sid: number;
   exited = false;
+  /** May processes of the same user look into it? Not after its ids have changed (commit_creds, PR_GET_DUMPABLE). */
+  isDumpable = true;
+  /** When it was started, in the loop's time. */
+  readonly startedUs: number;
   /** Stopped by SIGSTOP and its kin: none of its calls gets on. */
   isStopped = false;
   /** What wait(2) tells of it once it has ended. */
@@ -93,6 +97,7 @@ export class KernelProcess implements Caller {
     this.parent = parent;
     this.pgid = pid;
     this.sid = pid;
+    this.startedUs = kernel.loop.now;
     this.credentials = inheritFrom === null ? new Credentials() : inheritFrom.credentials.clone();
     this.files = inheritFrom === null ? new FileContext(kernel.fileSystem.root) : inheritFrom.files.clone();
     this.birth = kernel.nextBirth();
@@ -183,6 +188,8 @@ export class KernelProcess implements Caller {
   execute(): void {
     this.descriptors.closeOnExecution();
     this.credentials.execute();
+    const { uid, euid, gid, egid } = this.credentials;
+    this.isDumpable = uid === euid && gid === egid;
   }
 
   /** A child that has not begun its program joins a group, 0 for one of its own: 0 or -EPERM, -EINVAL. */

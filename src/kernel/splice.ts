@@ -105,8 +105,12 @@ export class SpliceOperation extends Operation {
     const from = this.from as OpenFile;
     const to = this.to as OpenFile;
     const target = pipeOf(to);
-    this.waitsForSource = false;
-    if (target !== null && target.readers > 0 && target.isFull) return -Errno.EAGAIN;
+    const source = pipeOf(from);
+    this.waitsForSource = source !== null && source.isEmpty && source.writers > 0;
+    // That a pipe's writers have gone is looked at before the other pipe, and its end after that (splice_pipe_to_pipe).
+    if (this.waitsForSource) return -Errno.EAGAIN;
+    if (target !== null && target.readers === 0) return -Errno.EPIPE;
+    if (target?.isFull === true) return -Errno.EAGAIN;
     const room = Math.min(this.left, PIECE, target === null ? PIECE : target.freeBytes);
     const got = this.look(from, room);
     if (got <= 0) {

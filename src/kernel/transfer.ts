@@ -3,13 +3,14 @@
  */
 import { Errno } from '../base/errno.ts';
 import { Poll } from '../base/wait-queue.ts';
-import { SOCK } from '../socket/constants.ts';
+import { AF, SOCK } from '../socket/constants.ts';
 import { ControlWriter } from '../socket/control.ts';
 import { Received } from '../socket/received.ts';
 import { type Ancillary, NEVER_WAITS, type Socket } from '../socket/socket.ts';
 import { Msg } from '../transport/endpoint.ts';
+import { socketFile } from './anonymous.ts';
 import { breakPipe } from './broken-pipe.ts';
-import { OpenFile } from './open-file.ts';
+import type { OpenFile } from './open-file.ts';
 import { Operation, PENDING, Restart } from './operation.ts';
 
 const NO_BYTES = new Uint8Array(0);
@@ -50,8 +51,8 @@ export class ReceiveOperation extends Operation {
     const socket = file.socket;
     this.target = socket === null ? 1 : socket.receiveTarget(buffer.length, flags);
     if (this.target === NEVER_WAITS) this.mayBlock = false;
-    // Nobody waits for the error queue.
-    if ((flags & Msg.ERRQUEUE) !== 0) this.mayBlock = false;
+    // Nobody waits for the error queue. AF_UNIX, which has none, does not look at the flag.
+    if ((flags & Msg.ERRQUEUE) !== 0 && socket?.family !== AF.UNIX) this.mayBlock = false;
   }
 
   protected step(): number {
@@ -290,7 +291,7 @@ export class AcceptOperation extends Operation {
     const listener = (this.file as OpenFile).socket as Socket;
     const socket = listener.accept();
     if (typeof socket === 'number') return socket === -Errno.EAGAIN && this.mayBlock ? listener.emptyAccept() : socket;
-    const file = new OpenFile(socket);
+    const file = socketFile(this.process, socket);
     file.nonBlocking = (this.flags & SOCK.NONBLOCK) !== 0;
     this.peerName = socket.remoteName();
     const fd = this.descriptor;

@@ -19,6 +19,21 @@ const FE80 = 0xfe800000 | 0;
 /** What an IPv6 router listens to: all routers of the interface, the link and the site (RFC 4291 2.7.1). */
 const ROUTER_GROUPS = [new IpAddress(0xff010000, 0, 0, 2), ALL_ROUTERS, new IpAddress(0xff050000, 0, 0, 2)];
 
+/** What may be said about an address beside its prefix. */
+export interface AddressOptions {
+  /** IPv6: without duplicate address detection. */
+  readonly nodad?: boolean;
+  readonly scope?: AddressScope;
+  /** IPv4: what `ip addr` calls it, and its broadcast address. */
+  readonly label?: string;
+  readonly broadcast?: IpAddress | null;
+  /** Who made it (IFAPROT_). */
+  readonly maker?: number;
+}
+
+/** IFAPROT_KERNEL_LO and IFAPROT_KERNEL_LL: IPv6 addresses that are there by themselves. */
+const MADE_FOR_LOOPBACK = 1, MADE_FOR_LINK = 3;
+
 export class Configuration {
   readonly interfaces: Interface[] = [];
   readonly local = new LocalAddresses();
@@ -33,8 +48,8 @@ export class Configuration {
 
   attachLoopback(device: LoopbackDevice): void {
     this.plugIn(device);
-    this.addAddress(device, IpAddress.fromV4(0x7f000001), 8, true);
-    this.addAddress(device, new IpAddress(0, 0, 0, 1), 128, true);
+    this.addAddress(device, IpAddress.fromV4(0x7f000001), 8);
+    this.addAddress(device, new IpAddress(0, 0, 0, 1), 128, { maker: MADE_FOR_LOOPBACK });
   }
 
   attach(device: Device): number {
@@ -45,7 +60,7 @@ export class Configuration {
     this.joinGroup(device, ALL_NODES);
     if (added.ipv6.forwarding !== 0) this.joinRouterGroups(added);
     const linkLocal = new IpAddress(FE80, 0, interfaceIdHigh(device.macHi, device.macLo), interfaceIdLow(device.macLo));
-    this.addAddress(device, linkLocal, 64, false);
+    this.addAddress(device, linkLocal, 64, { maker: MADE_FOR_LINK });
     return added.index;
   }
 
@@ -61,8 +76,8 @@ export class Configuration {
     network.redirects.forget(device);
     network.settings.interfaces.ipv4.detach(device.name);
     network.settings.interfaces.ipv6.detach(device.name);
+    for (const observer of network.observers) observer.deviceGone(device);
     this.interfaces.splice(this.interfaces.indexOf(gone), 1);
-    if (network.observer !== null) network.observer.deviceGone(device);
     device.input = null;
     device.listeners = null;
     device.promiscuity = 0;
@@ -77,7 +92,7 @@ export class Configuration {
       network.neighbours6.flush(device);
     }
     network.changed();
-    if (network.observer !== null) network.observer.deviceChanged(device);
+    for (const observer of network.observers) observer.deviceChanged(device);
   }
 
   interfaceOf(device: Device): Interface | null {
@@ -98,12 +113,13 @@ export class Configuration {
     device.listeners = this.network.frameTap;
     this.interfaces.push(added);
     this.network.changed();
+    for (const observer of this.network.observers) observer.deviceAdded(device);
     return added;
   }
 
   // Addresses.
 
-  addAddress(device: Device, address: IpAddress, prefixLength: number, nodad: boolean): number {
+  addAddress(device: Device, address: IpAddress, prefixLength: number, options: AddressOptions = {}): number {
     const owner = this.interfaceOf(device);
     if (owner === null) return -Errno.ENODEV;
     const longest = address.isV4 ? 32 : 128;
@@ -113,17 +129,26 @@ export class Configuration {
     // Nobody could talk to it from the wire: packets from and to these are martians there.
     if (address.isLoopback && !device.isLoopback) return -Errno.EINVAL;
     if (owner.find(address) !== null) return -Errno.EEXIST;
-    const scope = address.isLoopback ? AddressScope.Host
+    const scope = options.scope !== undefined && address.isV4 ? options.scope
+      : address.isLoopback ? AddressScope.Host
       : address.isLinkLocal && !address.isV4 ? AddressScope.Link
       : AddressScope.Global;
     const entry = new InterfaceAddress(owner, address, prefixLength, scope);
+    entry.label = options.label ?? owner.name;
+    entry.givenBroadcast = options.broadcast ?? null;
+    entry.maker = options.maker ?? 0;
+    entry.isUntested = !address.isV4 && options.nodad === true;
+    entry.createdAt = this.network.context.loop.now;
     owner.addresses.push(entry);
     this.local.add(entry);
+    // Whether it has to be tested first says addressAdded, below.
+    if (address.isV4 || device.isLoopback) this.addressChanged(entry, true);
     if (!device.isLoopback) this.addConnectedRoute(entry);
     this.network.changed();
     if (!address.isV4 && !device.isLoopback) {
       this.joinGroup(device, solicitedNode(address));
-      this.network.discovery.addressAdded(entry, nodad);
+      this.network.discovery.addressAdded(entry, options.nodad === true);
+      this.addressChanged(entry, true);
     }
     return 0;
   }
@@ -142,6 +167,7 @@ export class Configuration {
     const { address, prefixLength } = entry;
     owner.addresses.splice(owner.addresses.indexOf(entry), 1);
     this.local.remove(entry);
+    this.addressChanged(entry, false);
     network.routing.table.removeWhere((route) => route.source !== null && route.source.equals(address));
     // As with promote_secondaries, which distributions set: another address of the network takes over its route.
     for (const other of owner.addresses) if (other.address.isV4 && !owner.device.isLoopback) this.addConnectedRoute(other);
@@ -156,6 +182,11 @@ export class Configuration {
       }
     }
     network.changed();
+  }
+
+  /** Tells who watches. */
+  addressChanged(entry: InterfaceAddress, isThere: boolean): void {
+    for (const observer of this.network.observers) observer.addressChanged(entry, isThere);
   }
 
   private addConnectedRoute(entry: InterfaceAddress): void {

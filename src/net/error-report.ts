@@ -37,6 +37,7 @@ export function reportUnreachable(
   report.bytes = p.bytes;
   report.view = view;
   report.at = p.l4;
+  report.networkAt = l3;
   report.available = p.headEnd - p.l4;
   report.icmpType = type;
   report.icmpCode = code;

@@ -63,6 +63,7 @@ export class Icmp {
         return this.answerEcho(p);
       case IcmpType.EchoReply:
         values[Mib.IcmpInEchoReps]++;
+        if (this.network.transport !== null) this.network.transport.echoReply(p);
         return p.release();
       case IcmpType.DestinationUnreachable:
         values[Mib.IcmpInDestUnreachs]++;
@@ -189,6 +190,7 @@ export class Icmp {
     report.bytes = p.bytes;
     report.view = p.view;
     report.at = quote.transportAt;
+    report.networkAt = p.head + ICMP_HEADER_LEN;
     report.available = quote.available;
     report.icmpType = header.type;
     report.icmpCode = header.code;

@@ -57,6 +57,7 @@ export class Icmp6 {
         return this.answerEcho(p);
       case Icmp6Type.EchoReply:
         values[Mib.Icmp6InEchoReplies]++;
+        if (network.transport !== null) network.transport.echoReply(p);
         return p.release();
       case Icmp6Type.DestinationUnreachable:
         values[Mib.Icmp6InDestUnreachs]++;
@@ -157,6 +158,7 @@ export class Icmp6 {
     report.bytes = p.bytes;
     report.view = p.view;
     report.at = quote.transportAt;
+    report.networkAt = p.head + ICMP6_HEADER_LEN;
     report.available = quote.available;
     report.icmpType = header.type;
     report.icmpCode = header.code;

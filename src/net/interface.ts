@@ -22,6 +22,16 @@ export class InterfaceAddress {
   /** Duplicate address detection is not over: the address neither receives nor is a source. */
   tentative = false;
   dadFailed = false;
+  /** What `ip addr` calls the IPv4 address: the interface's name, or one that begins with it. */
+  label: string;
+  /** IPv4: a broadcast address that was given with it (`brd`); null when there was none. */
+  givenBroadcast: IpAddress | null = null;
+  /** Who made it (IFAPROT_ of <linux/if_addr.h>); 0 when nobody said. */
+  maker = 0;
+  /** IPv6: nobody is asked whether he has it (IFA_F_NODAD). */
+  isUntested = false;
+  /** When it was made, in microseconds of the loop. */
+  createdAt = 0.5;
   next: InterfaceAddress | null = null;
 
   constructor(owner: Interface, address: IpAddress, prefixLength: number, scope: AddressScope) {
@@ -29,8 +39,19 @@ export class InterfaceAddress {
     this.address = address;
     this.prefixLength = prefixLength;
     this.scope = scope;
+    this.label = owner.name;
     const hostBits = 32 - prefixLength;
     this.broadcast = address.isV4 && hostBits >= 2 && hostBits < 32 ? address.d | ((1 << hostBits) - 1) : 0;
+  }
+
+  /** An IPv4 address in whose network the interface had another one before (IFA_F_SECONDARY). */
+  get isSecondary(): boolean {
+    if (!this.address.isV4) return false;
+    for (const other of this.interface.addresses) {
+      if (other === this) return false;
+      if (other.address.isV4 && other.prefixLength === this.prefixLength && other.address.isIn(this.address, this.prefixLength)) return true;
+    }
+    return false;
   }
 
   get usable(): boolean {
@@ -54,6 +75,8 @@ export class Interface {
   readonly device: Device;
   readonly addresses: InterfaceAddress[] = [];
   readonly groups: GroupMembership[] = [];
+  /** `ip link set promisc on`: counts once in the device's promiscuity. */
+  isPromiscuous = false;
   /** net.ipv4.conf.NAME and net.ipv6.conf.NAME, and those of `all`. */
   readonly ipv4: Ipv4InterfaceSettings;
   readonly ipv6: Ipv6InterfaceSettings;

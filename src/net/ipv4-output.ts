@@ -10,6 +10,7 @@ import { ChecksumState, type Packet } from '../link/packet.ts';
 import { IPV4_HEADER_LEN, IPV4_MAX_LEN, Ipv4Fragment, writeIpv4Header } from '../wire/ipv4.ts';
 import { type Destination, DestinationKind } from './destination.ts';
 import { fragmentIpv4 } from './ipv4-fragment.ts';
+import { readOwnOptions } from './ipv4-options.ts';
 import type { Network } from './network.ts';
 
 export class Ipv4Output {
@@ -60,6 +61,11 @@ export class Ipv4Output {
     }
     this.count(total);
     return network.link.output(p, d);
+  }
+
+  /** IP_OPTIONS as a program gives them: as packets carry them, or null when they will not do. */
+  readOptions(value: Uint8Array): Uint8Array | null {
+    return readOwnOptions(value);
   }
 
   /** An identification, for a packet whose header is its sender's own work. */

@@ -15,6 +15,8 @@ import { type Destination, DestinationKind } from './destination.ts';
 import type { Network } from './network.ts';
 import { packetPart } from './packet-part.ts';
 
+const NEXT_HEADER_AT = 6, HOP_LIMIT_AT = 7;
+
 export class Ipv6Output {
   private readonly network: Network;
   private nextId: number;
@@ -58,6 +60,16 @@ export class Ipv6Output {
       }
     }
     return this.send(p, d, hops);
+  }
+
+  /** A packet that has its header: `head` is there (IPV6_HDRINCL). It fits the device. Takes over `p`. */
+  outputWhole(p: Packet, d: Destination): number {
+    const { head, bytes } = p;
+    this.network.counters.values[Mib.Ip6OutRequests]++;
+    p.l3 = head;
+    p.l4 = head + IPV6_HEADER_LEN;
+    p.protocol = bytes[head + NEXT_HEADER_AT] as number;
+    return this.send(p, d, bytes[head + HOP_LIMIT_AT] as number);
   }
 
   /** A piece of a super-segment that this host had to cut itself. Takes over `p`. */

@@ -100,6 +100,7 @@ export class NeighbourDiscovery implements NeighbourProtocol {
       this.endTest(test);
       entry.tentative = false;
       network.changed();
+      network.configuration.addressChanged(entry, true);
       // RFC 3810 5.2.13: reports that went out without a source are repeated with it.
       if (entry.scope === AddressScope.Link) this.mld.sourceReady(entry.interface);
       return;
@@ -124,6 +125,7 @@ export class NeighbourDiscovery implements NeighbourProtocol {
     // Linux keeps both flags: "tentative dadfailed".
     entry.dadFailed = true;
     this.network.changed();
+    this.network.configuration.addressChanged(entry, true);
   }
 
   // Messages.

@@ -37,6 +37,10 @@ class Sink implements TransportInput {
     p.release();
   }
 
+  echoReply(): boolean {
+    return false;
+  }
+
   rawInput(): boolean {
     return false;
   }

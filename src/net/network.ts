@@ -20,7 +20,7 @@ import {
   BROADCAST_MAC_HI, BROADCAST_MAC_LO, ETHERNET_HEADER_LEN, EtherType, EthernetHeader, isMulticastMac, VLAN_TAG_LEN,
 } from '../wire/ethernet.ts';
 import { ArpProtocol } from './arp.ts';
-import { Configuration } from './configuration.ts';
+import { type AddressOptions, Configuration } from './configuration.ts';
 import type { Destination } from './destination.ts';
 import { IcmpErrorKind } from './icmp-error.ts';
 import { Icmp } from './icmp.ts';
@@ -61,9 +61,10 @@ export class Network implements NetInput {
   /** Positive errno of the last lookup that found nothing. */
   lookupErrno = 0;
   readonly loopback: LoopbackDevice;
-  /** Who sees the frames of all devices (packet sockets), and who hears of devices that go up and down; null when nobody does. */
+  /** Who sees the frames of all devices (packet sockets); null when nobody does. */
   frameTap: FrameTap | null = null;
-  observer: NetworkObserver | null = null;
+  /** Who hears of changes. */
+  readonly observers: NetworkObserver[] = [];
 
   // The parts of this room.
   readonly configuration: Configuration;
@@ -97,11 +98,12 @@ export class Network implements NetInput {
     this.pathMtus = new PathMtuTable(context.settings);
     this.rateLimit = new RateLimit(context);
     this.routing = new RouteLookup(this);
+    this.routing.table.observers = this.observers;
     this.link = new LinkOutput(this);
     this.arp = new ArpProtocol(this);
     this.discovery = new NeighbourDiscovery(this);
-    this.neighbours4 = new NeighbourTable(context, this.arp);
-    this.neighbours6 = new NeighbourTable(context, this.discovery);
+    this.neighbours4 = new NeighbourTable(context, this.arp, this.observers);
+    this.neighbours6 = new NeighbourTable(context, this.discovery, this.observers);
     this.icmp = new Icmp(this);
     this.icmp6 = new Icmp6(this);
     this.ipv4In = new Ipv4Input(this);
@@ -153,8 +155,8 @@ export class Network implements NetInput {
    * `ip addr add`: 0, -EEXIST, -EINVAL (a group's, a loopback's or nobody's address) or -ENODEV.
    * The connected route comes with it; `nodad` skips IPv6's test.
    */
-  addAddress(device: Device, address: IpAddress, prefixLength: number, options?: { nodad?: boolean }): number {
-    return this.configuration.addAddress(device, address, prefixLength, options?.nodad === true);
+  addAddress(device: Device, address: IpAddress, prefixLength: number, options?: AddressOptions): number {
+    return this.configuration.addAddress(device, address, prefixLength, options);
   }
 
   /** `ip addr del`: 0 or -EADDRNOTAVAIL. */

@@ -87,6 +87,10 @@ export class ProbeTransport implements TransportInput {
     p.release();
   }
 
+  echoReply(): boolean {
+    return false;
+  }
+
   rawInput(): boolean {
     return false;
   }

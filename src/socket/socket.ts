@@ -5,7 +5,7 @@
  *
  *   Socket <- InetSocket <- InetStream (TCP), InetDatagram (UDP)
  *          <- UnixSocket <- UnixDatagram, UnixConnection <- UnixStream, UnixSeqpacket
- *          <- PacketSocket
+ *          <- PacketSocket, NetlinkSocket
  */
 import { Errno } from '../base/errno.ts';
 import type { FileOperations } from '../base/file-operations.ts';
@@ -39,6 +39,11 @@ export abstract class Socket extends WaitQueue implements FileOperations {
   readonly family: number;
   readonly type: number;
   readonly protocol: number;
+  /** Its inode: the number that /proc and fstat(2) tell, 0 until a description is made of it, and whose it is. */
+  inodeNumber = 0;
+  mode = 0o777;
+  uid = 0;
+  gid = 0;
 
   constructor(stack: Stack, family: number, type: number, protocol: number) {
     super();
@@ -81,7 +86,7 @@ export abstract class Socket extends WaitQueue implements FileOperations {
   /** The option's bytes, or a negative errno. `length` is what the caller has room for, negative included. */
   abstract getLevelOption(level: number, option: number, length: number): Uint8Array | number;
   /** 0 or a negative errno. */
-  abstract setLevelOption(level: number, option: number, value: Uint8Array): number;
+  abstract setLevelOption(level: number, option: number, value: Uint8Array, caller: Caller): number;
   /** SO_ERROR: the pending error (positive errno), and clears it; 0 when none. */
   abstract takeError(): number;
 
@@ -93,7 +98,8 @@ export abstract class Socket extends WaitQueue implements FileOperations {
     return null;
   }
 
-  setSocketOption(_option: number, _value: number): number | null {
+  /** `length` is how many bytes were given, four at least. */
+  setSocketOption(_option: number, _value: number, _length: number): number | null {
     return null;
   }
 
@@ -117,6 +123,14 @@ export abstract class Socket extends WaitQueue implements FileOperations {
   /** The highest SO_RCVLOWAT that makes sense. */
   get mostLowWater(): number {
     return 0x7fffffff;
+  }
+
+  /**
+   * SO_MEMINFO: bytes that wait to be read, SO_RCVBUF, bytes on their way out, SO_SNDBUF, bytes set aside, bytes of the send
+   * queue, bytes of options, bytes of the backlog, and how many messages were lost.
+   */
+  memory(): number[] {
+    return [0, this.receiveBufferBytes, 0, this.sendBufferBytes, 0, 0, 0, 0, 0];
   }
 
   /** SO_ACCEPTCONN. */

@@ -7,6 +7,7 @@
 import type { IpAddress } from '../base/inet-address.ts';
 import type { Device } from '../link/device.ts';
 import type { QueuedError } from './error-queue.ts';
+import { NO_RARE, type RareOptions } from './rare-options.ts';
 
 /** What an endpoint tells the socket above it. Implemented by one class, in socket/family/. */
 export interface EndpointUpcalls {
@@ -91,6 +92,12 @@ export class SocketOptions {
   boundDevice: Device | null = null;
   priority = 0;
   mark = 0;
+  /** SO_SELECT_ERR_QUEUE: an error is an exception for select(2), POLLPRI for poll(2). */
+  selectErrors = false;
+  /** What recvmsg(2) is to tell of a datagram: bits of `Tell`. */
+  tell = 0;
+  /** What hardly anybody sets; to be written to by `rareOf` alone. */
+  rare: RareOptions = NO_RARE;
 }
 
 /** Options of endpoints besides: those of IPPROTO_IP and IPPROTO_IPV6. */
@@ -112,10 +119,6 @@ export class EndpointOptions extends SocketOptions {
   /** IP_RECVERR and IPV6_RECVERR: ICMP errors become hard errors and go to the error queue. */
   receiveErrors = false;
   receiveErrors6 = false;
-  /** SO_SELECT_ERR_QUEUE: an error is an exception for select(2), POLLPRI for poll(2). */
-  selectErrors = false;
-  /** What recvmsg(2) is to tell of a datagram: bits of `Tell`. */
-  tell = 0;
 }
 
 /** Operations that stream and datagram endpoints share. `isV4` is the socket's family, AF_INET. */
@@ -128,6 +131,8 @@ export interface Endpoint {
   upcalls: EndpointUpcalls | null;
   localAddress: IpAddress;
   localPort: number;
+  /** It holds a port; a stream that is over goes on to show its number (inet_num, not inet_sport). */
+  readonly hasPort: boolean;
   /** Null while not connected. */
   remoteAddress: IpAddress | null;
   remotePort: number;

@@ -5,6 +5,7 @@
  */
 import { IpAddress } from '../base/inet-address.ts';
 import type { IcmpErrorReport } from '../net/transport-input.ts';
+import { Msg, type ReceiveResult } from './endpoint.ts';
 
 /** `ee_origin` of struct sock_extended_err. */
 export const ErrorOrigin = { None: 0, Local: 1, Icmp: 2, Icmp6: 3 } as const;
@@ -91,4 +92,23 @@ export function queuedIcmpError(report: IcmpErrorReport, headerLen: number, port
   error.ttl = packet.ttl;
   error.tos = packet.tos;
   return error;
+}
+
+/** recvmsg(2) with MSG_ERRQUEUE: what `error` says, of which the quoted bytes go to `to`. How many those are. */
+export function tellError(
+  error: QueuedError, tell: number, to: Uint8Array, at: number, length: number, result: ReceiveResult,
+): number {
+  const { payload } = error;
+  const n = Math.min(length, payload.length);
+  to.set(payload.subarray(0, n), at);
+  result.datagramLen = payload.length;
+  result.flags = n < payload.length ? Msg.ERRQUEUE | Msg.TRUNC : Msg.ERRQUEUE;
+  result.address = error.address;
+  result.port = error.port;
+  result.scopeId = error.address.isLinkLocal ? error.interfaceIndex : 0;
+  result.told = tell;
+  result.isV4 = error.address.isV4;
+  result.arrivedUs = error.arrivedUs;
+  result.error = error;
+  return n;
 }

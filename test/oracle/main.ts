@@ -1,5 +1,6 @@
 /**
  * `npm run oracle -- [--json] [--list] [--trace] [PROGRAM...]`: the programs on our kernel and on Linux.
+ * `npm run oracle -- --random SEED [COUNT [FIRST]]`: random programs.
  *
  * Prints what was compared, what is equal, which deviations docs/deviations.md lists, and every other difference.
  * Exit 0 when no difference is unexplained, 1 when one is, 2 when the Linux side cannot run here.
@@ -9,9 +10,10 @@ import { OracleUnavailable } from '../../src/platform/node/oracle/linux-host.ts'
 import { compareAll } from './oracle.ts';
 import type { OracleReport } from './oracle.ts';
 import { PROGRAMS } from './programs/all.ts';
+import { distribution, RandomPrograms, reportText } from './random/run-random.ts';
 import { BLOCKED } from './trace.ts';
 
-const USAGE = 'usage: npm run oracle -- [--json] [--list] [--trace] [PROGRAM...]';
+const USAGE = 'usage: npm run oracle -- [--json] [--list] [--trace] [PROGRAM...] | --random SEED [COUNT [FIRST]]';
 const HELP = `${USAGE}
 
 Runs the same small programs on our kernel and on the real Linux kernel of this machine (in a network namespace of their
@@ -22,6 +24,8 @@ Prints what was compared, what is equal, the deviations that docs/deviations.md 
   --list    names them and runs none
   --trace   prints every call with its result
   --json    the report as JSON
+  --random  COUNT (100) random programs of a seed, from the one numbered FIRST (0) on; what differs is made as short as it
+            gets, and printed as a program for test/oracle/programs
 
 Exit status: 0 when no difference is unexplained, 1 when one is, 2 when the Linux side cannot run here.
 
@@ -76,12 +80,23 @@ const progress = (text: string): void => {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
 };
 for (const option of options) {
-  if (!['--json', '--list', '--trace'].includes(option)) {
+  if (!['--json', '--list', '--trace', '--random'].includes(option)) {
     console.error(`oracle: unknown option ${option}\n${USAGE}`);
     process.exit(2);
   }
 }
-const programs = PROGRAMS.filter(({ name }) => wanted.length === 0 || wanted.some((word) => name.includes(word)));
+async function random([seed = '1', count = '100', first = '0']: readonly string[]): Promise<number> {
+  const programs = await RandomPrograms.open(resolve(process.env['SOCKSCAPE_ROOT'] ?? '.'));
+  const report = await programs.run(seed, Number(first), Number(count), (done) => progress(`oracle: ${done} of ${count}`));
+  progress('');
+  console.log(distribution(report.outcomes));
+  console.log(reportText(report));
+  console.log(`${report.programs} programs of ${report.steps} calls, ${report.comparison.compared} results compared`);
+  console.log(`differences ${report.differences.length}, unsteady ${report.unsteady.length}`);
+  return report.differences.length > 0 ? 1 : 0;
+}
+
+const programs = options.has('--random') ? PROGRAMS : PROGRAMS.filter(({ name }) => wanted.length === 0 || wanted.some((word) => name.includes(word)));
 if (programs.length === 0) {
   console.error(`oracle: no program is called ${wanted.join(', ')}\n${USAGE}`);
   process.exit(2);
@@ -91,6 +106,16 @@ if (options.has('--list')) {
   process.exit(0);
 }
 try {
+  if (options.has('--random')) process.exitCode = await random(wanted);
+  else await compare();
+} catch (error) {
+  progress('');
+  if (!(error instanceof OracleUnavailable)) throw error;
+  console.error(`oracle: ${error.message}`);
+  process.exitCode = 2;
+}
+
+async function compare(): Promise<void> {
   const report = await compareAll(resolve(process.env['SOCKSCAPE_ROOT'] ?? '.'), programs, (program, linux, ours) => {
     if (!options.has('--trace')) return;
     progress('');
@@ -106,9 +131,4 @@ try {
   else print(report);
   // Not process.exit: a pipe may still have most of the report before it.
   process.exitCode = report.unexplained.length > 0 || report.comparison.broken.length > 0 ? 1 : 0;
-} catch (error) {
-  progress('');
-  if (!(error instanceof OracleUnavailable)) throw error;
-  console.error(`oracle: ${error.message}`);
-  process.exitCode = 2;
 }

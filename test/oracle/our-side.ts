@@ -44,6 +44,9 @@ export function ourSide({ settings, capabilities }: Machine): Side {
         },
       });
       return {
+        sysctl: async (name, value) => {
+          host.sysctl(name, value);
+        },
         async spawn(takesSignals) {
           const process = new Process(host, 'program');
           process.core.credentials.effective = capabilities;

@@ -21,6 +21,8 @@ export interface ProgramEnvironment {
   pidOf(process: Syscalls): number;
   /** RLIMIT_NOFILE of a process: no descriptor from `most` on is given out. */
   limitDescriptors(process: Syscalls, most: number): Promise<void>;
+  /** A setting of the host's network by its sysctl name. */
+  sysctl(name: string, value: string): Promise<void>;
   /** Makes shared memory hold what a view of it holds, where the view is not the memory itself; and the other way round. */
   store(process: Syscalls, view: Uint8Array): Promise<void>;
   load(process: Syscalls, view: Uint8Array): Promise<void>;
@@ -64,6 +66,7 @@ export interface SideProcess {
 
 /** One fresh host (loopback up, nothing open) of one side. */
 export interface SideHost {
+  sysctl(name: string, value: string): Promise<void>;
   spawn(takesSignals: boolean): Promise<SideProcess>;
   sleep(ms: number): Promise<void>;
   now(): number;

@@ -52,6 +52,10 @@ class Environment implements ProgramEnvironment {
     await this.processes.get(process)?.exit(status);
   }
 
+  sysctl(name: string, value: string): Promise<void> {
+    return this.host.sysctl(name, value);
+  }
+
   async store(process: Syscalls, view: Uint8Array): Promise<void> {
     await this.processes.get(process)?.store?.(view);
   }

@@ -84,6 +84,29 @@ test('poll fills in revents where it was left out', () => run(async (process, fd
   deepEqual(asked, [{ fd, events: 4, revents: 4 }]);
 }));
 
+test('what a world is made of: a sentence that names the right thing, and nothing half made', () => simulate({ seed: 1 }, async (world) => {
+  const a = world.host('a');
+  const wrong = (value: unknown): never => value as never;
+  const says = (make: () => unknown, message: string): void => throws(make, { name: 'TypeError', message });
+  says(() => world.host(wrong(5)), 'world.host: the name must be a string with something in it, not a number');
+  says(() => world.host(''), 'world.host: the name must be a string with something in it, not a string');
+  says(() => world.cable(wrong('a'), a), "world.cable: the first end must be a host (world.host('a')) or a switch, not a string");
+  says(() => world.cable(a, wrong(undefined)), "world.cable: the second end must be a host (world.host('a')) or a switch, not undefined");
+  says(() => world.capture(wrong(a)), 'world.capture: takes an array of devices ([cable.a]), not a Host');
+  says(() => world.capture([wrong(a)]), 'world.capture: each of the devices must be one (cable.a), not a Host');
+  says(() => new Process(wrong('a'), 'p'), "Process: takes a host (world.host('a')) and a name, not a string");
+  says(() => new Process(a, wrong(undefined)), 'Process: the name must be a string, not undefined');
+  equal(world.hosts.length, 1);
+  deepEqual(a.network.interfaces().map((entry) => entry.device.name), ['lo']);
+}));
+
+test('simulate wants a seed and a body', async () => {
+  const wrong = (value: unknown): never => value as never;
+  const body = 'simulate: takes options and a function, simulate({ seed: 1 }, async (world) => ...), not undefined';
+  await rejects(simulate(wrong(async () => {}), wrong(undefined)), { name: 'TypeError', message: body });
+  await rejects(simulate(wrong({}), async () => {}), { name: 'TypeError', message: 'simulate: the seed must be a text or a number, not undefined' });
+});
+
 test('calls with structures and lists reject with a sentence instead of throwing', () => run(async (process, fd) => {
   const wrong = any(7) as never;
   const calls: readonly (readonly [string, () => Promise<unknown>])[] = [

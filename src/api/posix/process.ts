@@ -10,10 +10,11 @@
  *
  * After the loop was stopped (the world has ended) a call that would wait fails with ESRCH: nothing would end its wait.
  */
-import type { Host } from '../../host.ts';
+import { Host } from '../../host.ts';
 import { Terminal } from '../../kernel/terminal.ts';
 import { dup2, fcntl } from '../../kernel/calls/descriptors.ts';
 import { exit, setsid } from '../../kernel/calls/processes.ts';
+import { OpenFile } from '../../kernel/open-file.ts';
 import { KernelProcess } from '../../kernel/process.ts';
 import { F } from '../../socket/constants.ts';
 import { described, recordFault } from './arguments.ts';
@@ -23,11 +24,15 @@ import type { NameProcess } from './name-process.ts';
 import { type ChildOptions, type Program, ProgramStart } from './program.ts';
 import type { Syscalls } from './syscalls.ts';
 
+const STDERR = 2;
+
 export interface SpawnOptions {
   /** A process whose descriptors the new one inherits (shared descriptions, as after fork). */
   inherit?: Process;
   /** Where writes to descriptors 1 and 2 go; a fresh array for each write. */
   output?: (bytes: Uint8Array) => void;
+  /** Where writes to descriptor 2 go, when that is another place. Needs `output`. */
+  errors?: (bytes: Uint8Array) => void;
 }
 
 /** One process of a host. What each call takes, resolves to and fails with stands in full at `Syscalls`. */
@@ -100,8 +105,12 @@ export class Process extends CredentialCalls implements Syscalls, NameProcess {
 }
 
 function started(host: Host, name: string, options: SpawnOptions): KernelProcess {
+  if (!(host instanceof Host)) throw new TypeError(`Process: takes a host (world.host('a')) and a name, not ${described(host)}`);
+  if (typeof name !== 'string') throw new TypeError(`Process: the name must be a string, not ${described(name)}`);
   const terminal = options.output === undefined ? null : new Terminal(options.output);
-  return host.kernel.spawn(name, terminal, options.inherit?.core ?? null);
+  const process = host.kernel.spawn(name, terminal, options.inherit?.core ?? null);
+  if (options.errors !== undefined) process.descriptors.replace(STDERR, new OpenFile(new Terminal(options.errors)), false);
+  return process;
 }
 
 /** The fault of what cannot be started; null when it will do. */

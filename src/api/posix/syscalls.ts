@@ -61,8 +61,8 @@ export interface Syscalls
   /**
    * socket(2): makes a socket; resolves to its descriptor, the lowest that is free.
    *
-   * `domain` AF_INET, AF_INET6 or AF_UNIX; `type` SOCK_STREAM, SOCK_DGRAM or (AF_UNIX) SOCK_SEQPACKET, with SOCK_NONBLOCK
-   * and SOCK_CLOEXEC; `protocol` 0. Errors: EAFNOSUPPORT, EPROTONOSUPPORT, ESOCKTNOSUPPORT, EINVAL, EMFILE.
+   * `domain` AF_INET, AF_INET6, AF_UNIX, AF_PACKET or AF_NETLINK; `type` SOCK_STREAM, SOCK_DGRAM, SOCK_RAW or (AF_UNIX)
+   * SOCK_SEQPACKET, with SOCK_NONBLOCK and SOCK_CLOEXEC; `protocol` 0, or one of the family's. Errors: EAFNOSUPPORT, EPROTONOSUPPORT, ESOCKTNOSUPPORT, EINVAL, EMFILE.
    */
   socket(domain: number, type: number, protocol: number): Promise<number>;
   /**

@@ -1,12 +1,12 @@
 /** System calls on what is known of files: times, owners by descriptor, room, nodes of several kinds; and reads and writes of vectors. */
 import { Errno } from '../../base/errno.ts';
 import { OpenDirectory } from '../fs/directory.ts';
-import { Access, Directory, type Inode, owns, permission, S } from '../fs/inode.ts';
+import { Access, Directory, type Inode, MAIN_DEVICE, owns, permission, S } from '../fs/inode.ts';
 import { OpenRegular } from '../fs/regular-file.ts';
 import type { OpenFile } from '../open-file.ts';
 import { PipeEnd } from '../pipe.ts';
 import type { KernelProcess } from '../process.ts';
-import { changeOwner, inodeAt, inodeOf, named } from './files.ts';
+import { changeOwner, inodeAt, isAnonymous, named } from './files.ts';
 
 /** Times of utimensat(2) that stand for "now" and "as it is": C has them among the nanoseconds. */
 export const UTIME_NOW: number = Infinity;
@@ -37,9 +37,14 @@ export interface Statfs {
   frsize: number;
 }
 
-const TMPFS_MAGIC = 0x01021994, SOCKFS_MAGIC = 0x534f434b, PIPEFS_MAGIC = 0x50495045, ANON_INODE_FS_MAGIC = 0x09041934;
+const TMPFS_MAGIC = 0x01021994, PROC_MAGIC = 0x9fa0, SOCKFS_MAGIC = 0x534f434b, PIPEFS_MAGIC = 0x50495045, ANON_INODE_FS_MAGIC = 0x09041934;
 const PAGE = 4096;
 const NAME_MAX = 255;
+
+/** The inode behind a descriptor that is part of a tree; null for what is none, such as a socket. */
+function inodeOf(file: OpenFile): Inode | null {
+  return (file.operations as { inode?: Inode }).inode ?? null;
+}
 
 /** fsync(2), fdatasync(2): what is in memory is as safe as it gets. -EINVAL for what keeps nothing. */
 export function fsync(process: KernelProcess, fd: number): number {
@@ -53,6 +58,7 @@ export function fchown(process: KernelProcess, fd: number, uid: number, gid: num
   process.kernel.loop.enter();
   const file = process.descriptors.file(fd);
   if (file === null) return -Errno.EBADF;
+  if (isAnonymous(file.operations)) return -Errno.EOPNOTSUPP;
   const inode = inodeOf(file);
   return inode === null ? 0 : changeOwner(process, inode, uid, gid);
 }
@@ -105,6 +111,7 @@ export function futimens(process: KernelProcess, fd: number, times: FileTimes | 
   process.kernel.loop.enter();
   const file = process.descriptors.file(fd);
   if (file === null) return -Errno.EBADF;
+  if (isAnonymous(file.operations)) return -Errno.EOPNOTSUPP;
   const inode = inodeOf(file);
   return inode === null ? 0 : setTimes(process, inode, times);
 }
@@ -132,17 +139,22 @@ function setTimes(process: KernelProcess, inode: Inode, times: FileTimes | null)
 /** statfs(2). */
 export function statfs(process: KernelProcess, path: string): Statfs | number {
   const inode = inodeAt(process, path);
-  return typeof inode === 'number' ? inode : tmpfs(process);
+  return typeof inode === 'number' ? inode : roomOf(process, inode);
 }
 
 /** fstatfs(2). */
 export function fstatfs(process: KernelProcess, fd: number): Statfs | number {
   const file = process.descriptors.file(fd);
   if (file === null) return -Errno.EBADF;
-  return inodeOf(file) === null ? nowhere(file) : tmpfs(process);
+  const inode = inodeOf(file);
+  // A FIFO is where its name is, a pipe nowhere.
+  const isNowhere = inode === null || (file.operations instanceof PipeEnd && inode.device !== MAIN_DEVICE);
+  return isNowhere ? nowhere(file) : roomOf(process, inode);
 }
 
-function tmpfs({ kernel }: KernelProcess): Statfs {
+/** /proc has no room, and needs none. */
+function roomOf({ kernel }: KernelProcess, inode: Inode): Statfs {
+  if (inode.device !== MAIN_DEVICE) return simple(PROC_MAGIC);
   const { capacityBytes, roomBytes, mostInodes, freeInodes } = kernel.fileSystem;
   const free = Math.floor(roomBytes / PAGE);
   return {
@@ -154,5 +166,9 @@ function tmpfs({ kernel }: KernelProcess): Statfs {
 /** What has no place in the tree (simple_statfs). */
 function nowhere({ socket, operations }: OpenFile): Statfs {
   const type = socket !== null ? SOCKFS_MAGIC : operations instanceof PipeEnd ? PIPEFS_MAGIC : ANON_INODE_FS_MAGIC;
+  return simple(type);
+}
+
+function simple(type: number): Statfs {
   return { type, bsize: PAGE, blocks: 0, bfree: 0, bavail: 0, files: 0, ffree: 0, namelen: NAME_MAX, frsize: PAGE };
 }

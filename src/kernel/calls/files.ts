@@ -3,15 +3,19 @@ import { Capability } from '../../base/credentials.ts';
 import { Errno } from '../../base/errno.ts';
 import type { FileOperations } from '../../base/file-operations.ts';
 import { O, SEEK } from '../../socket/constants.ts';
+import { AnonymousInode, inodeBehind, keepMode, pipeInode } from '../anonymous.ts';
 import { Epoll } from '../epoll.ts';
 import { EventCounter } from '../eventfd.ts';
 import { Device, OpenDevice } from '../fs/device.ts';
 import { type DirectoryEntry, OpenDirectory } from '../fs/directory.ts';
+import { GeneratedFile, OpenGenerated } from '../fs/generated-file.ts';
 import { Access, Directory, type Inode, owns, permission, S, Symlink } from '../fs/inode.ts';
-import { lookUp, pathOf, Place } from '../fs/path.ts';
+import { pathOf, Place } from '../fs/path.ts';
+import { walk } from '../fs/walk.ts';
 import { MAX_OFFSET, OpenRegular, RegularFile, type Seekable } from '../fs/regular-file.ts';
 import { isWithin } from '../int.ts';
 import type { OpenOperation } from '../open.ts';
+import { OpenQueue } from '../ipc/posix-queue.ts';
 import { OpenFile } from '../open-file.ts';
 import { SignalDescriptor } from '../signalfd.ts';
 import { Pipe, PipeEnd } from '../pipe.ts';
@@ -45,7 +49,7 @@ function find(
 ): number {
   if (process.exited) return -Errno.ESRCH;
   process.kernel.loop.enter();
-  return lookUp(process.kernel.fileSystem.root, process.files.cwd, path, who, follow, into, toMake);
+  return walk(process, path, follow, into, toMake, who);
 }
 
 /** The inode at a path, or a negative errno. */
@@ -53,11 +57,6 @@ export function inodeAt(process: KernelProcess, path: string, follow = true): In
   const bad = find(process, path, follow, place);
   if (bad < 0) return bad;
   return place.inode ?? -Errno.ENOENT;
-}
-
-/** The inode behind a descriptor; null for what has none, such as a socket. */
-export function inodeOf(file: OpenFile): Inode | null {
-  return (file.operations as { inode?: Inode }).inode ?? null;
 }
 
 /** Prepares open(2). The descriptor is reserved first: a process at its limit hears EMFILE whatever the path is. */
@@ -81,7 +80,11 @@ export function pipe(process: KernelProcess, flags: number, ends: Int32Array): n
     return writing;
   }
   const both = new Pipe();
-  const files = [new PipeEnd(both, O.RDONLY), new PipeEnd(both, O.WRONLY)].map((operations) => {
+  const inode = pipeInode(process, both);
+  const files = [O.RDONLY, O.WRONLY].map((accessMode) => {
+    const operations = new PipeEnd(both, accessMode, () => inode.closed());
+    inode.opens++;
+    operations.inode = inode;
     operations.packets = (flags & O.DIRECT) !== 0;
     const file = new OpenFile(operations);
     file.nonBlocking = (flags & O.NONBLOCK) !== 0;
@@ -100,9 +103,9 @@ export function pipe(process: KernelProcess, flags: number, ends: Int32Array): n
 
 function describe(inode: Inode): Stat {
   return {
-    dev: 1, ino: inode.number, mode: inode.type | inode.mode, nlink: inode.links, uid: inode.uid, gid: inode.gid,
-    rdev: inode instanceof Device ? (inode.major << 8) | inode.minor : 0, size: inode.size, blksize: 4096,
-    blocks: Math.ceil(inode.size / 4096) * 8, atimeUs: inode.accessedUs, mtimeUs: inode.modifiedUs, ctimeUs: inode.changedUs,
+    dev: inode.device, ino: inode.number, mode: inode.type | inode.mode, nlink: inode.links, uid: inode.uid, gid: inode.gid,
+    rdev: inode instanceof Device ? (inode.major << 8) | inode.minor : inode instanceof AnonymousInode ? inode.rdev : 0,
+    size: inode.size, blksize: inode.blockBytes, blocks: inode instanceof RegularFile ? Math.ceil(inode.size / 4096) * 8 : 0, atimeUs: inode.accessedUs, mtimeUs: inode.modifiedUs, ctimeUs: inode.changedUs,
   };
 }
 
@@ -112,19 +115,15 @@ export function stat(process: KernelProcess, path: string, follow: boolean): Sta
   return typeof inode === 'number' ? inode : describe(inode);
 }
 
-const NOTHING: Stat = {
-  dev: 0, ino: 0, mode: 0, nlink: 1, uid: 0, gid: 0, rdev: 0, size: 0, blksize: 4096, blocks: 0, atimeUs: 0, mtimeUs: 0, ctimeUs: 0,
-};
-
-/** fstat(2). Sockets and pipes have no inode of the file system: theirs is made up from what they are. */
+/** fstat(2). */
 export function fstat(process: KernelProcess, fd: number): Stat | number {
   const file = process.descriptors.file(fd);
-  if (file === null) return -Errno.EBADF;
-  const inode = inodeOf(file);
-  if (inode !== null) return describe(inode);
-  const type = file.socket !== null ? S.IFSOCK | 0o777 : file.operations instanceof PipeEnd ? S.IFIFO | 0o600 : S.IFCHR | 0o620;
-  const blksize = (type & S.IFMT) === S.IFCHR ? 1024 : 4096;
-  return { ...NOTHING, mode: type, blksize };
+  return file === null ? -Errno.EBADF : describe(inodeBehind(process.kernel, file));
+}
+
+/** What has an inode that it shares with all of its kind, and no type (anon_inode_getfile). */
+export function isAnonymous(operations: FileOperations): boolean {
+  return [EventCounter, TimerDescriptor, SignalDescriptor, Epoll].some((kind) => operations instanceof kind);
 }
 
 /** access(2): by the real ids, not the effective ones. */
@@ -145,7 +144,7 @@ export function readlink(process: KernelProcess, path: string): string | number 
   if (typeof inode === 'number') return inode;
   if (!(inode instanceof Symlink)) return -Errno.EINVAL;
   inode.accessed();
-  return inode.target;
+  return inode.read(process.credentials);
 }
 
 // Positions.
@@ -164,21 +163,20 @@ function seekableAt(process: KernelProcess, fd: number): Seekable | number {
 
 /** Takes any position and has none (null_lseek, noop_llseek). */
 function hasNoPosition(operations: FileOperations): boolean {
-  return [OpenDevice, EventCounter, TimerDescriptor, SignalDescriptor, Epoll].some((kind) => operations instanceof kind);
+  return operations instanceof OpenDevice || isAnonymous(operations);
 }
 
 /** lseek(2): the new position. */
 export function lseek(process: KernelProcess, fd: number, offset: number, whence: number): number {
   const file = process.descriptors.file(fd);
-  if (file !== null && file.operations instanceof OpenDirectory) {
-    if (offset !== 0 || whence !== SEEK.SET) return -Errno.EINVAL;
-    file.operations.rewind();
-    return 0;
-  }
+  // SEEK_HOLE is the last there is (ksys_lseek).
+  if (file !== null && !(whence >= 0 && whence <= 4)) return -Errno.EINVAL;
+  if (file !== null && file.operations instanceof OpenDirectory) return file.operations.seek(offset, whence);
   if (file !== null && hasNoPosition(file.operations)) return 0;
   const seekable = seekableAt(process, fd);
   if (typeof seekable === 'number') return seekable;
   if (whence !== SEEK.SET && whence !== SEEK.CUR && whence !== SEEK.END) return -Errno.EINVAL;
+  if (whence === SEEK.END && seekable instanceof OpenGenerated && !seekable.inode.hasEnd) return -Errno.EINVAL;
   const from = whence === SEEK.SET ? 0 : whence === SEEK.CUR ? seekable.position : seekable.size;
   const to = from + Math.trunc(offset);
   if (!isPosition(to)) return -Errno.EINVAL;
@@ -213,6 +211,11 @@ export function ftruncate(process: KernelProcess, fd: number, length: number): n
   const file = process.descriptors.file(fd);
   if (file === null) return -Errno.EBADF;
   const { operations } = file;
+  if (operations instanceof OpenGenerated && operations.accessMode !== O.RDONLY) return 0;
+  if (operations instanceof OpenQueue && operations.accessMode !== O.RDONLY) {
+    operations.queue.fileBytes = Math.trunc(length);
+    return 0;
+  }
   if (!(operations instanceof OpenRegular) || operations.accessMode === O.RDONLY) return -Errno.EINVAL;
   operations.inode.truncate(Math.trunc(length));
   return 0;
@@ -223,9 +226,11 @@ export function truncate(process: KernelProcess, path: string, length: number): 
   const inode = inodeAt(process, path);
   if (typeof inode === 'number') return inode;
   if (inode instanceof Directory) return -Errno.EISDIR;
-  if (!(inode instanceof RegularFile)) return -Errno.EINVAL;
+  if (!(inode instanceof RegularFile || inode instanceof GeneratedFile)) return -Errno.EINVAL;
   const denied = permission(inode, process.credentials, Access.W);
   if (denied < 0) return denied;
+  // Of what is made when it is read, nothing can be cut off (proc_notify_change).
+  if (inode instanceof GeneratedFile) return 0;
   inode.truncate(Math.trunc(length));
   return 0;
 }
@@ -294,8 +299,10 @@ export function fchmod(process: KernelProcess, fd: number, mode: number): number
   process.kernel.loop.enter();
   const file = process.descriptors.file(fd);
   if (file === null) return -Errno.EBADF;
-  const inode = inodeOf(file);
-  return inode === null ? 0 : changeMode(process, inode, mode);
+  if (isAnonymous(file.operations)) return -Errno.EOPNOTSUPP;
+  const result = changeMode(process, inodeBehind(process.kernel, file), mode);
+  if (result === 0) keepMode(file, mode & S.PERMISSIONS);
+  return result;
 }
 
 /** chown(2); -1 leaves an id as it is. */

@@ -53,6 +53,7 @@ export function mqOpen(
   }
   const file = new OpenFile(new OpenQueue(queue, accessMode));
   file.nonBlocking = (flags & O.NONBLOCK) !== 0;
+  file.name = name;
   // A queue's descriptor is always closed on exec (do_mq_open).
   process.descriptors.fill(fd, file, true);
   return fd;
@@ -83,6 +84,7 @@ function findOrMake(
   const queue = new PosixQueue(mode & ~process.files.umask, credentials, maxMessages, messageSize, () => {
     kernel.queueBytes.add(user, -bytes);
   });
+  queue.inodeNumber = kernel.takeInodeNumber();
   posixQueues.set(name, queue);
   return queue;
 }
@@ -99,6 +101,7 @@ export function mqUnlink(process: KernelProcess, path: string): number {
   // The directory is root's and sticky (mqueue_fill_super); glibc makes EACCES of it.
   if (!owns(queue, process.credentials)) return -Errno.EPERM;
   posixQueues.delete(name);
+  queue.links = 0;
   queue.letGo();
   return 0;
 }

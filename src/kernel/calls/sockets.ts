@@ -6,13 +6,14 @@ import { createSocket, resolveProtocol } from '../../socket/create.ts';
 import { getOption as optionOf, setOption as setOptionOf } from '../../socket/options.ts';
 import type { Received } from '../../socket/received.ts';
 import type { Socket } from '../../socket/socket.ts';
+import { socketFile } from '../anonymous.ts';
 import { breakPipe } from '../broken-pipe.ts';
 import { isWithin, toInt } from '../int.ts';
 import {
   type MessageSlot, MOST_MESSAGES, MSG_CMSG_COMPAT, type OutgoingMessage, type ReceiveManyOperation,
   type SendManyOperation,
 } from '../message-batch.ts';
-import { OpenFile } from '../open-file.ts';
+import type { OpenFile } from '../open-file.ts';
 import type { KernelProcess } from '../process.ts';
 import type { AcceptOperation, ConnectOperation, ReceiveOperation, SendMessageOperation, SendOperation } from '../transfer.ts';
 import { end } from './edges.ts';
@@ -31,9 +32,9 @@ export function socket(process: KernelProcess, domain: number, type: number, pro
   if (process.exited) return -Errno.ESRCH;
   const kind = type & 0xf;
   if ((type & ~0xf & ~(SOCK.NONBLOCK | SOCK.CLOEXEC)) !== 0) return -Errno.EINVAL;
-  const chosen = resolveProtocol(domain, kind, protocol, process);
+  const chosen = resolveProtocol(domain, kind, protocol, process, process.kernel.stack.settings);
   if (chosen < 0) return chosen;
-  const file = new OpenFile(createSocket(process.kernel, domain, kind, chosen));
+  const file = socketFile(process, createSocket(process.kernel, domain, kind, chosen));
   file.nonBlocking = (type & SOCK.NONBLOCK) !== 0;
   const fd = process.descriptors.install(file, (type & SOCK.CLOEXEC) !== 0);
   if (fd < 0) file.operations.release();
@@ -49,7 +50,7 @@ export function socketpair(process: KernelProcess, domain: number, type: number,
   const first = descriptors.reserve();
   if (first < 0) return first;
   const second = descriptors.reserve();
-  const chosen = second < 0 ? second : resolveProtocol(domain, kind, protocol, process);
+  const chosen = second < 0 ? second : resolveProtocol(domain, kind, protocol, process, process.kernel.stack.settings);
   if (chosen < 0) {
     if (second >= 0) descriptors.giveBack(second);
     descriptors.giveBack(first);
@@ -60,7 +61,7 @@ export function socketpair(process: KernelProcess, domain: number, type: number,
   const result = one.pair(other, process);
   for (const [fd, socket] of [[first, one], [second, other]] as const) {
     if (result === 0) {
-      const file = new OpenFile(socket);
+      const file = socketFile(process, socket);
       file.nonBlocking = (type & SOCK.NONBLOCK) !== 0;
       descriptors.fill(fd, file, (type & SOCK.CLOEXEC) !== 0);
     } else {

@@ -1,5 +1,6 @@
 /** sendfile(2), splice(2), tee(2). Offsets are the caller's, or -1 for the description's own position. */
 import { Errno } from '../../base/errno.ts';
+import { O } from '../../socket/constants.ts';
 import { OpenRegular } from '../fs/regular-file.ts';
 import type { OpenFile } from '../open-file.ts';
 import type { KernelProcess } from '../process.ts';
@@ -15,12 +16,15 @@ export function prepareSendfile(
 ): number {
   const source = process.descriptors.file(from);
   const target = process.descriptors.file(out);
-  const bad = mayMove(source, target);
-  if (bad < 0) return bad;
-  if (!(count >= 0) || offset < -1 || target?.append === true) return -Errno.EINVAL;
-  if (!((source as OpenFile).operations instanceof OpenRegular)) return -Errno.EINVAL;
+  if (source === null || source.operations.accessMode === O.WRONLY) return -Errno.EBADF;
+  // The source and the offset are looked at before the target is (do_sendfile).
+  if (offset !== -1 && seekable(source.operations) === null) return -Errno.ESPIPE;
+  if (!(count >= 0) || offset < -1) return -Errno.EINVAL;
+  if (target === null || target.operations.accessMode === O.RDONLY) return -Errno.EBADF;
+  if (target.append) return -Errno.EINVAL;
+  if (!(source.operations instanceof OpenRegular)) return -Errno.EINVAL;
   const moving = { keeps: false, toTheEnd: true, nonBlocking: false };
-  operation.prepare(source as OpenFile, target as OpenFile, offset, -1, Math.min(count, MOST), moving);
+  operation.prepare(source, target, offset, -1, Math.min(count, MOST), moving);
   return 0;
 }
 

@@ -34,7 +34,7 @@ export class FileSystem implements FileSystemLimits {
   constructor(clock: () => number, random: RandomSource) {
     this.clock = clock;
     this.root = this.counted(new Directory(this.nextInode++, 0o755, ROOT, this, null));
-    for (const name of ['dev', 'etc', 'proc', 'run', 'var']) this.root.add(name, this.counted(this.directory(0o755, ROOT, this.root)));
+    for (const name of ['dev', 'etc', 'run', 'var']) this.root.add(name, this.counted(this.directory(0o755, ROOT, this.root)));
     this.root.add('tmp', this.counted(this.directory(0o1777, ROOT, this.root)));
     const dev = this.root.find('dev') as Directory;
     const device = (name: string, driver: Device['driver'], major: number, minor: number): void =>
@@ -44,6 +44,11 @@ export class FileSystem implements FileSystemLimits {
     device('full', FULL, 1, 7);
     device('random', randomDriver(random), 1, 8);
     device('urandom', randomDriver(random), 1, 9);
+  }
+
+  /** Puts another file system's root under a name of the root directory. */
+  mount(name: string, root: Directory): void {
+    this.root.add(name, root);
   }
 
   now(): number {
@@ -107,7 +112,8 @@ export class FileSystem implements FileSystemLimits {
   private put<T extends Inode>(place: Place, who: Credentials, make: () => T, mayEndInSlash = false): T | number {
     const directory = place.directory as Directory;
     if (place.inode !== null) return -Errno.EEXIST;
-    if (place.slash && !mayEndInSlash) return -Errno.ENOENT;
+    // What there is no name for in /proc is not found even by whoever wants to make it.
+    if (directory.isFixed || (place.slash && !mayEndInSlash)) return -Errno.ENOENT;
     const denied = this.mayChange(directory, who);
     if (denied < 0) return denied;
     if (this.inodes >= MAX_INODES) return -Errno.ENOSPC;
@@ -132,6 +138,7 @@ export class FileSystem implements FileSystemLimits {
   private mayRemove(directory: Directory, inode: Inode, who: Credentials): number {
     const denied = permission(directory, who, Access.W | Access.X);
     if (denied < 0) return denied;
+    if (directory.isFixed) return -Errno.EPERM;
     const isSticky = (directory.mode & S.ISVTX) !== 0;
     return isSticky && !owns(inode, who) && !owns(directory, who) ? -Errno.EPERM : 0;
   }
@@ -170,11 +177,13 @@ export class FileSystem implements FileSystemLimits {
 
   link(inode: Inode, place: Place, who: Credentials): number {
     if (place.inode !== null) return -Errno.EEXIST;
-    if (place.slash) return -Errno.ENOENT;
+    const isNowhere = (place.directory as Directory).isFixed;
+    if (place.slash || isNowhere) return -Errno.ENOENT;
     const directory = place.directory as Directory;
     const denied = this.mayChange(directory, who);
     if (denied < 0) return denied;
     if (inode instanceof Directory) return -Errno.EPERM;
+    if (inode.device !== directory.device) return -Errno.EXDEV;
     if (inode.links === 0) return -Errno.ENOENT;
     if (inode.links >= MAX_LINKS) return -Errno.EMLINK;
     directory.add(place.name, inode);
@@ -186,6 +195,7 @@ export class FileSystem implements FileSystemLimits {
     const target = to.inode;
     const source = from.directory as Directory;
     const destination = to.directory as Directory;
+    if (source.device !== destination.device) return -Errno.EXDEV;
     for (const name of [from.name, to.name]) if (name === '' || name === '.' || name === '..') return -Errno.EBUSY;
     if (moved === null) return -Errno.ENOENT;
     const isDirectory = moved instanceof Directory;

@@ -53,7 +53,7 @@ export class RegularFile extends Inode {
       done += room;
     }
     if (done === 0 && length > 0) return -Errno.ENOSPC;
-    if (offset + done > this.length) this.length = offset + done;
+    if (done > 0 && offset + done > this.length) this.length = offset + done;
     if (done > 0) this.modified();
     return done;
   }

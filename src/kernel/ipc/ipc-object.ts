@@ -89,6 +89,11 @@ export class IpcTable<T extends IpcObject> {
     return this.objects.size;
   }
 
+  /** Every object, by the places that their identifiers name. */
+  *[Symbol.iterator](): IterableIterator<T> {
+    yield* [...this.objects.values()].sort((a, b) => (a.id % PLACES) - (b.id % PLACES));
+  }
+
   find(id: number): T | null {
     return this.objects.get(id) ?? null;
   }

@@ -1,8 +1,9 @@
 /** POSIX message queues (mq_overview(7)): named queues of messages with priorities, behind descriptors. */
 import type { Credentials } from '../../base/credentials.ts';
 import { Errno } from '../../base/errno.ts';
-import type { FileOperations } from '../../base/file-operations.ts';
 import { Poll, WaitQueue } from '../../base/wait-queue.ts';
+import type { Seekable } from '../fs/regular-file.ts';
+import { IOCTL } from '../../socket/constants.ts';
 import type { OpenFile } from '../open-file.ts';
 import { Operation } from '../operation.ts';
 import { SIGEV, type SignalEvent } from '../posix-timers.ts';
@@ -48,7 +49,12 @@ export function queueBytes(maxMessages: number, messageSize: number): number {
 }
 
 export class PosixQueue extends WaitQueue {
-  readonly mode: number;
+  inodeNumber = 0;
+  mode: number;
+  /** Its name; none once it has been unlinked. */
+  links = 1;
+  /** What fstat(2) shows; ftruncate(2) changes it, and nothing else. */
+  fileBytes: number = FILE_BYTES;
   readonly uid: number;
   readonly gid: number;
   readonly maxMessages: number;
@@ -165,10 +171,14 @@ function goesBefore(a: QueuedMessage, b: QueuedMessage): boolean {
   return a.priority > b.priority || (a.priority === b.priority && a.seq < b.seq);
 }
 
-export class OpenQueue implements FileOperations {
+/** How long a queue is as a file, whatever is in it (FILENT_SIZE). */
+const FILE_BYTES = 80;
+
+/** As a file it tells how full the queue is, and has a position. */
+export class OpenQueue implements Seekable {
   readonly queue: PosixQueue;
   readonly accessMode: number;
-  private readAt = 0;
+  position = 0;
 
   constructor(queue: PosixQueue, accessMode: number) {
     this.queue = queue;
@@ -176,24 +186,37 @@ export class OpenQueue implements FileOperations {
     queue.hold();
   }
 
+  get size(): number {
+    return this.queue.fileBytes;
+  }
+
   get waiters(): WaitQueue {
     return this.queue;
   }
 
-  /** read(2) tells how full it is, and who is notified how. */
   read(to: Uint8Array, at: number, length: number): number {
+    const n = this.readAt(this.position, to, at, length);
+    this.position += n;
+    return n;
+  }
+
+  /** How full it is, and who is notified how. */
+  readAt(offset: number, to: Uint8Array, at: number, length: number): number {
     const { bytes: size, notification } = this.queue;
     const { notify, signo } = notification?.event ?? { notify: 0, signo: 0 };
     const field = (value: number, width: number): string => String(value).padEnd(width);
     const line = `QSIZE:${field(size, 10)} NOTIFY:${field(notify, 5)} SIGNO:${field(notify === SIGEV.SIGNAL ? signo : 0, 5)} ` +
       `NOTIFY_PID:${field(notification?.process.pid ?? 0, 6)}\n`;
-    const bytes = new TextEncoder().encode(line).subarray(this.readAt, this.readAt + length);
+    const bytes = new TextEncoder().encode(line).subarray(offset, offset + length);
     to.set(bytes, at);
-    this.readAt += bytes.length;
     return bytes.length;
   }
 
   write(): number {
+    return -Errno.EINVAL;
+  }
+
+  writeAt(): number {
     return -Errno.EINVAL;
   }
 
@@ -202,8 +225,8 @@ export class OpenQueue implements FileOperations {
     return (count > 0 ? Poll.IN | Poll.RDNORM : 0) | (isFull ? 0 : Poll.OUT | Poll.WRNORM);
   }
 
-  control(): number {
-    return -Errno.ENOTTY;
+  control(request: number): number {
+    return request === IOCTL.FIONREAD ? this.size - this.position : -Errno.ENOTTY;
   }
 
   closedBy(pid: number): void {

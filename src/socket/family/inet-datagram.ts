@@ -4,6 +4,7 @@ import { IpAddress } from '../../base/inet-address.ts';
 import { Poll } from '../../base/wait-queue.ts';
 import type { Stack } from '../../stack/stack.ts';
 import { Shut } from '../../transport/endpoint.ts';
+import { rareOf } from '../../transport/rare-options.ts';
 import type { UdpEndpoint } from '../../transport/udp/udp.ts';
 import type { Caller } from '../caller.ts';
 import { AF, IOCTL, IPPROTO, UDP } from '../constants.ts';
@@ -35,6 +36,9 @@ export class InetDatagram extends InetSocket {
   connect(address: Uint8Array): number {
     if (address.length < 2) return -Errno.EINVAL;
     if (sockaddrFamily(address) === AF.UNSPEC) return this.udp.disconnect();
+    // It has a port from here on, even if it gets no peer (inet_dgram_connect).
+    const unbound = this.udp.autobind();
+    if (unbound < 0) return -Errno.EAGAIN;
     const bad = this.parsePeer(address);
     return bad < 0 ? bad : this.udp.connect(parsed.address, parsed.port, parsed.scopeId);
   }
@@ -127,8 +131,12 @@ export class InetDatagram extends InetSocket {
 
   getTransportOption(level: number, option: number, length: number): Uint8Array | number | null {
     if (level !== IPPROTO.UDP) return null;
+    if (length < 0) return -Errno.EINVAL;
+    const { rare } = this.settledOptions;
     switch (option) {
       case UDP.CORK: return intBytes(this.udp.corked ? 1 : 0, length);
+      case UDP.NO_CHECK6_TX: return intBytes(rare.noChecksum6Out ? 1 : 0, length);
+      case UDP.NO_CHECK6_RX: return intBytes(rare.noChecksum6In ? 1 : 0, length);
       case UDP.SEGMENT: return intBytes(this.udp.segmentBytes, length);
       case UDP.GRO: return intBytes(this.udp.takesSegments ? 1 : 0, length);
       default: return -Errno.ENOPROTOOPT;
@@ -139,13 +147,16 @@ export class InetDatagram extends InetSocket {
     if (level !== IPPROTO.UDP) return null;
     if (value.length < 4) return -Errno.EINVAL;
     const number = readInt(value);
+    const on = number !== 0;
     switch (option) {
-      case UDP.CORK: this.udp.setCork(number !== 0); return 0;
+      case UDP.CORK: this.udp.setCork(on); return 0;
+      case UDP.NO_CHECK6_TX: rareOf(this.options).noChecksum6Out = on; return 0;
+      case UDP.NO_CHECK6_RX: rareOf(this.options).noChecksum6In = on; return 0;
       case UDP.SEGMENT:
         if (number < 0 || number > 0xffff) return -Errno.EINVAL;
         this.udp.segmentBytes = number;
         return 0;
-      case UDP.GRO: this.udp.takesSegments = number !== 0; return 0;
+      case UDP.GRO: this.udp.takesSegments = on; return 0;
       default: return -Errno.ENOPROTOOPT;
     }
   }

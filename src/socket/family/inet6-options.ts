@@ -1,9 +1,17 @@
 /** Options of IPPROTO_IPV6. Values, limits and errors are Linux's (net/ipv6/ipv6_sockglue.c). */
 import { Errno } from '../../base/errno.ts';
+import type { Caller } from '../caller.ts';
 import { IPV6, SOCK } from '../constants.ts';
 import { intBytes, readInt } from '../option-bytes.ts';
 import type { InetSocket } from './inet.ts';
 import { setTell, tellOfIpv6 } from './inet-tell-options.ts';
+import { getRareIpv6Option, setRareIpv6Option } from './inet6-rare-options.ts';
+
+/** What `setPlain` knows, besides what asks to be told something. */
+const KNOWN: readonly number[] = [
+  IPV6.V6ONLY, IPV6.UNICAST_HOPS, IPV6.MULTICAST_HOPS, IPV6.MULTICAST_LOOP, IPV6.TCLASS, IPV6.MTU_DISCOVER, IPV6.RECVERR,
+  IPV6.FREEBIND,
+];
 
 export function getIpv6Option(socket: InetSocket, option: number, length: number): Uint8Array | number {
   const options = socket.settledOptions;
@@ -24,19 +32,32 @@ export function getIpv6Option(socket: InetSocket, option: number, length: number
     case IPV6.DONTFRAG: return intBytes(options.dontFragment6 ? 1 : 0, length);
     default: {
       const tell = tellOfIpv6(option);
-      return tell === 0 ? -Errno.ENOPROTOOPT : intBytes((options.tell & tell) !== 0 ? 1 : 0, length);
+      if (tell === 0) return getRareIpv6Option(socket, option, length) ?? -Errno.ENOPROTOOPT;
+      return intBytes((options.tell & tell) !== 0 ? 1 : 0, length);
     }
   }
 }
 
-export function setIpv6Option(socket: InetSocket, option: number, value: Uint8Array): number {
-  const options = socket.options;
-  if (value.length < 4) return -Errno.EINVAL;
-  const n = readInt(value);
+export function setIpv6Option(socket: InetSocket, option: number, value: Uint8Array, caller: Caller): number {
+  const n = value.length < 4 ? 0 : readInt(value);
+  const rare = setRareIpv6Option(socket, option, value, n, caller);
+  if (rare !== null) return rare;
+  // Fewer bytes than an int's are zero where they are not a mistake.
+  if (option === IPV6.DONTFRAG || option === IPV6.RECVFRAGSIZE) return setPlain(socket, option, n);
+  if (value.length < 4) return isKnown(option) && (option !== IPV6.MULTICAST_HOPS || socket.type !== SOCK.STREAM) ? -Errno.EINVAL : -Errno.ENOPROTOOPT;
+  return setPlain(socket, option, n);
+}
+
+function isKnown(option: number): boolean {
+  return KNOWN.includes(option) || tellOfIpv6(option) !== 0;
+}
+
+function setPlain(socket: InetSocket, option: number, n: number): number {
+  const { options } = socket;
   switch (option) {
     case IPV6.V6ONLY:
       // Only before the socket has a port (do_ipv6_setsockopt).
-      if (socket.endpoint.localPort !== 0) return -Errno.EINVAL;
+      if (socket.endpoint.hasPort) return -Errno.EINVAL;
       options.v6Only = n !== 0;
       return 0;
     case IPV6.UNICAST_HOPS:

@@ -118,6 +118,21 @@ export class PacketSocket extends Socket implements PacketOwner {
     return name.subarray(0, device === null ? SLL_ADDR : SLL_ADDR + MAC_LEN);
   }
 
+  // What /proc/net/packet and packet_diag tell.
+
+  get interfaceIndex(): number {
+    return this.boundIndex;
+  }
+
+  get isRunning(): boolean {
+    return this.isHooked;
+  }
+
+  /** sk_rmem_alloc. */
+  get receiveCharged(): number {
+    return this.queue.charged;
+  }
+
   protected get boundDevice(): Device | null {
     return this.boundIndex <= 0 ? null : this.host.network.deviceAt(this.boundIndex);
   }

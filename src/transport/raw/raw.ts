@@ -32,6 +32,11 @@ export class Raw {
     return endpoint;
   }
 
+  /** Every endpoint, for ss and leak tests. */
+  *endpoints(): IterableIterator<RawEndpoint> {
+    for (const first of this.byProtocol ?? []) for (let at = first; at !== null; at = at.next) yield at;
+  }
+
   /** The endpoint hears nothing any more. */
   remove(endpoint: RawEndpoint): void {
     const { byProtocol } = this;

@@ -19,7 +19,7 @@ import { IPV6_HEADER_LEN } from '../../wire/ipv6.ts';
 import { UDP_HEADER_LEN, writeUdpHeader } from '../../wire/udp.ts';
 import { datagramTruesize, mustNotFragment, sourceAddress } from '../datagram.ts';
 import { type Endpoint, EndpointOptions, type EndpointUpcalls, Msg, type ReceiveResult, Shut } from '../endpoint.ts';
-import { ErrorOrigin, ErrorQueue, queuedIcmpError, QueuedError } from '../error-queue.ts';
+import { ErrorOrigin, ErrorQueue, queuedIcmpError, QueuedError, tellError } from '../error-queue.ts';
 import { PortFlag, type PortHolder } from '../ports.ts';
 import type { SendChoices } from '../send-choices.ts';
 import { Tell } from '../tell.ts';
@@ -80,6 +80,10 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     this.options.receiveBufferBytes = settings.rmemDefault;
   }
 
+  get hasPort(): boolean {
+    return this.localPort !== 0;
+  }
+
   get settledOptions(): EndpointOptions {
     return this.options;
   }
@@ -126,7 +130,7 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     const route = this.route(address, scope, this.options.dontRoute);
     if (route === null) return -this.udp.network.lookupErrno;
     if (route.kind === DestinationKind.Broadcast && !this.options.broadcast) return -Errno.EACCES;
-    if (this.localAddress.isUnspecified || this.addressFromConnect) {
+    if (this.localAddress.isUnspecified || (this.addressFromConnect && this.localAddress.isV4 === route.source.isV4)) {
       this.localAddress = route.source;
       this.addressFromConnect = true;
     }
@@ -160,16 +164,25 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     if (
       cached !== null && cached.generation === network.generation && cached.askedOnLink === onLink && cached.to.equals(address)
     ) return cached;
-    const from = this.localAddress.isUnspecified || this.localAddress.isMulticast ? null : this.localAddress;
+    const from = this.sourceFor(address);
     const found = network.lookupToSend(address, from, this.deviceFor(address, scopeId), onLink);
     this.destination = found;
     return found;
   }
 
+  /**
+   * The address that datagrams to `address` come from; null: the route chooses. IPv4 through a socket of AF_INET6 that has
+   * an IPv6 address from its connect knows nothing of that address (inet_saddr is not set).
+   */
+  private sourceFor(address: IpAddress): IpAddress | null {
+    const { localAddress: local } = this;
+    return local.isUnspecified || local.isMulticast || (address.isV4 && !local.isV4) ? null : local;
+  }
+
   /** The way of a message that chooses its source or interface itself: nothing that is kept for others. */
   private chosenRoute(address: IpAddress, scopeId: number, onLink: boolean, { source, device }: SendChoices): Destination | null {
     if (source === null && device === null) return this.route(address, scopeId, onLink);
-    const local = this.localAddress.isUnspecified || this.localAddress.isMulticast ? null : this.localAddress;
+    const local = this.sourceFor(address);
     return this.udp.network.lookupToSend(address, source ?? local, device ?? this.deviceFor(address, scopeId), onLink);
   }
 
@@ -193,6 +206,9 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     if (this.remoteAddress === null) {
       const unbound = this.autobind();
       if (unbound < 0) return unbound;
+      // What no datagram can be is said before who shall get it (udp_sendmsg).
+      if (this.isV4 && length > 65535) return -Errno.EMSGSIZE;
+      if (this.isV4 && (flags & Msg.OOB) !== 0) return -Errno.EOPNOTSUPP;
       const error = this.takeError();
       return error !== 0 ? -error : -Errno.EDESTADDRREQ;
     }
@@ -232,7 +248,7 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     const truesize = datagramTruesize(length, to.isV4);
     // Linux admits a datagram while anything is left of the buffer (sock_alloc_send_pskb).
     if (this.sendQueued >= this.options.sendBufferBytes) return -Errno.EAGAIN;
-    const ownSource = this.localAddress.isUnspecified || this.localAddress.isMulticast ? route.source : this.localAddress;
+    const ownSource = this.sourceFor(to) ?? route.source;
     const source = choices === null || choices.source === null ? ownSource : choices.source;
     const size = choices !== null && choices.segmentBytes >= 0 ? choices.segmentBytes : this.segmentBytes;
     if (size !== 0) {
@@ -525,19 +541,7 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     if (next !== null && next.isFromIcmp) this.error = next.errno;
     else if (error.isFromIcmp) this.error = 0;
     if (next !== null && this.upcalls !== null) this.upcalls.failed(next.errno);
-    const { payload } = error;
-    const n = Math.min(length, payload.length);
-    to.set(payload.subarray(0, n), at);
-    result.datagramLen = payload.length;
-    result.flags = n < payload.length ? Msg.ERRQUEUE | Msg.TRUNC : Msg.ERRQUEUE;
-    result.address = error.address;
-    result.port = error.port;
-    result.scopeId = error.address.isLinkLocal ? error.interfaceIndex : 0;
-    result.told = this.options.tell;
-    result.isV4 = error.address.isV4;
-    result.arrivedUs = error.arrivedUs;
-    result.error = error;
-    return n;
+    return tellError(error, this.options.tell, to, at, length, result);
   }
 
   shutdown(how: number): number {

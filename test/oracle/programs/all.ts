@@ -11,13 +11,19 @@ import { programs as endings } from './endings.ts';
 import { programs as events } from './events.ts';
 import { programs as fileState } from './file-state.ts';
 import { programs as files } from './files.ts';
+import { programs as foundAtRandom } from './found-at-random.ts';
 import { programs as interruptions } from './interruptions.ts';
 import { programs as ipc } from './ipc.ts';
 import { programs as maskedWaits } from './masked-waits.ts';
+import { programs as netlinkRoute } from './netlink-route.ts';
+import { programs as netlink } from './netlink.ts';
+import { programs as optionWalk } from './option-walk.ts';
 import { programs as options } from './options.ts';
 import { programs as packetOld } from './packet-old.ts';
 import { programs as packets } from './packets.ts';
+import { programs as ping } from './ping.ts';
 import { programs as pipes } from './pipes.ts';
+import { programs as proc } from './proc.ts';
 import { programs as processes } from './processes.ts';
 import { programs as queueNotices } from './queue-notices.ts';
 import { programs as raw } from './raw.ts';
@@ -37,8 +43,9 @@ import { programs as unixWalks } from './unix-walks.ts';
 import { programs as waiting } from './waiting.ts';
 
 export const PROGRAMS: readonly Program[] = [
-  ...sockets, ...binding, ...connecting, ...streams, ...datagrams, ...endings, ...options, ...waiting, ...unixNames, ...unixStreams,
-  ...unixDatagrams, ...unixControl, ...unixWalks, ...datagramControl, ...datagramErrors, ...raw, ...files, ...pipes, ...events, ...ipc,
-  ...splices, ...signals, ...interruptions, ...signalSources, ...processes, ...credentials, ...packets, ...batches, ...maskedWaits, ...signalDescriptors,
-  ...timers, ...udpSegments, ...fileState, ...queueNotices, ...packetOld,
+  ...sockets, ...binding, ...connecting, ...streams, ...datagrams, ...endings, ...options, ...optionWalk, ...waiting,
+  ...unixNames, ...unixStreams, ...unixDatagrams, ...unixControl, ...unixWalks, ...datagramControl, ...datagramErrors, ...raw,
+  ...ping, ...files, ...pipes, ...events, ...ipc, ...splices, ...signals, ...interruptions, ...signalSources, ...processes,
+  ...credentials, ...packets, ...netlink, ...batches, ...maskedWaits, ...signalDescriptors, ...timers, ...proc,
+  ...netlinkRoute, ...foundAtRandom, ...udpSegments, ...fileState, ...queueNotices, ...packetOld,
 ];

@@ -61,6 +61,16 @@ const programs_: Program[] = [
       if (each !== null_) await env.attempt(p.fstatfs(each));
     }
     await p.statfs('/tmp');
+    await p.mkfifo('fifo', 0o600);
+    await p.fstatfs(await p.open('fifo', O.RDWR));
+    await p.statfs('/proc/self');
+    const signals = await p.signalfd(-1, [10], 0);
+    await env.attempt(p.fstat(signals));
+    await env.attempt(p.fchown(signals, 0, 0));
+    await env.attempt(p.fchown(one, 0, 0));
+    await env.attempt(p.fchown(socket, 0, 0));
+    await env.attempt(p.futimens(signals, null));
+    await env.attempt(p.futimens(socket, null));
     await p.statfs('f');
     await env.attempt(p.statfs('none'));
     await env.attempt(p.statfs('f/x'));

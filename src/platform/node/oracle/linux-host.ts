@@ -73,6 +73,11 @@ export class LinuxHost {
     return new LinuxHost(program, holder);
   }
 
+  /** Gives a setting of the namespace, by its sysctl name, a value. */
+  writeSetting(name: string, value: string): Promise<void> {
+    return this.holder.writeSetting(name, value);
+  }
+
   /**
    * A new process of this host with an empty descriptor table (0, 1 and 2 are there). `takesSignals`: it makes one call
    * after the other, which signals interrupt; else its tasks make calls beside each other, and signals are of no use.
