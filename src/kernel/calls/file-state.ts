@@ -155,11 +155,11 @@ export function fstatfs(process: KernelProcess, fd: number): Statfs | number {
 /** /proc has no room, and needs none. */
 function roomOf({ kernel }: KernelProcess, inode: Inode): Statfs {
   if (inode.device !== MAIN_DEVICE) return simple(PROC_MAGIC);
-  const { capacityBytes, roomBytes, mostInodes, freeInodes } = kernel.fileSystem;
+  const { capacityBytes, roomBytes, mostInodes, roomInodes } = kernel.fileSystem;
   const free = Math.floor(roomBytes / PAGE);
   return {
     type: TMPFS_MAGIC, bsize: PAGE, blocks: Math.floor(capacityBytes / PAGE), bfree: free, bavail: free, files: mostInodes,
-    ffree: freeInodes, namelen: NAME_MAX, frsize: PAGE,
+    ffree: roomInodes, namelen: NAME_MAX, frsize: PAGE,
   };
 }
 

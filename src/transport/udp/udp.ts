@@ -90,7 +90,7 @@ export class Udp {
     let endpoint = this.onPort(this.header.dstPort);
     let delivered = false;
     while (endpoint !== null) {
-      const count = endpoint.score(p, srcPort) >= 0 ? endpoint.deliver(p.clone(), srcPort) : 0;
+      const count = endpoint.score(p, srcPort) >= 0 && endpoint.hears(p) ? endpoint.deliver(p.clone(), srcPort) : 0;
       if (count > 0) {
         delivered = true;
         this.context.counters.values[p.isV4 ? Mib.UdpInDatagrams : Mib.Udp6InDatagrams] += count;

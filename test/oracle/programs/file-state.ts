@@ -205,4 +205,28 @@ const programs_: Program[] = [
   }),
 ];
 
-export const programs: readonly Program[] = programs_;
+const long = 'n'.repeat(256);
+
+const errors: Program[] = [
+  program('file-state-errors', async (env) => {
+    const p = await env.signalProcess();
+    await p.symlink('loop', 'loop');
+    await p.open('f', O.RDWR | O.CREAT, 0o644);
+    await p.mkdir('closed', 0o700);
+    const full = await p.open('/dev/full', O.RDWR);
+    await env.attempt(p.pwritev(full, [text('x')], 0));
+    const each = async (path: string): Promise<void> => {
+      await env.attempt(p.lchown(path, -1, -1));
+      await env.attempt(p.statfs(path));
+      await env.attempt(p.utimensat(path, null));
+      await env.attempt(p.mknod(path, S.IFREG | 0o644));
+    };
+    for (const path of ['loop/x', long, 'none/x', 'f/x']) await each(path);
+    await env.attempt(p.mknod('loop', S.IFREG | 0o644));
+    await p.setresuid(1000, 1000, 1000);
+    await each('closed/x');
+    await env.attempt(p.lchown('f', 1000, -1));
+  }),
+];
+
+export const programs: readonly Program[] = [...programs_, ...errors];
