@@ -15,6 +15,7 @@ import { OpenFile } from './open-file.ts';
 import type { Pipe } from './pipe.ts';
 import type { KernelProcess } from './process.ts';
 import { Terminal } from './terminal.ts';
+import { SignalDescriptor } from './signalfd.ts';
 import { TimerDescriptor } from './timerfd.ts';
 
 /** st_dev of each kind, as lsof(8) prints them behind "0,". */
@@ -130,6 +131,7 @@ export function linkText(kernel: Kernel, file: OpenFile): string {
   if (operations instanceof Epoll) return 'anon_inode:[eventpoll]';
   if (operations instanceof EventCounter) return 'anon_inode:[eventfd]';
   if (operations instanceof TimerDescriptor) return 'anon_inode:[timerfd]';
+  if (operations instanceof SignalDescriptor) return 'anon_inode:[signalfd]';
   if (operations instanceof OpenQueue) return `/${name}`;
   if (directory === null) return `anon_inode:[${operations.constructor.name.toLowerCase()}]`;
   if (name === '') return '/';

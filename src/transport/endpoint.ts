@@ -57,6 +57,8 @@ export class ReceiveResult {
   /** When it arrived, in the loop's time, and how many were lost before it. */
   arrivedUs = 0.5;
   lost = 0;
+  /** UDP_GRO: how long each of the datagrams is that are received as one, but for the last; 0 for one alone. */
+  segmentBytes = 0;
   /** What MSG_ERRQUEUE found. */
   error: QueuedError | null = null;
 }
