@@ -3,7 +3,7 @@
  */
 import { Errno } from '../base/errno.ts';
 import { Poll } from '../base/wait-queue.ts';
-import { SOCK } from '../socket/constants.ts';
+import { AF, SOCK } from '../socket/constants.ts';
 import { ControlWriter } from '../socket/control.ts';
 import { Received } from '../socket/received.ts';
 import { type Ancillary, NEVER_WAITS, type Socket } from '../socket/socket.ts';
@@ -51,8 +51,8 @@ export class ReceiveOperation extends Operation {
     const socket = file.socket;
     this.target = socket === null ? 1 : socket.receiveTarget(buffer.length, flags);
     if (this.target === NEVER_WAITS) this.mayBlock = false;
-    // Nobody waits for the error queue.
-    if ((flags & Msg.ERRQUEUE) !== 0) this.mayBlock = false;
+    // Nobody waits for the error queue. AF_UNIX, which has none, does not look at the flag.
+    if ((flags & Msg.ERRQUEUE) !== 0 && socket?.family !== AF.UNIX) this.mayBlock = false;
   }
 
   protected step(): number {

@@ -33,6 +33,8 @@ export interface AddressOptions {
   readonly maker?: number;
 }
 
+/** Addresses of one interface; Linux's limit is its memory. */
+const MOST_ADDRESSES = 4096;
 /** IFAPROT_KERNEL_LO and IFAPROT_KERNEL_LL: IPv6 addresses that are there by themselves. */
 const MADE_FOR_LOOPBACK = 1, MADE_FOR_LINK = 3;
 
@@ -134,6 +136,7 @@ export class Configuration {
     // Nobody could talk to it from the wire: packets from and to these are martians there.
     if (address.isLoopback && !device.isLoopback) return -Errno.EINVAL;
     if (owner.find(address) !== null) return -Errno.EEXIST;
+    if (owner.addresses.length >= MOST_ADDRESSES) return -Errno.ENOBUFS;
     const scope = options.scope !== undefined && address.isV4 ? options.scope
       : address.isLoopback ? AddressScope.Host
       : address.isLinkLocal && !address.isV4 ? AddressScope.Link
@@ -144,7 +147,7 @@ export class Configuration {
     entry.maker = options.maker ?? 0;
     entry.isUntested = !address.isV4 && options.nodad === true;
     entry.createdAt = this.network.context.loop.now;
-    owner.addresses.push(entry);
+    insert(owner.addresses, entry);
     this.local.add(entry);
     // Whether it has to be tested first says addressAdded, below.
     if (address.isV4 || device.isLoopback) this.addressChanged(entry, true);
@@ -173,6 +176,11 @@ export class Configuration {
     owner.addresses.splice(owner.addresses.indexOf(entry), 1);
     this.local.remove(entry);
     this.addressChanged(entry, false);
+    if (address.isV4 && !owner.hasIpv4) {
+      // Nobody here could be answered any more (fib_disable_ip).
+      network.routing.table.removeWhere((route) => route.isV4 && route.device === owner.device && route.type === RouteType.Unicast);
+      network.neighbours4.flush(owner.device);
+    }
     network.routing.table.removeWhere((route) => route.source !== null && route.source.equals(address));
     // As with promote_secondaries, which distributions set: another address of the network takes over its route.
     for (const other of owner.addresses) if (other.address.isV4 && !owner.device.isLoopback) this.addConnectedRoute(other);
@@ -241,4 +249,17 @@ export class Configuration {
     if (owner === null) return -Errno.EADDRNOTAVAIL;
     return this.network.groups.leave(owner, group);
   }
+}
+
+/**
+ * Of IPv4's addresses those that reach less far come first, and those that are another's second last (inet_insert_ifa): who
+ * looks for a source takes the first that will do.
+ */
+function insert(addresses: InterfaceAddress[], entry: InterfaceAddress): void {
+  addresses.push(entry);
+  if (!entry.address.isV4 || entry.isSecondary) return;
+  const at = addresses.findIndex((other) => other.address.isV4 && (other.isSecondary || other.scope < entry.scope));
+  if (at < 0 || at === addresses.length - 1) return;
+  addresses.pop();
+  addresses.splice(at, 0, entry);
 }

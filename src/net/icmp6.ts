@@ -263,7 +263,7 @@ function mayComplain(p: Packet): boolean {
   while (walker.next(view));
   if (walker.malformed || walker.protocol !== IpProto.Icmp6) return true;
   // Linux: of a message whose type is not there nobody can tell, so it may be an error.
-  if (walker.payloadAt >= headEnd) return false;
-  const type = view.getUint8(walker.payloadAt);
+  if (!p.pull(walker.payloadAt + 1 - p.head)) return false;
+  const type = p.view.getUint8(walker.payloadAt);
   return !isIcmp6Error(type) && type !== Icmp6Type.Redirect;
 }

@@ -47,12 +47,17 @@ export class InterfaceAddress {
 
   /** An IPv4 address in whose network the interface had another one before (IFA_F_SECONDARY). */
   get isSecondary(): boolean {
-    if (!this.address.isV4) return false;
+    return this.primary !== this;
+  }
+
+  /** The first IPv4 address of the interface in this one's network: this one itself, or the one that it comes after. */
+  get primary(): InterfaceAddress {
+    if (!this.address.isV4) return this;
     for (const other of this.interface.addresses) {
-      if (other === this) return false;
-      if (other.address.isV4 && other.prefixLength === this.prefixLength && other.address.isIn(this.address, this.prefixLength)) return true;
+      if (other === this) break;
+      if (other.address.isV4 && other.prefixLength === this.prefixLength && other.address.isIn(this.address, this.prefixLength)) return other;
     }
-    return false;
+    return this;
   }
 
   get usable(): boolean {
@@ -64,6 +69,8 @@ export class Interface {
   readonly device: Device;
   readonly addresses: InterfaceAddress[] = [];
   readonly groups: GroupMembership[] = [];
+  /** `ip link set promisc on`: counts once in the device's promiscuity. */
+  isPromiscuous = false;
   /** net.ipv4.conf.NAME and net.ipv6.conf.NAME, and those of `all`. */
   readonly ipv4: Ipv4InterfaceSettings;
   readonly ipv6: Ipv6InterfaceSettings;

@@ -185,12 +185,14 @@ export class RouteLookup {
   // IPv6.
 
   private lookup6(asked: IpAddress, from: IpAddress | null, bound: Device | null): Destination | null {
+    // A source of IPv4 is a mistake that shows when there is a way (ip6_dst_lookup_tail).
+    if (from?.isV4 === true) return this.lookup6(asked, null, bound) === null ? null : this.fail(Errno.EAFNOSUPPORT);
     const { network } = this;
     const { configuration } = network;
     const to = asked.isUnspecified ? LOOPBACK6 : asked;
     let device = bound;
     if (from !== null) {
-      if (from.isV4 || from.isMulticast) return this.fail(Errno.EINVAL);
+      if (from.isMulticast) return this.fail(Errno.EINVAL);
       if (device === null && from.isLinkLocal && (to.isLinkLocal || to.isMulticast)) {
         const owner = configuration.local.find(from.a, from.b, from.c, from.d);
         if (owner !== null) device = owner.interface.device;

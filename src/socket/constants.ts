@@ -108,7 +108,7 @@ export const F = {
 } as const;
 export const FD_CLOEXEC = 1;
 
-export const SEEK = { SET: 0, CUR: 1, END: 2 } as const;
+export const SEEK = { SET: 0, CUR: 1, END: 2, DATA: 3, HOLE: 4 } as const;
 
 export const IOCTL = {
   FIONREAD: 0x541b, TIOCINQ: 0x541b, TIOCOUTQ: 0x5411, SIOCOUTQ: 0x5411, SIOCINQ: 0x541b, SIOCATMARK: 0x8905, FIONBIO: 0x5421,

@@ -41,6 +41,7 @@ export abstract class Socket extends WaitQueue implements FileOperations {
   readonly protocol: number;
   /** Its inode: the number that /proc and fstat(2) tell, 0 until a description is made of it, and whose it is. */
   inodeNumber = 0;
+  mode = 0o777;
   uid = 0;
   gid = 0;
 

@@ -156,6 +156,8 @@ export interface Endpoint {
   upcalls: EndpointUpcalls | null;
   localAddress: IpAddress;
   localPort: number;
+  /** It holds a port; a stream that is over goes on to show its number (inet_num, not inet_sport). */
+  readonly hasPort: boolean;
   /** Null while not connected. */
   remoteAddress: IpAddress | null;
   remotePort: number;

@@ -50,7 +50,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MAX_BUFFERS 1024
+#define MAX_BUFFERS 1100
 #define BLOCKED_AFTER_MS 10
 #define PROTOCOL_IN 900
 #define PROTOCOL_OUT 901
@@ -687,7 +687,7 @@ static void enter_namespaces(int argc, char **argv) {
     if (unshare(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWNS) < 0) fail("unshare");
     loopback_up();
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) fail("mount /");
-    if (mount("tmpfs", "/tmp", "tmpfs", 0, "mode=1777") < 0) fail("mount /tmp");
+    if (mount("tmpfs", "/tmp", "tmpfs", 0, "mode=1777,size=16m,nr_inodes=4096") < 0) fail("mount /tmp");
   } else if (argc == 3 && (strcmp(argv[1], "--net-of") == 0 || strcmp(argv[1], "--signals-net-of") == 0)) {
     enter_namespace(atoi(argv[2]), "net", CLONE_NEWNET);
     enter_namespace(atoi(argv[2]), "mnt", CLONE_NEWNS);

@@ -79,6 +79,11 @@ export interface SideHost {
   now(): number;
   /** By how much a machine that is busy may be late, in milliseconds; 0 where time is virtual. */
   latenessMs: number;
+  /**
+   * Ends all processes, lets everything come to its end, and tells what is left then: descriptors, endpoints, timers, chunks,
+   * places in wait queues. Nothing where the machine is real.
+   */
+  leftovers(): Promise<string[]>;
   /** Rejects when nothing can happen any more although the program waits; never resolves. */
   stuck: Promise<never>;
   close(): Promise<void>;

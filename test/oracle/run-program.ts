@@ -128,6 +128,7 @@ export async function runProgram(program: Program, side: Side): Promise<Trace> {
     clearTimeout(timer);
     // What comes after the end (calls that fail because the host goes away) is not part of the trace.
     trace.freeze();
+    trace.leftovers = await host.leftovers();
     await host.close();
   }
   return trace;

@@ -33,7 +33,7 @@ export { SIG_DFL, SIG_IGN } from '../../kernel/signals.ts';
 export {
   WCOREDUMP, WEXITSTATUS, WIFCONTINUED, WIFEXITED, WIFSIGNALED, WIFSTOPPED, WSTOPSIG, WTERMSIG,
 } from '../../kernel/wait-status.ts';
-export { FD_CLOEXEC, INADDR_ANY, INADDR_BROADCAST, INADDR_LOOPBACK, SOMAXCONN } from '../../socket/constants.ts';
+export { FD_CLOEXEC, ICMP6_FILTER, ICMP_FILTER, INADDR_ANY, INADDR_BROADCAST, INADDR_LOOPBACK, SOMAXCONN } from '../../socket/constants.ts';
 
 export const AF_UNSPEC = AF.UNSPEC;
 export const AF_UNIX = AF.UNIX;
@@ -73,6 +73,8 @@ export const SOL_TCP = SOL.TCP;
 export const SOL_UDP = SOL.UDP;
 export const SOL_IPV6 = SOL.IPV6;
 export const SOL_PACKET = SOL.PACKET;
+export const SOL_RAW = SOL.RAW;
+export const SOL_ICMPV6 = SOL.ICMPV6;
 export const SOL_NETLINK = SOL.NETLINK;
 
 export const SO_DEBUG = SO.DEBUG;
@@ -167,6 +169,7 @@ export const IPV6_RECVERR = IPV6.RECVERR;
 export const IPV6_V6ONLY = IPV6.V6ONLY;
 export const IPV6_RECVPKTINFO = IPV6.RECVPKTINFO;
 export const IPV6_RECVHOPLIMIT = IPV6.RECVHOPLIMIT;
+export const IPV6_HOPLIMIT = IPV6.HOPLIMIT;
 export const IPV6_RECVTCLASS = IPV6.RECVTCLASS;
 export const IPV6_TCLASS = IPV6.TCLASS;
 export const IPV6_FREEBIND = IPV6.FREEBIND;
@@ -259,6 +262,8 @@ export const F_GETPIPE_SZ = F.GETPIPE_SZ;
 export const SEEK_SET = SEEK.SET;
 export const SEEK_CUR = SEEK.CUR;
 export const SEEK_END = SEEK.END;
+export const SEEK_DATA = SEEK.DATA;
+export const SEEK_HOLE = SEEK.HOLE;
 
 export const EPOLL_CTL_ADD = EPOLL_CTL.ADD;
 export const EPOLL_CTL_DEL = EPOLL_CTL.DEL;

@@ -2,7 +2,7 @@
 import { Errno } from '../../base/errno.ts';
 import { Poll } from '../../base/wait-queue.ts';
 import { O } from '../../socket/constants.ts';
-import { Epoll, EPOLL_CTL, type EpollWaitOperation } from '../epoll.ts';
+import { EPOLL, Epoll, EPOLL_CTL, type EpollWaitOperation } from '../epoll.ts';
 import { EventCounter } from '../eventfd.ts';
 import type { FileOperations } from '../../base/file-operations.ts';
 import { OpenDevice } from '../fs/device.ts';
@@ -50,6 +50,7 @@ export function epollControl(
   if (isAlwaysReady(file.operations)) return -Errno.EPERM;
   const epoll = epollFile.operations;
   if (epollFile === file || !(epoll instanceof Epoll)) return -Errno.EINVAL;
+  if (operation === EPOLL_CTL.MOD && (events & EPOLL.EXCLUSIVE) !== 0) return -Errno.EINVAL;
   process.kernel.loop.enter();
   process.kernel.current = process;
   switch (operation) {
@@ -65,9 +66,9 @@ export function prepareEpollWait(
   process: KernelProcess, operation: EpollWaitOperation, epfd: number, most: number, timeoutUs: number, mask: SignalSet | null,
 ): number {
   if (!(timeoutUs >= 0)) return -Errno.EINVAL;
-  if (!(most > 0 && most <= MAX_EVENTS)) return -Errno.EINVAL;
   const file = process.descriptors.file(epfd);
   if (file === null) return -Errno.EBADF;
+  if (!(most > 0 && most <= MAX_EVENTS)) return -Errno.EINVAL;
   if (!(file.operations instanceof Epoll)) return -Errno.EINVAL;
   operation.prepare(file, most, timeoutUs, mask);
   return 0;

@@ -1,7 +1,7 @@
 /** System calls on sockets. Synchronous: a count >= 0, a negative errno, or PENDING for what waits (see process.ts). */
 import { Errno } from '../../base/errno.ts';
 import { O, SOCK } from '../../socket/constants.ts';
-import { ControlWriter } from '../../socket/control.ts';
+import { ControlWriter, OPTMEM_MAX } from '../../socket/control.ts';
 import { createSocket, resolveProtocol } from '../../socket/create.ts';
 import { getOption as optionOf, setOption as setOptionOf } from '../../socket/options.ts';
 import type { Received } from '../../socket/received.ts';
@@ -118,6 +118,12 @@ export function prepareAccept(process: KernelProcess, operation: AcceptOperation
   return 0;
 }
 
+/** Why a message of more than IOV_MAX buffers fails. */
+export function tooManyParts(process: KernelProcess, fd: number): number {
+  const socket = socketAt(process, fd);
+  return typeof socket === 'number' ? socket : -Errno.EMSGSIZE;
+}
+
 /** recv(2) and read(2) alike; `needSocket` is ENOTSOCK's difference. */
 export function prepareReceive(
   process: KernelProcess, operation: ReceiveOperation, fd: number, buffer: Uint8Array, flags: number, needSocket: boolean,
@@ -147,6 +153,7 @@ export function prepareSendMessage(
 ): number {
   const bad = prepareSend(process, operation, fd, buffer, flags, address, true);
   if (bad < 0) return bad;
+  if (control.length >= OPTMEM_MAX) return -Errno.ENOBUFS;
   const ancillary = ((operation.file as OpenFile).socket as Socket).prepareAncillary(control, process);
   if (typeof ancillary === 'number') return ancillary;
   operation.take(ancillary);

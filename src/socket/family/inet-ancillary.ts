@@ -130,7 +130,7 @@ function readPacketInfo6(data: Uint8Array, socket: InetSocket, scopeId: number, 
     return -Errno.EINVAL;
   }
   if (source.isUnspecified && !source.isV4) return 0;
-  if (!freeBind && !network.isLocalAddress(source)) return -Errno.EINVAL;
+  if (source.isV4 || (!freeBind && !network.isLocalAddress(source))) return -Errno.EINVAL;
   choices.source = source;
   return 0;
 }

@@ -37,6 +37,9 @@ export class InetDatagram extends InetSocket {
   connect(address: Uint8Array): number {
     if (address.length < 2) return -Errno.EINVAL;
     if (sockaddrFamily(address) === AF.UNSPEC) return this.udp.disconnect();
+    // It has a port from here on, even if it gets no peer (inet_dgram_connect).
+    const unbound = this.udp.autobind();
+    if (unbound < 0) return -Errno.EAGAIN;
     const bad = this.parsePeer(address);
     return bad < 0 ? bad : this.udp.connect(parsed.address, parsed.port, parsed.scopeId);
   }

@@ -23,8 +23,7 @@ export function getInetOption(
   const ofTransport = socket.getTransportOption(level, option, length);
   if (ofTransport !== null) return ofTransport;
   const isV6 = socket.family === AF.INET6;
-  // rawv6_getsockopt knows no level below its own.
-  if (level === IPPROTO.IP && isV6 && socket.type === SOCK.RAW) return -Errno.ENOPROTOOPT;
+  if (level === IPPROTO.IP && isIpv6Raw(socket)) return -Errno.ENOPROTOOPT;
   if (level === IPPROTO.IP) return length < 0 ? -Errno.EINVAL : getIpOption(socket, option, length, given);
   if (!isV6) return -Errno.EOPNOTSUPP;
   if (level !== IPPROTO.IPV6) return -Errno.ENOPROTOOPT;
@@ -37,8 +36,13 @@ export function setInetOption(socket: InetSocket, level: number, option: number,
   const ofTransport = socket.setTransportOption(level, option, value);
   if (ofTransport !== null) return ofTransport;
   const isV6 = socket.family === AF.INET6;
-  if (level === IPPROTO.IP && !(isV6 && socket.type === SOCK.RAW)) return setIpOption(socket, option, value, caller);
+  if (level === IPPROTO.IP && !isIpv6Raw(socket)) return setIpOption(socket, option, value, caller);
   return level === IPPROTO.IPV6 && isV6 ? setIpv6Option(socket, option, value, caller) : -Errno.ENOPROTOOPT;
+}
+
+/** Raw sockets of AF_INET6 never speak IPv4 (ipv6_setsockopt). */
+function isIpv6Raw(socket: InetSocket): boolean {
+  return socket.family === AF.INET6 && socket.type === SOCK.RAW;
 }
 
 function getIpOption(socket: InetSocket, option: number, length: number, given: Uint8Array): Uint8Array | number {

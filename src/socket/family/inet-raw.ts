@@ -3,7 +3,7 @@ import { Errno } from '../../base/errno.ts';
 import { IpAddress } from '../../base/inet-address.ts';
 import { Poll } from '../../base/wait-queue.ts';
 import type { Stack } from '../../stack/stack.ts';
-import { Shut } from '../../transport/endpoint.ts';
+import { Msg, Shut } from '../../transport/endpoint.ts';
 import type { Memberships } from '../../transport/memberships.ts';
 import type { RawEndpoint } from '../../transport/raw/raw.ts';
 import type { Caller } from '../caller.ts';
@@ -24,6 +24,8 @@ export class InetRaw extends InetSocket {
     super(stack, family, type, protocol);
     this.raw = raw;
     raw.upcalls = this;
+    // INET_PROTOSW_REUSE.
+    raw.options.reuseAddress = true;
   }
 
   get endpoint(): RawEndpoint {
@@ -36,7 +38,7 @@ export class InetRaw extends InetSocket {
       if (address.length < 16) return -Errno.EINVAL;
       return this.raw.bind(IpAddress.fromV4(viewOf(address).getInt32(4)), 0, 0);
     }
-    if (address.length >= 24 && sockaddrFamily(address) !== AF.INET6) return -Errno.EINVAL;
+    if (address.length < 24 || sockaddrFamily(address) !== AF.INET6) return -Errno.EINVAL;
     if (parseSockaddr(address, parsed) === 0 && parsed.address.isV4) return -Errno.EADDRNOTAVAIL;
     return super.bind(address, caller);
   }
@@ -44,6 +46,7 @@ export class InetRaw extends InetSocket {
   connect(address: Uint8Array): number {
     if (address.length < 2) return -Errno.EINVAL;
     if (sockaddrFamily(address) === AF.UNSPEC) return this.raw.disconnect();
+    if (sockaddrFamily(address) !== this.family && !this.isV4) return -Errno.EAFNOSUPPORT;
     const bad = this.parsePeer(address);
     if (bad < 0) return bad;
     // No IPv4 through a raw socket of AF_INET6.
@@ -102,6 +105,8 @@ export class InetRaw extends InetSocket {
     from: Uint8Array, at: number, length: number, flags: number, address: Uint8Array, control: InetAncillary | null,
     caller: Caller | null,
   ): number {
+    // Over IPv6 that is said first (rawv6_sendmsg).
+    if (!this.isV4 && (flags & Msg.OOB) !== 0) return -Errno.EOPNOTSUPP;
     const protocol = this.parseDestination(address);
     if (protocol < 0) return protocol;
     const { address: to, scopeId } = parsed;

@@ -109,11 +109,9 @@ export abstract class InetSocket extends Socket implements EndpointUpcalls {
         if (parsed.scopeId !== 0 && this.stack.network.deviceAt(parsed.scopeId) === null) return -Errno.ENODEV;
       }
     }
-    if (this.isReserved(parsed.port) && !caller.credentials.has(Capability.NET_BIND_SERVICE)) {
-      // AF_INET looks at the address first, AF_INET6 at the port (__inet_bind, __inet6_bind).
-      if (this.isV4 && !this.mayBind(parsed.address)) return -Errno.EADDRNOTAVAIL;
-      return -Errno.EACCES;
-    }
+    // AF_INET looks at the address first, AF_INET6 at the port and at what is bound already (__inet_bind, __inet6_bind).
+    if (this.isV4 && !this.mayBind(parsed.address)) return -Errno.EADDRNOTAVAIL;
+    if (this.isReserved(parsed.port) && !caller.credentials.has(Capability.NET_BIND_SERVICE)) return -Errno.EACCES;
     const bound = this.endpoint.bind(parsed.address, parsed.port, parsed.scopeId);
     // An IPv6 address of its own makes a socket IPv6 only, IPV6_V6ONLY included (__inet6_bind).
     if (bound === 0 && !parsed.address.isV4 && !parsed.address.isUnspecified) this.endpoint.options.v6Only = true;
@@ -162,8 +160,8 @@ export abstract class InetSocket extends Socket implements EndpointUpcalls {
       if (parsed.family !== AF.INET6) return -Errno.EAFNOSUPPORT;
     }
     if (result < 0) return result;
-    // RFC 1122 and Linux: connecting to "any" means this host.
-    if (parsed.address.isUnspecified) parsed.address = parsed.address.isV4 ? LOOPBACK4 : LOOPBACK6;
+    // RFC 1122 and Linux: connecting to "any" means this host, by IPv4 where the socket's own address is one.
+    if (parsed.address.isUnspecified) parsed.address = parsed.address.isV4 || this.endpoint.localAddress.isV4 ? LOOPBACK4 : LOOPBACK6;
     if (!this.isV4 && parsed.address.isV4 && this.endpoint.settledOptions.v6Only) return -Errno.ENETUNREACH;
     return 0;
   }

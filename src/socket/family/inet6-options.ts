@@ -59,7 +59,7 @@ function setPlain(socket: InetSocket, option: number, n: number): number {
   switch (option) {
     case IPV6.V6ONLY:
       // Only before the socket has a port (do_ipv6_setsockopt).
-      if (socket.endpoint.localPort !== 0) return -Errno.EINVAL;
+      if (socket.endpoint.hasPort) return -Errno.EINVAL;
       options.v6Only = n !== 0;
       return 0;
     case IPV6.UNICAST_HOPS:

@@ -127,16 +127,14 @@ export function putRoute(to: NetlinkWriter, type: number, flags: number, { port,
     to.attributeUint32(RTA.PRIORITY, metric);
     if (gateway !== null) to.attribute(RTA.GATEWAY, gateway.toBytes());
     to.attributeUint32(RTA.OIF, device.index);
-    putUse6(to, -route.refusal);
+    putUse6(to);
   }
   to.end();
 }
 
 /** How a route of IPv6 is used (not at all), and its preference among routers (medium). */
-export function putUse6(to: NetlinkWriter, error: number): void {
-  const use = UNUSED.slice();
-  new DataView(use.buffer).setInt32(12, error, true);
-  to.attribute(RTA.CACHEINFO, use).attributeUint8(RTA.PREF, 0);
+export function putUse6(to: NetlinkWriter): void {
+  to.attribute(RTA.CACHEINFO, UNUSED).attributeUint8(RTA.PREF, 0);
 }
 
 /** One of the table `local`. */
@@ -151,7 +149,7 @@ export function putLocalRoute(
   if (source !== null) to.attribute(RTA.PREFSRC, source.toBytes());
   if (!isV4) to.attributeUint32(RTA.PRIORITY, metric);
   to.attributeUint32(RTA.OIF, device.index);
-  if (!isV4) putUse6(to, 0);
+  if (!isV4) putUse6(to);
   to.end();
 }
 

@@ -91,6 +91,10 @@ export class RawEndpoint implements Endpoint, PacketOwner {
     this.options.receiveBufferBytes = settings.rmemDefault;
   }
 
+  get hasPort(): boolean {
+    return this.localPort !== 0;
+  }
+
   get settledOptions(): EndpointOptions {
     return this.options;
   }

@@ -133,6 +133,10 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
     this.tcp.connections.remove(this);
   }
 
+  get hasPort(): boolean {
+    return (this.bits & Bit.InPorts) !== 0 || this.state !== TcpState.Closed;
+  }
+
   leavePort(): void {
     if ((this.bits & Bit.InPorts) === 0) return;
     this.bits &= ~Bit.InPorts;
@@ -209,7 +213,8 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
       return result;
     }
     tcp.connections.add(this);
-    this.bits = (this.bits & ~(Bit.ShutRead | Bit.ShutWrite | Bit.Done | Bit.FinQueued)) | Bit.Hashed;
+    // What was shut down before stays so: nothing of Linux's connect looks at it.
+    this.bits = (this.bits & ~(Bit.Done | Bit.FinQueued)) | Bit.Hashed;
     this.iss = initialSequence(tcp.isnHash, tcp.context.loop.now, this.localAddress, this.localPort, address, port);
     this.tsOffset = timestampOffset(tcp.timestampHash, this.localAddress, address);
     this.synStampMs = tcp.nowMs;
@@ -248,7 +253,6 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
       } else if (this.tcp.ports.recheck(this) < 0) {
         return -Errno.EADDRINUSE;
       }
-      this.bits &= ~(Bit.ShutRead | Bit.ShutWrite);
     }
     beginListening(this, backlog);
     return 0;
@@ -314,8 +318,8 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
   receive(to: Uint8Array, at: number, length: number, flags: number, result: ReceiveResult): number {
     result.flags = 0;
     result.address = null;
-    if (this.state === TcpState.Listen) return -Errno.ENOTCONN;
     if ((flags & Msg.ERRQUEUE) !== 0) return -Errno.EAGAIN;
+    if (this.state === TcpState.Listen) return -Errno.ENOTCONN;
     if ((flags & Msg.OOB) !== 0) return this.receiveUrgent(to, at, length, flags, result);
     const { rcvBuf, urgent } = this;
     const peek = (flags & Msg.PEEK) !== 0;
@@ -519,7 +523,7 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
       case Option.Cork: return (bits & Bit.Cork) !== 0 ? 1 : 0;
       case Option.MaxSegment: {
         const chosen = user === null ? 0 : user.maxSegment;
-        return this.state === TcpState.Closed || this.state === TcpState.Listen ? (chosen !== 0 ? chosen : 536) : this.mss;
+        return this.state === TcpState.Closed || this.state === TcpState.Listen ? (chosen !== 0 ? chosen : this.mss) : this.mss;
       }
       case Option.KeepIdle: return Math.floor(keepaliveTime(this) / 1e6);
       case Option.KeepInterval: return user !== null && user.keepIntervalUs !== 0 ? user.keepIntervalUs / 1e6 : settings.tcpKeepaliveIntvl;

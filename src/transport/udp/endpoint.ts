@@ -80,6 +80,10 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     this.options.receiveBufferBytes = settings.rmemDefault;
   }
 
+  get hasPort(): boolean {
+    return this.localPort !== 0;
+  }
+
   get settledOptions(): EndpointOptions {
     return this.options;
   }
@@ -126,7 +130,7 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     const route = this.route(address, scope, this.options.dontRoute);
     if (route === null) return -this.udp.network.lookupErrno;
     if (route.kind === DestinationKind.Broadcast && !this.options.broadcast) return -Errno.EACCES;
-    if (this.localAddress.isUnspecified || this.addressFromConnect) {
+    if (this.localAddress.isUnspecified || (this.addressFromConnect && this.localAddress.isV4 === route.source.isV4)) {
       this.localAddress = route.source;
       this.addressFromConnect = true;
     }
@@ -186,7 +190,9 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
   /** The source that is bound, or that IP_MULTICAST_IF chose for groups; null for the route's. */
   private ownSource(to: IpAddress): IpAddress | null {
     const { localAddress } = this;
-    if (!localAddress.isUnspecified && !localAddress.isMulticast) return localAddress;
+    // IPv4 through a socket of AF_INET6 that has an IPv6 address from its connect knows nothing of it (inet_saddr is not set).
+    const isUsable = !localAddress.isUnspecified && !localAddress.isMulticast && (localAddress.isV4 || !to.isV4);
+    if (isUsable) return localAddress;
     return to.isV4 && to.isMulticast ? this.options.multicast.source : null;
   }
 
@@ -202,6 +208,9 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     if (this.remoteAddress === null) {
       const unbound = this.autobind();
       if (unbound < 0) return unbound;
+      // What no datagram can be is said before who shall get it (udp_sendmsg).
+      if (this.isV4 && length > 65535) return -Errno.EMSGSIZE;
+      if (this.isV4 && (flags & Msg.OOB) !== 0) return -Errno.EOPNOTSUPP;
       const error = this.takeError();
       return error !== 0 ? -error : -Errno.EDESTADDRREQ;
     }
@@ -218,7 +227,8 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     // Datagrams know no urgent data; over IPv6 Linux does not even say so (udpv6_sendmsg).
     if ((flags & Msg.OOB) !== 0 && address.isV4) return -Errno.EOPNOTSUPP;
     if (this.pending !== null) return this.append(from, at, length, flags);
-    if (port === 0) return -Errno.EINVAL;
+    // A peer's port was looked at by nobody when it was connected to (udp_sendmsg).
+    if (port === 0 && address !== this.remoteAddress) return -Errno.EINVAL;
     if (choices !== null && choices.error !== 0) return choices.error;
     if (this.error !== 0) return -this.takeError();
     if ((this.shut & 2) !== 0) return -Errno.EPIPE;
@@ -241,7 +251,7 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     const truesize = datagramTruesize(length, to.isV4);
     // Linux admits a datagram while anything is left of the buffer (sock_alloc_send_pskb).
     if (this.sendQueued >= this.options.sendBufferBytes) return -Errno.EAGAIN;
-    const ownSource = this.localAddress.isUnspecified || this.localAddress.isMulticast ? route.source : this.localAddress;
+    const ownSource = this.ownSource(to) ?? route.source;
     const source = choices === null || choices.source === null ? ownSource : choices.source;
     const p = takePacket();
     p.addBytes(from, at, length, udp.context.writer);
