@@ -287,9 +287,9 @@ function mayComplain(p: Packet): boolean {
   if (p.srcD === 0 || p.srcD === -1 || p.srcD >>> 28 === 0xe) return false;
   if ((view.getUint16(l3 + 6) & 0x1fff) !== 0) return false;
   if (view.getUint8(l3 + 9) !== IpProto.Icmp) return true;
-  // Of a message whose type is not there nobody can tell.
+  // Of a message whose type is not there nobody can tell. It may lie in what the sender's memory holds.
   const at = l3 + ((view.getUint8(l3) & 0xf) << 2);
-  if (at >= p.headEnd) return false;
-  const type = view.getUint8(at);
+  if (!p.pull(at + 1 - p.head)) return false;
+  const type = p.view.getUint8(at);
   return type <= IcmpType.AddressMaskReply && !isIcmpError(type);
 }

@@ -88,7 +88,13 @@ export class Icmp6 {
         return network.discovery.input(p);
       case Icmp6Type.MldQuery:
         values[Mib.Icmp6InGroupMembQueries]++;
-        return network.discovery.mld.input(p);
+        return network.groups.mld.input(p);
+      case Icmp6Type.MldReport:
+        values[Mib.Icmp6InGroupMembResponses]++;
+        return network.groups.mld.reportInput(p);
+      case Icmp6Type.MldDone:
+        values[Mib.Icmp6InGroupMembReductions]++;
+        return p.release();
       case Icmp6Type.Mld2Report:
         values[Mib.Icmp6InMLDv2Reports]++;
         return p.release();
@@ -259,7 +265,7 @@ function mayComplain(p: Packet): boolean {
   while (walker.next(view));
   if (walker.malformed || walker.protocol !== IpProto.Icmp6) return true;
   // Linux: of a message whose type is not there nobody can tell, so it may be an error.
-  if (walker.payloadAt >= headEnd) return false;
-  const type = view.getUint8(walker.payloadAt);
+  if (!p.pull(walker.payloadAt + 1 - p.head)) return false;
+  const type = p.view.getUint8(walker.payloadAt);
   return !isIcmp6Error(type) && type !== Icmp6Type.Redirect;
 }

@@ -108,7 +108,7 @@ export class Ipv6Output {
     p.bytes[at] = nextHeader;
   }
 
-  /** A packet that has its header: `head` is there (IPV6_HDRINCL). It fits the device. Takes over `p`. */
+  /** A packet that has its header: `head` is there (IPV6_HDRINCL, MLD). It fits the device. Takes over `p`. */
   outputWhole(p: Packet, d: Destination): number {
     const { head, bytes } = p;
     this.network.counters.values[Mib.Ip6OutRequests]++;

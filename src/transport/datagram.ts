@@ -40,21 +40,29 @@ export function carriesDf({ mtuDiscover }: EndpointOptions, route: Destination, 
 }
 
 /**
- * The source that the way must be right for: the bound one, null for none. Who is transparent sends from an address that is
- * no one's here, by whatever way there is (FLOWI_FLAG_ANYSRC).
+ * The source of a socket's packets to `to`: the bound one, or the one that IP_MULTICAST_IF chose for groups; null: the route's.
+ * IPv4 through a socket of AF_INET6 that has an IPv6 address from its connect knows nothing of that (inet_saddr is not set).
  */
-export function boundSource(network: Network, { rare }: EndpointOptions, local: IpAddress): IpAddress | null {
-  if (local.isUnspecified || local.isMulticast) return null;
-  return rare !== NO_RARE && rare.transparent && local.isV4 && !network.isLocalAddress(local) ? null : local;
+export function ownSource({ multicast }: EndpointOptions, local: IpAddress, to: IpAddress): IpAddress | null {
+  if (!local.isUnspecified && !local.isMulticast && (local.isV4 || !to.isV4)) return local;
+  return to.isV4 && to.isMulticast ? multicast.source : null;
+}
+
+/**
+ * The source that the way must be right for; null for none. Who is transparent sends from an address that is no one's here,
+ * by whatever way there is (FLOWI_FLAG_ANYSRC).
+ */
+export function boundSource(network: Network, { rare }: EndpointOptions, own: IpAddress | null): IpAddress | null {
+  return own !== null && rare !== NO_RARE && rare.transparent && own.isV4 && !network.isLocalAddress(own) ? null : own;
 }
 
 /** The interface that a socket's options name for an address; null for any. */
 export function chosenDevice(network: Network, options: EndpointOptions, to: IpAddress, scopeId: number): Device | null {
-  const { boundDevice, multicastDevice, rare } = options;
+  const { boundDevice, multicast, rare } = options;
   if (boundDevice !== null) return boundDevice;
   if (scopeId !== 0) return network.deviceAt(scopeId);
   if (rare !== NO_RARE && !to.isV4 && rare.stickyIndex !== 0) return network.deviceAt(rare.stickyIndex);
-  if (to.isMulticast) return multicastDevice;
+  if (to.isMulticast) return to.isV4 ? multicast.device : multicast.device6;
   return rare === NO_RARE ? null : to.isV4 ? rare.unicastDevice : rare.unicastDevice6;
 }
 

@@ -4,6 +4,7 @@ import { IpAddress } from '../../base/inet-address.ts';
 import { Poll } from '../../base/wait-queue.ts';
 import type { Stack } from '../../stack/stack.ts';
 import { Shut } from '../../transport/endpoint.ts';
+import type { Memberships } from '../../transport/memberships.ts';
 import { rareOf } from '../../transport/rare-options.ts';
 import { ChosenHeaders, SendChoices } from '../../transport/send-choices.ts';
 import type { UdpEndpoint } from '../../transport/udp/udp.ts';
@@ -62,6 +63,10 @@ export class InetDatagram extends InetSocket {
     const { rare } = this.settledOptions;
     if (!this.isV4 && rare.flowInfoSend) new DataView(name.buffer, name.byteOffset).setInt32(4, rare.peerFlowInfo);
     return name;
+  }
+
+  protected override membershipsMade(memberships: Memberships): void {
+    this.udp.memberships = memberships;
   }
 
   // Moving data.

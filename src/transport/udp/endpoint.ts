@@ -16,9 +16,10 @@ import { type Destination, DestinationKind } from '../../net/destination.ts';
 import type { IcmpErrorReport } from '../../net/transport-input.ts';
 import { IPV4_HEADER_LEN, IpProto } from '../../wire/ipv4.ts';
 import { UDP_HEADER_LEN, writeUdpHeader } from '../../wire/udp.ts';
-import { boundSource, carriesDf, chosenDevice, datagramTruesize, mustNotFragment, sourceAddress } from '../datagram.ts';
+import { boundSource, carriesDf, chosenDevice, datagramTruesize, mustNotFragment, ownSource, sourceAddress } from '../datagram.ts';
 import { type Endpoint, EndpointOptions, type EndpointUpcalls, Msg, type ReceiveResult, Shut } from '../endpoint.ts';
 import { ErrorOrigin, ErrorQueue, queuedIcmpError, QueuedError, tellError } from '../error-queue.ts';
+import type { Memberships } from '../memberships.ts';
 import { PortFlag, type PortHolder } from '../ports.ts';
 import { bindsAnything, NO_RARE, portRangeOf, rareOf } from '../rare-options.ts';
 import { extrasOf, markPacket, type SendChoices } from '../send-choices.ts';
@@ -61,6 +62,9 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
   private errors: ErrorQueue | null = null;
   /** IPV6_RECVPATHMTU: where a message was too long to go, and what the way takes; the latest waits to be read. */
   private pathMtuNews: PathMtuNews | null = null;
+  /** The groups it has joined; null while there are none. Its socket's (socket/family/inet.ts). */
+  memberships: Memberships | null = null;
+  /** sk_shutdown: 1 no more receiving, 2 no more sending. */
   private shut = 0;
   /** The address was chosen by connect, not by bind: disconnecting gives it back. */
   private addressFromConnect = false;
@@ -78,7 +82,7 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     this.udp = udp;
     this.isV4 = isV4;
     this.localAddress = isV4 ? ANY4 : ANY6;
-    this.options = new EndpointOptions();
+    this.options = new EndpointOptions(isV4);
     const settings = udp.context.settings;
     this.options.v6Only = !isV4 && settings.ipv6Bindv6only !== 0;
     this.options.sendBufferBytes = settings.wmemDefault;
@@ -128,6 +132,10 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     return (reuseAddress ? PortFlag.ReuseAddress : 0) | (reusePort ? PortFlag.ReusePort : 0) | (v6Only ? PortFlag.V6Only : 0);
   }
 
+  get shutBits(): number {
+    return this.shut;
+  }
+
   get boundDevice(): Device | null {
     return this.options.boundDevice;
   }
@@ -173,12 +181,14 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
   private route(address: IpAddress, scopeId: number, onLink: boolean): Destination | null {
     const cached = this.destination;
     const network = this.udp.network;
+    const device = chosenDevice(network, this.options, address, scopeId);
+    // The source of what goes to a group is an option, and may have changed.
     if (
-      cached !== null && cached.generation === network.generation && cached.askedOnLink === onLink && cached.to.equals(address)
+      cached !== null && cached.generation === network.generation && cached.askedOnLink === onLink && cached.to.equals(address) &&
+      cached.askedDevice === device && cached.kind !== DestinationKind.Multicast
     ) return cached;
     if (this.hasNoWay(address)) return null;
-    const from = this.wayFrom(address);
-    const found = network.lookupToSend(address, from, chosenDevice(network, this.options, address, scopeId), onLink);
+    const found = network.lookupToSend(address, this.wayFrom(address), device, onLink);
     this.destination = found;
     return found;
   }
@@ -192,19 +202,9 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     return true;
   }
 
-  /**
-   * The address that datagrams to `address` come from; null: the route chooses. IPv4 through a socket of AF_INET6 that has
-   * an IPv6 address from its connect knows nothing of that address (inet_saddr is not set).
-   */
-  private sourceFor(address: IpAddress): IpAddress | null {
-    const { localAddress: local } = this;
-    return local.isUnspecified || local.isMulticast || (address.isV4 && !local.isV4) ? null : local;
-  }
-
   /** The source that the way must be right for. */
   private wayFrom(address: IpAddress): IpAddress | null {
-    const source = this.sourceFor(address);
-    return source === null ? null : boundSource(this.udp.network, this.options, source);
+    return boundSource(this.udp.network, this.options, ownSource(this.options, this.localAddress, address));
   }
 
   /** The way of a message that chooses its source or interface itself: nothing that is kept for others. */
@@ -246,7 +246,8 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     // Datagrams know no urgent data; over IPv6 Linux does not even say so (udpv6_sendmsg).
     if ((flags & Msg.OOB) !== 0 && address.isV4) return -Errno.EOPNOTSUPP;
     if (this.pending !== null) return this.append(from, at, length, flags);
-    if (port === 0) return -Errno.EINVAL;
+    // A peer's port was looked at by nobody when it was connected to (udp_sendmsg).
+    if (port === 0 && address !== this.remoteAddress) return -Errno.EINVAL;
     if (choices !== null && choices.error !== 0) return choices.error;
     if (this.error !== 0) return -this.takeError();
     if ((this.shut & 2) !== 0) return -Errno.EPIPE;
@@ -269,17 +270,20 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     const truesize = datagramTruesize(length, to.isV4);
     // Linux admits a datagram while anything is left of the buffer (sock_alloc_send_pskb).
     if (this.sendQueued >= this.options.sendBufferBytes) return -Errno.EAGAIN;
-    const ownSource = this.sourceFor(to) ?? route.source;
-    const source = choices === null || choices.source === null ? ownSource : choices.source;
+    const own = ownSource(this.options, this.localAddress, to) ?? route.source;
+    const source = choices === null || choices.source === null ? own : choices.source;
     const p = takePacket();
     p.addBytes(from, at, length, udp.context.writer);
     this.writeHeader(p, route, source, to, port, length);
     p.owner = this;
     p.truesize = truesize;
     this.sendQueued += truesize;
-    const multicast = route.kind === DestinationKind.Multicast;
-    p.staysOut = multicast && !this.options.multicastLoop;
-    let ttl = multicast ? this.options.multicastTtl : this.options.ttl;
+    let { ttl } = this.options;
+    if (route.kind === DestinationKind.Multicast) {
+      const { multicast } = this.options;
+      p.staysOut = !(this.isV4 ? multicast.loops : multicast.loops6);
+      ttl = to.isV4 ? multicast.ttl : multicast.hops;
+    }
     let tos = to.isV4 ? this.options.tos : this.options.trafficClass;
     const extras = extrasOf(this.options, choices);
     let dontFragment = mustNotFragment(this.options, to.isV4);
@@ -384,6 +388,14 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
       score += 4;
     }
     return score;
+  }
+
+  /** Does it hear the group to which the packet goes, and its source? */
+  hears(p: Packet): boolean {
+    if (!p.isV4 ? p.dstA >>> 24 !== 0xff : p.dstD >>> 28 !== 0xe) return true;
+    const { hearsAll, hearsAll6 } = this.options.multicast;
+    const byDefault = p.isV4 ? hearsAll : hearsAll6;
+    return this.memberships === null ? byDefault : this.memberships.hears(p, byDefault);
   }
 
   /** Queues a datagram (`head` at its UDP header); false when the buffer is full. Takes over `p`. */
