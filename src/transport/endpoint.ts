@@ -52,6 +52,8 @@ export class ReceiveResult {
   mark = 0;
   priority = 0;
   largestFragment = 0;
+  /** What the way to `destination` takes (IPV6_RECVPATHMTU). */
+  pathMtuBytes = 0;
   /** Its network header with whatever belongs to it, for those who asked for options or extension headers. */
   header: Uint8Array = NO_OPTION;
   /** When it arrived, in the loop's time, and how many were lost before it. */

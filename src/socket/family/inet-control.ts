@@ -18,6 +18,7 @@ const EXTENDED_ERROR_LEN = 16;
 /** What was received, for a socket that asked for something or reads its errors. */
 export function writeInetControl(socket: InetSocket, received: ReceiveResult, writer: ControlWriter): void {
   const { told, error } = received;
+  if (told === Tell.PathMtu6) return putPathMtu(received, writer);
   if ((told & Tell.Time) !== 0) putTime(writer, socket.stack.context.loop.environment.epochUs + received.arrivedUs, told);
   if (error !== null) return putError(socket, received, error, writer);
   if ((told & Tell.Lost) !== 0 && received.lost > 0) writer.put(SOL.SOCKET, SO.RXQ_OVFL, ints([received.lost | 0]));
@@ -25,6 +26,14 @@ export function writeInetControl(socket: InetSocket, received: ReceiveResult, wr
   if ((told & Tell.Priority) !== 0) writer.put(SOL.SOCKET, SO.PRIORITY, ints([received.priority]));
   if (received.segmentBytes !== 0) writer.put(SOL.UDP, UDP.GRO, ints([received.segmentBytes]));
   putFacts(socket, received, writer);
+}
+
+/** struct ip6_mtuinfo: where to, and how much (RFC 3542 section 11.3). */
+function putPathMtu({ destination, pathMtuBytes }: ReceiveResult, writer: ControlWriter): void {
+  const bytes = new Uint8Array(32);
+  bytes.set(sockaddrBytes(false, destination as IpAddress, 0, 0));
+  new DataView(bytes.buffer).setUint32(28, pathMtuBytes, true);
+  writer.put(SOL.IPV6, IPV6.PATHMTU, bytes);
 }
 
 function putFacts({ isV4 }: InetSocket, received: ReceiveResult, writer: ControlWriter): void {

@@ -35,6 +35,11 @@ const CHECKSUM_OFFSET = 6;
 const MAX_SEGMENTS = 128;
 const NO_BYTES = new Uint8Array(0);
 
+interface PathMtuNews {
+  readonly to: IpAddress;
+  readonly mtuBytes: number;
+}
+
 export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
   readonly isV4: boolean;
   readonly options: EndpointOptions;
@@ -58,6 +63,8 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
   private error = 0;
   /** What MSG_ERRQUEUE reads; made for the first error. */
   private errors: ErrorQueue | null = null;
+  /** IPV6_RECVPATHMTU: where a message was too long to go, and what the way takes; the latest waits to be read. */
+  private pathMtuNews: PathMtuNews | null = null;
   /** The groups it has joined; null while there are none. Its socket's (socket/family/inet.ts). */
   memberships: Memberships | null = null;
   /** sk_shutdown: 1 no more receiving, 2 no more sending. */
@@ -301,7 +308,10 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     }
     const result = udp.network.outputWith(p, route, source, to, IpProto.Udp, ttl, tos, dontFragment, extras);
     if (result < 0) {
-      if (result === -Errno.EMSGSIZE) return this.tooLong(to, port, route);
+      if (result === -Errno.EMSGSIZE) {
+        if (this.options.dontFragment6 || (choices !== null && choices.dontFragment)) this.keepPathMtu(to, route);
+        return this.tooLong(to, port, route);
+      }
       udp.count(to.isV4, Mib.UdpSndbufErrors, Mib.Udp6SndbufErrors);
       return result;
     }
@@ -465,6 +475,7 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
   receive(to: Uint8Array, at: number, length: number, flags: number, result: ReceiveResult): number {
     result.flags = 0;
     if ((flags & Msg.ERRQUEUE) !== 0) return this.receiveError(to, at, length, result);
+    if (this.pathMtuNews !== null && (this.options.tell & Tell.PathMtu6) !== 0) return this.tellPathMtu(this.pathMtuNews, result);
     if (this.error !== 0) return -this.takeError();
     const peek = (flags & Msg.PEEK) !== 0;
     const { rare } = this.options;
@@ -504,7 +515,7 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     result.port = p.srcPort;
     result.scopeId = result.address.isLinkLocal && !p.isV4 && p.device !== null ? p.device.index : 0;
     const { tell } = this.options;
-    result.told = tell;
+    result.told = tell & ~Tell.PathMtu6;
     if (tell !== 0) tellOf(this.udp.network, p, this.localPort, result);
     result.segmentBytes = this.takesSegments ? p.gsoSize : 0;
   }
@@ -562,6 +573,26 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
 
   private wantsErrors(isV4: boolean): boolean {
     return isV4 ? this.options.receiveErrors : this.options.receiveErrors6;
+  }
+
+  /** ipv6_local_rxpmtu. Only who forbids fragments and asked for it hears of it (RFC 3542 section 11.3). */
+  private keepPathMtu(to: IpAddress, route: Destination): void {
+    if (to.isV4 || (this.options.tell & Tell.PathMtu6) === 0) return;
+    const { fragmentMtu } = this.options.rare;
+    this.pathMtuNews = { to, mtuBytes: fragmentMtu === 0 ? route.mtuBytes : Math.min(fragmentMtu, route.mtuBytes) };
+  }
+
+  /** recvmsg(2) of such news: an empty message from where the other was to go (ipv6_recv_rxpmtu). */
+  private tellPathMtu({ to, mtuBytes }: PathMtuNews, result: ReceiveResult): number {
+    this.pathMtuNews = null;
+    result.datagramLen = 0;
+    result.address = to;
+    result.port = 0;
+    result.scopeId = 0;
+    result.told = Tell.PathMtu6;
+    result.destination = to;
+    result.pathMtuBytes = mtuBytes;
+    return 0;
   }
 
   /** A message that is longer than it may be (ip_local_error, ipv6_local_error). */
