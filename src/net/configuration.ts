@@ -8,7 +8,7 @@ import { ALL_HOSTS4, ALL_NODES, ALL_ROUTERS, IpAddress, solicitedNode } from '..
 import type { Device } from '../link/device.ts';
 import type { LoopbackDevice } from '../link/loopback.ts';
 import { interfaceIdHigh, interfaceIdLow } from '../wire/ethernet.ts';
-import { AddressScope, GroupMembership, Interface, InterfaceAddress, LocalAddresses } from './interface.ts';
+import { AddressScope, Interface, InterfaceAddress, LocalAddresses } from './interface.ts';
 import type { Network } from './network.ts';
 import { isPrefixLength } from './route-configuration.ts';
 import { Route, RouteOrigin, RouteScope, RouteType } from './routes.ts';
@@ -16,6 +16,8 @@ import { Route, RouteOrigin, RouteScope, RouteType } from './routes.ts';
 /** Linux's metric of IPv6 routes that come with an address; IPv4's is 0. */
 const METRIC6_KERNEL = 256;
 const FE80 = 0xfe800000 | 0;
+/** ff01::1, the nodes of the interface: as `ip maddress` shows it. */
+const INTERFACE_NODES = new IpAddress(0xff010000, 0, 0, 1);
 /** What an IPv6 router listens to: all routers of the interface, the link and the site (RFC 4291 2.7.1). */
 const ROUTER_GROUPS = [new IpAddress(0xff010000, 0, 0, 2), ALL_ROUTERS, new IpAddress(0xff050000, 0, 0, 2)];
 
@@ -50,6 +52,7 @@ export class Configuration {
 
   attachLoopback(device: LoopbackDevice): void {
     this.plugIn(device);
+    for (const group of [ALL_HOSTS4, ALL_NODES, INTERFACE_NODES]) this.joinGroup(device, group);
     this.addAddress(device, IpAddress.fromV4(0x7f000001), 8);
     this.addOwnAddress6(device);
   }
@@ -68,8 +71,7 @@ export class Configuration {
     const known = this.interfaceOf(device);
     if (known !== null) return known.index;
     const added = this.plugIn(device);
-    this.joinGroup(device, ALL_HOSTS4);
-    this.joinGroup(device, ALL_NODES);
+    for (const group of [ALL_HOSTS4, ALL_NODES, INTERFACE_NODES]) this.joinGroup(device, group);
     if (added.ipv6.forwarding !== 0) this.joinRouterGroups(added);
     this.addOwnAddress6(device);
     return added.index;
@@ -84,6 +86,7 @@ export class Configuration {
     network.neighbours4.flush(device);
     network.neighbours6.flush(device);
     network.discovery.forget(gone);
+    network.groups.forget(gone);
     network.redirects.forget(device);
     network.settings.interfaces.ipv4.detach(device.name);
     network.settings.interfaces.ipv6.detach(device.name);
@@ -105,6 +108,7 @@ export class Configuration {
     const owner = this.interfaceOf(device);
     const turned = owner !== null && owner.wasUp !== device.up;
     if (owner !== null) owner.wasUp = device.up;
+    if (owner !== null) network.groups.deviceChanged(owner);
     network.changed();
     for (const observer of network.observers) observer.deviceChanged(device, turned);
     if (owner === null || !turned) return;
@@ -256,16 +260,7 @@ export class Configuration {
   joinGroup(device: Device, group: IpAddress): number {
     const owner = this.interfaceOf(device);
     if (owner === null) return -Errno.ENODEV;
-    if (!group.isMulticast) return -Errno.EINVAL;
-    for (const member of owner.groups) {
-      if (!member.group.equals(group)) continue;
-      member.refs++;
-      return 0;
-    }
-    const member = new GroupMembership(group);
-    owner.groups.push(member);
-    if (!group.isV4) this.network.discovery.mld.joined(owner, member);
-    return 0;
+    return this.network.groups.join(owner, group);
   }
 
   /** Settings have changed: an interface that forwards IPv6 now, or does no more (dev_forward_change). */
@@ -285,14 +280,7 @@ export class Configuration {
   leaveGroup(device: Device, group: IpAddress): number {
     const owner = this.interfaceOf(device);
     if (owner === null) return -Errno.EADDRNOTAVAIL;
-    for (const member of owner.groups) {
-      if (!member.group.equals(group)) continue;
-      if (--member.refs > 0) return 0;
-      owner.groups.splice(owner.groups.indexOf(member), 1);
-      if (!group.isV4) this.network.discovery.mld.left(owner, member);
-      return 0;
-    }
-    return -Errno.EADDRNOTAVAIL;
+    return this.network.groups.leave(owner, group);
   }
 }
 

@@ -6,6 +6,7 @@
 import type { IpAddress } from '../base/inet-address.ts';
 import type { InterfaceSettings, Ipv4InterfaceSettings, Ipv6InterfaceSettings } from '../base/interface-settings.ts';
 import { type Device, InterfaceFlag } from '../link/device.ts';
+import type { GroupMembership } from './group-membership.ts';
 
 /** How far an address reaches, as `ip addr` words it; smaller is wider (RTN scopes of Linux). */
 export const AddressScope = { Global: 0, Link: 253, Host: 254 } as const;
@@ -61,18 +62,6 @@ export class InterfaceAddress {
 
   get usable(): boolean {
     return !this.tentative && !this.dadFailed;
-  }
-}
-
-/** Membership of a group on one interface. `refs` counts who joined: addresses (solicited-node) and sockets. */
-export class GroupMembership {
-  readonly group: IpAddress;
-  refs = 1;
-  /** Unsolicited reports that are still to be sent. */
-  reportsLeft = 0;
-
-  constructor(group: IpAddress) {
-    this.group = group;
   }
 }
 
@@ -166,9 +155,13 @@ export class Interface {
   }
 
   isMember(a: number, b: number, c: number, d: number): boolean {
+    return this.findGroup(a, b, c, d) !== null;
+  }
+
+  findGroup(a: number, b: number, c: number, d: number): GroupMembership | null {
     const list = this.groups;
-    for (let i = 0; i < list.length; i++) if (list[i].group.is(a, b, c, d)) return true;
-    return false;
+    for (let i = 0; i < list.length; i++) if (list[i].group.is(a, b, c, d)) return list[i];
+    return null;
   }
 
   /** The first usable link-local IPv6 address; null while there is none. */
