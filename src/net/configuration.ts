@@ -106,9 +106,9 @@ export class Configuration {
       network.neighbours6.flush(device);
     }
     const owner = this.interfaceOf(device);
+    if (owner !== null) network.groups.deviceChanged(owner);
     const turned = owner !== null && owner.wasUp !== device.up;
     if (owner !== null) owner.wasUp = device.up;
-    if (owner !== null) network.groups.deviceChanged(owner);
     network.changed();
     for (const observer of network.observers) observer.deviceChanged(device, turned);
     if (owner === null || !turned) return;
