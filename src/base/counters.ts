@@ -21,7 +21,8 @@ const NAMES = [
   'Icmp6InEchoReplies', 'Icmp6InRedirects', 'Icmp6OutRedirects', 'Icmp6InRouterSolicits', 'Icmp6InRouterAdvertisements', 'Icmp6InNeighborSolicits',
   'Icmp6InNeighborAdvertisements', 'Icmp6InMLDv2Reports', 'Icmp6InGroupMembQueries', 'Icmp6OutDestUnreachs', 'Icmp6OutPktTooBigs',
   'Icmp6OutTimeExcds', 'Icmp6OutParmProblems', 'Icmp6OutEchos', 'Icmp6OutEchoReplies', 'Icmp6OutRouterSolicits',
-  'Icmp6OutNeighborSolicits', 'Icmp6OutNeighborAdvertisements', 'Icmp6OutMLDv2Reports',
+  'Icmp6OutNeighborSolicits', 'Icmp6OutNeighborAdvertisements', 'Icmp6OutMLDv2Reports', 'Icmp6InGroupMembResponses',
+  'Icmp6InGroupMembReductions', 'Icmp6OutGroupMembResponses', 'Icmp6OutGroupMembReductions',
   'TcpActiveOpens', 'TcpPassiveOpens', 'TcpAttemptFails', 'TcpEstabResets', 'TcpCurrEstab', 'TcpInSegs', 'TcpOutSegs',
   'TcpRetransSegs', 'TcpInErrs', 'TcpOutRsts', 'TcpInCsumErrors',
   'UdpInDatagrams', 'UdpNoPorts', 'UdpInErrors', 'UdpOutDatagrams', 'UdpRcvbufErrors', 'UdpSndbufErrors',
@@ -61,7 +62,7 @@ const NAMES = [
   'IpInRefused',
   // Segments that TCP took nothing from: for nobody, outside of the window, old, or not what the state asks for.
   'TcpInDiscards',
-  'ArpInMalformed', 'ArpInRequests', 'ArpInReplies', 'ArpOutRequests', 'ArpOutReplies', 'NeighUnresolvedDrops', 'NdInMalformed',
+  'ArpInMalformed', 'ArpInRequests', 'ArpInReplies', 'ArpOutRequests', 'ArpOutReplies', 'NeighUnresolvedDrops', 'NdInMalformed', 'LinkInBadIgmp',
 ] as const;
 
 export type MibName = (typeof NAMES)[number];

@@ -88,7 +88,13 @@ export class Icmp6 {
         return network.discovery.input(p);
       case Icmp6Type.MldQuery:
         values[Mib.Icmp6InGroupMembQueries]++;
-        return network.discovery.mld.input(p);
+        return network.groups.mld.input(p);
+      case Icmp6Type.MldReport:
+        values[Mib.Icmp6InGroupMembResponses]++;
+        return network.groups.mld.reportInput(p);
+      case Icmp6Type.MldDone:
+        values[Mib.Icmp6InGroupMembReductions]++;
+        return p.release();
       case Icmp6Type.Mld2Report:
         values[Mib.Icmp6InMLDv2Reports]++;
         return p.release();

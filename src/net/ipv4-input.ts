@@ -105,7 +105,7 @@ export class Ipv4Input implements ReassemblyOwner {
         const onward = network.onward.cached(p);
         if (onward !== null) return this.forward(p, onward);
       }
-      kind = this.classify(header.dst, device);
+      kind = this.classify(header, device);
       if (!looped && !device.isLoopback && !this.maySend(p, kind)) return;
       if (kind === NOT_OURS) return this.notOurs(p);
       if (kind === DestinationKind.Local && !looped) {
@@ -145,12 +145,15 @@ export class Ipv4Input implements ReassemblyOwner {
   }
 
   /** DestinationKind, or NOT_OURS. Linux is a "weak end system": any address of the host counts on any device. */
-  private classify(dst: number, device: Device): number {
+  private classify({ dst, src, protocol }: Ipv4Header, device: Device): number {
     const { configuration } = this.network;
     if (configuration.local.find(0, 0, V4_MAPPED, dst) !== null) return DestinationKind.Local;
     if (dst >>> 28 === 0xe) {
       const owner = configuration.interfaceOf(device);
-      return owner !== null && owner.isMember(0, 0, V4_MAPPED, dst) ? DestinationKind.Multicast : NOT_OURS;
+      const member = owner === null ? null : owner.findGroup(0, 0, V4_MAPPED, dst);
+      // Filters are no concern of IGMP (ip_check_mc_rcu).
+      const isWanted = member !== null && (protocol === IpProto.Igmp || member.accepts(0, 0, V4_MAPPED, src));
+      return isWanted ? DestinationKind.Multicast : NOT_OURS;
     }
     if (dst === -1) return DestinationKind.Broadcast;
     if (dst >>> 24 === 127) {
@@ -260,9 +263,8 @@ export class Ipv4Input implements ReassemblyOwner {
         values[Mib.IpInDelivers]++;
         return network.icmp.input(p);
       case IpProto.Igmp:
-        // Memberships of IPv4 groups are not reported yet: a querier's question is taken notice of and no more.
         values[Mib.IpInDelivers]++;
-        return p.release();
+        return network.groups.igmp.input(p);
       default:
         if (tookRaw) {
           values[Mib.IpInDelivers]++;

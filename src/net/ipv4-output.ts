@@ -114,7 +114,7 @@ export class Ipv4Output {
     network.counters.values[isBroadcast ? Mib.IpExtOutBcastPkts : Mib.IpExtOutMcastPkts]++;
     network.link.loopBack(p, d);
     // RFC 1112 section 4: TTL 0 keeps a multicast on its host.
-    if (hops !== 0 || isBroadcast) return true;
+    if (hops !== 0 || isBroadcast || d.device.isLoopback) return true;
     p.release();
     return false;
   }

@@ -62,7 +62,7 @@ export class Ipv6Output {
     return this.send(p, d, hops);
   }
 
-  /** A packet that has its header: `head` is there (IPV6_HDRINCL). It fits the device. Takes over `p`. */
+  /** A packet that has its header: `head` is there (IPV6_HDRINCL, MLD). It fits the device. Takes over `p`. */
   outputWhole(p: Packet, d: Destination): number {
     const { head, bytes } = p;
     this.network.counters.values[Mib.Ip6OutRequests]++;

@@ -18,9 +18,11 @@ import type { Socket } from './socket.ts';
 const MIN_RECEIVE_BUFFER = 2304;
 const MIN_SEND_BUFFER = 4608;
 
-/** The option's bytes, or a negative errno. `length` is what the caller has room for. */
-export function getOption(socket: Socket, level: number, option: number, length: number): Uint8Array | number {
-  if (level !== SOL.SOCKET) return socket.getLevelOption(level, option, length);
+/** The option's bytes, or a negative errno. `length` is what the caller has room for, `given` what that room holds. */
+export function getOption(
+  socket: Socket, level: number, option: number, length: number, given: Uint8Array,
+): Uint8Array | number {
+  if (level !== SOL.SOCKET) return socket.getLevelOption(level, option, length, given);
   return length < 0 ? -Errno.EINVAL : getSocketOption(socket, option, length);
 }
 

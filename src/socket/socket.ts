@@ -83,8 +83,11 @@ export abstract class Socket extends WaitQueue implements FileOperations {
   abstract get settledOptions(): SocketOptions;
   /** For writing: this socket's own. */
   abstract get options(): SocketOptions;
-  /** The option's bytes, or a negative errno. `length` is what the caller has room for, negative included. */
-  abstract getLevelOption(level: number, option: number, length: number): Uint8Array | number;
+  /**
+   * The option's bytes, or a negative errno. `length` is what the caller has room for, negative included, `given` what that
+   * room holds: some options read it.
+   */
+  abstract getLevelOption(level: number, option: number, length: number, given: Uint8Array): Uint8Array | number;
   /** 0 or a negative errno. */
   abstract setLevelOption(level: number, option: number, value: Uint8Array, caller: Caller): number;
   /** SO_ERROR: the pending error (positive errno), and clears it; 0 when none. */

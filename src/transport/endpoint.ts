@@ -98,14 +98,36 @@ export class SocketOptions {
   rare: RareOptions = NO_RARE;
 }
 
+/** Options about multicast, of IPv4 and of IPv6. Never changed, but replaced: few sockets have other than the default ones. */
+export class MulticastOptions {
+  readonly ttl: number = 1;
+  readonly hops: number = 1;
+  /** Does what is sent come back to this host's own members? An AF_INET6 socket goes by the second, whatever it sends. */
+  readonly loops: boolean = true;
+  readonly loops6: boolean = true;
+  /** Are groups heard that others on the host have joined (IP_MULTICAST_ALL)? */
+  readonly hearsAll: boolean = true;
+  readonly hearsAll6: boolean = true;
+  /** Where it leaves, and IPv4's source; null for what the route says. */
+  readonly device: Device | null = null;
+  readonly device6: Device | null = null;
+  readonly source: IpAddress | null = null;
+
+  with(change: Partial<MulticastOptions>): MulticastOptions {
+    return Object.assign(new MulticastOptions(), this, change);
+  }
+}
+
+const DEFAULT_MULTICAST = new MulticastOptions();
+/** Sockets of AF_INET6 hear no IPv4 groups but their own (inet6_create leaves IP_MULTICAST_ALL off). */
+const DEFAULT_MULTICAST6 = DEFAULT_MULTICAST.with({ hearsAll: false });
+
 /** Options of endpoints besides: those of IPPROTO_IP and IPPROTO_IPV6. */
 export class EndpointOptions extends SocketOptions {
   v6Only = false;
   /** IP_TTL / IPV6_UNICAST_HOPS; -1 for the host's default. */
   ttl = -1;
-  multicastTtl = 1;
-  multicastLoop = true;
-  multicastDevice: Device | null = null;
+  multicast: MulticastOptions;
   tos = 0;
   trafficClass = 0;
   /** IP_MTU_DISCOVER: 0 DONT, 1 WANT, 2 DO, 3 PROBE, 4 INTERFACE, 5 OMIT; and IPV6_MTU_DISCOVER. */
@@ -117,6 +139,11 @@ export class EndpointOptions extends SocketOptions {
   /** IP_RECVERR and IPV6_RECVERR: ICMP errors become hard errors and go to the error queue. */
   receiveErrors = false;
   receiveErrors6 = false;
+
+  constructor(isV4: boolean) {
+    super();
+    this.multicast = isV4 ? DEFAULT_MULTICAST : DEFAULT_MULTICAST6;
+  }
 }
 
 /** Operations that stream and datagram endpoints share. `isV4` is the socket's family, AF_INET. */

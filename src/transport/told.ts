@@ -17,7 +17,9 @@ export function tellOf(network: Network, p: Packet, port: number, result: Receiv
   result.answerFrom = destination;
   // fib_compute_spec_dst: an answer to a group's datagram comes from an address of ours.
   if (p.isV4 && (destination.isMulticast || p.linkType !== 0)) {
-    result.answerFrom = network.lookup(new IpAddress(p.srcA, p.srcB, p.srcC, p.srcD), null, null)?.source ?? null;
+    // Who has no address is answered from that of the link.
+    const to = p.srcD === 0 ? destination : new IpAddress(p.srcA, p.srcB, p.srcC, p.srcD);
+    result.answerFrom = network.lookup(to, null, p.srcD === 0 ? p.device : null)?.source ?? null;
   }
   result.ttl = p.ttl;
   result.tos = p.tos;

@@ -50,7 +50,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MAX_BUFFERS 1024
+#define MAX_BUFFERS 1100
 #define BLOCKED_AFTER_MS 10
 #define PROTOCOL_IN 900
 #define PROTOCOL_OUT 901
@@ -422,6 +422,8 @@ static void perform(struct request *q, struct answer *answer) {
   case OP_GETSOCKOPT: {
     socklen_t length = (socklen_t)q->d;
     memory = room(q->d > 0 ? (uint32_t)q->d : 0);
+    /* Some options read what the memory holds. */
+    if (first.length > 0 && (long)first.length <= q->d) memcpy(memory, first.bytes, first.length);
     r = getsockopt(q->a, q->b, q->c, memory, &length);
     if (r == 0) {
       answer->result = 0;
@@ -685,7 +687,7 @@ static void enter_namespaces(int argc, char **argv) {
     if (unshare(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWNS) < 0) fail("unshare");
     loopback_up();
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) fail("mount /");
-    if (mount("tmpfs", "/tmp", "tmpfs", 0, "mode=1777") < 0) fail("mount /tmp");
+    if (mount("tmpfs", "/tmp", "tmpfs", 0, "mode=1777,size=16m,nr_inodes=4096") < 0) fail("mount /tmp");
   } else if (argc == 3 && (strcmp(argv[1], "--net-of") == 0 || strcmp(argv[1], "--signals-net-of") == 0)) {
     enter_namespace(atoi(argv[2]), "net", CLONE_NEWNET);
     enter_namespace(atoi(argv[2]), "mnt", CLONE_NEWNS);

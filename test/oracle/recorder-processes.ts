@@ -87,7 +87,7 @@ export abstract class ProcessRecorder extends RecorderCore implements SignalSysc
   }
 
   sleep(us: number): Promise<void> {
-    return this.record('nanosleep', String(us), '', this.inner.sleep(us), okText);
+    return this.record('sleep', String(us), '', this.inner.sleep(us), okText);
   }
 
   waitpid(pid: number, options = 0): Promise<WaitResult> {

@@ -85,7 +85,7 @@ export class Recorder
   }
 
   writev(fd: number, iov: Uint8Array[]): Promise<number> {
-    return this.run(this.add('writev', fd, iov.map(bytesText).join(' ')), this.inner.writev(fd, iov), countText);
+    return this.run(this.add('writev', fd, partsText(iov)), this.inner.writev(fd, iov), countText);
   }
 
   recv(fd: number, buffer: Uint8Array, flags: number): Promise<number> {
@@ -127,8 +127,9 @@ export class Recorder
   sendmsg(fd: number, message: MessageHeader, flags: number): Promise<number> {
     const text = names.messageFlags(flags);
     const to = message.name == null ? 'null' : addressText(message.name);
-    const control = message.control == null ? '' : ` control ${this.controlText(message.control)}`;
-    const entry = this.add('sendmsg', fd, `${to}, [${message.iov.map(bytesText).join(' ')}],${control} ${text}`, text);
+    const { control: given = null } = message;
+    const control = given === null ? '' : given.length > 4096 ? ` control(${given.length})` : ` control ${this.controlText(given)}`;
+    const entry = this.add('sendmsg', fd, `${to}, [${partsText(message.iov)}],${control} ${text}`, text);
     return this.run(entry, this.inner.sendmsg(fd, message, flags), countText);
   }
 
@@ -207,9 +208,9 @@ export class Recorder
     return this.run(this.add('getpeername', fd), this.inner.getpeername(fd), nameText);
   }
 
-  getsockopt(fd: number, level: number, option: number, length: number): Promise<Uint8Array> {
+  getsockopt(fd: number, level: number, option: number, length: number | Uint8Array): Promise<Uint8Array> {
     const text = names.optionName(level, option);
-    const entry = this.add('getsockopt', fd, `${text}, ${length}`, text);
+    const entry = this.add('getsockopt', fd, `${text}, ${typeof length === 'number' ? length : hex(length)}`, text);
     return this.run(entry, this.inner.getsockopt(fd, level, option, length), (value) => {
       const isCredentials = level === SOL.SOCKET && option === SO.PEERCRED && value.length === 12;
       const shown = `(${value.length}) ${isCredentials ? this.credentialsText(value) : hex(value)}`;
@@ -347,7 +348,7 @@ export function countAndBytes(iov: readonly Uint8Array[]): (count: number) => De
     let left = count;
     let room = 0;
     for (const part of iov) {
-      parts.push(bytesText(part.subarray(0, left)));
+      if (parts.length < SHOWN_PARTS) parts.push(bytesText(part.subarray(0, left)));
       left -= Math.min(left, part.length);
       room += part.length;
     }
@@ -369,6 +370,12 @@ export function bytesText(bytes: Uint8Array): string {
   return `x${hex(bytes)}`;
 }
 
+const SHOWN_PARTS = 16;
+
 function lengthsText(iov: readonly Uint8Array[]): string {
-  return `[${iov.map((part) => part.length).join(' ')}]`;
+  return iov.length > SHOWN_PARTS ? `[${iov.length} parts]` : `[${iov.map((part) => part.length).join(' ')}]`;
+}
+
+function partsText(iov: readonly Uint8Array[]): string {
+  return iov.length > SHOWN_PARTS ? `${iov.length} parts` : iov.map(bytesText).join(' ');
 }

@@ -19,6 +19,9 @@ export function addressFault(name: string, address: unknown): TypeError | null {
   return new TypeError(`${name}: address must be bytes of a sockaddr (sockaddrIn(...)), not ${described(address)}`);
 }
 
+/** How many buffers a call may have (UIO_MAXIOV). */
+export const IOV_MAX = 1024;
+
 /** The error of a list of buffers that is none; null when it will do. */
 export function vectorFault(name: string, iov: unknown): TypeError | null {
   if (!Array.isArray(iov)) return new TypeError(`${name}: iov must be an array of Uint8Arrays, not ${described(iov)}`);

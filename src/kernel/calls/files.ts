@@ -62,6 +62,8 @@ function inodeAt(process: KernelProcess, path: string, follow = true): Inode | n
 /** Prepares open(2). The descriptor is reserved first: a process at its limit hears EMFILE whatever the path is. */
 export function prepareOpen(process: KernelProcess, operation: OpenOperation, path: string, flags: number, mode: number): number {
   if (process.exited) return -Errno.ESRCH;
+  // It would make a file that it then refuses to open (build_open_flags, since 6.4).
+  if ((flags & O.CREAT) !== 0 && (flags & O.DIRECTORY) !== 0) return -Errno.EINVAL;
   if (path === '') return -Errno.ENOENT;
   const descriptor = process.descriptors.reserve();
   if (descriptor < 0) return descriptor;
@@ -173,6 +175,11 @@ export function lseek(process: KernelProcess, fd: number, offset: number, whence
   if (file !== null && hasNoPosition(file.operations)) return 0;
   const seekable = seekableAt(process, fd);
   if (typeof seekable === 'number') return seekable;
+  if ((whence === SEEK.DATA || whence === SEEK.HOLE) && seekable instanceof OpenRegular) {
+    const found = seekable.file.find(Math.trunc(offset), whence === SEEK.DATA);
+    if (found >= 0) seekable.position = found;
+    return found;
+  }
   if (whence !== SEEK.SET && whence !== SEEK.CUR && whence !== SEEK.END) return -Errno.EINVAL;
   if (whence === SEEK.END && seekable instanceof OpenGenerated && !seekable.inode.hasEnd) return -Errno.EINVAL;
   const from = whence === SEEK.SET ? 0 : whence === SEEK.CUR ? seekable.position : seekable.size;
@@ -262,7 +269,8 @@ export function unlink(process: KernelProcess, path: string): number {
 }
 
 export function rmdir(process: KernelProcess, path: string): number {
-  return named(process, path, false, (at) => process.kernel.fileSystem.rmdir(at, process.credentials));
+  // A file behind a slash hears first that the caller may not remove it.
+  return named(process, path, true, (at) => process.kernel.fileSystem.rmdir(at, process.credentials));
 }
 
 export function link(process: KernelProcess, path: string, to: string): number {
@@ -347,5 +355,6 @@ export function getcwd(process: KernelProcess): string | number {
 export function getdents(process: KernelProcess, fd: number, count: number): DirectoryEntry[] | number {
   const file = process.descriptors.file(fd);
   if (file === null) return -Errno.EBADF;
-  return file.operations instanceof OpenDirectory ? file.operations.next(count) : -Errno.ENOTDIR;
+  if (!(file.operations instanceof OpenDirectory)) return -Errno.ENOTDIR;
+  return file.operations.inode.links < 2 ? -Errno.ENOENT : file.operations.next(count);
 }

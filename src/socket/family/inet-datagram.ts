@@ -4,6 +4,7 @@ import { IpAddress } from '../../base/inet-address.ts';
 import { Poll } from '../../base/wait-queue.ts';
 import type { Stack } from '../../stack/stack.ts';
 import { Shut } from '../../transport/endpoint.ts';
+import type { Memberships } from '../../transport/memberships.ts';
 import { rareOf } from '../../transport/rare-options.ts';
 import type { UdpEndpoint } from '../../transport/udp/udp.ts';
 import type { Caller } from '../caller.ts';
@@ -46,6 +47,10 @@ export class InetDatagram extends InetSocket {
   peerName(): Uint8Array | number {
     const { remoteAddress, remotePort } = this.udp;
     return remoteAddress === null || remotePort === 0 ? -Errno.ENOTCONN : this.remoteName();
+  }
+
+  protected override membershipsMade(memberships: Memberships): void {
+    this.udp.memberships = memberships;
   }
 
   // Moving data.

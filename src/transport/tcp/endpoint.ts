@@ -46,7 +46,7 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
 
   get options(): EndpointOptions {
     if ((this.bits & Bit.OwnOptions) === 0) {
-      this.settledOptions = Object.assign(new EndpointOptions(), this.settledOptions);
+      this.settledOptions = Object.assign(new EndpointOptions(this.isV4), this.settledOptions);
       this.bits |= Bit.OwnOptions;
     }
     return this.settledOptions;

@@ -63,8 +63,8 @@ export class Tcp {
   private readonly segment = new TcpHeader();
   private readonly budget = new ChallengeBudget();
   /** Fresh endpoints share these; nobody writes into them. */
-  private readonly defaults4: EndpointOptions = new EndpointOptions();
-  private defaults6: EndpointOptions = new EndpointOptions();
+  private readonly defaults4: EndpointOptions = new EndpointOptions(true);
+  private defaults6: EndpointOptions = new EndpointOptions(false);
 
   constructor(context: HostContext, network: Network) {
     this.context = context;
@@ -105,7 +105,7 @@ export class Tcp {
     const v6Only = settings.ipv6Bindv6only !== 0;
     if (this.defaults6.v6Only !== v6Only) {
       // Older endpoints keep what they began with.
-      this.defaults6 = new EndpointOptions();
+      this.defaults6 = new EndpointOptions(false);
       this.defaults6.v6Only = v6Only;
     }
     const options = isV4 ? this.defaults4 : this.defaults6;

@@ -19,6 +19,7 @@ import { UDP_HEADER_LEN, writeUdpHeader } from '../../wire/udp.ts';
 import { datagramTruesize, mustNotFragment, sourceAddress } from '../datagram.ts';
 import { type Endpoint, EndpointOptions, type EndpointUpcalls, Msg, type ReceiveResult, Shut } from '../endpoint.ts';
 import { ErrorOrigin, ErrorQueue, queuedIcmpError, QueuedError, tellError } from '../error-queue.ts';
+import type { Memberships } from '../memberships.ts';
 import { PortFlag, type PortHolder } from '../ports.ts';
 import type { SendChoices } from '../send-choices.ts';
 import { Tell } from '../tell.ts';
@@ -53,6 +54,8 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
   private error = 0;
   /** What MSG_ERRQUEUE reads; made for the first error. */
   private errors: ErrorQueue | null = null;
+  /** The groups it has joined; null while there are none. Its socket's (socket/family/inet.ts). */
+  memberships: Memberships | null = null;
   private shut = 0;
   /** The address was chosen by connect, not by bind: disconnecting gives it back. */
   private addressFromConnect = false;
@@ -70,7 +73,7 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     this.udp = udp;
     this.isV4 = isV4;
     this.localAddress = isV4 ? ANY4 : ANY6;
-    this.options = new EndpointOptions();
+    this.options = new EndpointOptions(isV4);
     const settings = udp.context.settings;
     this.options.v6Only = !isV4 && settings.ipv6Bindv6only !== 0;
     this.options.sendBufferBytes = settings.wmemDefault;
@@ -158,37 +161,39 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
   private route(address: IpAddress, scopeId: number, onLink: boolean): Destination | null {
     const cached = this.destination;
     const network = this.udp.network;
+    const device = this.deviceFor(address, scopeId);
+    // The source of what goes to a group is an option, and may have changed.
     if (
-      cached !== null && cached.generation === network.generation && cached.askedOnLink === onLink && cached.to.equals(address)
+      cached !== null && cached.generation === network.generation && cached.askedOnLink === onLink && cached.to.equals(address) &&
+      cached.askedDevice === device && cached.kind !== DestinationKind.Multicast
     ) return cached;
-    const from = this.sourceFor(address);
-    const found = network.lookupToSend(address, from, this.deviceFor(address, scopeId), onLink);
+    const found = network.lookupToSend(address, this.ownSource(address), device, onLink);
     this.destination = found;
     return found;
-  }
-
-  /**
-   * The address that datagrams to `address` come from; null: the route chooses. IPv4 through a socket of AF_INET6 that has
-   * an IPv6 address from its connect knows nothing of that address (inet_saddr is not set).
-   */
-  private sourceFor(address: IpAddress): IpAddress | null {
-    const { localAddress: local } = this;
-    return local.isUnspecified || local.isMulticast || (address.isV4 && !local.isV4) ? null : local;
   }
 
   /** The way of a message that chooses its source or interface itself: nothing that is kept for others. */
   private chosenRoute(address: IpAddress, scopeId: number, onLink: boolean, { source, device }: SendChoices): Destination | null {
     if (source === null && device === null) return this.route(address, scopeId, onLink);
-    const local = this.sourceFor(address);
-    return this.udp.network.lookupToSend(address, source ?? local, device ?? this.deviceFor(address, scopeId), onLink);
+    return this.udp.network.lookupToSend(address, source ?? this.ownSource(address), device ?? this.deviceFor(address, scopeId), onLink);
   }
 
   /** The device that an address must be reached by; null for any. */
   private deviceFor(address: IpAddress, scopeId: number): Device | null {
-    const { boundDevice, multicastDevice } = this.options;
+    const { boundDevice, multicast } = this.options;
     if (boundDevice !== null) return boundDevice;
     if (scopeId !== 0) return this.udp.network.deviceAt(scopeId);
-    return address.isMulticast ? multicastDevice : null;
+    if (!address.isMulticast) return null;
+    return address.isV4 ? multicast.device : multicast.device6;
+  }
+
+  /** The source that is bound, or that IP_MULTICAST_IF chose for groups; null for the route's. */
+  private ownSource(to: IpAddress): IpAddress | null {
+    const { localAddress } = this;
+    // IPv4 through a socket of AF_INET6 that has an IPv6 address from its connect knows nothing of it (inet_saddr is not set).
+    const isUsable = !localAddress.isUnspecified && !localAddress.isMulticast && (localAddress.isV4 || !to.isV4);
+    if (isUsable) return localAddress;
+    return to.isV4 && to.isMulticast ? this.options.multicast.source : null;
   }
 
   // Sending.
@@ -222,7 +227,8 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     // Datagrams know no urgent data; over IPv6 Linux does not even say so (udpv6_sendmsg).
     if ((flags & Msg.OOB) !== 0 && address.isV4) return -Errno.EOPNOTSUPP;
     if (this.pending !== null) return this.append(from, at, length, flags);
-    if (port === 0) return -Errno.EINVAL;
+    // A peer's port was looked at by nobody when it was connected to (udp_sendmsg).
+    if (port === 0 && address !== this.remoteAddress) return -Errno.EINVAL;
     if (choices !== null && choices.error !== 0) return choices.error;
     if (this.error !== 0) return -this.takeError();
     if ((this.shut & 2) !== 0) return -Errno.EPIPE;
@@ -245,7 +251,7 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     const truesize = datagramTruesize(length, to.isV4);
     // Linux admits a datagram while anything is left of the buffer (sock_alloc_send_pskb).
     if (this.sendQueued >= this.options.sendBufferBytes) return -Errno.EAGAIN;
-    const ownSource = this.sourceFor(to) ?? route.source;
+    const ownSource = this.ownSource(to) ?? route.source;
     const source = choices === null || choices.source === null ? ownSource : choices.source;
     const p = takePacket();
     p.addBytes(from, at, length, udp.context.writer);
@@ -253,9 +259,12 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     p.owner = this;
     p.truesize = truesize;
     this.sendQueued += truesize;
-    const multicast = route.kind === DestinationKind.Multicast;
-    p.staysOut = multicast && !this.options.multicastLoop;
-    let ttl = multicast ? this.options.multicastTtl : this.options.ttl;
+    let { ttl } = this.options;
+    if (route.kind === DestinationKind.Multicast) {
+      const { multicast } = this.options;
+      p.staysOut = !(this.isV4 ? multicast.loops : multicast.loops6);
+      ttl = to.isV4 ? multicast.ttl : multicast.hops;
+    }
     let tos = to.isV4 ? this.options.tos : this.options.trafficClass;
     let dontFragment = mustNotFragment(this.options, to.isV4);
     if (choices !== null) {
@@ -351,6 +360,14 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
       score += 4;
     }
     return score;
+  }
+
+  /** Does it hear the group to which the packet goes, and its source? */
+  hears(p: Packet): boolean {
+    if (!p.isV4 ? p.dstA >>> 24 !== 0xff : p.dstD >>> 28 !== 0xe) return true;
+    const { hearsAll, hearsAll6 } = this.options.multicast;
+    const byDefault = p.isV4 ? hearsAll : hearsAll6;
+    return this.memberships === null ? byDefault : this.memberships.hears(p, byDefault);
   }
 
   /** Queues a datagram (`head` at its UDP header); false when the buffer is full. Takes over `p`. */

@@ -89,7 +89,7 @@ export class Udp {
     let endpoint = this.onPort(this.header.dstPort);
     let delivered = false;
     while (endpoint !== null) {
-      if (endpoint.score(p, srcPort) >= 0 && endpoint.deliver(p.clone(), srcPort)) {
+      if (endpoint.score(p, srcPort) >= 0 && endpoint.hears(p) && endpoint.deliver(p.clone(), srcPort)) {
         delivered = true;
         this.count(p.isV4, Mib.UdpInDatagrams, Mib.Udp6InDatagrams);
       }

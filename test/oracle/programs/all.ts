@@ -8,12 +8,17 @@ import { programs as datagramControl } from './datagram-control.ts';
 import { programs as datagramErrors } from './datagram-errors.ts';
 import { programs as datagrams } from './datagrams.ts';
 import { programs as endings } from './endings.ts';
+import { programs as errorsOfDescriptors } from './errors-descriptors.ts';
+import { programs as errorsOfIpc } from './errors-ipc.ts';
+import { programs as errorsOfPaths } from './errors-paths.ts';
 import { programs as events } from './events.ts';
 import { programs as files } from './files.ts';
 import { programs as foundAtRandom } from './found-at-random.ts';
 import { programs as interruptions } from './interruptions.ts';
 import { programs as ipc } from './ipc.ts';
 import { programs as maskedWaits } from './masked-waits.ts';
+import { programs as multicastDevices } from './multicast-devices.ts';
+import { programs as multicast } from './multicast.ts';
 import { programs as netlinkRoute } from './netlink-route.ts';
 import { programs as netlink } from './netlink.ts';
 import { programs as optionWalk } from './option-walk.ts';
@@ -43,5 +48,6 @@ export const PROGRAMS: readonly Program[] = [
   ...unixNames, ...unixStreams, ...unixDatagrams, ...unixControl, ...unixWalks, ...datagramControl, ...datagramErrors, ...raw,
   ...ping, ...files, ...pipes, ...events, ...ipc, ...splices, ...signals, ...interruptions, ...signalSources, ...processes,
   ...credentials, ...packets, ...netlink, ...batches, ...maskedWaits, ...signalDescriptors, ...timers, ...proc,
-  ...netlinkRoute, ...foundAtRandom,
+  ...netlinkRoute, ...foundAtRandom, ...multicast, ...multicastDevices, ...errorsOfPaths, ...errorsOfDescriptors,
+  ...errorsOfIpc,
 ];

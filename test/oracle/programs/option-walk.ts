@@ -52,10 +52,6 @@ const LEVELS: readonly Level[] = [
   { name: 'nobodys', level: 7777, most: 2 },
 ];
 
-/** Memberships and source filters. */
-const MULTICAST4: readonly number[] = [IP.MULTICAST_IF, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49];
-const MULTICAST6: readonly number[] = [IPV6.MULTICAST_IF, 20, 21, 29, 42, 43, 44, 45, 46, 47, 48];
-
 /**
  * What docs/deviations.md says is refused here: as by a kernel built without it, which the Linux side is not. By level, for
  * all sockets.
@@ -67,11 +63,11 @@ const REFUSED: ReadonlyMap<number, readonly number[]> = new Map([
     // It wants the index of an interface that there is.
     SO.BINDTOIFINDEX,
   ]],
-  [IPPROTO.IP, [IP.IPSEC_POLICY, IP.XFRM_POLICY, 64, 65, 66, 67, ...MULTICAST4]],
+  [IPPROTO.IP, [IP.IPSEC_POLICY, IP.XFRM_POLICY, 64, 65, 66, 67]],
   [IPPROTO.IPV6, [
     IPV6.IPSEC_POLICY, IPV6.XFRM_POLICY, IPV6['2292PKTOPTIONS'], IPV6.FLOWLABEL_MGR, IPV6.ROUTER_ALERT, 27, 28,
     // Netfilter's.
-    64, 65, 68, 69, 80, ...MULTICAST6,
+    64, 65, 68, 69, 80,
   ]],
   [IPPROTO.TCP, [
     TCP.MD5SIG, TCP.MD5SIG_EXT, TCP.REPAIR, TCP.REPAIR_QUEUE, TCP.QUEUE_SEQ, TCP.REPAIR_OPTIONS, TCP.REPAIR_WINDOW, TCP.FASTOPEN,
