@@ -49,6 +49,7 @@ export function reportUnreachable(
   report.errno = errno;
   report.fatal = false;
   report.mtuBytes = 0;
+  report.info = 0;
   transport.icmpError(report);
 }
 

@@ -99,6 +99,7 @@ export class Icmp6 {
         values[Mib.Icmp6InMLDv2Reports]++;
         return p.release();
       default:
+        if (isIcmp6Error(header.type)) return this.errorInput(p);
         p.release();
     }
   }
@@ -147,8 +148,7 @@ export class Icmp6 {
     }
     const { ip } = quote;
     const isOurs = network.localWords(ip.srcA, ip.srcB, ip.srcC, ip.srcD);
-    const isLateFragment = header.type === Icmp6Type.TimeExceeded && header.code === Icmp6Code.ExceededReassembly;
-    if (quote.isLaterFragment || quote.available < 8 || transport === null || !isOurs || isLateFragment) return p.release();
+    if (quote.isLaterFragment || quote.available < 8 || transport === null || !isOurs) return p.release();
     const report = network.errorReport;
     report.protocol = quote.protocol;
     report.isV4 = false;
@@ -169,6 +169,7 @@ export class Icmp6 {
     report.icmpType = header.type;
     report.icmpCode = header.code;
     report.mtuBytes = 0;
+    report.info = header.rest >>> 0;
     report.fatal = false;
     if (header.type === Icmp6Type.DestinationUnreachable) {
       const [errno, fatal] = UNREACHABLE[header.code] ?? [Errno.EPROTO, true];
@@ -184,8 +185,9 @@ export class Icmp6 {
     } else if (header.type === Icmp6Type.TimeExceeded) {
       report.errno = Errno.EHOSTUNREACH;
     } else {
+      // An error of a type that nobody knows is one all the same (RFC 4443 2.4 a).
       report.errno = Errno.EPROTO;
-      report.fatal = true;
+      report.fatal = header.type === Icmp6Type.ParameterProblem;
     }
     transport.icmpError(report);
     p.release();

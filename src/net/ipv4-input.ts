@@ -124,7 +124,10 @@ export class Ipv4Input implements ReassemblyOwner {
       // UDP and ICMP look here: a broadcast address in a frame to us alone is still a broadcast.
       p.linkType = LinkType.Broadcast;
     }
-    if (header.headerLen > IPV4_HEADER_LEN && !this.optionsOk(p)) return;
+    if (header.headerLen > IPV4_HEADER_LEN) {
+      if (!this.optionsOk(p)) return;
+      if (kind === DestinationKind.Local) this.recordHere(p);
+    }
     if (header.isFragment) return this.fragment(p);
     this.deliver(p, header.headerLen);
   }
@@ -135,6 +138,12 @@ export class Ipv4Input implements ReassemblyOwner {
   }
 
   /** Refuses what is malformed, and source routes (accept_source_route 0). */
+  /** The receiver is a station of recorded routes and timestamps too (ip_options_compile, RFC 1122 3.2.1.8). */
+  private recordHere(p: Packet): void {
+    const { options, header, network } = this;
+    options.forward(p.view, p.l3, header.headerLen, header.dst, network.icmp.timestamp(), (address) => network.localWords(0, 0, V4_MAPPED, address));
+  }
+
   private optionsOk(p: Packet): boolean {
     const { options, header, network } = this;
     if (options.check(p.view, p.l3, header.headerLen)) return true;

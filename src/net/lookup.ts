@@ -99,7 +99,7 @@ export class RouteLookup {
     if (from !== null) {
       if (!from.isV4 || from.isMulticast || from.isBroadcast || from.isUnspecified) return this.fail(Errno.EINVAL);
       const owner = configuration.local.find(from.a, from.b, from.c, from.d);
-      if (owner === null && !from.isLoopback && network.settings.ipNonlocalBind === 0) return this.fail(Errno.EINVAL);
+      if (owner === null && !from.isLoopback && network.settings.ipNonlocalBind === 0) return this.fail(Errno.ENETUNREACH);
       // Whoever sends to a group from one of our addresses means that address's network.
       if (device === null && (to.isMulticast || to.isBroadcast)) device = network.deviceOf(from);
     }

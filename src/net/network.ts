@@ -22,6 +22,7 @@ import {
 import { ArpProtocol } from './arp.ts';
 import { type AddressOptions, Configuration } from './configuration.ts';
 import type { Destination } from './destination.ts';
+import type { HeaderExtras } from './header-extras.ts';
 import { IcmpErrorKind } from './icmp-error.ts';
 import { Icmp } from './icmp.ts';
 import { Icmp6 } from './icmp6.ts';
@@ -304,6 +305,19 @@ export class Network implements NetInput {
       : this.ipv6Out.output(p, d, from, to, protocol, ttl, tos, dontFragment);
   }
 
+  /** The same for a packet whose header has more to it; null for one that is as all others. */
+  outputWith(
+    p: Packet, d: Destination, from: IpAddress, to: IpAddress, protocol: number, ttl: number, tos: number,
+    dontFragment: boolean, extras: HeaderExtras | null,
+  ): number {
+    if (extras === null) return this.output(p, d, from, to, protocol, ttl, tos, dontFragment);
+    if (!d.isCached) this.routing.refreshPathMtu(d);
+    if (d.mtuExpiresAt <= this.context.loop.now) this.routing.expirePathMtu(d);
+    return d.isV4
+      ? this.ipv4Out.outputWith(p, d, from.d, to.d, protocol, ttl, tos, dontFragment, extras.ipOptions)
+      : this.ipv6Out.outputWith(p, d, from, to, protocol, ttl, tos, dontFragment, extras);
+  }
+
   /**
    * Sends an ICMP error about a packet that arrived, if the rules and the rate limits allow. Borrows `inReplyTo`, whose
    * `l3` must be known. `info` is the MTU or the parameter problem's pointer.
@@ -340,6 +354,8 @@ export class Network implements NetInput {
     } else {
       p.linkType = LinkType.Host;
     }
+    // Marks and priorities do not leave their host.
+    if (!device.isLoopback) p.mark = p.priority = 0;
     // A priority tag (VLAN 0) means nothing to a host; other VLANs have no interface here.
     const etherType = frame.vlan > 0 ? 0 : frame.etherType;
     p.head += frame.headerLen;

@@ -10,8 +10,9 @@ import { Errno } from '../base/errno.ts';
 import { Poll } from '../base/wait-queue.ts';
 import type { Caller } from './caller.ts';
 import { SO, SOL } from './constants.ts';
+import { mayMark } from './mark.ts';
 import { intBytes, readInt, readName, timevalBytes } from './option-bytes.ts';
-import { getRareOption, mayMark, setRareOption } from './rare-options.ts';
+import { getRareOption, setRareOption } from './rare-options.ts';
 import type { Socket } from './socket.ts';
 
 /** SO_RCVBUF and SO_SNDBUF below this are raised to it (SOCK_MIN_RCVBUF, SOCK_MIN_SNDBUF on x86-64). */

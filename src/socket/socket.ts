@@ -18,7 +18,7 @@ import { type ControlWriter, walkControl } from './control.ts';
 import type { Description } from './description.ts';
 import type { UnixSocket } from './family/unix.ts';
 import type { Received } from './received.ts';
-import { checkSocketControl } from './socket-control.ts';
+import { readSocketControl } from './socket-control.ts';
 
 export const NO_NAME = new Uint8Array(0);
 /** `receiveTarget`'s answer for a call that waits for nothing. */
@@ -198,7 +198,9 @@ export abstract class Socket extends WaitQueue implements FileOperations {
    * messages alone.
    */
   prepareAncillary(control: Uint8Array, caller: Caller): Ancillary | number {
-    const bad = walkControl(control, (message) => (message.level === SOL.SOCKET ? checkSocketControl(message, caller) : 0));
+    const { settledOptions } = this;
+    const bad = walkControl(control, (message) => (
+      message.level === SOL.SOCKET ? readSocketControl(message, settledOptions, caller, null) : 0));
     return bad < 0 ? bad : NOTHING_BESIDE;
   }
 

@@ -7,7 +7,7 @@
 import type { IpAddress } from '../base/inet-address.ts';
 import type { Device } from '../link/device.ts';
 import type { QueuedError } from './error-queue.ts';
-import { NO_RARE, type RareOptions } from './rare-options.ts';
+import { NO_OPTION, NO_RARE, type RareOptions } from './rare-options.ts';
 
 /** What an endpoint tells the socket above it. Implemented by one class, in socket/family/. */
 export interface EndpointUpcalls {
@@ -48,6 +48,12 @@ export class ReceiveResult {
   answerFrom: IpAddress | null = null;
   ttl = 0;
   tos = 0;
+  /** Its mark and priority; how long its longest fragment was, 0 when it came whole. */
+  mark = 0;
+  priority = 0;
+  largestFragment = 0;
+  /** Its network header with whatever belongs to it, for those who asked for options or extension headers. */
+  header: Uint8Array = NO_OPTION;
   /** When it arrived, in the loop's time, and how many were lost before it. */
   arrivedUs = 0.5;
   lost = 0;

@@ -6,6 +6,7 @@ import { IpAddress } from '../base/inet-address.ts';
 import type { Packet } from '../link/packet.ts';
 import type { Network } from '../net/network.ts';
 import type { ReceiveResult } from './endpoint.ts';
+import { TELL_HEADER } from './tell.ts';
 
 /** Fills in `result`. `port` is the one that it was sent to. */
 export function tellOf(network: Network, p: Packet, port: number, result: ReceiveResult): void {
@@ -26,4 +27,8 @@ export function tellOf(network: Network, p: Packet, port: number, result: Receiv
   // Who asks for the time only after the datagram came gets the present one (__sock_recv_timestamp).
   result.arrivedUs = p.dueAt > 0 ? p.dueAt : network.context.loop.now;
   result.lost = p.order;
+  result.mark = p.mark;
+  result.priority = p.priority;
+  result.largestFragment = p.largestFragment;
+  if ((result.told & TELL_HEADER) !== 0) result.header = p.bytes.slice(p.l3, p.l4);
 }

@@ -11,6 +11,7 @@ import { getRareIpOption, setRareIpOption } from './inet-rare-options.ts';
 import { setTell, tellOfIp } from './inet-tell-options.ts';
 import { getIpv6Option, setIpv6Option } from './inet6-options.ts';
 import { getMulticast4, setMulticast4 } from './multicast-options.ts';
+import { priorityOfTos } from './tos-priority.ts';
 
 /** The length -1 as an unsigned number, or as much of it as matters. */
 const PLENTY = 0x7fffffff;
@@ -78,10 +79,13 @@ function setIpOption(socket: InetSocket, option: number, value: Uint8Array, call
   if (value.length < 1 && NEEDS_A_BYTE.includes(option)) return -Errno.EINVAL;
   const n = value.length < 1 ? 0 : readIntOrByte(value);
   switch (option) {
-    case IP.TOS:
-      // Linux keeps the ECN bits of a stream for TCP itself (do_ip_setsockopt).
-      options.tos = socket.type === SOCK.STREAM ? (n & 0xfc) | (options.tos & 3) : n & 0xff;
+    case IP.TOS: {
+      // Linux keeps the ECN bits of a stream for TCP itself, and gives another type of service its priority (ip_sock_set_tos).
+      const tos = socket.type === SOCK.STREAM ? (n & 0xfc) | (options.tos & 3) : n & 0xff;
+      if (tos !== options.tos) options.priority = priorityOfTos(tos);
+      options.tos = tos;
       return 0;
+    }
     case IP.TTL:
       if (n !== -1 && (n < 1 || n > 255)) return -Errno.EINVAL;
       options.ttl = n;

@@ -10,6 +10,7 @@ import { Poll } from '../../base/wait-queue.ts';
 import type { Endpoint, EndpointOptions, EndpointUpcalls } from '../../transport/endpoint.ts';
 import { Memberships } from '../../transport/memberships.ts';
 import type { Caller } from '../caller.ts';
+import { bindsAnything } from '../../transport/rare-options.ts';
 import { AF, SOCK } from '../constants.ts';
 import { ParsedSockaddr, parseSockaddr, sockaddrBytes } from '../sockaddr.ts';
 import { Socket } from '../socket.ts';
@@ -125,7 +126,7 @@ export abstract class InetSocket extends Socket implements EndpointUpcalls {
 
   protected mayBind(address: IpAddress): boolean {
     const { network, settings } = this.stack;
-    return address.isUnspecified || address.isMulticast || address.isBroadcast || this.endpoint.settledOptions.freeBind
+    return address.isUnspecified || address.isMulticast || address.isBroadcast || bindsAnything(this.endpoint.settledOptions)
       || settings.ipNonlocalBind !== 0 || network.isLocalAddress(address);
   }
 

@@ -16,11 +16,12 @@ import type { Network } from '../../net/network.ts';
 import type { IcmpErrorReport } from '../../net/transport-input.ts';
 import { completeIpv4Checksum, IPV4_HEADER_LEN, IpProto } from '../../wire/ipv4.ts';
 import { IPV6_HEADER_LEN } from '../../wire/ipv6.ts';
-import { datagramTruesize, mustNotFragment, sourceAddress } from '../datagram.ts';
+import { boundSource, carriesDf, chosenDevice, datagramTruesize, mustNotFragment, ownSource, sourceAddress } from '../datagram.ts';
 import { type Endpoint, EndpointOptions, type EndpointUpcalls, Msg, type ReceiveResult, Shut } from '../endpoint.ts';
 import { ErrorOrigin, ErrorQueue, QueuedError, queuedIcmpError, tellError } from '../error-queue.ts';
 import type { Memberships } from '../memberships.ts';
-import type { SendChoices } from '../send-choices.ts';
+import { bindsAnything } from '../rare-options.ts';
+import { extrasOf, markPacket, type SendChoices } from '../send-choices.ts';
 import { Tell } from '../tell.ts';
 import { tellOf } from '../told.ts';
 
@@ -99,12 +100,17 @@ export class RawEndpoint implements Endpoint, PacketOwner {
     return this.options;
   }
 
+  /** sk_shutdown: 1 no more receiving, 2 no more sending. */
+  get shutBits(): number {
+    return this.shut;
+  }
+
   // Naming.
 
   /** As often as one likes, until it is connected. There are no ports. */
   bind(address: IpAddress, _port: number, scopeId: number): number {
     if (this.remoteAddress !== null) return -Errno.EINVAL;
-    const isAny = address.isUnspecified || address.isMulticast || address.isBroadcast || this.options.freeBind;
+    const isAny = address.isUnspecified || address.isMulticast || address.isBroadcast || bindsAnything(this.options);
     if (!isAny && !this.raw.network.isLocalAddress(address)) return -Errno.EADDRNOTAVAIL;
     this.localAddress = address;
     this.addressFromConnect = false;
@@ -144,13 +150,9 @@ export class RawEndpoint implements Endpoint, PacketOwner {
 
   protected route(to: IpAddress, scopeId: number, onLink: boolean, choices: SendChoices | null): Destination | null {
     const { network } = this.raw;
-    const { localAddress } = this;
-    const { boundDevice, multicast } = this.options;
-    const forGroup = !to.isMulticast ? null : to.isV4 ? multicast.device : multicast.device6;
-    const own = boundDevice ?? (scopeId !== 0 ? network.deviceAt(scopeId) : forGroup);
-    const source = !localAddress.isUnspecified && !localAddress.isMulticast ? localAddress
-      : to.isV4 && to.isMulticast ? multicast.source : null;
-    return network.lookupToSend(to, choices?.source ?? source, choices?.device ?? own, onLink);
+    const local = boundSource(network, this.options, ownSource(this.options, this.localAddress, to));
+    const own = chosenDevice(network, this.options, to, scopeId);
+    return network.lookupToSend(to, choices?.source ?? local, choices?.device ?? own, onLink);
   }
 
   // Sending.
@@ -197,8 +199,14 @@ export class RawEndpoint implements Endpoint, PacketOwner {
     this.own(p, length, isGroup);
     const ttl = choices !== null && choices.ttl >= 0 ? choices.ttl : !isGroup ? options.ttl : to.isV4 ? options.multicast.ttl : options.multicast.hops;
     const tos = choices !== null && choices.tos >= 0 ? choices.tos : to.isV4 ? options.tos : options.trafficClass;
-    const whole = mustNotFragment(options, to.isV4) || (choices !== null && choices.dontFragment);
-    const result = network.output(p, route, source, to, protocol, ttl, tos, whole);
+    const extras = extrasOf(options, choices);
+    let whole = mustNotFragment(options, to.isV4) || (choices !== null && choices.dontFragment);
+    if (to.isV4) {
+      network.refreshPathMtu(route);
+      whole = carriesDf(options, route, p.length + IPV4_HEADER_LEN + (extras === null ? 0 : extras.ipOptions.length));
+    }
+    markPacket(p, options, choices);
+    const result = network.outputWith(p, route, source, to, protocol, ttl, tos, whole, extras);
     if (result === -Errno.EMSGSIZE) {
       // Over IPv6 an ICMP message's type and code stand where others have a port (struct flowi_uli).
       const word = protocol === IpProto.Icmp6 && length > 1 ? ((from[at] as number) << 8) | (from[at + 1] as number) : 0;
