@@ -100,7 +100,7 @@ class Telnet {
     try {
       found = await getaddrinfo(process, host, port, { family, socktype: SOCK_STREAM, flags: AI_CANONNAME });
     } catch (error) {
-      await warn(process, `Server lookup failure:  ${host}:${port}, ${reasonOf(error)}\n`);
+      await say(process, `Server lookup failure:  ${host}:${port}, ${reasonOf(error)}\n`);
       return false;
     }
     this.host = found[0].canonname ?? host;
