@@ -20,6 +20,7 @@ import { programs as processes } from './processes.ts';
 import { programs as raw } from './raw.ts';
 import { programs as signalSources } from './signal-sources.ts';
 import { programs as signals } from './signals.ts';
+import { programs as sockDiag } from './sock-diag.ts';
 import { programs as sockets } from './sockets.ts';
 import { programs as splices } from './splices.ts';
 import { programs as streams } from './streams.ts';
@@ -33,5 +34,5 @@ import { programs as waiting } from './waiting.ts';
 export const PROGRAMS: readonly Program[] = [
   ...sockets, ...binding, ...connecting, ...streams, ...datagrams, ...endings, ...options, ...waiting, ...unixNames, ...unixStreams,
   ...unixDatagrams, ...unixControl, ...unixWalks, ...datagramControl, ...datagramErrors, ...raw, ...files, ...pipes, ...events, ...ipc,
-  ...splices, ...signals, ...interruptions, ...signalSources, ...processes, ...credentials, ...packets, ...netlink, ...proc,
+  ...splices, ...signals, ...interruptions, ...signalSources, ...processes, ...credentials, ...packets, ...netlink, ...proc, ...sockDiag,
 ];
