@@ -6,6 +6,7 @@ import { CaptureError } from '../capture/capture-error.ts';
 import { PlatformError } from '../platform/node/libc.ts';
 import { CATALOGUE } from '../programs/catalogue.ts';
 import { demo, DEMO_HELP } from './demo.ts';
+import { man, MAN_HELP } from './man.ts';
 import { UsageError } from './options.ts';
 import { complain, print } from './output.ts';
 import { programLines, run as runProgram, RUN_HELP, runInDemoWorld } from './run.ts';
@@ -20,6 +21,7 @@ interface Command {
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   demo: { run: demo, help: DEMO_HELP },
+  man: { run: man, help: MAN_HELP },
   run: { run: runProgram, help: RUN_HELP },
   tap: { run: tap, help: TAP_HELP },
   tcpdump: { run: tcpdump, help: TCPDUMP_HELP },
@@ -31,6 +33,7 @@ usage: sockscape COMMAND [OPTION ...]
 
   demo       two hosts on a cable, a server, and a port of this machine that leads to it
   tap        a host on a TAP device, which this machine's kernel can talk to (root)
+  man        the manual: every call, helper and program
   run        a program of ours on one of two hosts; also without the word run:
 
 ${programLines()}
@@ -42,6 +45,7 @@ examples:
   sockscape demo --once          plays the client itself and shows the session
   sockscape ping -c 3 server
   sockscape tcpdump -n -r FILE.pcapng
+  sockscape man accept
 `;
 
 /** A command of ours, or a program of ours on the host where programs run by default. */

@@ -3,7 +3,7 @@
  */
 import { isatty } from 'node:tty';
 
-const CODES = { bold: '1', dim: '2', green: '32', cyan: '36' } as const;
+const CODES = { bold: '1', dim: '2', underlined: '4', green: '32', cyan: '36' } as const;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** What signals call, while a command heeds them. */
 let heeded: Heeded | null = null;

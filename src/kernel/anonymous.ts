@@ -14,6 +14,7 @@ import type { Kernel } from './kernel.ts';
 import { OpenFile } from './open-file.ts';
 import type { Pipe } from './pipe.ts';
 import type { KernelProcess } from './process.ts';
+import { SignalDescriptor } from './signalfd.ts';
 import { Terminal } from './terminal.ts';
 import { TimerDescriptor } from './timerfd.ts';
 
@@ -28,6 +29,8 @@ const TERMINAL_NUMBER = 136 << 8;
 export class AnonymousInode extends Inode {
   /** st_rdev. */
   readonly rdev: number;
+  /** st_size: nobody's but a message queue's. */
+  bytes = 0;
   private readonly from: number;
 
   constructor(number: number, type: number, mode: number, owner: Credentials, kernel: Kernel, from: number, rdev = 0) {
@@ -42,6 +45,10 @@ export class AnonymousInode extends Inode {
 
   override get device(): number {
     return this.from;
+  }
+
+  override get size(): number {
+    return this.bytes;
   }
 
   override get blockBytes(): number {
@@ -76,28 +83,42 @@ export function socketFile(process: KernelProcess, socket: Socket): OpenFile {
   return new OpenFile(socket);
 }
 
-/** The inode of any description. */
+/** The inode of any description: its own, or one that is made up from what is known of it. */
 export function inodeBehind(kernel: Kernel, file: OpenFile): Inode {
   const { operations, socket } = file;
   const named = (operations as { inode?: Inode | null }).inode;
   if (named !== undefined && named !== null) return named;
-  const { credentials } = kernel.init;
-  if (socket !== null) {
-    const inode = new AnonymousInode(socket.inodeNumber, S.IFSOCK, 0o777, credentials, kernel, Device.SOCKET);
-    inode.uid = socket.uid;
-    inode.gid = socket.gid;
-    inode.links = 1;
-    return inode;
-  }
-  const isTerminal = operations instanceof Terminal;
-  const inode = isTerminal
-    ? new AnonymousInode(TERMINAL_INODE, S.IFCHR, 0o620, credentials, kernel, Device.TERMINAL, TERMINAL_NUMBER)
-    : operations instanceof OpenQueue
-      ? new AnonymousInode(operations.queue.inodeNumber, S.IFREG, operations.queue.mode, credentials, kernel, Device.QUEUE)
-      // Its type is hidden from whoever looks (anon_inode_getattr).
-      : new AnonymousInode(SHARED_INODE, 0, 0o600, credentials, kernel, Device.ANONYMOUS);
-  inode.links = 1;
+  const inode = socket !== null
+    ? ownedInode(kernel, socket, S.IFSOCK, Device.SOCKET)
+    : operations instanceof OpenQueue ? ownedInode(kernel, operations.queue, S.IFREG, Device.QUEUE)
+    : operations instanceof Terminal
+    ? new AnonymousInode(TERMINAL_INODE, S.IFCHR, operations.mode, kernel.init.credentials, kernel, Device.TERMINAL, TERMINAL_NUMBER)
+    // Its type is hidden from whoever looks (anon_inode_getattr).
+    : new AnonymousInode(SHARED_INODE, 0, 0o600, kernel.init.credentials, kernel, Device.ANONYMOUS);
+  inode.links = operations instanceof OpenQueue ? operations.queue.links : 1;
+  if (operations instanceof OpenQueue) inode.bytes = operations.queue.fileBytes;
   return inode;
+}
+
+/** What keeps its own number, mode and owner: sockets and message queues. */
+interface Owned {
+  readonly inodeNumber: number;
+  mode: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+function ownedInode(kernel: Kernel, { inodeNumber, mode, uid, gid }: Owned, type: number, device: number): AnonymousInode {
+  const inode = new AnonymousInode(inodeNumber, type, mode, kernel.init.credentials, kernel, device);
+  inode.uid = uid;
+  inode.gid = gid;
+  return inode;
+}
+
+/** Keeps what fchmod(2) gave an inode that is made up anew each time. */
+export function keepMode({ operations, socket }: OpenFile, mode: number): void {
+  const holder = socket ?? (operations instanceof OpenQueue ? operations.queue : operations instanceof Terminal ? operations : null);
+  if (holder !== null) holder.mode = mode;
 }
 
 /** What readlink(2) shows of /proc/PID/fd/N. */
@@ -110,6 +131,7 @@ export function linkText(kernel: Kernel, file: OpenFile): string {
   if (operations instanceof Epoll) return 'anon_inode:[eventpoll]';
   if (operations instanceof EventCounter) return 'anon_inode:[eventfd]';
   if (operations instanceof TimerDescriptor) return 'anon_inode:[timerfd]';
+  if (operations instanceof SignalDescriptor) return 'anon_inode:[signalfd]';
   if (operations instanceof OpenQueue) return `/${name}`;
   if (directory === null) return `anon_inode:[${operations.constructor.name.toLowerCase()}]`;
   if (name === '') return '/';

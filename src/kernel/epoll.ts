@@ -8,10 +8,10 @@ import { Errno } from '../base/errno.ts';
 import type { FileOperations } from '../base/file-operations.ts';
 import { Poll, Waiter, WaitQueue } from '../base/wait-queue.ts';
 import { O } from '../socket/constants.ts';
-import { pollTimeoutUs } from './int.ts';
 import type { OpenFile } from './open-file.ts';
 import { Operation, Restart } from './operation.ts';
 import type { KernelProcess } from './process.ts';
+import type { SignalSet } from './signal-set.ts';
 
 export const EPOLL_CTL = { ADD: 1, DEL: 2, MOD: 3 } as const;
 
@@ -88,10 +88,10 @@ export class Epoll implements FileOperations {
   // The list of interest.
 
   add(file: OpenFile, fd: number, events: number, data: number): number {
-    if (this.items.get(file)?.has(fd)) return -Errno.EEXIST;
     const nested = file.operations instanceof Epoll ? file.operations : null;
     if ((events & EPOLL.EXCLUSIVE) !== 0 && (nested !== null || (events & ~WITH_EXCLUSIVE) !== 0)) return -Errno.EINVAL;
     if (nested !== null && (nested.contains(this) || nested.depth + this.height - 1 > MAX_NESTS)) return -Errno.ELOOP;
+    if (this.items.get(file)?.has(fd)) return -Errno.EEXIST;
     const item = new EpollItem(this, file, fd);
     item.exclusive = (events & EPOLL.EXCLUSIVE) !== 0;
     this.ask(item, events, data);
@@ -110,7 +110,7 @@ export class Epoll implements FileOperations {
   modify(file: OpenFile, fd: number, events: number, data: number): number {
     const item = this.items.get(file)?.get(fd);
     if (item === undefined) return -Errno.ENOENT;
-    if (item.exclusive || (events & EPOLL.EXCLUSIVE) !== 0) return -Errno.EINVAL;
+    if (item.exclusive) return -Errno.EINVAL;
     this.ask(item, events, data);
     if (item.revents !== 0) this.mayBeReady(item);
     return 0;
@@ -239,8 +239,9 @@ export class Epoll implements FileOperations {
     return 0;
   }
 
+  /** Its requests are about busy polling alone, and it words an unknown one otherwise (ep_eventpoll_ioctl). */
   control(): number {
-    return -Errno.ENOTTY;
+    return -Errno.EINVAL;
   }
 
   release(): void {
@@ -260,12 +261,14 @@ export class EpollWaitOperation extends Operation {
     this.exclusive = true;
   }
 
-  prepare(file: OpenFile, most: number, timeoutMs: number): void {
+  /** Microseconds, Infinity for ever; `mask` holds meanwhile. */
+  prepare(file: OpenFile, most: number, timeoutUs: number, mask: SignalSet | null): void {
     this.file = file;
     this.epoll = file.operations as Epoll;
     this.found = [];
     this.most = most;
-    this.timeoutUs = pollTimeoutUs(timeoutMs);
+    this.timeoutUs = timeoutUs;
+    this.temporaryMask = mask;
     this.mayBlock = this.timeoutUs !== 0;
   }
 

@@ -17,6 +17,7 @@ import { ProcFileSystem } from './proc/proc.ts';
 import { KernelProcess } from './process.ts';
 import { Resource } from './resource-limits.ts';
 import { Terminal } from './terminal.ts';
+import { UserCounts } from './user-counts.ts';
 
 /** kernel.pid_max, and the pids below which none is given out a second time. */
 const MOST_PIDS = 4194304;
@@ -42,9 +43,16 @@ export class Kernel {
    * whoever ends with it for a parent is gone at once.
    */
   readonly init: KernelProcess;
+  /** What RLIMIT_SIGPENDING counts: the signals that the processes of a user have pending, and his timers. */
+  readonly pendingSignals: UserCounts = new UserCounts();
+  /** What RLIMIT_MSGQUEUE counts: the bytes of the queues that a user has made. */
+  readonly queueBytes: UserCounts = new UserCounts();
+  /** The process whose call is being made: for what is another thing for each caller (signalfd). */
+  current: KernelProcess | null = null;
   private readonly table: Map<number, KernelProcess> = new Map();
   private nextPid = 2;
   private mostGiven = 1;
+  private births = 0;
   private isOff = false;
   private lastInode = FIRST_INODE;
 
@@ -107,6 +115,11 @@ export class Kernel {
     return child;
   }
 
+  /** Numbers processes in the order of their birth: pids begin anew. */
+  nextBirth(): number {
+    return this.births++;
+  }
+
   /** The number of another inode that is in no directory. */
   takeInodeNumber(): number {
     return ++this.lastInode;
@@ -142,13 +155,6 @@ export class Kernel {
   /** What RLIMIT_NPROC counts: the processes of a real user. */
   private processesOf(uid: number): number {
     return this.everyProcess().filter(({ credentials }) => credentials.uid === uid).length;
-  }
-
-  /** What RLIMIT_SIGPENDING counts: the signals that the processes of a real user have pending. */
-  pendingSignals(uid: number): number {
-    let count = 0;
-    for (const { credentials, signals } of this.table.values()) if (credentials.uid === uid) count += signals.queued;
-    return count;
   }
 
   /** Called by a process that is no more. */

@@ -72,15 +72,16 @@ export class OpenOperation extends Operation {
     const { fileSystem } = process.kernel;
     const who = process.credentials;
     const follow = (flags & O.NOFOLLOW) === 0 && (flags & (O.CREAT | O.EXCL)) !== (O.CREAT | O.EXCL);
-    const bad = walk(process, this.path, follow, place);
+    const makes = (flags & O.CREAT) !== 0;
+    const bad = walk(process, this.path, follow, place, makes);
     if (bad < 0) return bad;
+    if (makes && this.path.endsWith('/') && place.name !== '') return -Errno.EISDIR;
     if (place.inode === null) {
-      if ((flags & O.CREAT) === 0) return -Errno.ENOENT;
-      if (place.slash) return -Errno.EISDIR;
+      if (!makes) return -Errno.ENOENT;
       return fileSystem.create(place, this.mode & ~process.files.umask, who);
     }
     const { inode } = place;
-    if ((flags & O.CREAT) !== 0) {
+    if (makes) {
       if ((flags & O.EXCL) !== 0) return -Errno.EEXIST;
       if (inode instanceof Directory) return -Errno.EISDIR;
     }

@@ -3,7 +3,7 @@
  */
 import { Errno } from '../base/errno.ts';
 import { Poll } from '../base/wait-queue.ts';
-import { SOCK } from '../socket/constants.ts';
+import { AF, SOCK } from '../socket/constants.ts';
 import { ControlWriter } from '../socket/control.ts';
 import { Received } from '../socket/received.ts';
 import { type Ancillary, NEVER_WAITS, type Socket } from '../socket/socket.ts';
@@ -32,7 +32,7 @@ export class ReceiveOperation extends Operation {
   parts: readonly Uint8Array[] | null = null;
   /** read(2) of nothing returns at once and takes nothing (sock_read_iter); recv(2) of nothing takes a datagram. */
   emptyReads = false;
-  private done = 0;
+  protected done = 0;
   /** Length of the buffer when the call was made. */
   private wanted = 0;
   /** Bytes to have before it stops waiting: MSG_WAITALL's whole, or SO_RCVLOWAT. */
@@ -51,8 +51,8 @@ export class ReceiveOperation extends Operation {
     const socket = file.socket;
     this.target = socket === null ? 1 : socket.receiveTarget(buffer.length, flags);
     if (this.target === NEVER_WAITS) this.mayBlock = false;
-    // Nobody waits for the error queue.
-    if ((flags & Msg.ERRQUEUE) !== 0) this.mayBlock = false;
+    // Nobody waits for the error queue. AF_UNIX, which has none, does not look at the flag.
+    if ((flags & Msg.ERRQUEUE) !== 0 && socket?.family !== AF.UNIX) this.mayBlock = false;
   }
 
   protected step(): number {
@@ -135,7 +135,7 @@ export class SendOperation extends Operation {
   flags = 0;
   /** sendto's address, or null. */
   address: Uint8Array | null = null;
-  private done = 0;
+  protected done = 0;
   /** Length of the buffer when the call was made. */
   private wanted = 0;
 
@@ -256,7 +256,7 @@ export class SendMessageOperation extends SendOperation {
     super.ended();
   }
 
-  private letGo(): void {
+  protected letGo(): void {
     if (this.ancillary !== null) this.ancillary.letGo();
     this.ancillary = null;
   }

@@ -5,7 +5,7 @@
 import type { Device } from '../link/device.ts';
 import type { InterfaceAddress } from './interface.ts';
 import type { Neighbour } from './neighbour.ts';
-import type { Route } from './routes.ts';
+import type { Route, RouteConflict } from './routes.ts';
 
 export abstract class NetworkObserver {
   deviceAdded(_device: Device): void {}
@@ -15,8 +15,8 @@ export abstract class NetworkObserver {
   deviceGone(_device: Device): void {}
   /** An address came or is usable now, or (`isThere` false) is gone. */
   addressChanged(_address: InterfaceAddress, _isThere: boolean): void {}
-  /** `replaces`: it took another one's place. */
-  routeChanged(_route: Route, _isThere: boolean, _replaces = false): void {}
+  /** `how`: what became of others of its prefix and metric; Refuse when there were none. */
+  routeChanged(_route: Route, _isThere: boolean, _how: RouteConflict): void {}
   /** A neighbour's state or hardware address is another one, or (`isThere` false) it is about to leave. */
   neighbourChanged(_neighbour: Neighbour, _isThere: boolean): void {}
 }

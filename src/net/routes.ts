@@ -125,6 +125,9 @@ export interface RouteWanted {
   readonly origin: number;
 }
 
+/** Routes of one host; Linux has no such limit, but what is told of them is a list here. */
+export const MOST_ROUTES = 65536;
+
 export class RouteTable {
   readonly routes: Route[] = [];
   /** Who hears of every change: Network's list. */
@@ -136,10 +139,12 @@ export class RouteTable {
     let at = 0;
     let first = -1;
     let isThere = false;
+    let how: RouteConflict = RouteConflict.Refuse;
     while (at < list.length && !goesBefore(route, list[at])) {
       if (same(route, list[at])) {
         if (conflict === RouteConflict.Refuse) return false;
         if (first < 0) first = at;
+        how = conflict;
         isThere ||= equal(route, list[at]);
       }
       at++;
@@ -148,7 +153,7 @@ export class RouteTable {
     if (isThere) return false;
     if (conflict === RouteConflict.Prepend && first >= 0) at = first;
     list.splice(at, 0, route);
-    for (const observer of this.observers) observer.routeChanged(route, true);
+    for (const observer of this.observers) observer.routeChanged(route, true, how);
     return true;
   }
 
@@ -157,7 +162,7 @@ export class RouteTable {
     const old = this.routes[at] as Route;
     if (isThere) return equal(route, old);
     this.routes[at] = route;
-    for (const observer of this.observers) observer.routeChanged(route, true, true);
+    for (const observer of this.observers) observer.routeChanged(route, true, RouteConflict.Replace);
     return true;
   }
 
@@ -170,7 +175,7 @@ export class RouteTable {
     const at = this.routes.indexOf(route);
     if (at < 0) return;
     this.routes.splice(at, 1);
-    for (const observer of this.observers) observer.routeChanged(route, false);
+    for (const observer of this.observers) observer.routeChanged(route, false, RouteConflict.Refuse);
   }
 
   /** The first route to this prefix that matches a description. */

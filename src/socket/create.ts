@@ -1,9 +1,11 @@
 /** socket(2): which family makes what. */
 import { Capability, type Credentials } from '../base/credentials.ts';
 import { Errno } from '../base/errno.ts';
+import type { Settings } from '../base/settings.ts';
 import type { Caller } from './caller.ts';
 import { AF, IPPROTO, NETLINK_PROTOCOL, SOCK } from './constants.ts';
 import { InetDatagram } from './family/inet-datagram.ts';
+import { InetPing } from './family/inet-ping.ts';
 import { InetRaw } from './family/inet-raw.ts';
 import { InetStream } from './family/inet-stream.ts';
 import { NetlinkSocket } from './family/netlink.ts';
@@ -17,7 +19,9 @@ import { UnixStream } from './family/unix-stream.ts';
 import type { Socket } from './socket.ts';
 
 /** What socket(2) checks before anything is made: the protocol to use, or a negative errno, as Linux's order has it. */
-export function resolveProtocol(family: number, type: number, protocol: number, { credentials }: Caller): number {
+export function resolveProtocol(
+  family: number, type: number, protocol: number, { credentials }: Caller, settings: Settings,
+): number {
   if (family < 0 || family >= AF.MAX) return -Errno.EAFNOSUPPORT;
   if (type < 0 || type > 10) return -Errno.EINVAL;
   if (family === AF.UNIX) return resolveUnix(type, protocol);
@@ -31,8 +35,7 @@ export function resolveProtocol(family: number, type: number, protocol: number, 
   }
   if (type === SOCK.DGRAM) {
     if (protocol === 0 || protocol === IPPROTO.UDP) return IPPROTO.UDP;
-    // Ping sockets: `net.ipv4.ping_group_range` admits nobody by default.
-    if (protocol === (family === AF.INET ? IPPROTO.ICMP : IPPROTO.ICMPV6)) return -Errno.EACCES;
+    if (protocol === (family === AF.INET ? IPPROTO.ICMP : IPPROTO.ICMPV6)) return mayPing(credentials, settings) ? protocol : -Errno.EACCES;
     return -Errno.EPROTONOSUPPORT;
   }
   if (type === SOCK.RAW) {
@@ -41,6 +44,11 @@ export function resolveProtocol(family: number, type: number, protocol: number, 
     return credentials.has(Capability.NET_RAW) ? protocol : -Errno.EPERM;
   }
   return -Errno.ESOCKTNOSUPPORT;
+}
+
+/** Ping sockets are for the groups of `net.ipv4.ping_group_range`, which by default are none (ping_init_sock). */
+function mayPing({ egid, groups }: Credentials, { pingGroupRangeLow: low, pingGroupRangeHigh: high }: Settings): boolean {
+  return (egid >= low && egid <= high) || groups.some((group) => group >= low && group <= high);
 }
 
 /** unix_create: the family's own number is a protocol too, and SOCK_RAW another name for SOCK_DGRAM. */
@@ -82,6 +90,7 @@ export function createSocket({ unix, packet, netlink }: FamilyHosts, family: num
   const { stack } = unix;
   const isV4 = family === AF.INET;
   if (type === SOCK.RAW) return new InetRaw(stack, family, type, protocol, stack.raw.create(isV4, protocol));
+  if (protocol === IPPROTO.ICMP || protocol === IPPROTO.ICMPV6) return new InetPing(stack, family, type, protocol, stack.ping.create(isV4));
   if (protocol === IPPROTO.TCP) return new InetStream(stack, family, type, protocol, stack.tcp.create(isV4));
   return new InetDatagram(stack, family, type, protocol, stack.udp.create(isV4));
 }

@@ -3,7 +3,7 @@ import { Capability } from '../../base/credentials.ts';
 import { Errno } from '../../base/errno.ts';
 import type { FileOperations } from '../../base/file-operations.ts';
 import { O, SEEK } from '../../socket/constants.ts';
-import { AnonymousInode, inodeBehind, pipeInode } from '../anonymous.ts';
+import { AnonymousInode, inodeBehind, keepMode, pipeInode } from '../anonymous.ts';
 import { Epoll } from '../epoll.ts';
 import { EventCounter } from '../eventfd.ts';
 import { Device, OpenDevice } from '../fs/device.ts';
@@ -15,7 +15,9 @@ import { walk } from '../fs/walk.ts';
 import { MAX_OFFSET, OpenRegular, RegularFile, type Seekable } from '../fs/regular-file.ts';
 import { isWithin } from '../int.ts';
 import type { OpenOperation } from '../open.ts';
+import { OpenQueue } from '../ipc/posix-queue.ts';
 import { OpenFile } from '../open-file.ts';
+import { SignalDescriptor } from '../signalfd.ts';
 import { Pipe, PipeEnd } from '../pipe.ts';
 import type { KernelProcess } from '../process.ts';
 import { TimerDescriptor } from '../timerfd.ts';
@@ -57,14 +59,11 @@ function inodeAt(process: KernelProcess, path: string, follow = true): Inode | n
   return place.inode ?? -Errno.ENOENT;
 }
 
-/** The inode behind a descriptor; null for what has none, such as a socket. */
-function inodeOf(file: OpenFile): Inode | null {
-  return (file.operations as { inode?: Inode }).inode ?? null;
-}
-
 /** Prepares open(2). The descriptor is reserved first: a process at its limit hears EMFILE whatever the path is. */
 export function prepareOpen(process: KernelProcess, operation: OpenOperation, path: string, flags: number, mode: number): number {
   if (process.exited) return -Errno.ESRCH;
+  // It would make a file that it then refuses to open (build_open_flags, since 6.4).
+  if ((flags & O.CREAT) !== 0 && (flags & O.DIRECTORY) !== 0) return -Errno.EINVAL;
   if (path === '') return -Errno.ENOENT;
   const descriptor = process.descriptors.reserve();
   if (descriptor < 0) return descriptor;
@@ -124,6 +123,11 @@ export function fstat(process: KernelProcess, fd: number): Stat | number {
   return file === null ? -Errno.EBADF : describe(inodeBehind(process.kernel, file));
 }
 
+/** What has an inode that it shares with all of its kind, and no type (anon_inode_getfile). */
+function isAnonymous(operations: FileOperations): boolean {
+  return [EventCounter, TimerDescriptor, SignalDescriptor, Epoll].some((kind) => operations instanceof kind);
+}
+
 /** access(2): by the real ids, not the effective ones. */
 export function access(process: KernelProcess, path: string, mode: number): number {
   if ((mode & ~(Access.R | Access.W | Access.X)) !== 0) return -Errno.EINVAL;
@@ -159,20 +163,23 @@ function seekableAt(process: KernelProcess, fd: number): Seekable | number {
 
 /** Takes any position and has none (null_lseek, noop_llseek). */
 function hasNoPosition(operations: FileOperations): boolean {
-  return [OpenDevice, EventCounter, TimerDescriptor, Epoll].some((kind) => operations instanceof kind);
+  return operations instanceof OpenDevice || isAnonymous(operations);
 }
 
 /** lseek(2): the new position. */
 export function lseek(process: KernelProcess, fd: number, offset: number, whence: number): number {
   const file = process.descriptors.file(fd);
-  if (file !== null && file.operations instanceof OpenDirectory) {
-    if (offset !== 0 || whence !== SEEK.SET) return -Errno.EINVAL;
-    file.operations.rewind();
-    return 0;
-  }
+  // SEEK_HOLE is the last there is (ksys_lseek).
+  if (file !== null && !(whence >= 0 && whence <= 4)) return -Errno.EINVAL;
+  if (file !== null && file.operations instanceof OpenDirectory) return file.operations.seek(offset, whence);
   if (file !== null && hasNoPosition(file.operations)) return 0;
   const seekable = seekableAt(process, fd);
   if (typeof seekable === 'number') return seekable;
+  if ((whence === SEEK.DATA || whence === SEEK.HOLE) && seekable instanceof OpenRegular) {
+    const found = seekable.file.find(Math.trunc(offset), whence === SEEK.DATA);
+    if (found >= 0) seekable.position = found;
+    return found;
+  }
   if (whence !== SEEK.SET && whence !== SEEK.CUR && whence !== SEEK.END) return -Errno.EINVAL;
   if (whence === SEEK.END && seekable instanceof OpenGenerated && !seekable.inode.hasEnd) return -Errno.EINVAL;
   const from = whence === SEEK.SET ? 0 : whence === SEEK.CUR ? seekable.position : seekable.size;
@@ -184,6 +191,7 @@ export function lseek(process: KernelProcess, fd: number, offset: number, whence
 
 export function pread(process: KernelProcess, fd: number, buffer: Uint8Array, offset: number): number {
   if (!isPosition(offset)) return -Errno.EINVAL;
+  if (process.descriptors.file(fd)?.operations instanceof OpenDirectory) return -Errno.EISDIR;
   const seekable = seekableAt(process, fd);
   if (typeof seekable === 'number') return seekable;
   if (seekable.accessMode === O.WRONLY) return -Errno.EBADF;
@@ -193,6 +201,7 @@ export function pread(process: KernelProcess, fd: number, buffer: Uint8Array, of
 export function pwrite(process: KernelProcess, fd: number, buffer: Uint8Array, offset: number): number {
   process.kernel.loop.enter();
   if (!isPosition(offset)) return -Errno.EINVAL;
+  if (process.descriptors.file(fd)?.operations instanceof OpenDirectory) return -Errno.EBADF;
   const seekable = seekableAt(process, fd);
   if (typeof seekable === 'number') return seekable;
   if (seekable.accessMode === O.RDONLY) return -Errno.EBADF;
@@ -206,6 +215,10 @@ export function ftruncate(process: KernelProcess, fd: number, length: number): n
   if (file === null) return -Errno.EBADF;
   const { operations } = file;
   if (operations instanceof OpenGenerated && operations.accessMode !== O.RDONLY) return 0;
+  if (operations instanceof OpenQueue && operations.accessMode !== O.RDONLY) {
+    operations.queue.fileBytes = Math.trunc(length);
+    return 0;
+  }
   if (!(operations instanceof OpenRegular) || operations.accessMode === O.RDONLY) return -Errno.EINVAL;
   operations.inode.truncate(Math.trunc(length));
   return 0;
@@ -256,7 +269,8 @@ export function unlink(process: KernelProcess, path: string): number {
 }
 
 export function rmdir(process: KernelProcess, path: string): number {
-  return named(process, path, false, (at) => process.kernel.fileSystem.rmdir(at, process.credentials));
+  // A file behind a slash hears first that the caller may not remove it.
+  return named(process, path, true, (at) => process.kernel.fileSystem.rmdir(at, process.credentials));
 }
 
 export function link(process: KernelProcess, path: string, to: string): number {
@@ -289,8 +303,10 @@ export function fchmod(process: KernelProcess, fd: number, mode: number): number
   process.kernel.loop.enter();
   const file = process.descriptors.file(fd);
   if (file === null) return -Errno.EBADF;
-  const inode = inodeOf(file);
-  return inode === null ? 0 : changeMode(process, inode, mode);
+  if (isAnonymous(file.operations)) return -Errno.EOPNOTSUPP;
+  const result = changeMode(process, inodeBehind(process.kernel, file), mode);
+  if (result === 0) keepMode(file, mode & S.PERMISSIONS);
+  return result;
 }
 
 /** chown(2); -1 leaves an id as it is. */
@@ -339,5 +355,6 @@ export function getcwd(process: KernelProcess): string | number {
 export function getdents(process: KernelProcess, fd: number, count: number): DirectoryEntry[] | number {
   const file = process.descriptors.file(fd);
   if (file === null) return -Errno.EBADF;
-  return file.operations instanceof OpenDirectory ? file.operations.next(count) : -Errno.ENOTDIR;
+  if (!(file.operations instanceof OpenDirectory)) return -Errno.ENOTDIR;
+  return file.operations.inode.links < 2 ? -Errno.ENOENT : file.operations.next(count);
 }

@@ -91,6 +91,7 @@ export function mqUnlink(process: KernelProcess, path: string): number {
   // The directory is root's and sticky (mqueue_fill_super); glibc makes EACCES of it.
   if (!owns(queue, process.credentials)) return -Errno.EPERM;
   posixQueues.delete(name);
+  queue.links = 0;
   return 0;
 }
 

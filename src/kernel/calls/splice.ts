@@ -1,9 +1,12 @@
 /** sendfile(2), splice(2), tee(2). Offsets are the caller's, or -1 for the description's own position. */
 import { Errno } from '../../base/errno.ts';
+import { O } from '../../socket/constants.ts';
+import { Epoll } from '../epoll.ts';
+import { OpenDevice } from '../fs/device.ts';
 import { OpenRegular } from '../fs/regular-file.ts';
 import type { OpenFile } from '../open-file.ts';
 import type { KernelProcess } from '../process.ts';
-import { mayMove, pipeOf, seekable, SPLICE_F, type SpliceOperation } from '../splice.ts';
+import { mayMove, pipeOf, seekable, SPLICE_F, type SpliceOperation, takesNoSplice } from '../splice.ts';
 
 /** What one call moves at most (MAX_RW_COUNT). */
 const MOST = 0x7ffff000;
@@ -15,13 +18,22 @@ export function prepareSendfile(
 ): number {
   const source = process.descriptors.file(from);
   const target = process.descriptors.file(out);
-  const bad = mayMove(source, target);
-  if (bad < 0) return bad;
-  if (!(count >= 0) || offset < -1 || target?.append === true) return -Errno.EINVAL;
-  if (!((source as OpenFile).operations instanceof OpenRegular)) return -Errno.EINVAL;
+  if (source === null || source.operations.accessMode === O.WRONLY) return -Errno.EBADF;
+  // The source and the offset are looked at before the target is (do_sendfile).
+  if (offset !== -1 && seekable(source.operations) === null) return -Errno.ESPIPE;
+  if (!(count >= 0) || offset < -1) return -Errno.EINVAL;
+  if (target === null || target.operations.accessMode === O.RDONLY) return -Errno.EBADF;
+  if (target.append) return -Errno.EINVAL;
+  if (!(source.operations instanceof OpenRegular) || !takesSplice(target)) return -Errno.EINVAL;
   const moving = { keeps: false, toTheEnd: true, nonBlocking: false };
-  operation.prepare(source as OpenFile, target as OpenFile, offset, -1, Math.min(count, MOST), moving);
+  operation.prepare(source, target, offset, -1, Math.min(count, MOST), moving);
   return 0;
+}
+
+/** Pipes, sockets, files and devices take bytes this way; eventfd, epoll and their kin have no splice_write. */
+function takesSplice(file: OpenFile): boolean {
+  const { operations, socket } = file;
+  return socket !== null || pipeOf(file) !== null || operations instanceof OpenRegular || operations instanceof OpenDevice;
 }
 
 /** Prepares splice(2). One of the two is a pipe. */
@@ -29,6 +41,10 @@ export function prepareSplice(
   process: KernelProcess, operation: SpliceOperation, from: number, fromOffset: number, to: number, toOffset: number, count: number,
   flags: number,
 ): number {
+  if (count === 0 && !process.exited) {
+    operation.prepareNothing();
+    return 0;
+  }
   if ((flags & ~ALL_FLAGS) !== 0 || !(count >= 0)) return -Errno.EINVAL;
   const source = process.descriptors.file(from);
   const target = process.descriptors.file(to);
@@ -39,11 +55,11 @@ export function prepareSplice(
   if ((sourcePipe !== null && fromOffset !== -1) || (targetPipe !== null && toOffset !== -1)) return -Errno.ESPIPE;
   if (sourcePipe === null && targetPipe === null) return -Errno.EINVAL;
   if (sourcePipe !== null && sourcePipe === targetPipe) return -Errno.EINVAL;
-  if (fromOffset < -1 || toOffset < -1) return -Errno.EINVAL;
+  if (fromOffset < -1 || toOffset < -1 || !takesSplice(targetFile) || sourceFile.operations instanceof Epoll) return -Errno.EINVAL;
   for (const [file, offset] of [[sourceFile, fromOffset], [targetFile, toOffset]] as const) {
     if (offset !== -1 && seekable(file.operations) === null) return -Errno.EINVAL;
   }
-  if (targetPipe === null && targetFile.append) return -Errno.EINVAL;
+  if (targetPipe === null && (targetFile.append || takesNoSplice(targetFile.operations))) return -Errno.EINVAL;
   const nonBlocking = (flags & SPLICE_F.NONBLOCK) !== 0;
   operation.prepare(sourceFile, targetFile, fromOffset, toOffset, Math.min(count, MOST), { keeps: false, toTheEnd: false, nonBlocking });
   return 0;

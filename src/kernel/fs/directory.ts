@@ -2,7 +2,7 @@
 import { Errno } from '../../base/errno.ts';
 import type { FileOperations } from '../../base/file-operations.ts';
 import { Poll, WaitQueue } from '../../base/wait-queue.ts';
-import { O } from '../../socket/constants.ts';
+import { O, SEEK } from '../../socket/constants.ts';
 import type { Directory } from './inode.ts';
 
 /** One entry of a directory, as readdir(3) gives it. */
@@ -14,6 +14,8 @@ export interface DirectoryEntry {
 }
 
 const NOBODY = new WaitQueue();
+/** The position behind the last entry (DIR_OFFSET_EOD). */
+const END = 0x7fffffff;
 
 export class OpenDirectory implements FileOperations {
   readonly inode: Directory;
@@ -33,14 +35,17 @@ export class OpenDirectory implements FileOperations {
       ([name, inode]) => ({ ino: inode.number, type: inode.type >> 12, name }),
     );
     const some = this.names.slice(this.at, this.at + count);
-    this.at += some.length;
+    this.at = some.length === count ? this.at + count : END;
     return some;
   }
 
-  /** lseek(fd, 0, SEEK_SET), which is rewinddir(3). */
-  rewind(): void {
-    this.names = null;
-    this.at = 0;
+  /** lseek(2): the new position, or -EINVAL. Position 0 looks at the directory anew, as rewinddir(3) does. */
+  seek(offset: number, whence: number): number {
+    const to = Math.trunc(offset) + (whence === SEEK.CUR ? this.at : 0);
+    if ((whence !== SEEK.SET && whence !== SEEK.CUR) || !(to >= 0 && to <= Number.MAX_SAFE_INTEGER)) return -Errno.EINVAL;
+    if (to === 0) this.names = null;
+    this.at = to;
+    return to;
   }
 
   read(): number {

@@ -14,9 +14,7 @@ import { RegularFile } from './regular-file.ts';
 
 /** What a small machine's tmpfs would hold. */
 const DEFAULT_ROOM_BYTES = 64 * 1024 * 1024;
-const MAX_INODES = 65536;
-/** LINK_MAX of tmpfs is 65,000 for directories' subdirectories; names of a file are counted alike here. */
-const MAX_LINKS = 65000;
+const DEFAULT_INODES = 65536;
 
 const ROOT = new Credentials();
 
@@ -24,8 +22,9 @@ export class FileSystem implements FileSystemLimits {
   readonly root: Directory;
   /** Bytes that files may still take. */
   roomBytes = DEFAULT_ROOM_BYTES;
+  /** Inodes that there may still be. As on tmpfs, each further name of a file counts as one. */
+  roomInodes: number = DEFAULT_INODES;
   private nextInode = 1;
-  private inodes = 0;
   private readonly clock: () => number;
 
   /** `clock` gives microseconds; `random` feeds /dev/random. */
@@ -60,11 +59,11 @@ export class FileSystem implements FileSystemLimits {
   }
 
   gone(): void {
-    this.inodes--;
+    this.roomInodes++;
   }
 
   private counted<T extends Inode>(inode: T): T {
-    this.inodes++;
+    this.roomInodes--;
     return inode;
   }
 
@@ -110,7 +109,7 @@ export class FileSystem implements FileSystemLimits {
     if (directory.isFixed || (place.slash && !mayEndInSlash)) return -Errno.ENOENT;
     const denied = this.mayChange(directory, who);
     if (denied < 0) return denied;
-    if (this.inodes >= MAX_INODES) return -Errno.ENOSPC;
+    if (this.roomInodes <= 0) return -Errno.ENOSPC;
     const inode = this.counted(make());
     // A directory with S_ISGID hands its group on.
     if ((directory.mode & S.ISGID) !== 0) {
@@ -150,8 +149,14 @@ export class FileSystem implements FileSystemLimits {
     }
     const denied = this.mayRemove(directory, inode, who);
     if (denied < 0) return denied;
-    directory.remove(name);
+    this.takeName(directory, name, inode);
     return 0;
+  }
+
+  /** Takes a name out. One of several leaves the room that it took; the last one's is the inode's. */
+  private takeName(directory: Directory, name: string, inode: Inode): void {
+    if (!(inode instanceof Directory) && inode.links > 1) this.roomInodes++;
+    directory.remove(name);
   }
 
   rmdir(place: Place, who: Credentials): number {
@@ -179,7 +184,8 @@ export class FileSystem implements FileSystemLimits {
     if (inode instanceof Directory) return -Errno.EPERM;
     if (inode.device !== directory.device) return -Errno.EXDEV;
     if (inode.links === 0) return -Errno.ENOENT;
-    if (inode.links >= MAX_LINKS) return -Errno.EMLINK;
+    if (this.roomInodes <= 0) return -Errno.ENOSPC;
+    this.roomInodes--;
     directory.add(place.name, inode);
     return 0;
   }
@@ -209,7 +215,7 @@ export class FileSystem implements FileSystemLimits {
       if (!isDirectory && target instanceof Directory) return -Errno.EISDIR;
       if (target instanceof Directory && !target.isEmpty) return -Errno.ENOTEMPTY;
     }
-    if (target !== null) destination.remove(to.name);
+    if (target !== null) this.takeName(destination, to.name, target);
     // The new name first: without one it would be forgotten.
     destination.add(to.name, moved);
     if (isDirectory) moved.links++;

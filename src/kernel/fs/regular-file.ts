@@ -52,7 +52,7 @@ export class RegularFile extends Inode {
       done += room;
     }
     if (done === 0 && length > 0) return -Errno.ENOSPC;
-    if (offset + done > this.length) this.length = offset + done;
+    if (done > 0 && offset + done > this.length) this.length = offset + done;
     if (done > 0) this.modified();
     return done;
   }
@@ -66,6 +66,22 @@ export class RegularFile extends Inode {
     }
     this.length = length;
     this.modified();
+  }
+
+  /** SEEK_DATA, SEEK_HOLE: where the next data or hole from `offset` on begins; the end of the file is a hole. Or -ENXIO. */
+  find(offset: number, data: boolean): number {
+    if (offset < 0 || offset >= this.length) return -Errno.ENXIO;
+    const last = Math.floor((this.length - 1) / BLOCK);
+    let index = Math.floor(offset / BLOCK);
+    if (this.blocks.has(index) === data) return offset;
+    // Not block by block: a long file may have few.
+    if (data) {
+      let next = Infinity;
+      for (const written of this.blocks.keys()) if (written > index && written < next) next = written;
+      return next > last ? -Errno.ENXIO : next * BLOCK;
+    }
+    while (index <= last && this.blocks.has(index)) index++;
+    return Math.min(index * BLOCK, this.length);
   }
 
   private place(offset: number, wanted: number): { index: number; block: Uint8Array | undefined; into: number; room: number } {
@@ -149,7 +165,7 @@ export class OpenRegular implements Seekable {
   }
 
   control(request: number): number {
-    return request === IOCTL.FIONREAD ? Math.min(this.file.size - this.position, 0x7fffffff) : -Errno.ENOTTY;
+    return request === IOCTL.FIONREAD ? Math.max(0, Math.min(this.file.size - this.position, 0x7fffffff)) : -Errno.ENOTTY;
   }
 
   release(): void {

@@ -1,8 +1,9 @@
 /** POSIX message queues (mq_overview(7)): named queues of messages with priorities, behind descriptors. */
 import type { Credentials } from '../../base/credentials.ts';
 import { Errno } from '../../base/errno.ts';
-import type { FileOperations } from '../../base/file-operations.ts';
 import { Poll, WaitQueue } from '../../base/wait-queue.ts';
+import type { Seekable } from '../fs/regular-file.ts';
+import { IOCTL } from '../../socket/constants.ts';
 import type { OpenFile } from '../open-file.ts';
 import { Operation } from '../operation.ts';
 import type { KernelProcess } from '../process.ts';
@@ -32,7 +33,11 @@ export interface PriorityMessage {
 
 export class PosixQueue extends WaitQueue {
   inodeNumber = 0;
-  readonly mode: number;
+  mode: number;
+  /** Its name; none once it has been unlinked. */
+  links = 1;
+  /** What fstat(2) shows; ftruncate(2) changes it, and nothing else. */
+  fileBytes: number = FILE_BYTES;
   readonly uid: number;
   readonly gid: number;
   readonly maxMessages: number;
@@ -67,31 +72,48 @@ export class PosixQueue extends WaitQueue {
   }
 }
 
-export class OpenQueue implements FileOperations {
+/** How long a queue is as a file, whatever is in it (FILENT_SIZE). */
+const FILE_BYTES = 80;
+
+/** As a file it tells how full the queue is, and has a position. */
+export class OpenQueue implements Seekable {
   readonly queue: PosixQueue;
   readonly accessMode: number;
-  private readAt = 0;
+  position = 0;
 
   constructor(queue: PosixQueue, accessMode: number) {
     this.queue = queue;
     this.accessMode = accessMode;
   }
 
+  get size(): number {
+    return this.queue.fileBytes;
+  }
+
   get waiters(): WaitQueue {
     return this.queue;
   }
 
-  /** read(2) tells how full it is. Nobody is notified of anything here. */
   read(to: Uint8Array, at: number, length: number): number {
+    const n = this.readAt(this.position, to, at, length);
+    this.position += n;
+    return n;
+  }
+
+  /** Nobody is notified of anything here. */
+  readAt(offset: number, to: Uint8Array, at: number, length: number): number {
     const size = this.queue.messages.reduce((sum, { text }) => sum + text.length, 0);
     const line = `QSIZE:${String(size).padEnd(10)} NOTIFY:${'0'.padEnd(5)} SIGNO:${'0'.padEnd(5)} NOTIFY_PID:${'0'.padEnd(6)}\n`;
-    const bytes = new TextEncoder().encode(line).subarray(this.readAt, this.readAt + length);
+    const bytes = new TextEncoder().encode(line).subarray(offset, offset + length);
     to.set(bytes, at);
-    this.readAt += bytes.length;
     return bytes.length;
   }
 
   write(): number {
+    return -Errno.EINVAL;
+  }
+
+  writeAt(): number {
     return -Errno.EINVAL;
   }
 
@@ -100,8 +122,8 @@ export class OpenQueue implements FileOperations {
     return (messages.length > 0 ? Poll.IN | Poll.RDNORM : 0) | (isFull ? 0 : Poll.OUT | Poll.WRNORM);
   }
 
-  control(): number {
-    return -Errno.ENOTTY;
+  control(request: number): number {
+    return request === IOCTL.FIONREAD ? Math.max(0, this.size - this.position) : -Errno.ENOTTY;
   }
 
   release(): void {}

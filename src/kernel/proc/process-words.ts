@@ -61,7 +61,7 @@ export function statusText(process: KernelProcess): string {
     ['Uid', [uid, euid, suid, fsuid].join('\t')], ['Gid', [gid, egid, sgid, fsgid].join('\t')],
     ['FDSize', process.exited ? 0 : slots], ['Groups', groups.map((group) => `${group} `).join('') || ' '],
     ['NStgid', pid], ['NSpid', pid], ['NSpgid', pgid], ['NSsid', sid], ['Kthread', 0], ['Threads', 1],
-    ['SigQ', `${process.kernel.pendingSignals(uid)}/${limitWord(process.limits.get(Resource.SIGPENDING).soft)}`],
+    ['SigQ', `${process.kernel.pendingSignals.of(uid)}/${limitWord(process.limits.get(Resource.SIGPENDING).soft)}`],
     ['SigPnd', mask(() => false)], ['ShdPnd', mask((signo) => signals.pending.has(signo))],
     ['SigBlk', mask((signo) => signals.blocked.has(signo))],
     ['SigIgn', mask((signo) => signals.action(signo).handler === SIG_IGN)], ['SigCgt', mask((signo) => isCaught(process, signo))],

@@ -3,7 +3,8 @@ import { Errno } from '../../base/errno.ts';
 import { IpAddress } from '../../base/inet-address.ts';
 import { Poll } from '../../base/wait-queue.ts';
 import type { Stack } from '../../stack/stack.ts';
-import { Shut } from '../../transport/endpoint.ts';
+import { Msg, Shut } from '../../transport/endpoint.ts';
+import type { Memberships } from '../../transport/memberships.ts';
 import type { RawEndpoint } from '../../transport/raw/raw.ts';
 import type { Caller } from '../caller.ts';
 import { AF, IOCTL, IPPROTO } from '../constants.ts';
@@ -23,6 +24,8 @@ export class InetRaw extends InetSocket {
     super(stack, family, type, protocol);
     this.raw = raw;
     raw.upcalls = this;
+    // INET_PROTOSW_REUSE.
+    raw.options.reuseAddress = true;
   }
 
   get endpoint(): RawEndpoint {
@@ -35,7 +38,7 @@ export class InetRaw extends InetSocket {
       if (address.length < 16) return -Errno.EINVAL;
       return this.raw.bind(IpAddress.fromV4(viewOf(address).getInt32(4)), 0, 0);
     }
-    if (address.length >= 24 && sockaddrFamily(address) !== AF.INET6) return -Errno.EINVAL;
+    if (address.length < 24 || sockaddrFamily(address) !== AF.INET6) return -Errno.EINVAL;
     if (parseSockaddr(address, parsed) === 0 && parsed.address.isV4) return -Errno.EADDRNOTAVAIL;
     return super.bind(address, caller);
   }
@@ -43,6 +46,7 @@ export class InetRaw extends InetSocket {
   connect(address: Uint8Array): number {
     if (address.length < 2) return -Errno.EINVAL;
     if (sockaddrFamily(address) === AF.UNSPEC) return this.raw.disconnect();
+    if (sockaddrFamily(address) !== this.family && !this.isV4) return -Errno.EAFNOSUPPORT;
     const bad = this.parsePeer(address);
     if (bad < 0) return bad;
     // No IPv4 through a raw socket of AF_INET6.
@@ -55,6 +59,10 @@ export class InetRaw extends InetSocket {
     return remoteAddress === null || remotePort === 0 ? -Errno.ENOTCONN : this.remoteName();
   }
 
+  protected override membershipsMade(memberships: Memberships): void {
+    this.raw.memberships = memberships;
+  }
+
   // Moving data.
 
   receive(to: Uint8Array, at: number, length: number, flags: number, result: Received): number {
@@ -65,12 +73,12 @@ export class InetRaw extends InetSocket {
     return this.raw.receiveIsShut ? 0 : -Errno.EAGAIN;
   }
 
-  override sourceName({ address, scopeId }: Received): Uint8Array {
-    return address === null ? NO_NAME : sockaddrBytes(this.isV4, address, 0, scopeId);
+  override sourceName({ address, port, scopeId, error }: Received): Uint8Array {
+    return address === null ? NO_NAME : sockaddrBytes(this.isV4, address, error === null ? 0 : port, scopeId);
   }
 
   override writeControl(received: Received, writer: ControlWriter): void {
-    if (received.told !== 0) writeInetControl(this, received, writer);
+    if (received.told !== 0 || received.error !== null) writeInetControl(this, received, writer);
   }
 
   send(from: Uint8Array, at: number, length: number, flags: number): number {
@@ -97,6 +105,8 @@ export class InetRaw extends InetSocket {
     from: Uint8Array, at: number, length: number, flags: number, address: Uint8Array, control: InetAncillary | null,
     caller: Caller | null,
   ): number {
+    // Over IPv6 that is said first (rawv6_sendmsg).
+    if (!this.isV4 && (flags & Msg.OOB) !== 0) return -Errno.EOPNOTSUPP;
     const protocol = this.parseDestination(address);
     if (protocol < 0) return protocol;
     const { address: to, scopeId } = parsed;
@@ -105,7 +115,7 @@ export class InetRaw extends InetSocket {
   }
 
   /** sendto(2)'s address into `parsed`: the packet's protocol, or a negative errno (raw_sendmsg, rawv6_sendmsg). */
-  private parseDestination(address: Uint8Array): number {
+  protected parseDestination(address: Uint8Array): number {
     if (address.length < (this.isV4 ? 16 : 24)) return -Errno.EINVAL;
     const family = sockaddrFamily(address);
     if (family !== AF.UNSPEC && family !== this.family) return -Errno.EAFNOSUPPORT;
@@ -129,6 +139,15 @@ export class InetRaw extends InetSocket {
   }
 
   // Options.
+
+  override memory(): number[] {
+    const { receiveQueued, sendQueued, drops } = this.raw;
+    return [receiveQueued, this.receiveBufferBytes, sendQueued, this.sendBufferBytes, 0, 0, 0, 0, drops];
+  }
+
+  override forgetErrors(): void {
+    this.raw.forgetErrors();
+  }
 
   getTransportOption(level: number, option: number, length: number): Uint8Array | number | null {
     return getRawOption(this, level, option, length);

@@ -8,20 +8,21 @@ import { Errno } from '../../base/errno.ts';
 import { ANY4, type IpAddress, LOOPBACK4, LOOPBACK6 } from '../../base/inet-address.ts';
 import { Poll } from '../../base/wait-queue.ts';
 import type { Endpoint, EndpointOptions, EndpointUpcalls } from '../../transport/endpoint.ts';
-import { Tell } from '../../transport/tell.ts';
+import { Memberships } from '../../transport/memberships.ts';
 import type { Caller } from '../caller.ts';
-import { AF, SO, SOCK } from '../constants.ts';
-import { intBytes } from '../option-bytes.ts';
+import { bindsAnything } from '../../transport/rare-options.ts';
+import { AF, SOCK } from '../constants.ts';
 import { ParsedSockaddr, parseSockaddr, sockaddrBytes } from '../sockaddr.ts';
 import { Socket } from '../socket.ts';
 import { getInetOption, setInetOption } from './inet-options.ts';
-import { getTimestamps, setTell, setTimestamps } from './inet-tell-options.ts';
+import { getTold, setTold } from './inet-tell-options.ts';
 
 /** Re-filled by every call that takes an address; none keeps it. */
 export const parsed = new ParsedSockaddr();
 
 export abstract class InetSocket extends Socket implements EndpointUpcalls {
   abstract readonly endpoint: Endpoint;
+  private memberships: Memberships | null = null;
 
   get isV4(): boolean {
     return this.family === AF.INET;
@@ -35,8 +36,22 @@ export abstract class InetSocket extends Socket implements EndpointUpcalls {
     return this.endpoint.settledOptions;
   }
 
+  /** The groups that this socket has joined, to join more. */
+  get groups(): Memberships {
+    this.memberships ??= new Memberships(this.stack.network);
+    this.membershipsMade(this.memberships);
+    return this.memberships;
+  }
+
+  /** The endpoint delivers by them. */
+  protected membershipsMade(_memberships: Memberships): void {}
+
   takeError(): number {
     return this.endpoint.takeError();
+  }
+
+  override keepError(errno: number): void {
+    this.endpoint.keepError(errno);
   }
 
   // Upcalls: what happened below becomes a wake above.
@@ -95,11 +110,9 @@ export abstract class InetSocket extends Socket implements EndpointUpcalls {
         if (parsed.scopeId !== 0 && this.stack.network.deviceAt(parsed.scopeId) === null) return -Errno.ENODEV;
       }
     }
-    if (this.isReserved(parsed.port) && !caller.credentials.has(Capability.NET_BIND_SERVICE)) {
-      // AF_INET looks at the address first, AF_INET6 at the port (__inet_bind, __inet6_bind).
-      if (this.isV4 && !this.mayBind(parsed.address)) return -Errno.EADDRNOTAVAIL;
-      return -Errno.EACCES;
-    }
+    // AF_INET looks at the address first, AF_INET6 at the port and at what is bound already (__inet_bind, __inet6_bind).
+    if (this.isV4 && !this.mayBind(parsed.address)) return -Errno.EADDRNOTAVAIL;
+    if (this.isReserved(parsed.port) && !caller.credentials.has(Capability.NET_BIND_SERVICE)) return -Errno.EACCES;
     const bound = this.endpoint.bind(parsed.address, parsed.port, parsed.scopeId);
     // An IPv6 address of its own makes a socket IPv6 only, IPV6_V6ONLY included (__inet6_bind).
     if (bound === 0 && !parsed.address.isV4 && !parsed.address.isUnspecified) this.endpoint.options.v6Only = true;
@@ -111,9 +124,9 @@ export abstract class InetSocket extends Socket implements EndpointUpcalls {
     return port !== 0 && port < this.stack.settings.ipUnprivilegedPortStart;
   }
 
-  private mayBind(address: IpAddress): boolean {
+  protected mayBind(address: IpAddress): boolean {
     const { network, settings } = this.stack;
-    return address.isUnspecified || address.isMulticast || address.isBroadcast || this.endpoint.settledOptions.freeBind
+    return address.isUnspecified || address.isMulticast || address.isBroadcast || bindsAnything(this.endpoint.settledOptions)
       || settings.ipNonlocalBind !== 0 || network.isLocalAddress(address);
   }
 
@@ -148,8 +161,8 @@ export abstract class InetSocket extends Socket implements EndpointUpcalls {
       if (parsed.family !== AF.INET6) return -Errno.EAFNOSUPPORT;
     }
     if (result < 0) return result;
-    // RFC 1122 and Linux: connecting to "any" means this host.
-    if (parsed.address.isUnspecified) parsed.address = parsed.address.isV4 ? LOOPBACK4 : LOOPBACK6;
+    // RFC 1122 and Linux: connecting to "any" means this host, by IPv4 where the socket's own address is one.
+    if (parsed.address.isUnspecified) parsed.address = parsed.address.isV4 || this.endpoint.localAddress.isV4 ? LOOPBACK4 : LOOPBACK6;
     if (!this.isV4 && parsed.address.isV4 && this.endpoint.settledOptions.v6Only) return -Errno.ENETUNREACH;
     return 0;
   }
@@ -157,32 +170,19 @@ export abstract class InetSocket extends Socket implements EndpointUpcalls {
   // Options.
 
   override getSocketOption(option: number, length: number): Uint8Array | number | null {
-    const { settledOptions } = this;
-    switch (option) {
-      case SO.RXQ_OVFL: return intBytes((settledOptions.tell & Tell.Lost) !== 0 ? 1 : 0, length);
-      case SO.SELECT_ERR_QUEUE: return intBytes(settledOptions.selectErrors ? 1 : 0, length);
-      default: {
-        const isOn = getTimestamps(settledOptions, option);
-        return isOn === null ? null : intBytes(isOn ? 1 : 0, length);
-      }
-    }
+    return getTold(this.settledOptions, option, length);
   }
 
   override setSocketOption(option: number, value: number): number | null {
-    const { options } = this;
-    switch (option) {
-      case SO.RXQ_OVFL: return setTell(options, Tell.Lost, value !== 0);
-      case SO.SELECT_ERR_QUEUE: options.selectErrors = value !== 0; return 0;
-      default: return setTimestamps(options, option, value !== 0) ? 0 : null;
-    }
+    return setTold(this.options, option, value !== 0);
   }
 
-  getLevelOption(level: number, option: number, length: number): Uint8Array | number {
-    return getInetOption(this, level, option, length);
+  getLevelOption(level: number, option: number, length: number, given: Uint8Array): Uint8Array | number {
+    return getInetOption(this, level, option, length, given);
   }
 
-  setLevelOption(level: number, option: number, value: Uint8Array): number {
-    return setInetOption(this, level, option, value);
+  setLevelOption(level: number, option: number, value: Uint8Array, caller: Caller): number {
+    return setInetOption(this, level, option, value, caller);
   }
 
   /** Nobody wants to read errors any more (MSG_ERRQUEUE). */
@@ -199,6 +199,7 @@ export abstract class InetSocket extends Socket implements EndpointUpcalls {
   }
 
   release(): void {
+    if (this.memberships !== null) this.memberships.clear();
     this.endpoint.close();
   }
 }

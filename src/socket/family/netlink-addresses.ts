@@ -33,6 +33,7 @@ export function dumpAddresses(network: Network, family: number, index: number, {
 
 /** IPv6 alone tells of one address. */
 export function getAddress6(network: Network, request: NetlinkRequest): number {
+  if (request.message.body.length < IFADDRMSG_LEN) return request.refuse(Errno.EINVAL, 'ipv6: Invalid header for get address request');
   const opened = openRequest(request, IFADDRMSG_LEN, POLICY6);
   if (typeof opened === 'number') return opened;
   const address = opened.address(IFA.LOCAL, false) ?? opened.address(IFA.ADDRESS, false);
@@ -59,8 +60,13 @@ export function addAddress4(network: Network, request: NetlinkRequest): number {
   const label = opened.text(IFA.LABEL);
   const scope = opened.view.getUint8(SCOPE);
   if (!SCOPES.has(scope)) return request.refuse(Errno.EINVAL, 'ipv4: Invalid scope value');
+  const entries = network.interfaceOf(device)?.addresses ?? [];
+  const sibling = entries.find((other) => other.address.isV4 && other.prefixLength === prefixLength && other.address.isIn(address, prefixLength));
+  if (sibling !== undefined && !sibling.address.equals(address) && sibling.scope !== scope) {
+    return request.refuse(Errno.EINVAL, 'ipv4: Invalid scope value');
+  }
   return add(network, request, opened, device, address, prefixLength, {
-    nodad: true, scope: scope as AddressScope, broadcast: opened.address(IFA.BROADCAST, true), ...(label === null ? {} : { label }),
+    scope: scope as AddressScope, broadcast: opened.address(IFA.BROADCAST, true), ...(label === null ? {} : { label }),
   });
 }
 

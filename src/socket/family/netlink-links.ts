@@ -70,21 +70,28 @@ export function deleteLink(network: Network, request: NetlinkRequest): number {
   return typeof owner === 'number' ? owner : -Errno.EOPNOTSUPP;
 }
 
-function change(network: Network, { device }: Interface, opened: OpenRequest, request: NetlinkRequest): number {
+function change(network: Network, owner: Interface, opened: OpenRequest, request: NetlinkRequest): number {
+  const { device } = owner;
   if (FIXED.some((type) => opened.has(type))) return -Errno.EOPNOTSUPP;
   const name = opened.text(IFLA.IFNAME);
   if (name !== null && name !== device.name) return -Errno.EOPNOTSUPP;
-  const mtu = opened.uint32(IFLA.MTU);
+  const word = opened.uint32(IFLA.MTU);
+  // It is signed there.
+  const mtu = word === null ? null : word | 0;
   if (mtu !== null && mtu < MIN_MTU) return request.refuse(Errno.EINVAL, 'mtu less than device minimum');
   if (mtu !== null && mtu > (device.isLoopback ? 0x7fffffff : MAX_MTU)) {
     return request.refuse(Errno.EINVAL, 'mtu greater than device maximum');
   }
-  const before = [device.mtuBytes, device.up];
+  const before = [device.mtuBytes, device.up, owner.isPromiscuous];
   if (mtu !== null) device.mtuBytes = mtu;
   const flags = opened.view.getUint32(FLAGS, true);
   // Without a mask all flags count, where there are any (rtnl_dev_combine_flags).
   const mask = opened.view.getUint32(CHANGE, true) || (flags === 0 ? 0 : 0xffffffff);
   if ((mask & InterfaceFlag.UP) !== 0) device.up = (flags & InterfaceFlag.UP) !== 0;
-  if (before[0] !== device.mtuBytes || before[1] !== device.up) network.deviceChanged(device);
+  if ((mask & InterfaceFlag.PROMISC) !== 0 && owner.isPromiscuous !== ((flags & InterfaceFlag.PROMISC) !== 0)) {
+    owner.isPromiscuous = !owner.isPromiscuous;
+    device.promiscuity += owner.isPromiscuous ? 1 : -1;
+  }
+  if (before[0] !== device.mtuBytes || before[1] !== device.up || before[2] !== owner.isPromiscuous) network.deviceChanged(device);
   return 0;
 }

@@ -82,7 +82,7 @@ export function putAddress(to: NetlinkWriter, type: number, flags: number, { por
   const { address, prefixLength, scope, interface: owner, givenBroadcast, maker } = entry;
   const { isV4 } = address;
   const state = IFA_F.PERMANENT | (entry.isSecondary ? IFA_F.SECONDARY : 0) | (entry.tentative ? IFA_F.TENTATIVE : 0) |
-    (entry.dadFailed ? IFA_F.DADFAILED : 0);
+    (entry.dadFailed ? IFA_F.DADFAILED : 0) | (entry.isUntested ? IFA_F.NODAD : 0);
   to.begin(type, flags, sequence, port).uint8(isV4 ? AF.INET : AF.INET6).uint8(prefixLength).uint8(state).uint8(scope).uint32(owner.index);
   to.attribute(IFA.ADDRESS, address.toBytes());
   if (isV4) {
@@ -127,29 +127,29 @@ export function putRoute(to: NetlinkWriter, type: number, flags: number, { port,
     to.attributeUint32(RTA.PRIORITY, metric);
     if (gateway !== null) to.attribute(RTA.GATEWAY, gateway.toBytes());
     to.attributeUint32(RTA.OIF, device.index);
-    putUse6(to, -route.refusal);
+    putUse6(to);
   }
   to.end();
 }
 
 /** How a route of IPv6 is used (not at all), and its preference among routers (medium). */
-export function putUse6(to: NetlinkWriter, error: number): void {
-  const use = UNUSED.slice();
-  new DataView(use.buffer).setInt32(12, error, true);
-  to.attribute(RTA.CACHEINFO, use).attributeUint8(RTA.PREF, 0);
+export function putUse6(to: NetlinkWriter): void {
+  to.attribute(RTA.CACHEINFO, UNUSED).attributeUint8(RTA.PREF, 0);
 }
 
 /** One of the table `local`. */
-export function putLocalRoute(to: NetlinkWriter, type: number, flags: number, { port, sequence }: Reply, route: LocalRoute): void {
+export function putLocalRoute(
+  to: NetlinkWriter, type: number, flags: number, { port, sequence }: Reply, route: LocalRoute, table: number = RT_TABLE.LOCAL,
+): void {
   const { prefix, prefixLength, source, device, metric } = route;
   const { isV4 } = prefix;
   to.begin(type, flags, sequence, port).uint8(isV4 ? AF.INET : AF.INET6).uint8(prefixLength).uint8(0).uint8(0);
-  to.uint8(RT_TABLE.LOCAL).uint8(RTPROT.KERNEL).uint8(route.scope).uint8(route.type).uint32(0);
-  to.attributeUint32(RTA.TABLE, RT_TABLE.LOCAL).attribute(RTA.DST, prefix.toBytes());
+  to.uint8(table).uint8(RTPROT.KERNEL).uint8(route.scope).uint8(route.type).uint32(0);
+  to.attributeUint32(RTA.TABLE, table).attribute(RTA.DST, prefix.toBytes());
   if (source !== null) to.attribute(RTA.PREFSRC, source.toBytes());
   if (!isV4) to.attributeUint32(RTA.PRIORITY, metric);
   to.attributeUint32(RTA.OIF, device.index);
-  if (!isV4) putUse6(to, 0);
+  if (!isV4) putUse6(to);
   to.end();
 }
 
@@ -158,13 +158,19 @@ export function putNeighbour(to: NetlinkWriter, type: number, flags: number, { p
   const { address, device, isRouter, macHi, macLo, stateNow } = neighbour;
   const { now } = neighbour.table.loop;
   to.begin(type, flags, sequence, port).uint8(address.isV4 ? AF.INET : AF.INET6).uint8(0).uint16(0).uint32(device.index);
-  to.uint16(stateNow).uint8(isRouter ? NTF.ROUTER : 0).uint8(RTN.UNICAST);
+  to.uint16(stateNow).uint8(isRouter ? NTF.ROUTER : 0).uint8(neighbourType(neighbour));
   to.attribute(NDA.DST, address.toBytes());
   if (hasKnownMac(neighbour)) to.attribute(NDA.LLADDR, new MacAddress(macHi, macLo).toBytes());
   const ticksSince = (at: number): number => Math.min(Math.max((now - at) / US_PER_TICK, 0), FOR_EVER);
   to.attributeUint32(NDA.PROBES, neighbour.probesSent);
   to.attribute(NDA.CACHEINFO, words(ticksSince(neighbour.confirmedAt), ticksSince(neighbour.usedAt), ticksSince(neighbour.updatedAt), 0));
   to.end();
+}
+
+/** What is on loopback is nobody else (arp_constructor, ndisc_constructor). */
+function neighbourType({ address, device }: Neighbour): number {
+  if (!device.isLoopback) return RTN.UNICAST;
+  return address.isV4 ? RTN.BROADCAST : RTN.LOCAL;
 }
 
 /** How IPv4's addresses stand behind each other: by scope, nearer ones first, and those that came second last. */

@@ -2,7 +2,7 @@
 import { Errno } from '../../base/errno.ts';
 import { ANY4, type IpAddress } from '../../base/inet-address.ts';
 import type { Device } from '../../link/device.ts';
-import { hasKnownMac, type NeighbourTable } from '../../net/neighbour.ts';
+import { hasKnownMac, NeighbourState, type NeighbourTable } from '../../net/neighbour.ts';
 import type { Network } from '../../net/network.ts';
 import { MacAddress } from '../../wire/ethernet.ts';
 import { NLM_F } from '../../wire/netlink.ts';
@@ -42,12 +42,13 @@ function tableOf(network: Network, family: number): NeighbourTable | null {
 }
 
 export function getNeighbour(network: Network, request: NetlinkRequest): number {
-  const opened = openRequest(request, NDMSG_LEN, POLICY);
+  const opened = openRequest(request, NDMSG_LEN, POLICY, 'Invalid header for neighbor get request');
   if (typeof opened === 'number') return opened;
   const { view } = opened;
-  if (view.getUint16(STATE, true) !== 0 || view.getUint8(TYPE) !== 0 || (view.getUint8(FLAGS) & ~NTF.PROXY) !== 0) {
+  if (view.getUint16(STATE, true) !== 0 || view.getUint8(TYPE) !== 0) {
     return request.refuse(Errno.EINVAL, 'Invalid values in header for neighbor get request');
   }
+  if ((view.getUint8(FLAGS) & ~NTF.PROXY) !== 0) return request.refuse(Errno.EINVAL, 'Invalid flags in header for neighbor get request');
   const family = view.getUint8(0);
   const table = tableOf(network, family);
   if (table === null) return request.refuse(Errno.EAFNOSUPPORT, 'Unsupported family in header for neighbor get request');
@@ -65,7 +66,7 @@ export function getNeighbour(network: Network, request: NetlinkRequest): number 
 }
 
 function readKey(network: Network, request: NetlinkRequest): Key | number {
-  const opened = openRequest(request, NDMSG_LEN, POLICY);
+  const opened = openRequest(request, NDMSG_LEN, POLICY, request.message.type === RTM.DELNEIGH ? '' : undefined);
   if (typeof opened === 'number') return opened;
   const { view } = opened;
   if (!opened.has(NDA.DST)) return request.refuse(Errno.EINVAL, 'Network address not specified');
@@ -121,6 +122,8 @@ export function deleteNeighbour(network: Network, request: NetlinkRequest): numb
   const { table, device, address } = key;
   const neighbour = table.find(device, address.a, address.b, address.c, address.d);
   if (neighbour === null) return -Errno.ENOENT;
+  // It fails first, and those who listen hear both.
+  neighbour.administer(null, NeighbourState.Failed);
   table.remove(neighbour);
   return 0;
 }

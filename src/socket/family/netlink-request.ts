@@ -44,9 +44,11 @@ export class OpenRequest {
 }
 
 /** Reads a request whose body begins with a header of so many bytes; a negative errno when it will not do. */
-export function openRequest(request: NetlinkRequest, headerLen: number, policy: Policy): OpenRequest | number {
+export function openRequest(
+  request: NetlinkRequest, headerLen: number, policy: Policy, tooShort = 'Invalid header length',
+): OpenRequest | number {
   const { body } = request.message;
-  if (body.length < headerLen) return request.refuse(Errno.EINVAL, 'Invalid header length');
+  if (body.length < headerLen) return request.refuse(Errno.EINVAL, tooShort);
   const attributes = readAttributes(body.subarray(headerLen));
   for (const [type, value] of attributes) {
     const length = policy.get(type);

@@ -11,7 +11,7 @@ import { localRoutesOf } from '../../net/local-table.ts';
 import type { Neighbour } from '../../net/neighbour.ts';
 import type { Network } from '../../net/network.ts';
 import { NetworkObserver } from '../../net/network-observer.ts';
-import type { Route } from '../../net/routes.ts';
+import { type Route, RouteConflict } from '../../net/routes.ts';
 import { NLM_F } from '../../wire/netlink.ts';
 import { IFADDRMSG_LEN, RTM, RTM_MAX, RTNLGRP, RTNLGRP_COUNT } from '../../wire/netlink-route.ts';
 import { AF, NETLINK_PROTOCOL } from '../constants.ts';
@@ -165,26 +165,27 @@ export class RouteProtocol extends NetworkObserver implements NetlinkProtocol {
     });
     const type = isThere ? RTM.NEWROUTE : RTM.DELROUTE;
     for (const route of localRoutesOf(entry)) {
-      this.tell(isV4 ? RTNLGRP.IPV4_ROUTE : RTNLGRP.IPV6_ROUTE, (to) => putLocalRoute(to, type, flagsOf(isV4, isThere), NOBODY, route));
+      this.tell(isV4 ? RTNLGRP.IPV4_ROUTE : RTNLGRP.IPV6_ROUTE, (to) => putLocalRoute(to, type, isThere && isV4 ? NLM_F.CREATE | NLM_F.EXCL : 0, NOBODY, route));
     }
   }
 
-  override routeChanged(route: Route, isThere: boolean, replaces: boolean): void {
+  override routeChanged(route: Route, isThere: boolean, how: RouteConflict): void {
     const { isV4 } = route;
-    const flags = replaces ? NLM_F.REPLACE : route.origin === KERNEL ? flagsOf(isV4, isThere) : isThere ? NLM_F.CREATE | NLM_F.EXCL : 0;
+    const flags = !isThere || (!isV4 && route.origin === KERNEL) ? 0 : FLAGS[how];
     this.tell(isV4 ? RTNLGRP.IPV4_ROUTE : RTNLGRP.IPV6_ROUTE, (to) => {
       putRoute(to, isThere ? RTM.NEWROUTE : RTM.DELROUTE, flags, this.requester, route);
     });
   }
 
   override neighbourChanged(neighbour: Neighbour, isThere: boolean): void {
-    this.tell(RTNLGRP.NEIGH, (to) => putNeighbour(to, isThere ? RTM.NEWNEIGH : RTM.DELNEIGH, 0, this.requester, neighbour));
+    this.tell(RTNLGRP.NEIGH, (to) => putNeighbour(to, isThere ? RTM.NEWNEIGH : RTM.DELNEIGH, 0, { port: this.requester.port, sequence: 0 }, neighbour));
   }
 }
 
 const KERNEL = 2;
 
-/** How the kernel makes routes of its own: IPv4's with NLM_F_CREATE and APPEND. */
-function flagsOf(isV4: boolean, isThere: boolean): number {
-  return isV4 && isThere ? NLM_F.CREATE | NLM_F.APPEND : 0;
-}
+/** What notifications say of how a route came (fib_table_insert). */
+const FLAGS: Readonly<Record<RouteConflict, number>> = {
+  [RouteConflict.Refuse]: NLM_F.CREATE | NLM_F.EXCL, [RouteConflict.Replace]: NLM_F.REPLACE,
+  [RouteConflict.Append]: NLM_F.CREATE | NLM_F.APPEND, [RouteConflict.Prepend]: NLM_F.CREATE,
+};

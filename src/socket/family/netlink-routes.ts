@@ -20,7 +20,7 @@ const POLICY6: Policy = new Map([[RTA.GATEWAY, 16], [RTA.IIF, 4], [RTA.OIF, 4], 
 export const RtMsg = { DST_LEN: 1, SRC_LEN: 2, TOS: 3, TABLE: 4, PROTOCOL: 5, SCOPE: 6, TYPE: 7, FLAGS: 8 } as const;
 
 export function openRoute(request: NetlinkRequest, isV4: boolean): OpenRequest | number {
-  return openRequest(request, RTMSG_LEN, isV4 ? POLICY4 : POLICY6);
+  return isV4 ? openRequest(request, RTMSG_LEN, POLICY4, '') : openRequest(request, RTMSG_LEN, POLICY6);
 }
 
 function tableOf({ view, uint32 }: { view: DataView; uint32: number | null }): number {
@@ -132,7 +132,8 @@ function readChange(network: Network, request: NetlinkRequest, isV4: boolean): R
   const [to, gateway, source] = addresses as [IpAddress | null, IpAddress | null, IpAddress | null];
   const index = opened.uint32(RTA.OIF) ?? 0;
   const device = index === 0 ? null : network.deviceAt(index);
-  if (index !== 0 && device === null) return -Errno.ENODEV;
+  // There is none on such a device, and none can be.
+  if (index !== 0 && device === null) return request.message.type === RTM.DELROUTE ? -Errno.ESRCH : -Errno.ENODEV;
   const metric = opened.uint32(RTA.PRIORITY) ?? (isV4 ? -1 : 0);
   const onLink = (view.getUint32(RtMsg.FLAGS, true) & RTNH_F.ONLINK) !== 0;
   const target = { gateway, source, device, onLink, ...(metric < 0 || (!isV4 && metric === 0) ? {} : { metric }) };

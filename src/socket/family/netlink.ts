@@ -206,7 +206,7 @@ export class NetlinkSocket extends Socket {
     }
     // One that is connected hears only of its peer (netlink_getsockbyportid).
     if (other === null || (other.remotePort !== 0 && other.remotePort !== this.port)) return -Errno.ECONNREFUSED;
-    other.put({ bytes, from: this.port, sender: { pid, uid, gid }, group: 0, truesize: truesizeOf(length) });
+    other.put({ bytes, from: this.port, sender: { pid, uid, gid }, group, truesize: truesizeOf(length) });
     return length;
   }
 

@@ -343,6 +343,10 @@ export class PacketSocket extends Socket implements PacketOwner {
     return error;
   }
 
+  override keepError(errno: number): void {
+    this.error = errno;
+  }
+
   getLevelOption(level: number, option: number, length: number): Uint8Array | number {
     return level === SOL.PACKET ? getPacketOption(this, option, length) : -Errno.ENOPROTOOPT;
   }

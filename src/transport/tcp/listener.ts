@@ -18,6 +18,7 @@ import type { TcpEndpoint } from './endpoint.ts';
 import { segmentArrives } from './input.ts';
 import { initialSequence, timestampOffset } from './isn.ts';
 import { routeMss } from './mss.ts';
+import { closeState, sendFin } from './output.ts';
 import { bare, sendBare } from './segment-out.ts';
 import { setState, TcpState } from './state.ts';
 import { established } from './syn.ts';
@@ -360,6 +361,8 @@ export function requestInput(request: Request, segment: TcpHeader, p: Packet): v
     rttSample(child, sample);
     setRto(child);
   }
+  // The listener was shut down for sending before it listened: its children are so from the start (tcp_rcv_state_process).
+  if ((child.bits & Bit.ShutWrite) !== 0 && closeState(child)) sendFin(child);
   if (t.upcalls !== null) t.upcalls.acceptable();
   segmentArrives(child, segment, p);
 }
@@ -409,7 +412,7 @@ function childOf(request: Request, segment: TcpHeader): TcpEndpoint {
   child.destination = request.destination;
   tcp.ports.join(child, t.localPort);
   // That bind(2) chose the port is the listener's alone (sk_clone_lock): the child gives it back when it is closed.
-  child.bits |= Bit.InPorts | (t.bits & (Bit.NoDelay | Bit.Cork | Bit.Reno | Bit.AddressBound));
+  child.bits |= Bit.InPorts | (t.bits & (Bit.NoDelay | Bit.Cork | Bit.Reno | Bit.AddressBound | Bit.ShutRead | Bit.ShutWrite));
   child.irs = request.irs;
   // The SYN has come, and our SYN-ACK has arrived.
   child.segsIn = 1;

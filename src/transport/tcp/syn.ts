@@ -56,7 +56,8 @@ export function beginHandshake(t: TcpEndpoint): void {
   t.sndNxt = t.iss;
   t.pushedSeq = t.iss;
   t.sndBufSeq = (t.iss + 1) | 0;
-  t.mssClamp = 65535;
+  // Until the peer has said what it takes (tcp_v4_connect, tcp_v6_connect).
+  t.mssClamp = t.isV4 || t.remoteAddress?.isV4 === true ? MSS_DEFAULT : MSS_DEFAULT_V6;
   t.headerLen = settings.tcpTimestamps !== 0 ? 32 : 20;
   t.rtoUs = 1000000;
   t.retransmits = 0;

@@ -1,0 +1,85 @@
+/**
+ * Random programs on our kernel and on Linux: the same results. In `npm test` some hundreds, another seed each commit; in the
+ * long tier 2,000. A difference is printed as the shortest program that shows it.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { OracleUnavailable } from '../../src/platform/node/oracle/linux-host.ts';
+import { isFull, recordResult, root, seed } from '../results.ts';
+import { generate, MOST_STEPS } from './random/generator.ts';
+import { distribution, RandomPrograms, reportText } from './random/run-random.ts';
+import { shrink } from './random/shrink.ts';
+import { p1, type Sequence, sourceOf } from './random/steps.ts';
+
+const PROGRAMS = isFull ? 2000 : 250;
+/** Calls that succeed and fail often enough to mean something, per thousand programs; all others at least once. */
+const LEAST_SUCCESSES: Readonly<Record<string, number>> = {
+  socket: 800, socketpair: 500, bind: 300, listen: 100, connect: 200, accept4: 30, send: 150, sendmsg: 80, recvmsg: 20, recv: 10, read: 80,
+  write: 150, poll: 300, epoll_ctl: 100, epoll_wait: 100, pipe: 300, dup: 50, close: 400, setsockopt: 200, getsockopt: 150, fcntl: 200,
+};
+
+test(`${PROGRAMS} random programs end alike on both kernels, seed ${seed}`, { timeout: 3_600_000 }, async (t) => {
+  let programs: RandomPrograms;
+  try {
+    programs = await RandomPrograms.open(root);
+  } catch (error) {
+    if (!(error instanceof OracleUnavailable) || process.env['CI'] === 'true') throw error;
+    t.skip(error.message);
+    return;
+  }
+  const report = await programs.run(seed, 0, PROGRAMS);
+  const { comparison, outcomes } = report;
+  t.diagnostic(`${report.programs} programs of ${report.steps} calls\n${distribution(outcomes)}`);
+  assert.equal(report.differences.length, 0, reportText(report));
+  assert.deepEqual(report.left, []);
+  // A machine that is busy for a second lets a timer of Linux's end; more than a few would be something else.
+  assert.ok(report.unsteady.length <= 2 + PROGRAMS / 100, reportText(report));
+  assert.ok(comparison.compared >= PROGRAMS * 18, `${comparison.compared} results`);
+  for (const [call, least] of Object.entries(LEAST_SUCCESSES)) {
+    const found = outcomes.get(call)?.get('ok') ?? 0;
+    // Half of it: a sample is not the whole.
+    assert.ok(found >= (least * PROGRAMS) / 1000 / 2, `${call} succeeded ${found} times`);
+  }
+  const errors = new Set([...outcomes.values()].flatMap((kinds) => [...kinds.keys()].filter((kind) => kind.startsWith('E'))));
+  assert.ok(errors.size >= (isFull ? 35 : 25), `${errors.size} kinds of errors`);
+  assert.ok(outcomes.size >= (isFull ? 75 : 65), `${outcomes.size} calls`);
+  recordResult('random-programs', {
+    programs: report.programs, calls: report.steps, results: comparison.compared, differences: 0, unsteady: report.unsteady.length,
+    kindsOfCalls: outcomes.size, kindsOfErrors: errors.size,
+    outcomes: Object.fromEntries([...outcomes].sort().map(([call, kinds]) => [call, Object.fromEntries(kinds)])),
+  });
+});
+
+test('one seed is one program, of at most forty calls', () => {
+  for (let i = 0; i < 200; i++) {
+    const sequence = generate(`fixed-${i}`);
+    assert.ok(sequence.steps.length >= 1 && sequence.steps.length <= MOST_STEPS, `${sequence.steps.length}`);
+    assert.equal(sourceOf(sequence), sourceOf(generate(`fixed-${i}`)));
+  }
+});
+
+test('a program that fails is shortened to what makes it fail', async () => {
+  const steps = Array.from({ length: 40 }, (_, i) => p1('close', [i]));
+  const sequence: Sequence = { name: 'made up', forks: false, steps };
+  const fails = async (shorter: Sequence): Promise<boolean> => (
+    [7, 31].every((wanted) => shorter.steps.some(({ args }) => args[0] === wanted))
+  );
+  const short = await shrink(sequence, fails, 1000);
+  assert.deepEqual(short.steps.map(({ args }) => args[0]), [7, 31]);
+});
+
+test('the comparison sees a kernel that lies', async (t) => {
+  let programs: RandomPrograms;
+  try {
+    programs = await RandomPrograms.open(root);
+  } catch (error) {
+    if (!(error instanceof OracleUnavailable) || process.env['CI'] === 'true') throw error;
+    t.skip(error.message);
+    return;
+  }
+  programs.spoil((call, outcome) => (call === 'listen' && outcome === 'ok' ? 'EINVAL' : outcome));
+  const report = await programs.run('lies', 0, 40);
+  assert.equal(report.differences.length, 1, reportText(report));
+  // A socket that is bound, or not even that, and the call.
+  assert.match(report.differences[0]?.source ?? '', /^sequence\('random-lies-\d+', (true|false), \[\n(.*\n){1,3} {4}p[12]\('listen'.*\n\]\),$/);
+});

@@ -1,0 +1,86 @@
+/** Random programs: which call comes next, by a model of what is open. The same seed makes the same program. */
+import { below, SeededRandom } from '../../../src/base/random.ts';
+import { Signal } from '../../../src/kernel/signal-numbers.ts';
+import { Model } from './model.ts';
+import * as others from './other-calls.ts';
+import * as sockets from './socket-calls.ts';
+import type { Setup } from './setups.ts';
+import * as setups from './setups.ts';
+import type { Argument, Sequence, Step } from './steps.ts';
+
+/** A step but for its process; null where the model has nothing that suits. */
+export type Choose = (m: Model, process: 'p1' | 'p2') => {
+  call: string; args: readonly Argument[]; makes?: readonly string[]; waits?: boolean;
+} | null;
+
+export const MOST_STEPS = 40;
+
+const CHOICES: readonly [choose: Choose, weight: number][] = [
+  [sockets.socket, 6], [sockets.socketpair, 4], [sockets.bind, 8], [sockets.listen, 8], [sockets.connect, 10], [sockets.accept, 14],
+  [sockets.send, 12], [sockets.sendto, 6], [sockets.take, 14], [sockets.pass, 5], [sockets.shutdown, 3], [sockets.names, 4],
+  [sockets.ask, 4], [sockets.setOption, 7], [sockets.getOption, 5],
+  [others.close, 6], [others.duplicate, 4], [others.control, 5], [others.closeRange, 1], [others.pipe, 3], [others.open, 4],
+  [others.path, 5], [others.file, 7], [others.pipeTransfer, 6], [others.splice, 3], [others.event, 3], [others.timer, 2],
+  [others.poll, 7], [others.select, 3], [others.epoll, 9], [others.queue, 3], [others.ipc, 3], [others.signal, 4],
+];
+const WEIGHTED = CHOICES.flatMap(([choose, weight]) => new Array<Choose>(weight).fill(choose));
+
+/** What lets the rest of a program happen at all. */
+const FRAME: readonly Choose[] = [
+  sockets.socket, sockets.socketpair, sockets.bind, sockets.listen, sockets.connect, sockets.connect, sockets.accept, sockets.accept,
+  sockets.send, sockets.take, others.open, others.pipe, others.close,
+];
+
+const SETUPS: readonly [setup: Setup, weight: number][] = [
+  [setups.connection, 8], [setups.datagrams, 4], [setups.socketpair, 4], [setups.pipe, 3], [setups.file, 3], [setups.names, 2],
+  [setups.queue, 1], [setups.ipc, 1],
+];
+const WEIGHTED_SETUPS = SETUPS.flatMap(([setup, weight]) => new Array<Setup>(weight).fill(setup));
+/** What makes descriptors: less of it where there are enough. */
+const MAKERS: ReadonlySet<Choose> = new Set([sockets.socket, sockets.socketpair, others.pipe, others.open, others.duplicate]);
+const ENOUGH = 6;
+
+function step(m: Model, process: 'p1' | 'p2'): Step {
+  for (;;) {
+    const choose = m.pick(m.topic);
+    if (MAKERS.has(choose) && m.of(process).length >= ENOUGH && m.chance(75)) continue;
+    const chosen = choose(m, process);
+    if (chosen === null) continue;
+    return { process, call: chosen.call, args: chosen.args, makes: chosen.makes ?? [], waits: m.mayWait && chosen.waits === true };
+  }
+}
+
+/** The child has its parent's descriptors under the same names. */
+function fork(m: Model): Step {
+  m.hasChild = true;
+  for (const { name, thing } of m.of('p1')) m.names.push({ name, process: 'p2', thing });
+  return { process: 'p1', call: 'fork', args: [], makes: [], waits: false };
+}
+
+/** What every program with signals begins with: no signal that it may get ends it. */
+function caught(signo: number): Step {
+  const action: Argument = { record: { handler: 1, flags: 0, mask: { list: [] } } };
+  return { process: 'p1', call: 'sigaction', args: [signo, action], makes: [], waits: false };
+}
+
+export function generate(seed: string): Sequence {
+  const random = new SeededRandom(`program ${seed}`);
+  const forks = below(random, 100) < 30;
+  const m = new Model(random, !forks);
+  // Half of the programs are about a few kinds of calls alone: so they come further with them.
+  m.topic = m.chance(50) ? WEIGHTED : [...FRAME, ...Array.from({ length: 8 }, () => m.pick(WEIGHTED))];
+  const steps: Step[] = forks ? [Signal.SIGPIPE, Signal.SIGUSR1, Signal.SIGUSR2, 34].map(caught) : [];
+  const length = 20 + m.below(MOST_STEPS - 19);
+  const one = (): 'p1' | 'p2' => (!forks && m.chance(40) ? 'p2' : 'p1');
+  const begin: Setup[] = [m.pick(WEIGHTED_SETUPS), ...(m.chance(50) ? [m.pick(WEIGHTED_SETUPS)] : []), ...(m.chance(25) ? [setups.epoll] : [])];
+  // One in ten begins with nothing.
+  if (m.chance(90)) for (const setup of begin) steps.push(...setup(m, one(), one()));
+  while (steps.length < length) {
+    if (forks && !m.hasChild && m.chance(12)) steps.push(fork(m));
+    else {
+      const isSecond = forks ? m.hasChild && m.chance(40) : m.chance(40);
+      steps.push(step(m, isSecond ? 'p2' : 'p1'));
+    }
+  }
+  return { name: `random-${seed}`, forks, steps: steps.slice(0, MOST_STEPS) };
+}

@@ -1,0 +1,167 @@
+/**
+ * Random programs on both kernels: compares them, and makes what differs short. Called by main.ts and random.test.ts.
+ *
+ * A difference counts when it shows twice and Linux answers the same both times; what Linux itself answers in two ways
+ * (a timer that fired in between, on a machine that is busy) is told apart as unsteady.
+ */
+import { join } from 'node:path';
+import { Comparison, isListed, readDeviations } from '../comparison.ts';
+import type { Difference } from '../comparison.ts';
+import { linuxMachine, linuxSide } from '../linux-side.ts';
+import { ourSide } from '../our-side.ts';
+import type { Side } from '../program.ts';
+import { runProgram } from '../run-program.ts';
+import { SharedLeftovers } from '../../../src/sim/leftovers.ts';
+import type { Trace } from '../trace.ts';
+import { generate } from './generator.ts';
+import { shrink } from './shrink.ts';
+import { replay, type Sequence, sourceOf } from './steps.ts';
+
+/** Linux mostly sleeps between calls, so a few programs can run beside each other. */
+const BESIDE = 4;
+const MOST_SHRINKING = 150;
+
+export interface RandomReport {
+  programs: number;
+  steps: number;
+  comparison: Comparison;
+  /** Call -> outcome -> how often. */
+  outcomes: Map<string, Map<string, number>>;
+  /** Those that count, one of each kind: the shortest program, and where it goes apart. */
+  differences: { seed: string; source: string; difference: Difference; trace: string }[];
+  kinds: Set<string>;
+  unsteady: string[];
+  /** What all programs together did not give back. */
+  left: readonly string[];
+}
+
+export class RandomPrograms {
+  private readonly linux: Side;
+  private readonly ours: Side;
+  private readonly deviations: readonly string[];
+
+  /** What a test makes of our side's outcomes, to see that it is found out. */
+  private lie: (call: string, outcome: string) => string = (_call, outcome) => outcome;
+
+  private constructor(linux: Side, ours: Side, deviations: readonly string[]) {
+    this.linux = linux;
+    this.ours = ours;
+    this.deviations = deviations;
+  }
+
+  static async open(root: string): Promise<RandomPrograms> {
+    const agentSource = join(root, 'test/oracle/agent.c');
+    const buildFolder = join(root, 'build/oracle');
+    const machine = await linuxMachine(agentSource, buildFolder);
+    return new RandomPrograms(linuxSide(agentSource, buildFolder), ourSide(machine, false), readDeviations(join(root, 'docs/deviations.md')));
+  }
+
+  spoil(lie: (call: string, outcome: string) => string): void {
+    this.lie = lie;
+  }
+
+  /** Programs `first` to `first + count - 1` of a seed. */
+  async run(seed: string | number, first: number, count: number, progress: (done: number) => void = () => {}): Promise<RandomReport> {
+    const report: RandomReport = { programs: 0, steps: 0, comparison: new Comparison(), outcomes: new Map(), differences: [], kinds: new Set(), unsteady: [], left: [] };
+    const suspects: string[] = [];
+    let next = first;
+    const work = async (): Promise<void> => {
+      while (next < first + count) {
+        const name = `${seed}-${next++}`;
+        const sequence = generate(name);
+        const { linux, ours } = await this.both(sequence);
+        const before = report.comparison.differences.length;
+        report.comparison.add(sequence.name, linux, ours);
+        report.programs++;
+        report.steps += sequence.steps.length;
+        countOutcomes(report.outcomes, linux);
+        if (report.comparison.differences.length > before || linux.failure !== null) suspects.push(name);
+        progress(report.programs);
+      }
+    };
+    const shared = new SharedLeftovers();
+    await Promise.all(Array.from({ length: BESIDE }, work));
+    report.left = shared.words();
+    for (const name of suspects) await this.examine(name, report);
+    return report;
+  }
+
+  private async both(sequence: Sequence): Promise<{ linux: Trace; ours: Trace }> {
+    const program = replay(sequence);
+    const [linux, ours] = await Promise.all([runProgram(program, this.linux), runProgram(program, this.ours)]);
+    for (const entry of ours.entries) entry.outcome = this.lie(entry.call, entry.outcome);
+    return { linux, ours };
+  }
+
+  /** What no line of docs/deviations.md explains, when Linux answers the same twice; null else. */
+  private async difference(sequence: Sequence): Promise<{ difference: Difference; linux: Trace; ours: Trace } | null> {
+    const { linux, ours } = await this.both(sequence);
+    const comparison = new Comparison();
+    comparison.add(sequence.name, linux, ours);
+    const difference = comparison.differences.find((each) => isListed(each, this.deviations) === null);
+    if (difference === undefined || linux.failure !== null) return null;
+    const again = await runProgram(replay(sequence), this.linux);
+    const steady = new Comparison();
+    steady.add(sequence.name, linux, again);
+    return steady.differences.length === 0 && again.failure === null ? { difference, linux, ours } : null;
+  }
+
+  private async examine(name: string, report: RandomReport): Promise<void> {
+    const whole = generate(name);
+    const found = await this.difference(whole);
+    if (found === null) {
+      report.unsteady.push(name);
+      return;
+    }
+    const kind = kindOf(found.linux, found.difference);
+    if (report.kinds.has(kind)) return;
+    report.kinds.add(kind);
+    // The same kind of difference, so that the shortest one is still the one that was found.
+    const short = await shrink(whole, async (shorter) => {
+      const still = await this.difference(shorter);
+      return still !== null && kindOf(still.linux, still.difference) === kind;
+    }, MOST_SHRINKING);
+    const last = (await this.difference(short)) ?? found;
+    report.differences.push({ seed: name, source: sourceOf(short), difference: last.difference, trace: traceText(last.linux, last.ours) });
+  }
+}
+
+/** The call and both answers, numbers and bytes left out. */
+function kindOf(linux: Trace, { index, ours, linux: theirs }: Difference): string {
+  const general = (text: string): string => (/^E[A-Z]+/.exec(text)?.[0] ?? text.replaceAll(/[0-9a-f]{2,}|\d+|".*"/g, 'N')).slice(0, 60);
+  return `${linux.entries[index]?.call ?? 'end'}: ${general(ours)}, not ${general(theirs)}`;
+}
+
+function countOutcomes(outcomes: Map<string, Map<string, number>>, trace: Trace): void {
+  for (const { call, isError, outcome } of trace.entries) {
+    const name = call.split(' ')[0] as string;
+    const kind = isError ? outcome : outcome === 'blocked' ? 'waits' : 'ok';
+    const ofCall = outcomes.get(name) ?? new Map<string, number>();
+    outcomes.set(name, ofCall.set(kind, (ofCall.get(kind) ?? 0) + 1));
+  }
+}
+
+/** Every call with Linux's outcome, and ours where it is another. */
+function traceText(linux: Trace, ours: Trace): string {
+  const own = ours.normalized();
+  return linux.normalized().map((entry, i) => {
+    const other = own[i];
+    const mark = other?.outcome === entry.outcome ? '' : `\n      ours: ${other?.outcome ?? ours.failure ?? 'not reached'}`;
+    return `    ${entry.request} = ${entry.outcome}${mark}`;
+  }).join('\n');
+}
+
+/** Calls and what became of them, one call a line. */
+export function distribution(outcomes: RandomReport['outcomes']): string {
+  return [...outcomes].sort(([a], [b]) => (a < b ? -1 : 1)).map(([call, kinds]) => {
+    const counts = [...kinds].sort(([, a], [, b]) => b - a).map(([kind, count]) => `${kind} ${count}`);
+    return `${call.padEnd(16)} ${counts.join(', ')}`;
+  }).join('\n');
+}
+
+export function reportText({ differences, unsteady, left }: RandomReport): string {
+  const lines = differences.map(({ seed, source, difference, trace }) => (
+    `random program ${seed}: ${difference.request}\n    ours  ${difference.ours}\n    linux ${difference.linux}\n${trace}\n${source}\n`
+  ));
+  return [...lines, ...(left.length > 0 ? [`left: ${left.join(', ')}`] : []), ...(unsteady.length > 0 ? [`unsteady: ${unsteady.join(', ')}`] : [])].join('\n');
+}
