@@ -39,6 +39,14 @@ export class Stack implements TransportInput {
     this.network.transport = this;
   }
 
+  get settings(): Settings {
+    return this.context.settings;
+  }
+
+  get counters(): Counters {
+    return this.context.counters;
+  }
+
   /** SO_COOKIE: a number that no other socket of the host has had or will have; counted from 1 by when it was first asked for. */
   cookieOf(socket: object): number {
     let cookie = this.cookies.get(socket);
@@ -47,14 +55,6 @@ export class Stack implements TransportInput {
       this.cookies.set(socket, cookie);
     }
     return cookie;
-  }
-
-  get settings(): Settings {
-    return this.context.settings;
-  }
-
-  get counters(): Counters {
-    return this.context.counters;
   }
 
   /** SO_NETNS_COOKIE: tells hosts apart. */
