@@ -14,8 +14,8 @@ import type { Kernel } from './kernel.ts';
 import { OpenFile } from './open-file.ts';
 import type { Pipe } from './pipe.ts';
 import type { KernelProcess } from './process.ts';
-import { Terminal } from './terminal.ts';
 import { SignalDescriptor } from './signalfd.ts';
+import { Terminal } from './terminal.ts';
 import { TimerDescriptor } from './timerfd.ts';
 
 /** st_dev of each kind, as lsof(8) prints them behind "0,". */

@@ -36,6 +36,7 @@ import { programs as raw } from './raw.ts';
 import { programs as signalDescriptors } from './signal-descriptors.ts';
 import { programs as signalSources } from './signal-sources.ts';
 import { programs as signals } from './signals.ts';
+import { programs as sockDiag } from './sock-diag.ts';
 import { programs as sockets } from './sockets.ts';
 import { programs as splices } from './splices.ts';
 import { programs as streams } from './streams.ts';
@@ -54,5 +55,5 @@ export const PROGRAMS: readonly Program[] = [
   ...datagramErrors, ...raw, ...ping, ...files, ...pipes, ...events, ...ipc, ...splices, ...signals, ...interruptions,
   ...signalSources, ...processes, ...credentials, ...packets, ...netlink, ...batches, ...maskedWaits, ...signalDescriptors,
   ...timers, ...proc, ...netlinkRoute, ...foundAtRandom, ...multicast, ...multicastDevices, ...errorsOfPaths,
-  ...errorsOfDescriptors, ...errorsOfIpc, ...udpSegments, ...fileState, ...queueNotices, ...packetOld,
+  ...errorsOfDescriptors, ...errorsOfIpc, ...udpSegments, ...fileState, ...queueNotices, ...packetOld, ...sockDiag,
 ];
