@@ -70,13 +70,25 @@ class EpollItem extends Waiter {
   }
 }
 
+/** fs.epoll.max_user_watches: how many descriptors the epolls of one user may watch, all together. */
+export const MAX_USER_WATCHES = 262144;
+
+export class EpollUser {
+  watches = 0;
+}
+
 export class Epoll implements FileOperations {
   readonly waiters: WaitQueue = new WaitQueue();
   readonly accessMode: number = O.RDWR;
   /** By descriptor and description: a number may have been given to another file since. */
   private readonly items = new Map<OpenFile, Map<number, EpollItem>>();
+  private readonly user: EpollUser;
   private firstReady: EpollItem | null = null;
   private lastReady: EpollItem | null = null;
+
+  constructor(user: EpollUser) {
+    this.user = user;
+  }
 
   /** How many items there are, for leak tests. */
   get size(): number {
@@ -92,6 +104,8 @@ export class Epoll implements FileOperations {
     if ((events & EPOLL.EXCLUSIVE) !== 0 && (nested !== null || (events & ~WITH_EXCLUSIVE) !== 0)) return -Errno.EINVAL;
     if (nested !== null && (nested.contains(this) || nested.depth + this.height - 1 > MAX_NESTS)) return -Errno.ELOOP;
     if (this.items.get(file)?.has(fd)) return -Errno.EEXIST;
+    if (this.user.watches >= MAX_USER_WATCHES) return -Errno.ENOSPC;
+    this.user.watches++;
     const item = new EpollItem(this, file, fd);
     item.exclusive = (events & EPOLL.EXCLUSIVE) !== 0;
     this.ask(item, events, data);
@@ -131,7 +145,7 @@ export class Epoll implements FileOperations {
 
   forget(item: EpollItem): void {
     const ofFile = this.items.get(item.file);
-    ofFile?.delete(item.fd);
+    if (ofFile?.delete(item.fd) === true) this.user.watches--;
     if (ofFile?.size === 0) this.items.delete(item.file);
     item.file.unwatch(item);
     item.queue?.remove(item);

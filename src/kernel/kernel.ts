@@ -8,6 +8,7 @@ import type { Loop } from '../base/loop.ts';
 import { PacketHost } from '../socket/family/packet-host.ts';
 import { UnixHost } from '../socket/family/unix-host.ts';
 import type { Stack } from '../stack/stack.ts';
+import { EpollUser } from './epoll.ts';
 import { FileSystem } from './fs/file-system.ts';
 import { Ipc } from './ipc/ipc.ts';
 import { KernelProcess } from './process.ts';
@@ -17,6 +18,9 @@ import { Terminal } from './terminal.ts';
 /** kernel.pid_max, and the pids below which none is given out a second time. */
 const MOST_PIDS = 4194304;
 const RESERVED_PIDS = 300;
+
+/** kernel.threads-max: how many processes there may be at once, whoever's they are; those that nobody has waited for count. */
+export const MOST_PROCESSES = 32768;
 
 export class Kernel {
   readonly stack: Stack;
@@ -32,6 +36,7 @@ export class Kernel {
    */
   readonly init: KernelProcess;
   private readonly table: Map<number, KernelProcess> = new Map();
+  private readonly epollUsers: Map<number, EpollUser> = new Map();
   private nextPid = 2;
   private mostGiven = 1;
   private isOff = false;
@@ -82,6 +87,7 @@ export class Kernel {
     const most = parent.limits.get(Resource.NPROC).soft;
     const isExempt = credentials.uid === 0 || credentials.has(Capability.SYS_RESOURCE) || credentials.has(Capability.SYS_ADMIN);
     if (!isExempt && this.processesOf(credentials.uid) >= most) return -Errno.EAGAIN;
+    if (this.table.size >= MOST_PROCESSES) return -Errno.EAGAIN;
     const child = new KernelProcess(this, this.takePid(), name, parent.terminal, parent, parent);
     child.pgid = parent.pgid;
     child.sid = parent.sid;
@@ -129,6 +135,13 @@ export class Kernel {
     let count = 0;
     for (const { credentials, signals } of this.table.values()) if (credentials.uid === uid) count += signals.queued;
     return count;
+  }
+
+  /** What a user's epolls have counted against fs.epoll.max_user_watches. */
+  epollUser(uid: number): EpollUser {
+    const user = this.epollUsers.get(uid) ?? new EpollUser();
+    this.epollUsers.set(uid, user);
+    return user;
   }
 
   /** Called by a process that is no more. */

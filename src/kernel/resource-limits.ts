@@ -19,15 +19,22 @@ export interface ResourceLimit {
 
 const NO_LIMIT: ResourceLimit = { soft: Infinity, hard: Infinity };
 const DESCRIPTORS: ResourceLimit = { soft: MOST_DESCRIPTORS, hard: MOST_DESCRIPTORS };
+/** As on a machine of some four gigabytes: half of kernel.threads-max (fork_init), and what mqueue(7) says. */
+const TASKS: ResourceLimit = { soft: 16384, hard: 16384 };
+const QUEUE_BYTES: ResourceLimit = { soft: 819200, hard: 819200 };
 /** There are no core files. */
 const NOTHING: ResourceLimit = { soft: 0, hard: Infinity };
+
+const STANDARD: ReadonlyMap<number, ResourceLimit> = new Map([
+  [Resource.NOFILE, DESCRIPTORS], [Resource.CORE, NOTHING], [Resource.NPROC, TASKS], [Resource.SIGPENDING, TASKS],
+  [Resource.MSGQUEUE, QUEUE_BYTES],
+]);
 
 export class ResourceLimits {
   private readonly changed: Map<number, ResourceLimit> = new Map();
 
   get(resource: number): ResourceLimit {
-    const standard = resource === Resource.NOFILE ? DESCRIPTORS : resource === Resource.CORE ? NOTHING : NO_LIMIT;
-    return this.changed.get(resource) ?? standard;
+    return this.changed.get(resource) ?? STANDARD.get(resource) ?? NO_LIMIT;
   }
 
   /** setrlimit(2)'s checks in do_prlimit's order: 0, or -EINVAL, -EPERM. `mayRaise`: the caller has CAP_SYS_RESOURCE. */

@@ -9,7 +9,7 @@ import { spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { test } from 'node:test';
 import { OracleUnavailable } from '../../src/platform/node/oracle/linux-host.ts';
-import { Process } from '../../src/api/posix/process.ts';
+import type { Process } from '../../src/api/posix/process.ts';
 import { takeChunk } from '../../src/base/slab.ts';
 import { Timer } from '../../src/base/timer-queue.ts';
 import { Waiter, WaitQueue } from '../../src/base/wait-queue.ts';

@@ -65,7 +65,7 @@ export abstract class ProcessCalls extends SignalCalls {
     return this.outcome<Rlimit>(typeof limit === 'number' ? systemError(limit, 'getrlimit') : { ...limit });
   }
 
-  /** setrlimit(2): RLIMIT_NOFILE, RLIMIT_NPROC and RLIMIT_SIGPENDING are obeyed. EPERM, EINVAL. */
+  /** setrlimit(2): RLIMIT_NOFILE, _NPROC, _SIGPENDING and _MSGQUEUE are obeyed. EPERM, EINVAL. */
   setrlimit(resource: number, limit: Rlimit): Promise<void> {
     return this.done(processes.setLimit(this.core, resource, limit), 'setrlimit');
   }

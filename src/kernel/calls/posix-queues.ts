@@ -3,12 +3,13 @@ import { Capability } from '../../base/credentials.ts';
 import { Errno } from '../../base/errno.ts';
 import { O } from '../../socket/constants.ts';
 import {
-  MQ_HARD_MSG_MAX, MQ_HARD_MSGSIZE_MAX, MQ_MSG_MAX, MQ_MSGSIZE_MAX, MQ_PRIO_MAX, MQ_QUEUES_MAX, OpenQueue, PosixQueue,
+  MQ_HARD_MSG_MAX, MQ_HARD_MSGSIZE_MAX, MQ_MSG_MAX, MQ_MSGSIZE_MAX, MQ_PRIO_MAX, MQ_QUEUES_MAX, OpenQueue, PosixQueue, queueBytes,
   type QueueAttributes, type QueueReceiveOperation, type QueueSendOperation,
 } from '../ipc/posix-queue.ts';
 import { owns } from '../fs/inode.ts';
 import { OpenFile } from '../open-file.ts';
 import type { KernelProcess } from '../process.ts';
+import { Resource } from '../resource-limits.ts';
 import { begin, end } from './edges.ts';
 
 const NAME_MAX = 255;
@@ -72,7 +73,10 @@ function findOrMake(
   if (!(maxMessages > 0 && maxMessages <= (privileged ? MQ_HARD_MSG_MAX : MQ_MSG_MAX))) return -Errno.EINVAL;
   if (!(messageSize > 0 && messageSize <= (privileged ? MQ_HARD_MSGSIZE_MAX : MQ_MSGSIZE_MAX))) return -Errno.EINVAL;
   if (posixQueues.size >= MQ_QUEUES_MAX && !privileged) return -Errno.ENOSPC;
-  const queue = new PosixQueue(mode & ~process.files.umask, process.credentials, maxMessages, messageSize);
+  const { posixQueueBytes } = process.kernel.ipc;
+  const taken = (posixQueueBytes.get(process.credentials.uid) ?? 0) + queueBytes(maxMessages, messageSize);
+  if (taken > process.limits.get(Resource.MSGQUEUE).soft) return -Errno.EMFILE;
+  const queue = new PosixQueue(mode & ~process.files.umask, process.credentials, maxMessages, messageSize, posixQueueBytes);
   posixQueues.set(name, queue);
   return queue;
 }
@@ -90,6 +94,7 @@ export function mqUnlink(process: KernelProcess, path: string): number {
   if (!owns(queue, process.credentials)) return -Errno.EPERM;
   posixQueues.delete(name);
   queue.links = 0;
+  queue.forgetIfUnused();
   return 0;
 }
 

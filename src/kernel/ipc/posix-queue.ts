@@ -31,6 +31,15 @@ export interface PriorityMessage {
   readonly text: Uint8Array;
 }
 
+/** sizeof(struct msg_msg), sizeof(struct posix_msg_tree_node). */
+const MESSAGE_BYTES = 48;
+const NODE_BYTES = 48;
+
+/** What RLIMIT_MSGQUEUE counts for a queue, empty or full (mqueue_get_inode). */
+export function queueBytes(maxMessages: number, messageSize: number): number {
+  return maxMessages * (MESSAGE_BYTES + messageSize) + Math.min(maxMessages, MQ_PRIO_MAX) * NODE_BYTES;
+}
+
 export class PosixQueue extends WaitQueue {
   mode: number;
   /** Its name; none once it has been unlinked. */
@@ -44,13 +53,32 @@ export class PosixQueue extends WaitQueue {
   /** The next one to be received first: by priority, then by age. */
   readonly messages: PriorityMessage[] = [];
 
-  constructor(mode: number, owner: Credentials, maxMessages: number, messageSize: number) {
+  /** Descriptions that are open. */
+  opens = 0;
+  private readonly accounts: Map<number, number>;
+  private readonly account: number;
+  private readonly bytes: number;
+
+  /** `accounts`: what each user's queues take; this one's part goes back when name and descriptions have gone. */
+  constructor(mode: number, owner: Credentials, maxMessages: number, messageSize: number, accounts: Map<number, number>) {
     super();
+    this.accounts = accounts;
+    this.account = owner.uid;
+    this.bytes = queueBytes(maxMessages, messageSize);
+    accounts.set(owner.uid, (accounts.get(owner.uid) ?? 0) + this.bytes);
     this.mode = mode & 0o777;
     this.uid = owner.fsuid;
     this.gid = owner.fsgid;
     this.maxMessages = maxMessages;
     this.messageSize = messageSize;
+  }
+
+  /** The name or a description has gone. */
+  forgetIfUnused(): void {
+    if (this.links > 0 || this.opens > 0) return;
+    const left = (this.accounts.get(this.account) ?? 0) - this.bytes;
+    if (left > 0) this.accounts.set(this.account, left);
+    else this.accounts.delete(this.account);
   }
 
   get isFull(): boolean {
@@ -83,6 +111,7 @@ export class OpenQueue implements Seekable {
   constructor(queue: PosixQueue, accessMode: number) {
     this.queue = queue;
     this.accessMode = accessMode;
+    queue.opens++;
   }
 
   get size(): number {
@@ -125,7 +154,10 @@ export class OpenQueue implements Seekable {
     return request === IOCTL.FIONREAD ? Math.max(0, this.size - this.position) : -Errno.ENOTTY;
   }
 
-  release(): void {}
+  release(): void {
+    this.queue.opens--;
+    this.queue.forgetIfUnused();
+  }
 }
 
 abstract class QueueTransfer extends Operation {
