@@ -1,4 +1,12 @@
-/** `npm run bench -- [--json] [CASE...]`: the benchmark cases of test/bench/. */
+/** `npm run bench -- [--json] [CASE...]`: the benchmark cases of test/bench/; with `--against REVISION`, two versions in turn. */
+import { ensureInstalled } from './install.mjs';
+import { benchPairs } from './bench-pairs.mjs';
 import { runProgram } from './run-program.mjs';
 
-await runProgram('test/bench/main.ts', process.argv.slice(2));
+const args = process.argv.slice(2);
+if (args.includes('--against')) {
+  ensureInstalled();
+  process.exitCode = await benchPairs(args);
+} else {
+  await runProgram('test/bench/main.ts', args);
+}

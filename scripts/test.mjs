@@ -79,7 +79,7 @@ const STEPS = [
   { name: 'fuzz', frames: true, seconds: 240, command: () => tests(['test/fuzz']) },
   { name: 'sim', frames: true, seconds: 240, command: () => tests(['test/sim']) },
   { name: 'interop', frames: true, seconds: 420, command: () => tests(['test/interop'], '--test-concurrency=1') },
-  { name: 'oracle', frames: true, seconds: 180, command: () => tests(['test/oracle'], '--test-concurrency=1') },
+  { name: 'oracle', frames: true, seconds: 360, command: () => tests(['test/oracle'], '--test-concurrency=1') },
   { name: 'perf', seconds: 180, command: () => tests(['test/perf'], '--test-concurrency=1') },
   { name: 'browser', seconds: 180, command: () => tests(['test/browser'], '--test-concurrency=1') },
   { name: 'docs', seconds: 240, command: () => tests(['test/docs'], '--test-concurrency=1') },

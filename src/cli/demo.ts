@@ -6,25 +6,24 @@
 import { AF_INET, SOCK_STREAM } from '../api/posix/constants.ts';
 import { Process } from '../api/posix/process.ts';
 import { sockaddrIn } from '../api/posix/sockaddr.ts';
-import type { Environment } from '../base/environment.ts';
-import { IpAddress } from '../base/inet-address.ts';
-import { Loop } from '../base/loop.ts';
-import { type RandomSource, SeededRandom } from '../base/random.ts';
+import { SeededRandom } from '../base/random.ts';
 import { VirtualClock } from '../base/virtual-clock.ts';
 import { TcpdumpPrinter } from '../capture/tcpdump-printer.ts';
-import { Host } from '../host.ts';
-import { Cable } from '../link/cable.ts';
-import { CaptureTee } from '../link/capture-tee.ts';
+import type { Host } from '../host.ts';
 import { NodeEnvironment } from '../platform/node/environment.ts';
 import { PortForward } from '../platform/node/forward.ts';
 import { PlatformError } from '../platform/node/libc.ts';
-import { wrote, WROTE_PORT } from '../programs/wrote.ts';
+import { WROTE_PORT } from '../programs/wrote.ts';
 import { CaptureOutput } from './capture-output.ts';
+import { taskOf } from './command-words.ts';
+import { CLIENT, DemoWorld, SERVER } from './demo-world.ts';
 import { numberOption, parseOptions, UsageError } from './options.ts';
 import { complain, print, STDERR } from './output.ts';
+import { runPrograms } from './program-run.ts';
 import { paint, untilAsked } from './terminal.ts';
 
 export const DEMO_HELP = `usage: sockscape demo [NAME] [--once] [--port N] [-w FILE]
+       sockscape demo [NAME] --run '[HOST:] PROGRAM ARG...' ... [--port N] [-w FILE]
 
 Two hosts on a cable, 192.0.2.1 and 192.0.2.2, each with a TCP/IP stack of its own. On the second a server listens on
 port ${WROTE_PORT} and answers every line with 'You wrote: LINE'. A port of this machine leads to it through the first host.
@@ -35,17 +34,17 @@ What passes at the server's card is printed as tcpdump prints it (ARP and IP).
   --port N   the port on 127.0.0.1; ${WROTE_PORT} by default, 0 for any that is free
   -w FILE    also writes what passes to FILE, for Wireshark (pcapng; IPv6 included); with '-' the capture goes to
              standard output and the lines to standard error
+  --run ...  runs a program of ours instead of showing what passes, on the host named (client or server; client by
+             default). Given several times, all run at once, started in this order, their lines with their names before
+             them; the last one has the terminal, and when it ends all is over. No port is opened without --port
 
 examples:
   sockscape demo                    then, in another terminal: telnet 127.0.0.1 ${WROTE_PORT}
   sockscape demo --once
   sockscape demo --port 9600 -w session.pcapng
+  sockscape demo --run 'server: tcpdump -i any tcp port ${WROTE_PORT}' --run 'server: telnet 127.0.0.1 ${WROTE_PORT}'
 `;
 
-const CLIENT = '192.0.2.1';
-const SERVER = '192.0.2.2';
-const PREFIX_LENGTH = 24;
-const CABLE_DELAY_US = 250;
 const ETHERTYPE_IPV6 = 0x86dd;
 const LINE = 'hello\r\n';
 /** Virtual time in which --once reads the answer before it closes: its acknowledgement is a segment of its own then. */
@@ -55,55 +54,17 @@ const LAST_SEGMENTS_US = 1_000_000;
 
 /** The command; returns its exit status. */
 export async function demo(args: readonly string[]): Promise<number> {
-  const options = parseOptions(args, { '--once': 'flag', '--port': 'value', '-w': 'value' });
+  const options = parseOptions(args, { '--once': 'flag', '--port': 'value', '-w': 'value', '--run': 'list' });
   const [name = 'wrote', ...rest] = options.operands;
   if (rest.length > 0) throw new UsageError(`one demo at a time, not also '${rest.join(' ')}'`);
   if (name !== 'wrote') throw new UsageError(`there is no demo '${name}', only 'wrote'`);
   const port = numberOption('--port', options.values.get('--port') ?? String(WROTE_PORT), 0, 65535);
   const file = options.values.get('-w') ?? null;
-  return options.flags.has('--once') ? once(file) : live(port, file);
-}
-
-/** Two hosts on a cable, the server listening, and somebody who looks at its card. */
-class DemoWorld {
-  readonly client: Host;
-  readonly capture: CaptureOutput;
-  private readonly loop: Loop;
-  private readonly server: Host;
-  private readonly serverProcess: Process;
-
-  constructor(environment: Environment, random: (host: string) => RandomSource, file: string | null) {
-    // Opened first: a file that cannot be written is the only thing here that can fail.
-    const say = file === '-' ? complain : print;
-    this.capture = new PrintedCapture(file, new TcpdumpPrinter(), (line) => say(`${line}\n`));
-    this.loop = new Loop(environment);
-    const cable = new Cable(this.loop, random('cable'), { delayUs: CABLE_DELAY_US });
-    this.client = new Host({ name: 'client', loop: this.loop, random: random('client') });
-    this.server = new Host({ name: 'server', loop: this.loop, random: random('server') });
-    for (const [host, device, address, mac] of [
-      [this.client, cable.a, CLIENT, 1],
-      [this.server, cable.b, SERVER, 2],
-    ] as const) {
-      device.macHi = 0x0200;
-      device.macLo = mac;
-      host.attach(device);
-      host.addAddress(device, IpAddress.from(address), PREFIX_LENGTH);
-    }
-    new CaptureTee(cable.b, this.loop, this.capture);
-    this.serverProcess = new Process(this.server, 'wrote', { output: complain });
-  }
-
-  /** Resolves when the server listens. */
-  startServer(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      wrote(this.serverProcess, [], resolve).then((status) => reject(new Error(`the server ended: ${status}`)), reject);
-    });
-  }
-
-  stop(): void {
-    this.loop.stop();
-    this.capture.close();
-  }
+  const commands = options.list('--run');
+  if (commands.length === 0) return options.flags.has('--once') ? once(file) : live(port, file);
+  if (options.flags.has('--once')) throw new UsageError('--once and --run do not go together');
+  if (file === '-') throw new UsageError('standard output is that of the programs: -w takes a file');
+  return programs(commands, options.values.has('--port') ? port : null, file);
 }
 
 /** Prints ARP and IP only: what the hosts say in IPv6 when they come up is not what the demo is about. */
@@ -113,9 +74,37 @@ class PrintedCapture extends CaptureOutput {
   }
 }
 
+/** What passes, in the terminal and perhaps in a file. Made first: a file that cannot be written is all that can fail here. */
+function shownCapture(file: string | null): CaptureOutput {
+  const say = file === '-' ? complain : print;
+  return new PrintedCapture(file, new TcpdumpPrinter(), (line) => say(`${line}\n`));
+}
+
+/** Programs of ours on the two hosts; the last one's status. A port of the machine leads to the server when one is given. */
+async function programs(commands: readonly string[], port: number | null, file: string | null): Promise<number> {
+  const environment = new NodeEnvironment();
+  const capture = file === null ? null : new CaptureOutput(file, null, () => {});
+  const world = new DemoWorld(environment, () => environment.entropy, capture);
+  let forward: PortForward | null = null;
+  try {
+    world.prepareForPrograms();
+    const tasks = commands.map((command) => taskOf(command, world.hosts));
+    for (const host of world.hosts.values()) await world.startServer(host);
+    if (port !== null) {
+      forward = await openForward(world.client, port);
+      complain(`talk to it:  telnet 127.0.0.1 ${forward.port}\n`);
+    }
+    return await Promise.race([runPrograms(tasks), ...(capture === null ? [] : [capture.failed])]);
+  } finally {
+    forward?.close();
+    world.stop();
+  }
+}
+
 async function live(port: number, file: string | null): Promise<number> {
   const environment = new NodeEnvironment();
-  const world = new DemoWorld(environment, () => environment.entropy, file);
+  const capture = shownCapture(file);
+  const world = new DemoWorld(environment, () => environment.entropy, capture);
   // Not before the file is open: that may take its time, and handlers would not run meanwhile.
   const asked = untilAsked();
   let forward: PortForward | null = null;
@@ -127,9 +116,9 @@ async function live(port: number, file: string | null): Promise<number> {
         `talk to it:  ${paint(STDERR, 'green', `telnet 127.0.0.1 ${forward.port}`)}\n` +
         `${paint(STDERR, 'dim', "what passes at the server's card follows; Ctrl-C ends")}\n`,
     );
-    await Promise.race([asked, world.capture.failed]);
+    await Promise.race([asked, capture.failed]);
     forward.close();
-    const { frames, printed } = world.capture;
+    const { frames, printed } = capture;
     complain(`\n${count(printed, 'packet')} shown; ${count(frames - printed, 'IPv6 neighbour packet')} only captured\n`);
   } finally {
     forward?.close();
@@ -155,10 +144,11 @@ async function openForward(from: Host, port: number): Promise<PortForward> {
 async function once(file: string | null): Promise<number> {
   const seed = new SeededRandom('demo');
   const clock = new VirtualClock(seed, (fn) => setImmediate(fn));
-  const world = new DemoWorld(clock, (name) => seed.fork(name), file);
+  const capture = shownCapture(file);
+  const world = new DemoWorld(clock, (name) => seed.fork(name), capture);
   try {
     await world.startServer();
-    const answer = await Promise.race([session(new Process(world.client, 'client')), world.capture.failed]);
+    const answer = await Promise.race([session(new Process(world.client, 'client')), capture.failed]);
     if (answer === `You wrote: ${LINE}`) return 0;
     complain(`sockscape demo: the server answered ${JSON.stringify(answer)}\n`);
     return 1;

@@ -57,8 +57,8 @@ export function writeAll(to: Output, bytes: Uint8Array): void {
 }
 
 /** Writes to standard output. */
-export function print(text: string): void {
-  writeAll(STANDARD, encoder.encode(text));
+export function print(text: string | Uint8Array): void {
+  writeAll(STANDARD, typeof text === 'string' ? encoder.encode(text) : text);
 }
 
 /** Writes to standard error. When that cannot be, there is nobody left to be told. */

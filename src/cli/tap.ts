@@ -22,13 +22,15 @@ import type { Program } from '../programs/service.ts';
 import { wrote } from '../programs/wrote.ts';
 import { CaptureOutput } from './capture-output.ts';
 import { hostCidr } from './cidr.ts';
+import { taskOf } from './command-words.ts';
 import { HostEnd } from './leftovers.ts';
 import { parseOptions, UsageError } from './options.ts';
 import { complain, print, STDERR } from './output.ts';
+import { runPrograms } from './program-run.ts';
 import { paint, untilAsked } from './terminal.ts';
 
 export const TAP_HELP = `usage: sockscape tap --address CIDR ... [--name NAME] [--host-address CIDR ...] [--no-offload]
-                     [--serve SERVICE:PORT,...] [--zone FILE ...] [-w FILE]
+                     [--serve SERVICE:PORT,...] [--zone FILE ...] [-w FILE] [--run 'PROGRAM ARG...' ...]
 
 A host of ours on a TAP device, made in the network namespace that the command runs in (needs root and the package
 koffi). Prints 'ready' on a line of its own when the host answers. Ctrl-C ends it and removes the device.
@@ -41,10 +43,14 @@ koffi). Prints 'ready' on a line of its own when the host answers. Ctrl-C ends i
   --zone FILE ...           a name server on port 53 with these zones (master files, RFC 1035 section 5)
   -w FILE                   writes what passes to FILE (pcapng); '-' is standard output, and 'ready' then goes to
                             standard error
+  --run 'PROGRAM ARG...'    runs a program of ours on the host, once it answers; 'ready' goes to standard error then. Given
+                            several times, all run at once, started in this order; the last one has the terminal, and
+                            when it ends all is over. Its status is the command's. sockscape --help lists the programs
 
 examples:
   sockscape tap --address 192.0.2.2/24 --host-address 192.0.2.1/24 --serve echo:9502,http:80
   sockscape tap --address 192.0.2.2/24 2001:db8::2/64 --host-address 192.0.2.1/24 2001:db8::1/64 --serve discard:9
+  sockscape tap --address 192.0.2.2/24 --host-address 192.0.2.1/24 --run 'ping -c 3 192.0.2.1'
 `;
 
 const SERVICES: Readonly<Record<string, Program>> = { echo, discard, chargen, http, wrote };
@@ -62,7 +68,7 @@ interface Service {
 export async function tap(args: readonly string[]): Promise<number> {
   const options = parseOptions(args, {
     '--address': 'list', '--name': 'value', '--host-address': 'list', '--no-offload': 'flag', '--serve': 'list', '--zone': 'list',
-    '-w': 'value',
+    '-w': 'value', '--run': 'list',
   });
   if (options.operands.length > 0) throw new UsageError(`'${options.operands.join(' ')}' belongs to no option`);
   const addresses = options.list('--address').flatMap(splitList).map((text) => hostCidr('--address', text));
@@ -81,9 +87,11 @@ export async function tap(args: readonly string[]): Promise<number> {
     services.push({ name: 'name-server', program: nameServer, port: DNS_PORT, args: zones });
   }
 
+  const commands = options.list('--run');
   const environment = new NodeEnvironment();
   const loop = new Loop(environment);
   const file = options.values.get('-w') ?? null;
+  if (file === '-' && commands.length > 0) throw new UsageError('standard output is that of the programs: -w takes a file');
   const offload = !options.flags.has('--no-offload');
   const capture = file === null ? null : new CaptureOutput(file, null, () => {});
   // Not before the file is open: that may take its time, and handlers would not run meanwhile.
@@ -97,13 +105,15 @@ export async function tap(args: readonly string[]): Promise<number> {
     if (theirs.length > 0) configureKernelSide(device.name, theirs.map(String));
     host.attach(device);
     for (const { address, prefixLength } of addresses) host.addAddress(device, address, prefixLength);
+    const tasks = commands.map((command) => taskOf(command, new Map([[host.name, host]])));
     const answering = start(host, services)
       .then(() => settled(host, device, addresses))
-      .then(() => (file === '-' ? complain : print)('ready\n'))
-      .then(() => (isatty(STDERR) ? complain(whatToTry(device.name, addresses, theirs, services)) : undefined));
+      .then(() => (file === '-' || commands.length > 0 ? complain : print)('ready\n'))
+      .then(() => (isatty(STDERR) && commands.length === 0 ? complain(whatToTry(device.name, addresses, theirs, services)) : undefined));
     const ended = Promise.race([asked, lost, ...(capture === null ? [] : [capture.failed])]);
     await Promise.race([answering, ended]);
-    const reason = await ended;
+    const reason = await (tasks.length === 0 ? ended : Promise.race([ended, runPrograms(tasks)]));
+    if (typeof reason === 'number') return reason;
     if (reason !== undefined) throw new PlatformError(reason);
     return 0;
   } finally {

@@ -3,10 +3,15 @@
  */
 import { isatty } from 'node:tty';
 
-const CODES = { bold: '1', dim: '2', green: '32', cyan: '36' } as const;
+const CODES = { bold: '1', dim: '2', underlined: '4', green: '32', cyan: '36' } as const;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-/** What a signal calls, while a command waits for one. */
-let ask: (() => void) | null = null;
+/** What signals call, while a command heeds them. */
+let heeded: Heeded | null = null;
+
+interface Heeded {
+  readonly signals: readonly NodeJS.Signals[];
+  readonly handler: (signal: NodeJS.Signals) => void;
+}
 
 /** Paints `text` for the descriptor `fd` when that is a terminal and NO_COLOR (no-color.org) is not set. */
 export function paint(fd: number, style: keyof typeof CODES, text: string): string {
@@ -16,24 +21,41 @@ export function paint(fd: number, style: keyof typeof CODES, text: string): stri
 
 /** Resolves when the user or the system asks the command to end: Ctrl-C, kill, a closed terminal. */
 export function untilAsked(): Promise<void> {
+  return new Promise((resolve) => heedSignals(SIGNALS, () => resolve()));
+}
+
+/** Calls `handler` for these signals, until the returned function is called; what heeded them before does so again then. */
+export function heedSignals(signals: readonly NodeJS.Signals[], handler: (signal: NodeJS.Signals) => void): () => void {
   // Node's streams make pipes non-blocking. A write into one that nobody reads is then ours to wait for (output.ts), and
   // a signal ends that wait; the kernel's own wait in write(2) could not be ended.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
-  return new Promise((resolve) => {
-    const handler = (): void => resolve();
-    ask = handler;
-    for (const signal of SIGNALS) process.on(signal, handler);
-  });
+  const before = heeded;
+  if (before !== null) heed(before, false);
+  const own: Heeded = { signals, handler };
+  heed(own, true);
+  heeded = own;
+  return () => {
+    heed(own, false);
+    if (before !== null) heed(before, true);
+    heeded = before;
+  };
+}
+
+function heed({ signals, handler }: Heeded, on: boolean): void {
+  for (const signal of signals) {
+    if (on) process.on(signal, handler);
+    else process.off(signal, handler);
+  }
 }
 
 /** Runs `wait`, which holds the event loop up: no handler would run meanwhile, so signals end the process themselves. */
 export function endable<T>(wait: () => T): T {
-  const handler = ask;
-  if (handler === null) return wait();
-  for (const signal of SIGNALS) process.off(signal, handler);
+  const own = heeded;
+  if (own === null) return wait();
+  heed(own, false);
   try {
     return wait();
   } finally {
-    for (const signal of SIGNALS) process.on(signal, handler);
+    heed(own, true);
   }
 }

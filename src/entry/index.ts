@@ -19,6 +19,7 @@ export {
   getprotobyname, getprotobynumber, getservbyname, getservbyport, type Protoent, type Servent,
 } from '../api/posix/name-tables.ts';
 export * from '../api/posix/netdb-constants.ts';
+export { group_filter, group_req, group_source_req, ip_mreq_source, ip_mreqn, ipv6_mreq } from '../api/posix/multicast-values.ts';
 export { int32, linger, timeval } from '../api/posix/option-values.ts';
 export { Process, type SpawnOptions } from '../api/posix/process.ts';
 export type { DescriptorSet, EpollEvent, TimerSetting } from '../api/posix/event-syscalls.ts';
@@ -45,6 +46,7 @@ export {
   CMSG_ALIGN, CMSG_LEN, CMSG_SPACE, type ControlMessage, controlData, controlMessage, credentialsMessage, readControl,
   receivedCredentials, receivedDescriptors, rightsMessage,
 } from '../socket/control.ts';
+export { readSockaddrNl, sockaddrNl } from '../socket/family/netlink-address.ts';
 export { type LinkAddress, readSockaddrLl, sockaddrLl } from '../socket/family/packet-address.ts';
 export { filterBytes } from '../socket/socket-filter.ts';
 export { formatSockaddr, readSockaddr, readSockaddrUn, sockaddrIn, sockaddrIn6, sockaddrUn } from '../socket/sockaddr.ts';

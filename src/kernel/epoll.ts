@@ -8,10 +8,11 @@ import { Errno } from '../base/errno.ts';
 import type { FileOperations } from '../base/file-operations.ts';
 import { Poll, Waiter, WaitQueue } from '../base/wait-queue.ts';
 import { O } from '../socket/constants.ts';
-import { pollTimeoutUs } from './int.ts';
 import type { OpenFile } from './open-file.ts';
 import { Operation, Restart } from './operation.ts';
 import type { KernelProcess } from './process.ts';
+import type { UserCounts } from './user-counts.ts';
+import type { SignalSet } from './signal-set.ts';
 
 export const EPOLL_CTL = { ADD: 1, DEL: 2, MOD: 3 } as const;
 
@@ -73,21 +74,20 @@ class EpollItem extends Waiter {
 /** fs.epoll.max_user_watches: how many descriptors the epolls of one user may watch, all together. */
 export const MAX_USER_WATCHES = 262144;
 
-export class EpollUser {
-  watches = 0;
-}
-
 export class Epoll implements FileOperations {
   readonly waiters: WaitQueue = new WaitQueue();
   readonly accessMode: number = O.RDWR;
   /** By descriptor and description: a number may have been given to another file since. */
   private readonly items = new Map<OpenFile, Map<number, EpollItem>>();
-  private readonly user: EpollUser;
+  /** How much each user's epolls watch, and whose this one is. */
+  private readonly watches: UserCounts;
+  private readonly uid: number;
   private firstReady: EpollItem | null = null;
   private lastReady: EpollItem | null = null;
 
-  constructor(user: EpollUser) {
-    this.user = user;
+  constructor(watches: UserCounts, uid: number) {
+    this.watches = watches;
+    this.uid = uid;
   }
 
   /** How many items there are, for leak tests. */
@@ -104,8 +104,8 @@ export class Epoll implements FileOperations {
     if ((events & EPOLL.EXCLUSIVE) !== 0 && (nested !== null || (events & ~WITH_EXCLUSIVE) !== 0)) return -Errno.EINVAL;
     if (nested !== null && (nested.contains(this) || nested.depth + this.height - 1 > MAX_NESTS)) return -Errno.ELOOP;
     if (this.items.get(file)?.has(fd)) return -Errno.EEXIST;
-    if (this.user.watches >= MAX_USER_WATCHES) return -Errno.ENOSPC;
-    this.user.watches++;
+    if (this.watches.of(this.uid) >= MAX_USER_WATCHES) return -Errno.ENOSPC;
+    this.watches.add(this.uid, 1);
     const item = new EpollItem(this, file, fd);
     item.exclusive = (events & EPOLL.EXCLUSIVE) !== 0;
     this.ask(item, events, data);
@@ -145,7 +145,7 @@ export class Epoll implements FileOperations {
 
   forget(item: EpollItem): void {
     const ofFile = this.items.get(item.file);
-    if (ofFile?.delete(item.fd) === true) this.user.watches--;
+    if (ofFile?.delete(item.fd) === true) this.watches.add(this.uid, -1);
     if (ofFile?.size === 0) this.items.delete(item.file);
     item.file.unwatch(item);
     item.queue?.remove(item);
@@ -275,12 +275,14 @@ export class EpollWaitOperation extends Operation {
     this.exclusive = true;
   }
 
-  prepare(file: OpenFile, most: number, timeoutMs: number): void {
+  /** Microseconds, Infinity for ever; `mask` holds meanwhile. */
+  prepare(file: OpenFile, most: number, timeoutUs: number, mask: SignalSet | null): void {
     this.file = file;
     this.epoll = file.operations as Epoll;
     this.found = [];
     this.most = most;
-    this.timeoutUs = pollTimeoutUs(timeoutMs);
+    this.timeoutUs = timeoutUs;
+    this.temporaryMask = mask;
     this.mayBlock = this.timeoutUs !== 0;
   }
 

@@ -1,5 +1,6 @@
 /**
- * The texts of /etc that names are read from: hosts(5), services(5), protocols(5). What a host has from the start.
+ * The texts of /etc that names are read from: hosts(5), services(5), protocols(5), passwd(5), group(5). What a host has from
+ * the start.
  *
  * Called by Host. There is no resolv.conf: without one nothing is asked of any server that was not named.
  */
@@ -136,5 +137,7 @@ export function etcTexts(hostname: string): Map<string, string> {
     ['/etc/hosts', `${hosts.join('\n')}\n`],
     ['/etc/services', servicesText()],
     ['/etc/protocols', protocolsText()],
+    ['/etc/passwd', 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n'],
+    ['/etc/group', 'root:x:0:\nnogroup:x:65534:\n'],
   ]);
 }

@@ -44,6 +44,11 @@ export class EventCounter extends WaitQueue implements FileOperations {
     return VALUE_BYTES;
   }
 
+  /** What /proc/PID/fdinfo tells of it. */
+  describe(): string {
+    return `eventfd-count: ${this.count.toString(16).padStart(16)}\neventfd-id: 0\neventfd-semaphore: ${this.semaphore ? 1 : 0}\n`;
+  }
+
   readiness(): number {
     return (this.count > 0n ? Poll.IN : 0) | (MAX - 1n > this.count ? Poll.OUT : 0) | (this.count === MAX ? Poll.ERR : 0);
   }

@@ -5,19 +5,25 @@ import { Capability } from '../base/credentials.ts';
 import { Errno } from '../base/errno.ts';
 import type { HostTimers } from '../base/host-timers.ts';
 import type { Loop } from '../base/loop.ts';
+import { NetlinkHost } from '../socket/family/netlink-host.ts';
 import { PacketHost } from '../socket/family/packet-host.ts';
 import { UnixHost } from '../socket/family/unix-host.ts';
 import type { Stack } from '../stack/stack.ts';
-import { EpollUser } from './epoll.ts';
+import { namelessLimits } from './anonymous.ts';
 import { FileSystem } from './fs/file-system.ts';
+import type { FileSystemLimits } from './fs/inode.ts';
 import { Ipc } from './ipc/ipc.ts';
+import { ProcFileSystem } from './proc/proc.ts';
 import { KernelProcess } from './process.ts';
 import { Resource } from './resource-limits.ts';
 import { Terminal } from './terminal.ts';
+import { UserCounts } from './user-counts.ts';
 
 /** kernel.pid_max, and the pids below which none is given out a second time. */
 const MOST_PIDS = 4194304;
 const RESERVED_PIDS = 300;
+/** Sockets and pipes count from here on, in an order of their own (get_next_ino). */
+const FIRST_INODE = 4096;
 
 /** kernel.threads-max: how many processes there may be at once, whoever's they are; those that nobody has waited for count. */
 export const MOST_PROCESSES = 32768;
@@ -25,30 +31,47 @@ export const MOST_PROCESSES = 32768;
 export class Kernel {
   readonly stack: Stack;
   readonly fileSystem: FileSystem;
+  /** What /proc shows. */
+  readonly proc: ProcFileSystem;
+  /** For inodes that are in no directory. */
+  readonly nameless: FileSystemLimits = namelessLimits(() => this.realtimeUs);
   readonly ipc: Ipc = new Ipc();
   /** What its AF_UNIX sockets share. */
   readonly unix: UnixHost;
   /** And what its AF_PACKET sockets do. */
   readonly packet: PacketHost;
+  readonly netlink: NetlinkHost;
   /**
    * The first process: parent of those that the machine starts and of orphans. It runs no program, has nothing open, and
    * whoever ends with it for a parent is gone at once.
    */
   readonly init: KernelProcess;
+  /** What RLIMIT_SIGPENDING counts: the signals that the processes of a user have pending, and his timers. */
+  readonly pendingSignals: UserCounts = new UserCounts();
+  /** What RLIMIT_MSGQUEUE counts: the bytes of the queues that a user has made. */
+  readonly queueBytes: UserCounts = new UserCounts();
+  /** What fs.epoll.max_user_watches counts: the descriptors that a user's epolls watch. */
+  readonly epollWatches: UserCounts = new UserCounts();
+  /** The process whose call is being made: for what is another thing for each caller (signalfd). */
+  current: KernelProcess | null = null;
   private readonly table: Map<number, KernelProcess> = new Map();
-  private readonly epollUsers: Map<number, EpollUser> = new Map();
   private nextPid = 2;
   private mostGiven = 1;
+  private births = 0;
   private isOff = false;
+  private lastInode = FIRST_INODE;
 
   constructor(stack: Stack) {
     this.stack = stack;
     this.fileSystem = new FileSystem(() => this.realtimeUs, stack.context.random);
     this.unix = new UnixHost(stack);
     this.packet = new PacketHost(stack);
+    this.netlink = new NetlinkHost(stack);
     this.init = new KernelProcess(this, 1, 'init', new Terminal(() => {}), null, null);
     this.init.descriptors.closeAll();
     this.table.set(1, this.init);
+    this.proc = new ProcFileSystem(this);
+    this.fileSystem.mount('proc', this.proc.root);
   }
 
   get loop(): Loop {
@@ -98,6 +121,16 @@ export class Kernel {
     return child;
   }
 
+  /** Numbers processes in the order of their birth: pids begin anew. */
+  nextBirth(): number {
+    return this.births++;
+  }
+
+  /** The number of another inode that is in no directory. */
+  takeInodeNumber(): number {
+    return ++this.lastInode;
+  }
+
   private takePid(): number {
     for (;;) {
       const pid = this.nextPid;
@@ -128,20 +161,6 @@ export class Kernel {
   /** What RLIMIT_NPROC counts: the processes of a real user. */
   private processesOf(uid: number): number {
     return this.everyProcess().filter(({ credentials }) => credentials.uid === uid).length;
-  }
-
-  /** What RLIMIT_SIGPENDING counts: the signals that the processes of a real user have pending. */
-  pendingSignals(uid: number): number {
-    let count = 0;
-    for (const { credentials, signals } of this.table.values()) if (credentials.uid === uid) count += signals.queued;
-    return count;
-  }
-
-  /** What a user's epolls have counted against fs.epoll.max_user_watches. */
-  epollUser(uid: number): EpollUser {
-    const user = this.epollUsers.get(uid) ?? new EpollUser();
-    this.epollUsers.set(uid, user);
-    return user;
   }
 
   /** Called by a process that is no more. */

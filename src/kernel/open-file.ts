@@ -6,6 +6,7 @@
 import type { FileOperations } from '../base/file-operations.ts';
 import type { Description } from '../socket/description.ts';
 import { Socket } from '../socket/socket.ts';
+import type { Directory } from './fs/inode.ts';
 import { FileOwner } from './file-owner.ts';
 
 export class OpenFile implements Description {
@@ -17,6 +18,9 @@ export class OpenFile implements Description {
   append = false;
   /** What else F_GETFL shows and nobody changes (O_LARGEFILE, O_DIRECT). */
   otherFlags = 0;
+  /** Where open(2) found it, for /proc/PID/fd; null for what has no name. */
+  directory: Directory | null = null;
+  name = '';
   /** Who gets SIGURG and SIGIO about it; null as long as nobody asked for an owner. */
   private ownerOrNull: FileOwner | null = null;
   /** Descriptors, operations in flight, messages. */

@@ -6,8 +6,10 @@ import { O } from '../socket/constants.ts';
 import { Device, OpenDevice } from './fs/device.ts';
 import { OpenDirectory } from './fs/directory.ts';
 import { Access, Directory, Fifo, type Inode, permission, Symlink } from './fs/inode.ts';
-import { lookUp, Place } from './fs/path.ts';
+import { Place } from './fs/path.ts';
+import { GeneratedFile, OpenGenerated } from './fs/generated-file.ts';
 import { OpenRegular, RegularFile } from './fs/regular-file.ts';
+import { walk } from './fs/walk.ts';
 import { OpenFile } from './open-file.ts';
 import { Operation, PENDING } from './operation.ts';
 import { PipeEnd } from './pipe.ts';
@@ -48,12 +50,17 @@ export class OpenOperation extends Operation {
     const found = this.find();
     if (typeof found === 'number') return found;
     if (found instanceof Fifo) return this.openFifo(found);
+    const { process } = this;
     const mode = this.flags & O.ACCMODE;
     if (found instanceof RegularFile) {
       if ((this.flags & O.TRUNC) !== 0 && mode !== O.RDONLY) found.truncate(0);
       return this.opened(new OpenRegular(found, mode));
     }
     if (found instanceof Directory) return this.opened(new OpenDirectory(found));
+    if (found instanceof GeneratedFile) {
+      if (mode !== O.RDONLY && found.writing < 0) return found.writing;
+      return this.opened(new OpenGenerated(found, mode, process));
+    }
     if (found instanceof Device) return this.opened(new OpenDevice(found, mode));
     // A socket's node is for connect(2).
     return -Errno.ENXIO;
@@ -65,15 +72,16 @@ export class OpenOperation extends Operation {
     const { fileSystem } = process.kernel;
     const who = process.credentials;
     const follow = (flags & O.NOFOLLOW) === 0 && (flags & (O.CREAT | O.EXCL)) !== (O.CREAT | O.EXCL);
-    const bad = lookUp(fileSystem.root, process.files.cwd, this.path, who, follow, place);
+    const makes = (flags & O.CREAT) !== 0;
+    const bad = walk(process, this.path, follow, place, makes);
     if (bad < 0) return bad;
+    if (makes && this.path.endsWith('/') && place.name !== '') return -Errno.EISDIR;
     if (place.inode === null) {
-      if ((flags & O.CREAT) === 0) return -Errno.ENOENT;
-      if (place.slash) return -Errno.EISDIR;
+      if (!makes) return -Errno.ENOENT;
       return fileSystem.create(place, this.mode & ~process.files.umask, who);
     }
     const { inode } = place;
-    if ((flags & O.CREAT) !== 0) {
+    if (makes) {
       if ((flags & O.EXCL) !== 0) return -Errno.EEXIST;
       if (inode instanceof Directory) return -Errno.EISDIR;
     }
@@ -115,6 +123,8 @@ export class OpenOperation extends Operation {
     // A 64-bit kernel has every file opened so (force_o_largefile).
     file.otherFlags = LARGEFILE | (this.flags & (O.DIRECTORY | O.NOFOLLOW));
     file.setAppend((this.flags & O.APPEND) !== 0);
+    file.directory = place.directory;
+    file.name = place.name;
     const fd = this.descriptor;
     this.descriptor = -1;
     this.process.descriptors.fill(fd, file, (this.flags & O.CLOEXEC) !== 0);

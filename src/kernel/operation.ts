@@ -18,6 +18,7 @@ import { DISCONNECTED, Waiter } from '../base/wait-queue.ts';
 import type { OpenFile } from './open-file.ts';
 import type { KernelProcess } from './process.ts';
 import type { SignalDelivery } from './signal-delivery.ts';
+import type { SignalSet } from './signal-set.ts';
 
 /** What `start` returns when the operation waits: no count and no errno has this value. */
 export const PENDING = -0x40000000;
@@ -68,6 +69,8 @@ export abstract class Operation extends Waiter {
   /** Links of the process's list of what waits. */
   nextOfProcess: Operation | null = null;
   previousOfProcess: Operation | null = null;
+  /** The mask that holds while it waits (sigsuspend, ppoll, pselect, epoll_pwait); mostly null. */
+  temporaryMask: SignalSet | null = null;
   /** The delivery of a signal that this call waits for before it returns or goes on (signal-delivery.ts); mostly null. */
   delivery: SignalDelivery | null = null;
   private timer: OperationTimer | null = null;
@@ -105,6 +108,7 @@ export abstract class Operation extends Waiter {
       this.result = -Errno.ESRCH;
       return this.result;
     }
+    this.process.kernel.current = this.process;
     this.timedOut = false;
     this.disconnected = false;
     this.settledInside = false;
@@ -126,17 +130,24 @@ export abstract class Operation extends Waiter {
     this.process.began(this);
     if (this.file !== null) this.file.hold();
     this.joinQueues();
-    if (timeout !== Infinity) {
-      if (this.timer === null) this.timer = new OperationTimer(this);
-      this.timer.deadline = this.loop.now + timeout;
-      this.process.kernel.timers.arm(this.timer);
-    }
+    if (this.temporaryMask !== null) this.process.signals.suspend(this.temporaryMask);
+    this.setDeadline(timeout);
     const handler = this.onSettled;
     this.onSettled = null;
     this.loop.drain();
     if (this.settledInside) return this.result;
     this.onSettled = handler;
     return PENDING;
+  }
+
+  /** Its time begins, or begins anew: so many microseconds from now on, or Infinity. */
+  protected setDeadline(us: number): void {
+    this.timedOut = false;
+    if (this.timer !== null) this.process.kernel.timers.disarm(this.timer);
+    if (us === Infinity) return;
+    if (this.timer === null) this.timer = new OperationTimer(this);
+    this.timer.deadline = this.loop.now + us;
+    this.process.kernel.timers.arm(this.timer);
   }
 
   /**
@@ -170,6 +181,7 @@ export abstract class Operation extends Waiter {
 
   attempt(): void {
     if (!this.waiting || this.paused) return;
+    this.process.kernel.current = this.process;
     let result = this.step();
     if (result === -Errno.EAGAIN) {
       if (!this.timedOut) return this.waitsOn();
@@ -194,6 +206,7 @@ export abstract class Operation extends Waiter {
     if (this.timer !== null) this.process.kernel.timers.disarm(this.timer);
     this.result = result;
     this.ended();
+    if (this.temporaryMask !== null) this.process.signals.resume();
     // A call returns after the handlers of the signals that its task has to take.
     const { delivery } = this;
     this.delivery = null;

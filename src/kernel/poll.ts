@@ -6,6 +6,7 @@ import { Poll, Waiter } from '../base/wait-queue.ts';
 import type { OpenFile } from './open-file.ts';
 import { Operation, Restart } from './operation.ts';
 import { pollTimeoutUs } from './int.ts';
+import type { SignalSet } from './signal-set.ts';
 
 /** One descriptor of a poll call; a negative one is ignored. */
 export interface PollEntry {
@@ -50,6 +51,12 @@ export class PollOperation extends Operation {
     this.prepareUs(entries.map(({ fd, events }) => ({ fd, events, revents: 0 })), pollTimeoutUs(timeoutMs));
   }
 
+  /** ppoll(2): microseconds, and the mask that holds meanwhile. */
+  prepareMasked(entries: readonly { fd: number; events: number }[], timeoutUs: number, mask: SignalSet | null): void {
+    this.temporaryMask = mask;
+    this.prepareUs(entries.map(({ fd, events }) => ({ fd, events, revents: 0 })), timeoutUs);
+  }
+
   /** What was found, for the entry of that number. */
   revents(index: number): number {
     return (this.entries[index] as PollEntry).revents;
@@ -58,7 +65,8 @@ export class PollOperation extends Operation {
   protected prepareUs(entries: PollEntry[], timeoutUs: number): void {
     this.entries = entries;
     this.timeoutUs = timeoutUs;
-    this.mayBlock = this.timeoutUs !== 0;
+    // Without any time too, the mask lets signals in that wait already (do_poll looks for them before it looks at the clock).
+    this.mayBlock = timeoutUs !== 0 || this.isExpected();
   }
 
   protected step(): number {
@@ -72,7 +80,17 @@ export class PollOperation extends Operation {
       else entry.revents = file.operations.readiness() & (entry.events | ALWAYS);
       if (entry.revents !== 0) ready++;
     }
-    return ready > 0 || !this.mayBlock ? ready : -Errno.EAGAIN;
+    return ready > 0 || this.looksOnce ? ready : -Errno.EAGAIN;
+  }
+
+  /** Nothing is ready, and it is not to wait. Once a signal without a handler has passed, the time of none is over. */
+  protected get looksOnce(): boolean {
+    return !this.mayBlock || (this.timeoutUs === 0 && this.isWaiting);
+  }
+
+  /** Does the mask let in a signal that is pending? */
+  private isExpected(): boolean {
+    return this.temporaryMask !== null && this.process.signals.hasPendingBeside(this.temporaryMask);
   }
 
   private fileOf(entry: PollEntry): OpenFile | null {
@@ -99,7 +117,7 @@ export class PollOperation extends Operation {
   }
 
   protected waitFor(): number {
-    return this.timeoutUs;
+    return this.timeoutUs === 0 ? Infinity : this.timeoutUs;
   }
 
   protected timeoutResult(): number {

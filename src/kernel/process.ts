@@ -16,6 +16,7 @@ import { WaitQueue } from '../base/wait-queue.ts';
 import type { Caller } from '../socket/caller.ts';
 import type { Description } from '../socket/description.ts';
 import type { SocketNode } from '../socket/family/socket-node.ts';
+import { Children } from './children.ts';
 import { DescriptorTable } from './descriptors.ts';
 import { FileContext } from './fs/context.ts';
 import { findSocketInode, makeSocketInode } from './fs/socket-inode.ts';
@@ -23,15 +24,15 @@ import { IntervalTimer } from './interval-timer.ts';
 import type { Kernel } from './kernel.ts';
 import { OpenFile } from './open-file.ts';
 import type { Operation } from './operation.ts';
+import { PosixTimers } from './posix-timers.ts';
 import { hangUpOrphans, setGroup } from './process-groups.ts';
 import { ResourceLimits } from './resource-limits.ts';
 import type { SignalDelivery } from './signal-delivery.ts';
 import { SignalInfo } from './signal-info.ts';
-import { SuspendOperation } from './signal-operations.ts';
 import { ActionFlag, Signal, SignalCode } from './signal-numbers.ts';
 import { SIG_IGN, Signals } from './signals.ts';
 import type { Terminal } from './terminal.ts';
-import { CHILD_CHANGED } from './wait-child.ts';
+import { CHILD_CHANGED, NO_REPORT } from './wait-child.ts';
 import { CONTINUED, stoppedStatus, WEXITSTATUS, WIFEXITED, WTERMSIG } from './wait-status.ts';
 
 /** The pid of init. */
@@ -50,24 +51,34 @@ export class KernelProcess implements Caller {
   readonly limits: ResourceLimits = new ResourceLimits();
   readonly signals: Signals = new Signals(this);
   readonly alarm: IntervalTimer = new IntervalTimer(this);
+  readonly timers: PosixTimers = new PosixTimers(this);
   /** What its program was started with: `argv` without the name, and the environment. */
   args: readonly string[] = [];
   environment: Readonly<Record<string, string>> = {};
   /** Who hears of its end; null for init, and for one that has been waited for. */
   parent: KernelProcess | null;
   /** The oldest first; those that have ended and were not waited for included. */
-  readonly children: KernelProcess[] = [];
+  readonly children: Children = new Children();
   readonly childWaiters: WaitQueue = new WaitQueue();
+  /** Those that wait for this process alone. */
+  readonly endWaiters: WaitQueue = new WaitQueue();
+  /** Its place in the order of birth, and whether its parent has it among those with something to tell (children.ts). */
+  readonly birth: number;
+  isTeller = false;
   /** Its group and its session (process-groups.ts). */
   pgid: number;
   sid: number;
   exited = false;
+  /** May processes of the same user look into it? Not after its ids have changed (commit_creds, PR_GET_DUMPABLE). */
+  isDumpable = true;
+  /** When it was started, in the loop's time. */
+  readonly startedUs: number;
   /** Stopped by SIGSTOP and its kin: none of its calls gets on. */
   isStopped = false;
   /** What wait(2) tells of it once it has ended. */
   status = 0;
   /** A stop or a continuation that nobody has waited for yet; -1 when there is none. */
-  private report = -1;
+  report = NO_REPORT;
   private firstWaiting: Operation | null = null;
   private readonly parked: SignalDelivery[] = [];
 
@@ -82,9 +93,11 @@ export class KernelProcess implements Caller {
     this.parent = parent;
     this.pgid = pid;
     this.sid = pid;
+    this.startedUs = kernel.loop.now;
     this.credentials = inheritFrom === null ? new Credentials() : inheritFrom.credentials.clone();
     this.files = inheritFrom === null ? new FileContext(kernel.fileSystem.root) : inheritFrom.files.clone();
-    if (parent !== null) parent.children.push(this);
+    this.birth = kernel.nextBirth();
+    if (parent !== null) parent.children.add(this);
     if (inheritFrom !== null) {
       this.descriptors.inherit(inheritFrom.descriptors);
       return;
@@ -156,7 +169,7 @@ export class KernelProcess implements Caller {
     let chosen: Operation | null = null;
     for (let operation = this.firstWaiting; operation !== null; operation = operation.nextOfProcess) {
       if (operation.delivery !== null) continue;
-      if (operation instanceof SuspendOperation && operation.isSuspend) return operation;
+      if (operation.temporaryMask !== null) return operation;
       chosen = operation;
     }
     return chosen;
@@ -166,6 +179,8 @@ export class KernelProcess implements Caller {
   execute(): void {
     this.descriptors.closeOnExecution();
     this.credentials.execute();
+    const { uid, euid, gid, egid } = this.credentials;
+    this.isDumpable = uid === euid && gid === egid;
   }
 
   /** A child that has not begun its program joins a group, 0 for one of its own: 0 or -EPERM, -EINVAL. */
@@ -212,7 +227,13 @@ export class KernelProcess implements Caller {
     const { parent } = this;
     if (parent === null || parent.isInit) return;
     if ((parent.signals.action(Signal.SIGCHLD).flags & ActionFlag.NOCLDSTOP) === 0) this.signalParent(parent, code, signo);
+    this.wakeWaiters(parent);
+  }
+
+  private wakeWaiters(parent: KernelProcess): void {
+    parent.children.tells(this);
     parent.childWaiters.wake(CHILD_CHANGED);
+    this.endWaiters.wake(CHILD_CHANGED);
   }
 
   private signalParent(parent: KernelProcess, code: number, status: number): void {
@@ -221,12 +242,15 @@ export class KernelProcess implements Caller {
     parent.signals.send(info);
   }
 
-  /** What wait(2) has to tell of a child that lives: a status, once; -1 for nothing. */
-  takeReport(stops: boolean, continuations: boolean): number {
+  /** Has wait(2) something to tell of it? */
+  get hasReport(): boolean {
+    return this.exited || this.report !== NO_REPORT;
+  }
+
+  /** Of one that lives: a stop, or a continuation? */
+  hasReportOf(stops: boolean, continuations: boolean): boolean {
     const { report } = this;
-    if (report < 0 || !(report === CONTINUED ? continuations : stops)) return -1;
-    this.report = -1;
-    return report;
+    return report !== NO_REPORT && (report === CONTINUED ? continuations : stops);
   }
 
   // The end.
@@ -244,6 +268,7 @@ export class KernelProcess implements Caller {
     const { loop, timers } = this.kernel;
     loop.enter();
     timers.disarm(this.alarm);
+    this.timers.clear();
     this.kernel.ipc.processEnded(this);
     this.files.release();
     this.signals.clear();
@@ -262,9 +287,11 @@ export class KernelProcess implements Caller {
   private leaveFamily(): void {
     hangUpOrphans(this);
     const { init } = this.kernel;
-    for (const child of this.children.splice(0)) {
+    const orphans = [...this.children];
+    this.children.clear();
+    for (const child of orphans) {
       child.parent = init;
-      if (init !== this) init.children.push(child);
+      if (init !== this) init.children.add(child);
       if (child.exited) child.reap();
     }
     const { parent, status } = this;
@@ -279,17 +306,14 @@ export class KernelProcess implements Caller {
       if (WIFEXITED(status)) this.signalParent(parent, SignalCode.CLD_EXITED, WEXITSTATUS(status));
       else this.signalParent(parent, SignalCode.CLD_KILLED, WTERMSIG(status));
     }
-    parent.childWaiters.wake(CHILD_CHANGED);
+    this.wakeWaiters(parent);
   }
 
   /** It has ended and nobody has to hear of it any more: its number is free. */
   reap(): void {
     const { parent } = this;
     this.parent = null;
-    if (parent !== null) {
-      const at = parent.children.indexOf(this);
-      if (at >= 0) parent.children.splice(at, 1);
-    }
+    if (parent !== null) parent.children.delete(this);
     this.kernel.forget(this);
   }
 }

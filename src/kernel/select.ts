@@ -2,6 +2,7 @@
 import { Errno } from '../base/errno.ts';
 import { Poll } from '../base/wait-queue.ts';
 import { type PollEntry, PollOperation } from './poll.ts';
+import type { SignalSet } from './signal-set.ts';
 
 /** What each of the three sets means in poll's words, read, write and except (POLLIN_SET ...). */
 const MEANINGS: readonly number[] = [
@@ -22,6 +23,12 @@ export class SelectOperation extends PollOperation {
   private sets: readonly (DescriptorSet | null)[] = [];
   /** How many bytes of each set the call is about: whole words of 64 bits (FDS_BYTES). */
   private bytes = 0;
+
+  /** pselect(2): select(2) under a mask. */
+  prepareMaskedSets(count: number, sets: readonly (DescriptorSet | null)[], timeoutUs: number, mask: SignalSet | null): number {
+    this.temporaryMask = mask;
+    return this.prepareSets(count, sets, timeoutUs);
+  }
 
   /** Prepares select(2) on `sets` (read, write, except; null is empty): 0, or -EBADF, -EINVAL. Infinity waits for ever. */
   prepareSets(count: number, sets: readonly (DescriptorSet | null)[], timeoutUs: number): number {
@@ -48,7 +55,7 @@ export class SelectOperation extends PollOperation {
     if (found < 0) return found;
     let count = 0;
     for (const entry of this.wanted) for (let i = 0; i < this.sets.length; i++) if (this.readyIn(entry, i)) count++;
-    return count > 0 || !this.mayBlock ? count : -Errno.EAGAIN;
+    return count > 0 || this.looksOnce ? count : -Errno.EAGAIN;
   }
 
   private readyIn({ fd, revents }: PollEntry, set: number): boolean {

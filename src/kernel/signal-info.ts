@@ -1,6 +1,17 @@
 /** siginfo_t: what is known of one signal. */
 import { SignalCode } from './signal-numbers.ts';
 
+/** What a handler is told: siginfo_t. */
+export type SignalFacts = Readonly<Omit<SignalInfo, 'source' | 'user' | 'next'>>;
+
+/** What has to know what becomes of its signals. */
+export interface SignalSource {
+  /** It was taken: by a handler, sigtimedwait or signalfd. */
+  taken(info: SignalInfo): void;
+  /** It was forgotten: its signal is ignored now, or its process has ended. */
+  lost(info: SignalInfo): void;
+}
+
 export class SignalInfo {
   readonly signo: number;
   /** si_code: SI_USER (kill), SI_QUEUE (sigqueue), SI_KERNEL, CLD_EXITED ..., POLL_IN ... */
@@ -16,6 +27,15 @@ export class SignalInfo {
   /** SIGIO: `Poll` bits, and the descriptor they are about. */
   band = 0;
   fd = 0;
+  /** timer_create's timer, and how often it expired besides. */
+  timer = 0;
+  overrun = 0;
+  /** The timer behind it; null for every other signal. */
+  source: SignalSource | null = null;
+  /** Whose RLIMIT_SIGPENDING it counts for while it waits; -1 for nobody's. */
+  user = -1;
+  /** The next one of its number (pending-signals.ts). */
+  next: SignalInfo | null = null;
 
   constructor(signo: number, code: number) {
     this.signo = signo;

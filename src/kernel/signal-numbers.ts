@@ -23,7 +23,7 @@ export const MaskHow = { BLOCK: 0, UNBLOCK: 1, SETMASK: 2 } as const;
 
 /** si_code: who generated a signal. */
 export const SignalCode = {
-  USER: 0, KERNEL: 0x80, QUEUE: -1,
+  USER: 0, KERNEL: 0x80, QUEUE: -1, TIMER: -2, MESGQ: -3,
   CLD_EXITED: 1, CLD_KILLED: 2, CLD_STOPPED: 5, CLD_CONTINUED: 6,
   POLL_IN: 1, POLL_OUT: 2, POLL_ERR: 4, POLL_PRI: 5, POLL_HUP: 6,
 } as const;

@@ -6,15 +6,9 @@ import type { SignalSet } from './signal-set.ts';
 
 /** pause(2), and sigsuspend(2) when it has a mask: waits until a handler has run, then is EINTR. */
 export class SuspendOperation extends Operation {
-  private mask: SignalSet | null = null;
-
   prepare(mask: SignalSet | null): void {
-    this.mask = mask;
+    this.temporaryMask = mask;
     this.mayBlock = true;
-  }
-
-  get isSuspend(): boolean {
-    return this.mask !== null;
   }
 
   protected step(): number {
@@ -25,21 +19,12 @@ export class SuspendOperation extends Operation {
     return Infinity;
   }
 
-  /** Called when it has begun to wait: what the mask lets through now interrupts it. */
-  protected override joinQueues(): void {
-    if (this.mask !== null) this.process.signals.suspend(this.mask);
-  }
-
   protected timeoutResult(): number {
     return -Errno.EINTR;
   }
 
   protected override get restart(): Restart {
     return Restart.WithoutHandler;
-  }
-
-  protected override ended(): void {
-    if (this.mask !== null) this.process.signals.resume();
   }
 }
 

@@ -41,6 +41,20 @@ export class SignalSet {
     return new SignalSet(this.low & ~other.low, this.high & ~other.high);
   }
 
+  and(other: SignalSet): SignalSet {
+    return new SignalSet(this.low & other.low, this.high & other.high);
+  }
+
+  get isEmpty(): boolean {
+    return (this.low | this.high) === 0;
+  }
+
+  /** The lowest signal of the set; 0 when there is none. */
+  get lowest(): number {
+    if (this.low !== 0) return 32 - Math.clz32(this.low & -this.low);
+    return this.high === 0 ? 0 : 64 - Math.clz32(this.high & -this.high);
+  }
+
   /** The signals of the set, the lowest first. */
   toArray(): number[] {
     const signals: number[] = [];

@@ -11,16 +11,18 @@
  * its call returns, as POSIX has it for kill(2). Read signal-delivery.ts next.
  */
 import { Errno } from '../base/errno.ts';
+import { Poll, WaitQueue } from '../base/wait-queue.ts';
 import type { KernelProcess } from './process.ts';
+import { PendingSignals } from './pending-signals.ts';
 import { Resource } from './resource-limits.ts';
 import { SignalDelivery } from './signal-delivery.ts';
-import { SignalInfo } from './signal-info.ts';
-import { ActionFlag, defaultAction, DefaultAction, FIRST_REAL_TIME, isSynchronous, Signal, SignalCode } from './signal-numbers.ts';
+import { type SignalFacts, SignalInfo } from './signal-info.ts';
+import { ActionFlag, defaultAction, DefaultAction, FIRST_REAL_TIME, Signal, SignalCode } from './signal-numbers.ts';
 import type { SignalWaitOperation } from './signal-operations.ts';
 import { SignalSet } from './signal-set.ts';
 
 /** A function that runs when a signal is delivered. It may be async: its signals stay blocked until its promise settles. */
-export type SignalHandler = (signo: number, info: SignalInfo) => void | Promise<void>;
+export type SignalHandler = (signo: number, info: SignalFacts) => void | Promise<void>;
 
 export const SIG_DFL = 0;
 export const SIG_IGN = 1;
@@ -62,14 +64,15 @@ export class Signals {
   private mask: SignalSet = SignalSet.none;
   /** The mask to go back to after sigsuspend's handler; null outside of sigsuspend. */
   private suspendedMask: SignalSet | null = null;
-  /** In the order of their arrival. */
-  private queue: SignalInfo[] = [];
+  private readonly queue: PendingSignals = new PendingSignals();
   /** Handlers under way, the innermost last. */
   private frames: SignalFrame[] = [];
   /** Deliveries that wait for an async handler. */
   readonly awaited: Set<SignalDelivery> = new Set();
   /** Tasks in sigtimedwait. */
   readonly waiters: SignalWaitOperation[] = [];
+  /** What waits for a signal by signalfd. */
+  readonly descriptors: WaitQueue = new WaitQueue();
   /** A delivery that is queued and has not begun; it takes what arrives meanwhile too. */
   delivery: SignalDelivery | null = null;
   /** The newest delivery, which may be over. */
@@ -119,12 +122,7 @@ export class Signals {
 
   /** sigpending(2): those that are blocked and wait. */
   get pending(): SignalSet {
-    return SignalSet.of(this.queue.map(({ signo }) => signo).filter((signo) => this.mask.has(signo)));
-  }
-
-  /** How many signals are queued: what RLIMIT_SIGPENDING counts. */
-  get queued(): number {
-    return this.queue.length;
+    return this.queue.set.and(this.mask);
   }
 
   /** What a child has after fork and exec: ignored signals stay ignored, handlers are gone, the mask is the parent's. */
@@ -152,16 +150,20 @@ export class Signals {
       process.continueAll(true);
     }
     // One that is blocked may get another action before it is taken (sig_ignored).
-    if (!this.mask.has(signo) && this.isIgnored(signo)) return 0;
+    if (!this.mask.has(signo) && this.isIgnored(signo)) {
+      info.source?.lost(info);
+      return 0;
+    }
     // Standard signals coalesce (legacy_queue).
-    const isPending = this.queue.some((other) => other.signo === signo);
-    if (signo >= FIRST_REAL_TIME || !isPending) {
+    const isPending = this.queue.has(signo);
+    if (signo >= FIRST_REAL_TIME || !isPending || info.source !== null) {
       const full = this.limitReached(info);
       if (full && info.code !== SignalCode.USER && signo >= FIRST_REAL_TIME) return -Errno.EAGAIN;
       // Without room kill's signal is still delivered, once, and tells nothing of its sender.
-      if (!full) this.queue.push(info);
+      if (!full) this.enqueue(info);
       else if (!isPending) this.queue.push(new SignalInfo(signo, SignalCode.USER));
     }
+    this.descriptors.wake(Poll.IN);
     const waiter = this.waiters.find(({ set }) => set.has(signo));
     if (waiter !== undefined) waiter.wake(0);
     else if (!this.mask.has(signo)) this.deliver(bySelf);
@@ -171,9 +173,28 @@ export class Signals {
 
   /** RLIMIT_SIGPENDING: what all processes of the same real user have pending. Standard signals of kill(2) are exempt. */
   private limitReached(info: SignalInfo): boolean {
-    if (info.signo < FIRST_REAL_TIME && info.code >= 0) return false;
-    const { soft } = this.process.limits.get(Resource.SIGPENDING);
-    return soft !== Infinity && this.process.kernel.pendingSignals(this.process.credentials.uid) >= soft;
+    if (info.source !== null || (info.signo < FIRST_REAL_TIME && info.code >= 0)) return false;
+    const { credentials, kernel, limits } = this.process;
+    return kernel.pendingSignals.of(credentials.uid) >= limits.get(Resource.SIGPENDING).soft;
+  }
+
+  /** Its user is charged for it until it is taken; a timer's is paid for by the timer (sigqueue_alloc). */
+  private enqueue(info: SignalInfo): void {
+    if (info.source === null) {
+      info.user = this.process.credentials.uid;
+      this.process.kernel.pendingSignals.add(info.user, 1);
+    }
+    this.queue.push(info);
+  }
+
+  private dequeued(info: SignalInfo): void {
+    if (info.user >= 0) this.process.kernel.pendingSignals.add(info.user, -1);
+    info.user = -1;
+  }
+
+  /** A timer takes back its signal, which nobody has taken yet. */
+  withdraw(info: SignalInfo): void {
+    if (this.queue.remove(info)) this.dequeued(info);
   }
 
   /** Would a signal that is not blocked do nothing? init takes no harm from what it does not catch (SIGNAL_UNKILLABLE). */
@@ -187,13 +208,28 @@ export class Signals {
   }
 
   private forget(signals: SignalSet): void {
-    if (this.queue.length > 0) this.queue = this.queue.filter(({ signo }) => !signals.has(signo));
+    for (;;) {
+      const info = this.queue.take(signals);
+      if (info === null) return;
+      this.dequeued(info);
+      info.source?.lost(info);
+    }
   }
 
   // Delivery.
 
   private get hasDeliverable(): boolean {
-    return this.queue.some(({ signo }) => !this.mask.has(signo));
+    return this.hasPendingBeside(this.mask);
+  }
+
+  /** Is a signal pending that is not in this set? */
+  hasPendingBeside(mask: SignalSet): boolean {
+    return !this.queue.set.without(mask).isEmpty;
+  }
+
+  /** Is one pending that is? */
+  hasPendingIn(set: SignalSet): boolean {
+    return !this.queue.set.and(set).isEmpty;
   }
 
   /** Sees to it that handlers run. `bySelf`: in the task that makes the call, so that no other one is interrupted. */
@@ -218,17 +254,16 @@ export class Signals {
 
   /** Takes the next signal of `set`: faults first, then the lowest number, of several the oldest; null when there is none. */
   dequeue(set: SignalSet): SignalInfo | null {
-    let at = -1;
-    for (let i = 0; i < this.queue.length; i++) {
-      const { signo } = this.queue[i] as SignalInfo;
-      if (set.has(signo) && (at < 0 || comesBefore(signo, (this.queue[at] as SignalInfo).signo))) at = i;
-    }
-    return at < 0 ? null : (this.queue.splice(at, 1)[0] as SignalInfo);
+    const info = this.queue.take(set);
+    if (info === null) return null;
+    this.dequeued(info);
+    info.source?.taken(info);
+    return info;
   }
 
   /** Takes the next signal that is not blocked. */
   dequeueDeliverable(): SignalInfo | null {
-    if (this.queue.length === 0) return null;
+    if (this.queue.set.isEmpty) return null;
     return this.dequeue(SignalSet.all.without(this.mask));
   }
 
@@ -262,15 +297,10 @@ export class Signals {
 
   /** The process has ended. */
   clear(): void {
-    this.queue = [];
+    this.forget(SignalSet.all);
     this.frames = [];
     this.actions.clear();
     for (const delivery of this.awaited) delivery.abandon();
     this.awaited.clear();
   }
-}
-
-function comesBefore(signo: number, other: number): boolean {
-  const first = isSynchronous(signo);
-  return first === isSynchronous(other) ? signo < other : first;
 }

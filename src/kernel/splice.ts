@@ -11,6 +11,7 @@ import { O } from '../socket/constants.ts';
 import { ControlWriter } from '../socket/control.ts';
 import { Received } from '../socket/received.ts';
 import { breakPipe } from './broken-pipe.ts';
+import { FULL, OpenDevice } from './fs/device.ts';
 import type { Seekable } from './fs/regular-file.ts';
 import type { OpenFile } from './open-file.ts';
 import { Operation } from './operation.ts';
@@ -26,6 +27,11 @@ export function pipeOf({ operations }: OpenFile): Pipe | null {
 
 export function seekable(operations: FileOperations): Seekable | null {
   return (operations as Partial<Seekable>).position === undefined ? null : (operations as Seekable);
+}
+
+/** /dev/full can be written to, and takes no splice (it has no splice_write). */
+export function takesNoSplice(operations: FileOperations): boolean {
+  return operations instanceof OpenDevice && operations.inode.driver === FULL;
 }
 
 /** Moves bytes; whom it waits for changes with what is missing. */
@@ -63,6 +69,14 @@ export class SpliceOperation extends Operation {
     this.mayWaitForSource = !from.nonBlocking && !(how.nonBlocking && pipeOf(from) !== null);
     this.mayWaitForTarget = !to.nonBlocking && !(how.nonBlocking && pipeOf(to) !== null);
     this.mayBlock = true;
+    this.file = null;
+  }
+
+  /** A splice(2) of no bytes, which looks at nothing. */
+  prepareNothing(): void {
+    this.left = 0;
+    this.done = 0;
+    this.mayBlock = false;
     this.file = null;
   }
 
@@ -146,6 +160,7 @@ export class SpliceOperation extends Operation {
   private put({ operations, socket }: OpenFile, count: number): number {
     if (socket !== null) return socket.send(this.piece, 0, count, 0, this.process);
     const file = seekable(operations);
+    if (takesNoSplice(operations)) return -Errno.EINVAL;
     if (file === null) return operations.write(this.piece, 0, count);
     const n = file.writeAt(this.toOffset >= 0 ? this.toOffset : file.position, this.piece, 0, count);
     if (n <= 0) return n;

@@ -15,6 +15,8 @@ const INPUT_LIMIT = 1 << 20;
 export class Terminal implements FileOperations {
   readonly waiters: WaitQueue = new WaitQueue();
   readonly accessMode: number = O.RDWR;
+  /** Permissions, as fstat(2) shows them. */
+  mode = 0o620;
   private readonly writer = new ChunkWriter();
   private readonly input = new StreamBuffer();
   private inputEnded = false;

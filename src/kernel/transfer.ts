@@ -8,8 +8,9 @@ import { ControlWriter } from '../socket/control.ts';
 import { Received } from '../socket/received.ts';
 import { type Ancillary, NEVER_WAITS, type Socket } from '../socket/socket.ts';
 import { Msg } from '../transport/endpoint.ts';
+import { socketFile } from './anonymous.ts';
 import { breakPipe } from './broken-pipe.ts';
-import { OpenFile } from './open-file.ts';
+import type { OpenFile } from './open-file.ts';
 import { Operation, PENDING, Restart } from './operation.ts';
 
 const NO_BYTES = new Uint8Array(0);
@@ -31,7 +32,7 @@ export class ReceiveOperation extends Operation {
   parts: readonly Uint8Array[] | null = null;
   /** read(2) of nothing returns at once and takes nothing (sock_read_iter); recv(2) of nothing takes a datagram. */
   emptyReads = false;
-  private done = 0;
+  protected done = 0;
   /** Length of the buffer when the call was made. */
   private wanted = 0;
   /** Bytes to have before it stops waiting: MSG_WAITALL's whole, or SO_RCVLOWAT. */
@@ -134,7 +135,7 @@ export class SendOperation extends Operation {
   flags = 0;
   /** sendto's address, or null. */
   address: Uint8Array | null = null;
-  private done = 0;
+  protected done = 0;
   /** Length of the buffer when the call was made. */
   private wanted = 0;
 
@@ -255,7 +256,7 @@ export class SendMessageOperation extends SendOperation {
     super.ended();
   }
 
-  private letGo(): void {
+  protected letGo(): void {
     if (this.ancillary !== null) this.ancillary.letGo();
     this.ancillary = null;
   }
@@ -290,7 +291,7 @@ export class AcceptOperation extends Operation {
     const listener = (this.file as OpenFile).socket as Socket;
     const socket = listener.accept();
     if (typeof socket === 'number') return socket === -Errno.EAGAIN && this.mayBlock ? listener.emptyAccept() : socket;
-    const file = new OpenFile(socket);
+    const file = socketFile(this.process, socket);
     file.nonBlocking = (this.flags & SOCK.NONBLOCK) !== 0;
     this.peerName = socket.remoteName();
     const fd = this.descriptor;

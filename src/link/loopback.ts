@@ -9,6 +9,7 @@ import type { RandomSource } from '../base/random.ts';
 import { Device } from './device.ts';
 import { GSO_MAX_BYTES } from './nic.ts';
 import type { Packet } from './packet.ts';
+import { ETHERNET_HEADER_LEN } from '../wire/ethernet.ts';
 import { Wire, type WireEnd } from './wire.ts';
 
 export const LOOPBACK_MTU = 65536;
@@ -26,7 +27,10 @@ export class LoopbackDevice extends Device implements WireEnd {
   }
 
   override transmit(p: Packet): void {
-    if (this.sending(p)) this.wire.accept(p);
+    if (!this.sending(p)) return;
+    // Its counters tell of IP packets, without the header that nobody needs (loopback_xmit).
+    this.statistics.txBytes -= ETHERNET_HEADER_LEN;
+    this.wire.accept(p);
   }
 
   override dropQueued(): void {
@@ -34,6 +38,7 @@ export class LoopbackDevice extends Device implements WireEnd {
   }
 
   arrived(p: Packet): void {
+    this.statistics.rxBytes -= ETHERNET_HEADER_LEN;
     this.received(p);
   }
 
@@ -41,7 +46,7 @@ export class LoopbackDevice extends Device implements WireEnd {
     for (let p: Packet | null = first; p !== null; ) {
       const next: Packet | null = p.next;
       p.next = null;
-      this.received(p);
+      this.arrived(p);
       p = next;
     }
   }

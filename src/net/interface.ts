@@ -6,6 +6,7 @@
 import type { IpAddress } from '../base/inet-address.ts';
 import type { InterfaceSettings, Ipv4InterfaceSettings, Ipv6InterfaceSettings } from '../base/interface-settings.ts';
 import { type Device, InterfaceFlag } from '../link/device.ts';
+import type { GroupMembership } from './group-membership.ts';
 
 /** How far an address reaches, as `ip addr` words it; smaller is wider (RTN scopes of Linux). */
 export const AddressScope = { Global: 0, Link: 253, Host: 254 } as const;
@@ -22,6 +23,16 @@ export class InterfaceAddress {
   /** Duplicate address detection is not over: the address neither receives nor is a source. */
   tentative = false;
   dadFailed = false;
+  /** What `ip addr` calls the IPv4 address: the interface's name, or one that begins with it. */
+  label: string;
+  /** IPv4: a broadcast address that was given with it (`brd`); null when there was none. */
+  givenBroadcast: IpAddress | null = null;
+  /** Who made it (IFAPROT_ of <linux/if_addr.h>); 0 when nobody said. */
+  maker = 0;
+  /** IPv6: nobody is asked whether he has it (IFA_F_NODAD). */
+  isUntested = false;
+  /** When it was made, in microseconds of the loop. */
+  createdAt = 0.5;
   next: InterfaceAddress | null = null;
 
   constructor(owner: Interface, address: IpAddress, prefixLength: number, scope: AddressScope) {
@@ -29,8 +40,24 @@ export class InterfaceAddress {
     this.address = address;
     this.prefixLength = prefixLength;
     this.scope = scope;
+    this.label = owner.name;
     const hostBits = 32 - prefixLength;
     this.broadcast = address.isV4 && hostBits >= 2 && hostBits < 32 ? address.d | ((1 << hostBits) - 1) : 0;
+  }
+
+  /** An IPv4 address in whose network the interface had another one before (IFA_F_SECONDARY). */
+  get isSecondary(): boolean {
+    return this.primary !== this;
+  }
+
+  /** The first IPv4 address of the interface in this one's network: this one itself, or the one that it comes after. */
+  get primary(): InterfaceAddress {
+    if (!this.address.isV4) return this;
+    for (const other of this.interface.addresses) {
+      if (other === this) break;
+      if (other.address.isV4 && other.prefixLength === this.prefixLength && other.address.isIn(this.address, this.prefixLength)) return other;
+    }
+    return this;
   }
 
   get usable(): boolean {
@@ -38,22 +65,12 @@ export class InterfaceAddress {
   }
 }
 
-/** Membership of a group on one interface. `refs` counts who joined: addresses (solicited-node) and sockets. */
-export class GroupMembership {
-  readonly group: IpAddress;
-  refs = 1;
-  /** Unsolicited reports that are still to be sent. */
-  reportsLeft = 0;
-
-  constructor(group: IpAddress) {
-    this.group = group;
-  }
-}
-
 export class Interface {
   readonly device: Device;
   readonly addresses: InterfaceAddress[] = [];
   readonly groups: GroupMembership[] = [];
+  /** `ip link set promisc on`: counts once in the device's promiscuity. */
+  isPromiscuous = false;
   /** net.ipv4.conf.NAME and net.ipv6.conf.NAME, and those of `all`. */
   readonly ipv4: Ipv4InterfaceSettings;
   readonly ipv6: Ipv6InterfaceSettings;
@@ -135,9 +152,13 @@ export class Interface {
   }
 
   isMember(a: number, b: number, c: number, d: number): boolean {
+    return this.findGroup(a, b, c, d) !== null;
+  }
+
+  findGroup(a: number, b: number, c: number, d: number): GroupMembership | null {
     const list = this.groups;
-    for (let i = 0; i < list.length; i++) if (list[i].group.is(a, b, c, d)) return true;
-    return false;
+    for (let i = 0; i < list.length; i++) if (list[i].group.is(a, b, c, d)) return list[i];
+    return null;
   }
 
   /** The first usable link-local IPv6 address; null while there is none. */

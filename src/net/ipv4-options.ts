@@ -4,7 +4,7 @@
  *
  * Called by ipv4-input.ts and ipv4-forward.ts. Source routes are refused, as with Linux's accept_source_route 0.
  */
-import { IPV4_HEADER_LEN, Ipv4OptionKind, Ipv4OptionWalker, completeIpv4Checksum } from '../wire/ipv4.ts';
+import { IPV4_HEADER_LEN, IPV4_MAX_HEADER_LEN, Ipv4OptionKind, Ipv4OptionWalker, completeIpv4Checksum } from '../wire/ipv4.ts';
 
 /** The low four bits of a timestamp's fourth byte: times alone, with addresses, or with addresses that the sender chose. */
 const TimestampForm = { Only: 0, WithAddress: 1, Prespecified: 3 } as const;
@@ -81,6 +81,28 @@ export class Ipv4Options {
     }
     completeIpv4Checksum(view, at, headerLen);
   }
+}
+
+const MAX_OPTIONS_LEN = IPV4_MAX_HEADER_LEN - IPV4_HEADER_LEN;
+const checker = new Ipv4Options();
+
+/**
+ * Options that a program gives for its own packets (ip_options_compile): padded with zeros to a multiple of four, and nothing
+ * but zeros behind the end of the list. Null when they will not do; source routes do not, as on their way in.
+ */
+export function readOwnOptions(value: Uint8Array): Uint8Array | null {
+  if (value.length > MAX_OPTIONS_LEN) return null;
+  const padded = (value.length + 3) & ~3;
+  const header = new Uint8Array(IPV4_HEADER_LEN + padded);
+  header.set(value, IPV4_HEADER_LEN);
+  if (!checker.check(new DataView(header.buffer), 0, header.length)) return null;
+  const bytes = header.slice(IPV4_HEADER_LEN);
+  for (let at = 0; at < bytes.length; at += bytes[at] === Ipv4OptionKind.NoOperation ? 1 : (bytes[at + 1] as number)) {
+    if (bytes[at] !== Ipv4OptionKind.End) continue;
+    bytes.fill(0, at);
+    break;
+  }
+  return bytes;
 }
 
 function stamp(

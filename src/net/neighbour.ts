@@ -14,21 +14,22 @@ import { below } from '../base/random.ts';
 import { Timer } from '../base/timer-queue.ts';
 import type { Device } from '../link/device.ts';
 import type { Packet } from '../link/packet.ts';
-import { ETHERNET_HEADER_LEN, writeEthernetHeader } from '../wire/ethernet.ts';
+import { ETHERNET_HEADER_LEN, type MacAddress, writeEthernetHeader } from '../wire/ethernet.ts';
+import type { NetworkObserver } from './network-observer.ts';
 
 /** Linux's NUD_ bits. */
 export const NeighbourState = {
-  None: 0x00, Incomplete: 0x01, Reachable: 0x02, Stale: 0x04, Delay: 0x08, Probe: 0x10, Failed: 0x20, Permanent: 0x80,
+  None: 0x00, Incomplete: 0x01, Reachable: 0x02, Stale: 0x04, Delay: 0x08, Probe: 0x10, Failed: 0x20, NoArp: 0x40, Permanent: 0x80,
 } as const;
 export type NeighbourState = (typeof NeighbourState)[keyof typeof NeighbourState];
 
-const VALID = NeighbourState.Permanent | NeighbourState.Reachable | NeighbourState.Probe | NeighbourState.Stale | NeighbourState.Delay;
+const VALID = NeighbourState.Permanent | NeighbourState.NoArp | NeighbourState.Reachable | NeighbourState.Probe | NeighbourState.Stale | NeighbourState.Delay;
 /** Is the hardware address known, and not to be wrong? */
 export function hasKnownMac(neighbour: Neighbour): boolean {
   return (neighbour.state & VALID) !== 0;
 }
 
-const CONNECTED = NeighbourState.Permanent | NeighbourState.Reachable;
+const CONNECTED = NeighbourState.Permanent | NeighbourState.NoArp | NeighbourState.Reachable;
 const IN_TIMER = NeighbourState.Incomplete | NeighbourState.Delay | NeighbourState.Probe;
 /** What a waiting packet counts beside its bytes. */
 const PACKET_OVERHEAD = 512;
@@ -57,6 +58,8 @@ export class Neighbour extends Timer {
   /** Times as doubles from birth. When it was last confirmed that packets arrive; when the entry changed. */
   confirmedAt = -1e15 - 0.5;
   updatedAt = 0.5;
+  /** When a packet last asked whether it is still there. */
+  usedAt = 0.5;
   /** As stored: see `stateNow`. */
   state: number = NeighbourState.None;
   macHi = 0;
@@ -101,10 +104,12 @@ export class Neighbour extends Timer {
       case NeighbourState.Stale:
         // Linux's timer looks whether a reachable entry was in use when its time ran out; here its use is this packet.
         this.setState(NeighbourState.Delay);
+        this.usedAt = this.updatedAt;
         this.wait(table.settings.neighDelayFirstProbeTime * 1e6);
         return this.send(p);
       case NeighbourState.Delay:
       case NeighbourState.Probe:
+      case NeighbourState.NoArp:
       case NeighbourState.Permanent:
         return this.send(p);
       case NeighbourState.Incomplete:
@@ -112,6 +117,7 @@ export class Neighbour extends Timer {
       default:
         // The first probes of an unknown neighbour are multicast: they count on from the unicast ones.
         this.probes = table.settings.neighUcastSolicit;
+        this.usedAt = table.loop.now;
         this.setState(NeighbourState.Incomplete);
         this.enqueue(p);
         this.wait(table.settings.neighRetransTimeMs * 1000);
@@ -126,7 +132,7 @@ export class Neighbour extends Timer {
   update(hasMac: boolean, macHi: number, macLo: number, state: NeighbourState, override: Override): boolean {
     const old = this.stateNow;
     const wasValid = (old & VALID) !== 0;
-    if (old === NeighbourState.Permanent || (!hasMac && !wasValid)) return false;
+    if (old === NeighbourState.Permanent || old === NeighbourState.NoArp || (!hasMac && !wasValid)) return false;
     let next: NeighbourState = state;
     let changesMac = hasMac && !(wasValid && macHi === this.macHi && macLo === this.macLo);
     if (next === NeighbourState.Reachable) this.confirmedAt = this.table.loop.now;
@@ -152,14 +158,40 @@ export class Neighbour extends Timer {
       this.state = next;
     }
     if (!wasValid) this.sendWaiting();
+    if (next !== old || changesMac) this.table.changed(this, true);
     return true;
+  }
+
+  /**
+   * `ip neigh add` and its kin: the entry gets a state and, unless `mac` is null, a hardware address, whatever it had
+   * (neigh_update with NEIGH_UPDATE_F_ADMIN). States that are left by a timer are left at once.
+   */
+  administer(mac: MacAddress | null, state: number): void {
+    const wasValid = (this.state & VALID) !== 0;
+    this.table.timers.disarm(this);
+    this.probes = 0;
+    if (mac !== null) {
+      this.macHi = mac.hi;
+      this.macLo = mac.lo;
+    }
+    this.setState(state as NeighbourState);
+    if (state === NeighbourState.Reachable) this.confirmedAt = this.table.loop.now;
+    if ((state & IN_TIMER) !== 0) this.wait(0);
+    if (!wasValid && (state & VALID) !== 0) this.sendWaiting();
+    this.table.changed(this, true);
+  }
+
+  /** How often the neighbour was asked for in vain. */
+  get probesSent(): number {
+    return this.probes;
   }
 
   override expired(): void {
     const { table } = this;
     if (this.state === NeighbourState.Delay) {
       if (table.loop.now <= this.confirmedAt + table.settings.neighDelayFirstProbeTime * 1e6) {
-        return this.setState(NeighbourState.Reachable);
+        this.setState(NeighbourState.Reachable);
+        return this.table.changed(this, true);
       }
       this.setState(NeighbourState.Probe);
       this.probes = 0;
@@ -197,6 +229,7 @@ export class Neighbour extends Timer {
 
   private fail(): void {
     this.setState(NeighbourState.Failed);
+    this.table.changed(this, true);
     for (;;) {
       const p = this.takeFirst();
       if (p === null) return;
@@ -267,13 +300,15 @@ export class NeighbourTable {
   readonly reachableUs: number;
   size = 0;
   private readonly context: HostContext;
+  private readonly observers: readonly NetworkObserver[];
   private readonly buckets: (Neighbour | null)[] = new Array<Neighbour | null>(BUCKETS).fill(null);
   /** Odd, so that nobody on the link knows which addresses meet in a bucket. */
   private readonly secret: number;
   private collectedAt = -1e15 - 0.5;
 
-  constructor(context: HostContext, protocol: NeighbourProtocol) {
+  constructor(context: HostContext, protocol: NeighbourProtocol, observers: readonly NetworkObserver[] = []) {
     this.context = context;
+    this.observers = observers;
     this.settings = context.settings;
     this.timers = context.timers;
     this.loop = context.loop;
@@ -306,6 +341,16 @@ export class NeighbourTable {
     this.buckets[at] = neighbour;
     this.size++;
     return neighbour;
+  }
+
+  /** Tells who watches. */
+  changed(neighbour: Neighbour, isThere: boolean): void {
+    for (const observer of this.observers) observer.neighbourChanged(neighbour, isThere);
+  }
+
+  /** `ip neigh del`. */
+  remove(gone: Neighbour): void {
+    this.removeWhere((neighbour) => neighbour === gone);
   }
 
   /** Forgets all entries of a device. */
@@ -364,6 +409,7 @@ export class NeighbourTable {
           if (before === null) this.buckets[at] = following;
           else before.next = following;
           this.size--;
+          this.changed(here, false);
           here.kill();
         } else {
           before = here;

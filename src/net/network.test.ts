@@ -37,6 +37,12 @@ class Sink implements TransportInput {
     p.release();
   }
 
+  icmpAdvice(): void {}
+
+  echoReply(): boolean {
+    return false;
+  }
+
   rawInput(): boolean {
     return false;
   }

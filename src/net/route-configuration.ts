@@ -8,7 +8,7 @@ import { Errno } from '../base/errno.ts';
 import { type IpAddress, networkOf } from '../base/inet-address.ts';
 import type { Device } from '../link/device.ts';
 import type { Network } from './network.ts';
-import { Route, RouteOrigin, RouteScope, RouteType, type RouteWanted } from './routes.ts';
+import { MOST_ROUTES, Route, RouteConflict, RouteOrigin, RouteScope, RouteType, type RouteWanted } from './routes.ts';
 
 /** Linux's metric of IPv6 routes that somebody adds; IPv4's is 0. */
 const METRIC6 = 1024;
@@ -26,6 +26,12 @@ export interface RouteTarget {
   readonly scope?: RouteScope;
   /** The gateway is on the device's link, whatever the addresses say (`onlink`). */
   readonly onLink?: boolean;
+  /** Who made it, as a number of its own or one of RouteOrigin; `boot` when nobody says. */
+  readonly origin?: number;
+  /** When there is one of its prefix and metric; it is refused when nobody says. */
+  readonly conflict?: RouteConflict;
+  /** ENOENT when there is none. */
+  readonly mustExist?: boolean;
 }
 
 export function isPrefixLength(length: number, longest: number): boolean {
@@ -64,20 +70,24 @@ export function addRoute(network: Network, to: IpAddress, prefixLength: number, 
   }
   if (source !== null && !network.isLocalAddress(source)) return -Errno.EINVAL;
   const route = new Route({
-    prefix: to, prefixLength, device: device as Device, gateway, source, type, origin: RouteOrigin.Boot,
+    prefix: to, prefixLength, device: device as Device, gateway, source, type, onLink,
+    origin: target.origin ?? RouteOrigin.Boot,
     metric: metric >= 0 ? metric : isV4 ? 0 : METRIC6,
     // IPv6 knows no scopes; here they say which routes lead over no gateway.
     scope: isV4 || refuses || gateway !== null ? scope : RouteScope.Link,
   }, gatewayIsOurs);
-  if (!network.routing.table.add(route)) return -Errno.EEXIST;
+  const { conflict = RouteConflict.Refuse, mustExist = false } = target;
+  if (mustExist && !network.routing.table.has(route)) return -Errno.ENOENT;
+  if (network.routing.table.routes.length >= MOST_ROUTES) return -Errno.ENOBUFS;
+  if (!network.routing.table.add(route, conflict)) return -Errno.EEXIST;
   network.changed();
   return 0;
 }
 
 export function deleteRoute(network: Network, to: IpAddress, prefixLength: number, target: RouteTarget): number {
   const { table } = network.routing;
-  const { gateway = null, device = null, source = null, metric = -1, type = null, scope = null } = target;
-  const wanted: RouteWanted = { gateway, device, source, metric, type, scope };
+  const { gateway = null, device = null, source = null, metric = -1, type = null, scope = null, origin = 0 } = target;
+  const wanted: RouteWanted = { gateway, device, source, metric, type, scope, origin };
   if (!isPrefixLength(prefixLength, to.isV4 ? 32 : 128)) return -Errno.EINVAL;
   if (device !== null && network.interfaceOf(device) === null) return -Errno.ENODEV;
   const route = table.find(to, prefixLength, wanted);

@@ -8,10 +8,15 @@
 import { Errno } from '../base/errno.ts';
 import { type IpAddress, networkOf, prefixMatches } from '../base/inet-address.ts';
 import type { Device } from '../link/device.ts';
+import type { NetworkObserver } from './network-observer.ts';
 
 /** Who made a route, as `ip route` shows it. */
 export const RouteOrigin = { Kernel: 2, Boot: 3, Static: 4, RouterAdvertisement: 9 } as const;
 export type RouteOrigin = (typeof RouteOrigin)[keyof typeof RouteOrigin];
+
+/** What becomes of a new route where there is one of its prefix and metric (NLM_F_EXCL, REPLACE, APPEND and none of them). */
+export const RouteConflict = { Refuse: 0, Replace: 1, Append: 2, Prepend: 3 } as const;
+export type RouteConflict = (typeof RouteConflict)[keyof typeof RouteConflict];
 
 /** What becomes of packets that a route matches (RTN_ of <linux/rtnetlink.h>): all but the first refuse them. */
 export const RouteType = { Unicast: 1, Blackhole: 6, Unreachable: 7, Prohibit: 8 } as const;
@@ -29,9 +34,12 @@ export interface RouteFields {
   readonly gateway: IpAddress | null;
   readonly source: IpAddress | null;
   readonly metric: number;
-  readonly origin: RouteOrigin;
+  /** One of RouteOrigin, or another number that a program gave. */
+  readonly origin: number;
   readonly type: RouteType;
   readonly scope: RouteScope;
+  /** The gateway was said to be on the link. */
+  readonly onLink?: boolean;
 }
 
 export class Route implements RouteFields {
@@ -46,9 +54,10 @@ export class Route implements RouteFields {
   /** Preferred source; null lets the lookup choose. */
   readonly source: IpAddress | null;
   readonly metric: number;
-  readonly origin: RouteOrigin;
+  readonly origin: number;
   readonly type: RouteType;
   readonly scope: RouteScope;
+  readonly onLink: boolean;
   /** Bits of the v4-mapped form, 0..128; what the table is sorted by. */
   readonly bits: number;
   readonly isV4: boolean;
@@ -66,6 +75,7 @@ export class Route implements RouteFields {
     this.origin = fields.origin;
     this.type = fields.type;
     this.scope = fields.scope;
+    this.onLink = fields.onLink === true;
     this.bits = this.isV4 ? prefixLength + 96 : prefixLength;
   }
 
@@ -86,7 +96,7 @@ export class Route implements RouteFields {
     const prefix = this.prefixLength === 0 ? 'default' : `${this.prefix}${length}`;
     const via = this.gateway === null ? '' : ` via ${this.gateway}`;
     const device = this.type !== RouteType.Unicast && this.isV4 ? '' : ` dev ${this.device.name}`;
-    const origin = this.origin === RouteOrigin.Boot ? '' : ` proto ${ORIGIN_WORDS[this.origin]}`;
+    const origin = this.origin === RouteOrigin.Boot ? '' : ` proto ${ORIGIN_WORDS[this.origin] ?? this.origin}`;
     const scope = this.scope === RouteScope.Universe || !this.isV4 ? '' : ` scope ${this.scope === RouteScope.Link ? 'link' : 'host'}`;
     const source = this.source === null ? '' : ` src ${this.source}`;
     return `${type}${prefix}${via}${device}${origin}${scope}${source}${this.metric === 0 ? '' : ` metric ${this.metric}`}`;
@@ -97,7 +107,7 @@ const TYPE_WORDS: Readonly<Record<RouteType, string>> = {
   [RouteType.Unicast]: 'unicast', [RouteType.Blackhole]: 'blackhole', [RouteType.Unreachable]: 'unreachable',
   [RouteType.Prohibit]: 'prohibit',
 };
-const ORIGIN_WORDS: Readonly<Record<RouteOrigin, string>> = {
+const ORIGIN_WORDS: Readonly<Record<number, string>> = {
   [RouteOrigin.Kernel]: 'kernel', [RouteOrigin.Boot]: 'boot', [RouteOrigin.Static]: 'static',
   [RouteOrigin.RouterAdvertisement]: 'ra',
 };
@@ -111,26 +121,61 @@ export interface RouteWanted {
   readonly metric: number;
   readonly type: RouteType | null;
   readonly scope: RouteScope | null;
+  /** 0 matches everything. */
+  readonly origin: number;
 }
+
+/** Routes of one host; Linux has no such limit, but what is told of them is a list here. */
+export const MOST_ROUTES = 65536;
 
 export class RouteTable {
   readonly routes: Route[] = [];
+  /** Who hears of every change: Network's list. */
+  observers: readonly NetworkObserver[] = [];
 
-  /** False when an equal route is there (EEXIST). */
-  add(route: Route): boolean {
+  /** False when an equal route is there (EEXIST), or one of its prefix and metric that it may not stand beside. */
+  add(route: Route, conflict: RouteConflict = RouteConflict.Refuse): boolean {
     const list = this.routes;
     let at = 0;
+    let first = -1;
+    let isThere = false;
+    let how: RouteConflict = RouteConflict.Refuse;
     while (at < list.length && !goesBefore(route, list[at])) {
-      if (same(route, list[at])) return false;
+      if (same(route, list[at])) {
+        if (conflict === RouteConflict.Refuse) return false;
+        if (first < 0) first = at;
+        how = conflict;
+        isThere ||= equal(route, list[at]);
+      }
       at++;
     }
+    if (conflict === RouteConflict.Replace && first >= 0) return this.replace(first, route, isThere);
+    if (isThere) return false;
+    if (conflict === RouteConflict.Prepend && first >= 0) at = first;
     list.splice(at, 0, route);
+    for (const observer of this.observers) observer.routeChanged(route, true, how);
     return true;
+  }
+
+  /** The first of a prefix and metric gives way, unless the route is there already: then it is that one, or there are two. */
+  private replace(at: number, route: Route, isThere: boolean): boolean {
+    const old = this.routes[at] as Route;
+    if (isThere) return equal(route, old);
+    this.routes[at] = route;
+    for (const observer of this.observers) observer.routeChanged(route, true, RouteConflict.Replace);
+    return true;
+  }
+
+  /** Is there one of this prefix and metric? */
+  has(route: Route): boolean {
+    return this.routes.some((other) => same(route, other));
   }
 
   remove(route: Route): void {
     const at = this.routes.indexOf(route);
-    if (at >= 0) this.routes.splice(at, 1);
+    if (at < 0) return;
+    this.routes.splice(at, 1);
+    for (const observer of this.observers) observer.routeChanged(route, false, RouteConflict.Refuse);
   }
 
   /** The first route to this prefix that matches a description. */
@@ -145,7 +190,7 @@ export class RouteTable {
   /** Removes every route that `gone` names; true when there was one. */
   removeWhere(gone: (route: Route) => boolean): boolean {
     const before = this.routes.length;
-    for (let i = before - 1; i >= 0; i--) if (gone(this.routes[i])) this.routes.splice(i, 1);
+    for (const route of this.routes.filter(gone)) this.remove(route);
     return this.routes.length !== before;
   }
 
@@ -174,12 +219,13 @@ export class RouteTable {
 }
 
 function isWanted(route: Route, wanted: RouteWanted): boolean {
-  const { gateway, device, source, metric, type, scope } = wanted;
+  const { gateway, device, source, metric, type, scope, origin } = wanted;
   if (gateway !== null && (route.gateway === null || !route.gateway.equals(gateway))) return false;
   if (source !== null && (route.source === null || !route.source.equals(source))) return false;
   return (
     (device === null || route.device === device) && (metric < 0 || route.metric === metric) &&
-    (type === null || route.type === type) && (scope === null || route.scope === scope)
+    (type === null || route.type === type) && (scope === null || route.scope === scope) &&
+    (origin === 0 || route.origin === origin)
   );
 }
 
@@ -191,4 +237,16 @@ function goesBefore(a: Route, b: Route): boolean {
 function same(a: Route, b: Route): boolean {
   if (a.bits !== b.bits || a.metric !== b.metric || a.isV4 !== b.isV4 || !a.prefix.equals(b.prefix)) return false;
   return a.origin !== RouteOrigin.Kernel || b.origin !== RouteOrigin.Kernel || a.device === b.device;
+}
+
+/** Nothing of them is different (fib_find_info). */
+function equal(a: Route, b: Route): boolean {
+  return (
+    a.type === b.type && a.scope === b.scope && a.origin === b.origin && a.device === b.device && a.onLink === b.onLink &&
+    sameAddress(a.gateway, b.gateway) && sameAddress(a.source, b.source)
+  );
+}
+
+function sameAddress(a: IpAddress | null, b: IpAddress | null): boolean {
+  return a === null || b === null ? a === b : a.equals(b);
 }

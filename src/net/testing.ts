@@ -87,6 +87,12 @@ export class ProbeTransport implements TransportInput {
     p.release();
   }
 
+  icmpAdvice(): void {}
+
+  echoReply(): boolean {
+    return false;
+  }
+
   rawInput(): boolean {
     return false;
   }

@@ -26,6 +26,8 @@ export class IcmpErrorReport {
   view: DataView = new DataView(this.bytes.buffer);
   at = 0;
   available = 0;
+  /** Where the quoted IP header begins. */
+  networkAt = 0;
   icmpType = 0;
   icmpCode = 0;
   /** Errno that Linux reports for it (icmp_err_convert; positive). */
@@ -34,6 +36,8 @@ export class IcmpErrorReport {
   fatal = false;
   /** Next-hop MTU of "fragmentation needed" and "packet too big"; 0 for others. */
   mtuBytes = 0;
+  /** The message's own word (`ee_info`): an MTU as it was told, an offset, a router; 0 where there is none. */
+  info = 0;
 }
 
 export interface TransportInput {
@@ -41,8 +45,12 @@ export interface TransportInput {
   tcpInput(p: Packet): void;
   /** A UDP datagram, likewise. Takes over `p`. */
   udpInput(p: Packet): void;
-  /** Is there a raw socket (later: ping socket) that wants this protocol? Borrows `p`; true when one took a copy. */
+  /** An answer to an echo request, `head` at its ICMP header, checked: ping sockets have ids. Borrows `p`; true when somebody's. */
+  echoReply(p: Packet): boolean;
+  /** Is there a raw socket that wants this protocol? Borrows `p`; true when one took a copy. */
   rawInput(p: Packet): boolean;
   /** An ICMP error about something we sent. */
   icmpError(report: IcmpErrorReport): void;
+  /** A redirect or a source quench about something we sent, which only ping sockets take for errors (EREMOTEIO). */
+  icmpAdvice(report: IcmpErrorReport): void;
 }

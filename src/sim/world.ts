@@ -15,7 +15,7 @@
  */
 import { Process } from '../api/posix/process.ts';
 import { Errno } from '../base/errno.ts';
-import { type Cidr, formatV4Word, parseCidr } from '../base/inet-address.ts';
+import { type Cidr, formatV4Word } from '../base/inet-address.ts';
 import { Loop } from '../base/loop.ts';
 import { SeededRandom } from '../base/random.ts';
 import { slabStatistics } from '../base/slab.ts';
@@ -25,7 +25,9 @@ import { Cable, type CableOptions } from '../link/cable.ts';
 import type { Device } from '../link/device.ts';
 import { packetStatistics } from '../link/packet.ts';
 import { Switch, type SwitchOptions } from '../link/switch.ts';
-import type { LinkConditions } from '../link/wire-conditions.ts';
+import {
+  addressesOf, CABLE_OPTIONS, checkRun, checkDevices, checkEnd, checkHostName, CONDITIONS, limit, onlyKnown, SIMULATE_OPTIONS,
+} from './arguments.ts';
 import { WorldCapture } from './capture.ts';
 import { leftoversOf } from './leftovers.ts';
 
@@ -149,6 +151,7 @@ export class World {
 
   /** A machine with loopback; cables give it more. Its name is its own: its random choices follow from it. */
   host(name: string): Host {
+    checkHostName(name);
     if (this.hosts.some((host) => host.name === name)) throw new TypeError(`there is a host named ${name} already`);
     const host = new Host({ name, loop: this.loop, random: new SeededRandom(`${this.seed}/host/${name}`) });
     this.hosts.push(host);
@@ -157,6 +160,8 @@ export class World {
 
   /** Joins two hosts (or a host and a switch, or two switches) and gives the ends their addresses. */
   cable(a: Host | Switch, b: Host | Switch, options: WorldCableOptions = {}): Cable {
+    checkEnd('the first', a);
+    checkEnd('the second', b);
     onlyKnown('world.cable', options, CABLE_OPTIONS);
     for (const direction of ['aToB', 'bToA'] as const) onlyKnown(`world.cable, ${direction}`, options[direction] ?? {}, CONDITIONS);
     if (a instanceof Host && b instanceof Host && (options.addressA === undefined) !== (options.addressB === undefined)) {
@@ -217,6 +222,7 @@ export class World {
 
   /** Records what the devices send (before any fault of a wire) and receive, as pcapng. */
   capture(devices: readonly Device[]): WorldCapture {
+    checkDevices(devices);
     const capture = new WorldCapture(this.loop, devices);
     this.captures.push(capture);
     return capture;
@@ -267,37 +273,6 @@ export class World {
   }
 }
 
-const CONDITIONS = ['delayUs', 'jitterUs', 'rateBitsPerSecond', 'queuePackets', 'queueBytes', 'loss', 'duplicate', 'reorder', 'corrupt'] as const satisfies readonly (keyof LinkConditions)[];
-const CABLE_OPTIONS = [
-  'addressA', 'addressB', ...CONDITIONS, 'aToB', 'bToA', 'mtuBytes', 'offload', 'receiveOffload', 'nameA', 'nameB',
-] as const satisfies readonly (keyof WorldCableOptions)[];
-const SIMULATE_OPTIONS = ['seed', 'timeLimitUs', 'eventLimit', 'turn', 'watchRejections'] as const satisfies readonly (keyof SimulateOptions)[];
-/** Those that the entries bind: no program gives them, so no complaint offers them. */
-const BOUND: readonly string[] = ['turn', 'watchRejections'];
-
-/** For programs without types: `latencyMs: 5` would be fair weather without a word. */
-function onlyKnown(what: string, options: object, known: readonly string[]): void {
-  for (const name of Object.keys(options)) {
-    if (known.includes(name)) continue;
-    throw new TypeError(`${what}: unknown option ${name}; there are ${known.filter((each) => !BOUND.includes(each)).join(', ')}`);
-  }
-}
-
-/** Reads the addresses of one end; null when they are left out. As in `tap`, each says how long its prefix is. */
-function addressesOf(option: string, texts: string | readonly string[] | undefined): Cidr[] | null {
-  if (texts === undefined) return null;
-  return (typeof texts === 'string' ? [texts] : texts).map((text) => {
-    const parsed = typeof text === 'string' && text.includes('/') ? parseCidr(text) : null;
-    if (parsed !== null) return parsed;
-    throw new TypeError(`world.cable: ${option} takes an address with its prefix length, such as 192.0.2.1/24, not '${String(text)}'`);
-  });
-}
-
-function limit(name: string, value: number): number {
-  if (!(value >= 0)) throw new RangeError(`${name} must be 0 or more, not ${value}`);
-  return value;
-}
-
 function deviceName(end: Host | Switch, n: number): string {
   if (end instanceof Switch) return `port${end.ports.length}`;
   const taken = end.network.interfaces().filter((entry) => entry.device.name.startsWith('eth')).length;
@@ -325,6 +300,7 @@ function withSeed(error: unknown, mark: string): unknown {
  * or with a WorldError when nothing can happen any more or the limits are passed.
  */
 export async function simulate<T>(options: SimulateOptions, body: (world: World) => Promise<T>): Promise<T> {
+  checkRun(options, body);
   let fail: (error: Error) => void = () => {};
   const failed = new Promise<never>((_resolve, reject) => {
     fail = reject;

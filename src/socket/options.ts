@@ -10,16 +10,20 @@ import { Errno } from '../base/errno.ts';
 import { Poll } from '../base/wait-queue.ts';
 import type { Caller } from './caller.ts';
 import { SO, SOL } from './constants.ts';
+import { mayMark } from './mark.ts';
 import { intBytes, readInt, readName, timevalBytes } from './option-bytes.ts';
+import { getRareOption, setRareOption } from './rare-options.ts';
 import type { Socket } from './socket.ts';
 
 /** SO_RCVBUF and SO_SNDBUF below this are raised to it (SOCK_MIN_RCVBUF, SOCK_MIN_SNDBUF on x86-64). */
 const MIN_RECEIVE_BUFFER = 2304;
 const MIN_SEND_BUFFER = 4608;
 
-/** The option's bytes, or a negative errno. `length` is what the caller has room for. */
-export function getOption(socket: Socket, level: number, option: number, length: number): Uint8Array | number {
-  if (level !== SOL.SOCKET) return socket.getLevelOption(level, option, length);
+/** The option's bytes, or a negative errno. `length` is what the caller has room for, `given` what that room holds. */
+export function getOption(
+  socket: Socket, level: number, option: number, length: number, given: Uint8Array,
+): Uint8Array | number {
+  if (level !== SOL.SOCKET) return socket.getLevelOption(level, option, length, given);
   return length < 0 ? -Errno.EINVAL : getSocketOption(socket, option, length);
 }
 
@@ -40,7 +44,6 @@ function getSocketOption(socket: Socket, option: number, length: number): Uint8A
     case SO.OOBINLINE: return flag(options.oobInline);
     case SO.DONTROUTE: return flag(options.dontRoute);
     case SO.NO_CHECK: return flag(options.noCheck);
-    case SO.DEBUG: return flag(options.debug);
     case SO.BSDCOMPAT: return intBytes(0, length);
     case SO.PRIORITY: return intBytes(options.priority, length);
     case SO.MARK: return intBytes(options.mark, length);
@@ -49,8 +52,8 @@ function getSocketOption(socket: Socket, option: number, length: number): Uint8A
     case SO.RCVLOWAT: return intBytes(options.receiveLowWater, length);
     case SO.SNDLOWAT: return intBytes(1, length);
     case SO.ACCEPTCONN: return flag(socket.isListening);
-    case SO.RCVTIMEO: return timevalBytes(options.receiveTimeoutUs, length);
-    case SO.SNDTIMEO: return timevalBytes(options.sendTimeoutUs, length);
+    case SO.RCVTIMEO: case SO.RCVTIMEO_NEW: return timevalBytes(options.receiveTimeoutUs, length);
+    case SO.SNDTIMEO: case SO.SNDTIMEO_NEW: return timevalBytes(options.sendTimeoutUs, length);
     case SO.LINGER: {
       const bytes = new Uint8Array(8);
       const view = new DataView(bytes.buffer);
@@ -73,18 +76,17 @@ function getSocketOption(socket: Socket, option: number, length: number): Uint8A
       for (let i = 0; i < device.name.length; i++) bytes[i] = device.name.charCodeAt(i);
       return bytes;
     }
-    // Only AF_UNIX passes on who sends (sk_may_scm_recv).
-    case SO.PASSCRED: return -Errno.EOPNOTSUPP;
-    default: return -Errno.ENOPROTOOPT;
+    default: return getRareOption(socket, option, length) ?? -Errno.ENOPROTOOPT;
   }
 }
 
 /** 0 or a negative errno. */
 export function setOption(socket: Socket, level: number, option: number, value: Uint8Array, caller: Caller): number {
-  return level === SOL.SOCKET ? setSocketOption(socket, option, value, caller) : socket.setLevelOption(level, option, value);
+  return level === SOL.SOCKET ? setSocketOption(socket, option, value, caller) : socket.setLevelOption(level, option, value, caller);
 }
 
-function setSocketOption(socket: Socket, option: number, value: Uint8Array, { credentials }: Caller): number {
+function setSocketOption(socket: Socket, option: number, value: Uint8Array, caller: Caller): number {
+  const { credentials } = caller;
   const options = socket.options;
   const settings = socket.stack.settings;
   if (option === SO.BINDTODEVICE) return bindToDevice(socket, value, credentials);
@@ -92,16 +94,11 @@ function setSocketOption(socket: Socket, option: number, value: Uint8Array, { cr
   if (value.length < 4) return -Errno.EINVAL;
   const n = readInt(value);
   const on = n !== 0;
-  const own = socket.setSocketOption(option, n);
+  const own = socket.setSocketOption(option, n, value.length);
   if (own !== null) return own;
   switch (option) {
     case SO.TYPE: case SO.PROTOCOL: case SO.DOMAIN: case SO.ERROR: case SO.ACCEPTCONN: case SO.SNDLOWAT:
       return -Errno.ENOPROTOOPT;
-    // Kept for whoever asks.
-    case SO.DEBUG:
-      if (on && !credentials.has(Capability.NET_ADMIN)) return -Errno.EACCES;
-      options.debug = on;
-      return 0;
     // SO_BSDCOMPAT has had no effect since Linux 2.6.
     case SO.BSDCOMPAT: return 0;
     case SO.REUSEADDR: options.reuseAddress = on; return 0;
@@ -148,7 +145,7 @@ function setSocketOption(socket: Socket, option: number, value: Uint8Array, { cr
       if (on) options.lastLingerSeconds = readInt(value.subarray(4)) >>> 0;
       options.lingerSeconds = on ? options.lastLingerSeconds : -1;
       return 0;
-    case SO.RCVTIMEO: case SO.SNDTIMEO: {
+    case SO.RCVTIMEO: case SO.SNDTIMEO: case SO.RCVTIMEO_NEW: case SO.SNDTIMEO_NEW: {
       if (value.length < 16) return -Errno.EINVAL;
       const view = new DataView(value.buffer, value.byteOffset, value.length);
       const seconds = view.getUint32(0, true) + view.getInt32(4, true) * 4294967296;
@@ -156,7 +153,7 @@ function setSocketOption(socket: Socket, option: number, value: Uint8Array, { cr
       if (micros < 0 || micros >= 1000000) return -Errno.EDOM;
       // A negative time means "do not wait"; zero means for ever (sock_set_timeout).
       const us = seconds < 0 ? 0 : seconds === 0 && micros === 0 ? Infinity : seconds * 1000000 + micros;
-      if (option === SO.RCVTIMEO) socket.options.receiveTimeoutUs = us;
+      if (option === SO.RCVTIMEO || option === SO.RCVTIMEO_NEW) socket.options.receiveTimeoutUs = us;
       else socket.options.sendTimeoutUs = us;
       return 0;
     }
@@ -172,13 +169,8 @@ function setSocketOption(socket: Socket, option: number, value: Uint8Array, { cr
       options.boundDevice = device;
       return 0;
     }
-    case SO.PASSCRED: return -Errno.EOPNOTSUPP;
-    default: return -Errno.ENOPROTOOPT;
+    default: return setRareOption(socket, option, value, caller) ?? -Errno.ENOPROTOOPT;
   }
-}
-
-function mayMark(credentials: Credentials): boolean {
-  return credentials.has(Capability.NET_RAW) || credentials.has(Capability.NET_ADMIN);
 }
 
 function bindToDevice(socket: Socket, value: Uint8Array, credentials: Credentials): number {

@@ -13,6 +13,11 @@ export interface Sender {
   readonly gid: number;
 }
 
+/** Who connected or listened, as SO_PEERCRED and SO_PEERGROUPS tell it. */
+export interface Peer extends Sender {
+  readonly groups: readonly number[];
+}
+
 export class Received extends ReceiveResult {
   /** The socket it was sent from, on a host of one's own (AF_UNIX). */
   source: Socket | null = null;

@@ -5,7 +5,7 @@
  *
  *   Socket <- InetSocket <- InetStream (TCP), InetDatagram (UDP)
  *          <- UnixSocket <- UnixDatagram, UnixConnection <- UnixStream, UnixSeqpacket
- *          <- PacketSocket
+ *          <- PacketSocket, NetlinkSocket
  */
 import { Errno } from '../base/errno.ts';
 import type { FileOperations } from '../base/file-operations.ts';
@@ -18,7 +18,7 @@ import { type ControlWriter, walkControl } from './control.ts';
 import type { Description } from './description.ts';
 import type { UnixSocket } from './family/unix.ts';
 import type { Received } from './received.ts';
-import { checkSocketControl } from './socket-control.ts';
+import { readSocketControl } from './socket-control.ts';
 
 export const NO_NAME = new Uint8Array(0);
 /** `receiveTarget`'s answer for a call that waits for nothing. */
@@ -39,6 +39,11 @@ export abstract class Socket extends WaitQueue implements FileOperations {
   readonly family: number;
   readonly type: number;
   readonly protocol: number;
+  /** Its inode: the number that /proc and fstat(2) tell, 0 until a description is made of it, and whose it is. */
+  inodeNumber = 0;
+  mode = 0o777;
+  uid = 0;
+  gid = 0;
 
   constructor(stack: Stack, family: number, type: number, protocol: number) {
     super();
@@ -78,19 +83,26 @@ export abstract class Socket extends WaitQueue implements FileOperations {
   abstract get settledOptions(): SocketOptions;
   /** For writing: this socket's own. */
   abstract get options(): SocketOptions;
-  /** The option's bytes, or a negative errno. `length` is what the caller has room for, negative included. */
-  abstract getLevelOption(level: number, option: number, length: number): Uint8Array | number;
+  /**
+   * The option's bytes, or a negative errno. `length` is what the caller has room for, negative included, `given` what that
+   * room holds: some options read it.
+   */
+  abstract getLevelOption(level: number, option: number, length: number, given: Uint8Array): Uint8Array | number;
   /** 0 or a negative errno. */
-  abstract setLevelOption(level: number, option: number, value: Uint8Array): number;
+  abstract setLevelOption(level: number, option: number, value: Uint8Array, caller: Caller): number;
   /** SO_ERROR: the pending error (positive errno), and clears it; 0 when none. */
   abstract takeError(): number;
+
+  /** A call that has done something already ended with an error: the next one hears of it (positive errno). */
+  keepError(_errno: number): void {}
 
   /** SOL_SOCKET's options that this family alone has, or has otherwise: null for all others. */
   getSocketOption(_option: number, _length: number): Uint8Array | number | null {
     return null;
   }
 
-  setSocketOption(_option: number, _value: number): number | null {
+  /** `length` is how many bytes were given, four at least. */
+  setSocketOption(_option: number, _value: number, _length: number): number | null {
     return null;
   }
 
@@ -114,6 +126,14 @@ export abstract class Socket extends WaitQueue implements FileOperations {
   /** The highest SO_RCVLOWAT that makes sense. */
   get mostLowWater(): number {
     return 0x7fffffff;
+  }
+
+  /**
+   * SO_MEMINFO: bytes that wait to be read, SO_RCVBUF, bytes on their way out, SO_SNDBUF, bytes set aside, bytes of the send
+   * queue, bytes of options, bytes of the backlog, and how many messages were lost.
+   */
+  memory(): number[] {
+    return [0, this.receiveBufferBytes, 0, this.sendBufferBytes, 0, 0, 0, 0, 0];
   }
 
   /** SO_ACCEPTCONN. */
@@ -178,7 +198,9 @@ export abstract class Socket extends WaitQueue implements FileOperations {
    * messages alone.
    */
   prepareAncillary(control: Uint8Array, caller: Caller): Ancillary | number {
-    const bad = walkControl(control, (message) => (message.level === SOL.SOCKET ? checkSocketControl(message, caller) : 0));
+    const { settledOptions } = this;
+    const bad = walkControl(control, (message) => (
+      message.level === SOL.SOCKET ? readSocketControl(message, settledOptions, caller, null) : 0));
     return bad < 0 ? bad : NOTHING_BESIDE;
   }
 

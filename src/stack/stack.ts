@@ -11,6 +11,7 @@ import type { Settings } from '../base/settings.ts';
 import type { Packet } from '../link/packet.ts';
 import { Network } from '../net/network.ts';
 import type { IcmpErrorReport, TransportInput } from '../net/transport-input.ts';
+import { Ping } from '../transport/raw/ping.ts';
 import { Raw } from '../transport/raw/raw.ts';
 import { Tcp } from '../transport/tcp/tcp.ts';
 import { Udp } from '../transport/udp/udp.ts';
@@ -22,6 +23,11 @@ export class Stack implements TransportInput {
   readonly tcp: Tcp;
   readonly udp: Udp;
   readonly raw: Raw;
+  readonly ping: Ping;
+  /** SO_COOKIE: sockets that were asked for theirs, and how many those are. */
+  private readonly cookies: WeakMap<object, number> = new WeakMap<object, number>();
+  private cookieCount = 0;
+  private ownCookie = 0;
 
   constructor(loop: Loop, random: RandomSource) {
     this.context = new HostContext(loop, random);
@@ -29,6 +35,7 @@ export class Stack implements TransportInput {
     this.tcp = new Tcp(this.context, this.network);
     this.udp = new Udp(this.context, this.network);
     this.raw = new Raw(this.context, this.network);
+    this.ping = new Ping(this.context, this.network);
     this.network.transport = this;
   }
 
@@ -40,12 +47,29 @@ export class Stack implements TransportInput {
     return this.context.counters;
   }
 
+  /** SO_COOKIE: a number that no other socket of the host has had or will have; counted from 1 by when it was first asked for. */
+  cookieOf(socket: object): number {
+    let cookie = this.cookies.get(socket);
+    if (cookie === undefined) {
+      cookie = ++this.cookieCount;
+      this.cookies.set(socket, cookie);
+    }
+    return cookie;
+  }
+
+  /** SO_NETNS_COOKIE: tells hosts apart. */
+  get cookie(): number {
+    if (this.ownCookie === 0) this.ownCookie = (this.context.random.int32() & 0x7fffffff) | 1;
+    return this.ownCookie;
+  }
+
   /** The machine loses its power. Devices first: nothing of what follows must find a way out. */
   powerOff(): void {
     this.network.powerOff();
     this.tcp.powerOff();
     this.udp.powerOff();
     this.raw.powerOff();
+    this.ping.powerOff();
   }
 
   tcpInput(p: Packet): void {
@@ -60,8 +84,17 @@ export class Stack implements TransportInput {
     return this.raw.input(p);
   }
 
+  echoReply(p: Packet): boolean {
+    return this.ping.input(p);
+  }
+
+  icmpAdvice(report: IcmpErrorReport): void {
+    if (report.protocol === IpProto.Icmp) this.ping.icmpError(report);
+  }
+
   icmpError(report: IcmpErrorReport): void {
     this.raw.icmpError(report);
+    if (report.protocol === (report.isV4 ? IpProto.Icmp : IpProto.Icmp6)) this.ping.icmpError(report);
     if (report.protocol === IpProto.Tcp) this.tcp.icmpError(report);
     else if (report.protocol === IpProto.Udp) this.udp.icmpError(report);
   }

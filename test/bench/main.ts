@@ -37,6 +37,7 @@ const USAGE = `usage: npm run bench -- [--json] [--rounds N] [--record] [CASE...
 cases: ${Object.keys(CASES).join(' ')}
 Without a case all run; tap-tx and tap-rx need root and are left out (and named) without it.
 --record writes docs/results/bench.json.
+--against REVISION measures that version and this one in turn (npm run bench -- --against REVISION --help).
 
 examples:
   npm run bench -- tcp-bulk tcp-pingpong-64

@@ -21,6 +21,7 @@ const BLOCKS = [
   [/You wrote: hello/],
   [/connect: ECONNREFUSED/, /^\S+ ARP, Request who-has 10\.0\.1\.2 /m, /> 10\.0\.1\.2\.80: Flags \[S\], /, /10\.0\.1\.2\.80 > .* Flags \[R\.\], /],
   [/^10\.0\.1\.2:443$/m],
+  [/^a signal\nEINTR\npipe: hello\n\nsocket: my output \[ \d+ \] true 3$/m],
 ];
 
 let folder = '';

@@ -50,7 +50,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MAX_BUFFERS 1024
+#define MAX_BUFFERS 1100
 #define BLOCKED_AFTER_MS 10
 #define PROTOCOL_IN 900
 #define PROTOCOL_OUT 901
@@ -194,18 +194,22 @@ static const struct {
 #define CALL(name) {#name, SYS_##name}
   CALL(socketpair), CALL(dup3), CALL(close_range),
   CALL(kill), CALL(rt_sigqueueinfo), CALL(rt_sigprocmask), CALL(rt_sigpending), CALL(rt_sigsuspend), CALL(rt_sigtimedwait),
-  CALL(setitimer), CALL(getitimer), CALL(nanosleep), CALL(wait4), CALL(getpid), CALL(getppid), CALL(getpgid), CALL(setpgid),
+  CALL(timer_create), CALL(timer_settime), CALL(timer_gettime), CALL(timer_getoverrun), CALL(timer_delete), CALL(signalfd4),
+  CALL(setitimer), CALL(getitimer), CALL(nanosleep), CALL(wait4), CALL(waitid), CALL(ppoll), CALL(recvmmsg), CALL(sendmmsg), CALL(getpid), CALL(getppid), CALL(getpgid), CALL(setpgid),
   CALL(getsid), CALL(setsid), CALL(prlimit64), CALL(getuid), CALL(geteuid), CALL(getgid), CALL(getegid),
   CALL(setuid), CALL(setgid), CALL(setreuid), CALL(setregid), CALL(setresuid), CALL(setresgid), CALL(getresuid),
   CALL(getresgid), CALL(getgroups), CALL(setgroups),
 #ifdef SYS_pause
   CALL(pause), CALL(alarm),
 #endif
-  CALL(mq_open), CALL(mq_unlink), CALL(mq_timedsend), CALL(mq_timedreceive), CALL(mq_getsetattr),
+  CALL(mq_open), CALL(mq_unlink), CALL(mq_notify), CALL(mq_timedsend), CALL(mq_timedreceive), CALL(mq_getsetattr),
   CALL(sendfile), CALL(splice), CALL(tee),
   CALL(msgget), CALL(msgsnd), CALL(msgrcv), CALL(msgctl), CALL(semget), CALL(semtimedop), CALL(semctl),
   CALL(shmget), CALL(shmdt), CALL(shmctl),
   CALL(pselect6), CALL(epoll_create1), CALL(epoll_ctl), CALL(epoll_pwait),
+#ifdef SYS_epoll_pwait2
+  CALL(epoll_pwait2),
+#endif
   CALL(eventfd2), CALL(timerfd_create), CALL(timerfd_settime), CALL(timerfd_gettime),
   CALL(openat), CALL(pipe2), CALL(newfstatat), CALL(faccessat), CALL(readlinkat),
   CALL(lseek), CALL(pread64), CALL(pwrite64), CALL(truncate), CALL(ftruncate),
@@ -267,7 +271,7 @@ static void record(int signo, siginfo_t *info, void *context) {
   at[2] = info->si_pid;
   at[3] = (int32_t)info->si_uid;
   at[4] = signo == SIGCHLD ? info->si_status : 0;
-  at[5] = info->si_code == SI_QUEUE ? info->si_value.sival_int : 0;
+  at[5] = info->si_code == SI_QUEUE || info->si_code == SI_TIMER || info->si_code == SI_MESGQ ? info->si_value.sival_int : 0;
   if (info->si_code > 0 && info->si_code < SI_KERNEL && signo != SIGCHLD) {
     at[2] = at[3] = 0;
     at[6] = (int32_t)info->si_band;
@@ -418,6 +422,8 @@ static void perform(struct request *q, struct answer *answer) {
   case OP_GETSOCKOPT: {
     socklen_t length = (socklen_t)q->d;
     memory = room(q->d > 0 ? (uint32_t)q->d : 0);
+    /* Some options read what the memory holds. */
+    if (first.length > 0 && (long)first.length <= q->d) memcpy(memory, first.bytes, first.length);
     r = getsockopt(q->a, q->b, q->c, memory, &length);
     if (r == 0) {
       answer->result = 0;
@@ -681,7 +687,7 @@ static void enter_namespaces(int argc, char **argv) {
     if (unshare(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWNS) < 0) fail("unshare");
     loopback_up();
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) fail("mount /");
-    if (mount("tmpfs", "/tmp", "tmpfs", 0, "mode=1777") < 0) fail("mount /tmp");
+    if (mount("tmpfs", "/tmp", "tmpfs", 0, "mode=1777,size=16m,nr_inodes=4096") < 0) fail("mount /tmp");
   } else if (argc == 3 && (strcmp(argv[1], "--net-of") == 0 || strcmp(argv[1], "--signals-net-of") == 0)) {
     enter_namespace(atoi(argv[2]), "net", CLONE_NEWNET);
     enter_namespace(atoi(argv[2]), "mnt", CLONE_NEWNS);

@@ -24,6 +24,8 @@ export class Comparison {
   readonly differences: Difference[] = [];
   /** Programs that did not run to their end on Linux: their own mistake. */
   readonly broken: { program: string; failure: string }[] = [];
+  /** Which errnos came from which call, equal on both kernels. */
+  readonly errnos: Map<string, Set<string>> = new Map();
   private readonly results = new Map<string, Entry>();
   private deliveries = 0;
 
@@ -49,8 +51,10 @@ export class Comparison {
         return;
       }
       this.count(a);
-      if (a.outcome === b.outcome) this.equal++;
-      else this.differences.push({ ...place, ours: b.outcome, linux: a.outcome });
+      if (a.outcome === b.outcome) {
+        this.equal++;
+        this.countErrno(a);
+      } else this.differences.push({ ...place, ours: b.outcome, linux: a.outcome });
     }
     if (own.length > theirs.length || (ours.failure !== null && linux.failure === null)) {
       const more = own[theirs.length];
@@ -66,6 +70,14 @@ export class Comparison {
     if (entry.call === 'note') return;
     if (entry.delivers) this.deliveries++;
     this.results.set(`${entry.call} | ${entry.family} | ${entry.kind}`, entry);
+  }
+
+  private countErrno({ call, isError, outcome }: Entry): void {
+    if (!isError) return;
+    const name = call.split(' ')[0] as string;
+    const known = this.errnos.get(name);
+    if (known === undefined) this.errnos.set(name, new Set([outcome]));
+    else known.add(outcome);
   }
 
   /** Distinct (call, family, outcome) results; bytes, addresses and descriptors count as one outcome each. */

@@ -13,13 +13,15 @@ export const SHARED_SETTINGS = [
   'net.ipv4.tcp_keepalive_intvl', 'net.ipv4.tcp_keepalive_probes', 'net.ipv4.tcp_fin_timeout',
   'net.unix.max_dgram_qlen', 'net.ipv4.ip_default_ttl', 'net.ipv4.ip_local_port_range', 'net.ipv4.ip_unprivileged_port_start',
   'net.ipv4.tcp_congestion_control',
+  'net.core.optmem_max', 'net.ipv4.igmp_max_memberships', 'net.ipv4.igmp_max_msf', 'net.ipv4.igmp_qrv',
+  'net.ipv4.conf.lo.igmpv3_unsolicited_report_interval',
 ];
 
 /** Settings that a namespace inherits from the machine and that programs rely on. */
 const PINNED_SETTINGS = {
-  'net.ipv4.ip_local_port_range': '32768 60999',
-  // It decides how large a send buffer gets. A namespace may have this one always.
-  'net.ipv4.tcp_congestion_control': 'reno',
+  'net.ipv4.ip_local_port_range': '32768 60999', 'net.ipv4.tcp_congestion_control': 'reno',
+  // Reports of groups are repeated within a second: too long to wait for.
+  'net.ipv4.conf.lo.igmpv3_unsolicited_report_interval': '20',
 };
 
 /** Less than the times by which programs tell one behaviour from another. */
@@ -50,6 +52,8 @@ export function linuxSide(agentSource: string, buildFolder: string): Side {
         store: (view) => process.store(view), load: (view) => process.load(view),
       });
       return {
+        sysctl: (name, value) => host.writeSetting(name, value),
+        plugIn: async (index, addresses) => host.plugIn(index, addresses),
         spawn: async (takesSignals) => sideOf(await host.spawn(takesSignals)),
         sleep: (ms) => settle(host, ms),
         now: () => performance.now(),

@@ -1,19 +1,22 @@
 /**
- * `npm run oracle -- [--json] [--list] [--trace] [PROGRAM...]`: the programs on our kernel and on Linux.
+ * `npm run oracle -- [--json] [--list] [--trace] [--errors] [PROGRAM...]`: the programs on our kernel and on Linux.
  * `npm run oracle -- --random SEED [COUNT [FIRST]]`: random programs.
  *
  * Prints what was compared, what is equal, which deviations docs/deviations.md lists, and every other difference.
  * Exit 0 when no difference is unexplained, 1 when one is, 2 when the Linux side cannot run here.
  */
-import { resolve } from 'node:path';
+import { writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { OracleUnavailable } from '../../src/platform/node/oracle/linux-host.ts';
+import { syscalls } from '../docs/declarations.ts';
+import { errorsPage, errorTable } from './errors/table.ts';
 import { compareAll } from './oracle.ts';
 import type { OracleReport } from './oracle.ts';
 import { PROGRAMS } from './programs/all.ts';
 import { distribution, RandomPrograms, reportText } from './random/run-random.ts';
 import { BLOCKED } from './trace.ts';
 
-const USAGE = 'usage: npm run oracle -- [--json] [--list] [--trace] [PROGRAM...] | --random SEED [COUNT [FIRST]]';
+const USAGE = 'usage: npm run oracle -- [--json] [--list] [--trace] [--errors] [PROGRAM...] | --random SEED [COUNT [FIRST]]';
 const HELP = `${USAGE}
 
 Runs the same small programs on our kernel and on the real Linux kernel of this machine (in a network namespace of their
@@ -24,6 +27,7 @@ Prints what was compared, what is equal, the deviations that docs/deviations.md 
   --list    names them and runs none
   --trace   prints every call with its result
   --json    the report as JSON
+  --errors  writes docs/errors.md, which errno of which call was compared; all programs run
   --random  COUNT (100) random programs of a seed, from the one numbered FIRST (0) on; what differs is made as short as it
             gets, and printed as a program for test/oracle/programs
 
@@ -68,6 +72,14 @@ function printJson(report: OracleReport): void {
   }, null, 1));
 }
 
+/** docs/errors.md, and what it must not have. */
+function writeErrors(root: string, { comparison }: OracleReport): void {
+  const calls = [...syscalls().keys()];
+  for (const fault of errorTable(calls, comparison.errnos).faults) console.log(`errors: ${fault}`);
+  writeFileSync(join(root, 'docs/errors.md'), errorsPage(calls, comparison.errnos));
+  console.log('docs/errors.md is written');
+}
+
 const args = process.argv.slice(2);
 const wanted = args.filter((arg) => !arg.startsWith('-'));
 const options = new Set(args.filter((arg) => arg.startsWith('-')));
@@ -80,7 +92,7 @@ const progress = (text: string): void => {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
 };
 for (const option of options) {
-  if (!['--json', '--list', '--trace', '--random'].includes(option)) {
+  if (!['--json', '--list', '--trace', '--errors', '--random'].includes(option)) {
     console.error(`oracle: unknown option ${option}\n${USAGE}`);
     process.exit(2);
   }
@@ -101,6 +113,10 @@ if (programs.length === 0) {
   console.error(`oracle: no program is called ${wanted.join(', ')}\n${USAGE}`);
   process.exit(2);
 }
+if (options.has('--errors') && wanted.length > 0) {
+  console.error(`oracle: --errors is about all programs; leave ${wanted.join(', ')} out`);
+  process.exit(2);
+}
 if (options.has('--list')) {
   for (const { name } of programs) console.log(name);
   process.exit(0);
@@ -116,7 +132,8 @@ try {
 }
 
 async function compare(): Promise<void> {
-  const report = await compareAll(resolve(process.env['SOCKSCAPE_ROOT'] ?? '.'), programs, (program, linux, ours) => {
+  const root = resolve(process.env['SOCKSCAPE_ROOT'] ?? '.');
+  const report = await compareAll(root, programs, (program, linux, ours) => {
     if (!options.has('--trace')) return;
     progress('');
     console.log(`== ${program.name}${linux.failure === null ? '' : ` (Linux: ${linux.failure})`}`);
@@ -129,6 +146,7 @@ async function compare(): Promise<void> {
   progress('');
   if (options.has('--json')) printJson(report);
   else print(report);
+  if (options.has('--errors')) writeErrors(root, report);
   // Not process.exit: a pipe may still have most of the report before it.
   process.exitCode = report.unexplained.length > 0 || report.comparison.broken.length > 0 ? 1 : 0;
 }

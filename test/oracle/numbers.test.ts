@@ -14,14 +14,20 @@ import { Resource } from '../../src/kernel/resource-limits.ts';
 import { ActionFlag, MaskHow, Signal, SignalCode } from '../../src/kernel/signal-numbers.ts';
 import { WaitFlag } from '../../src/kernel/wait-child.ts';
 import {
-  AF, ETH_P, F, IOCTL, IP, IPPROTO, IPV6, O, PACKET, PACKET_MR, PACKET_TYPE, SCM, SO, SOCK, SOL, TCP, TP_STATUS,
+  AF, ETH_P, F, IOCTL, IP, IPPROTO, IPV6, MCAST, MCAST_MODE, NETLINK, NETLINK_PROTOCOL, O, PACKET, PACKET_MR, PACKET_TYPE, SCM, SO, SOCK, SOL,
+  TCP, TP_STATUS,
 } from '../../src/socket/constants.ts';
 import { Msg, Shut } from '../../src/transport/endpoint.ts';
+import { NLM_F, NLMSG } from '../../src/wire/netlink.ts';
+import {
+  IFA, IFA_F, IFAPROT, IFLA, NDA, NTF, RT_SCOPE, RT_TABLE, RTA, RTM, RTM_F, RTN, RTNH_F, RTNLGRP, RTPROT,
+} from '../../src/wire/netlink-route.ts';
 import { POLL } from './names.ts';
 
 const HEADERS = [
   'errno.h', 'fcntl.h', 'poll.h', 'sys/ioctl.h', 'sys/socket.h', 'netinet/in.h', 'netinet/tcp.h', 'linux/sockios.h',
   'asm/socket.h', 'signal.h', 'sys/wait.h', 'sys/resource.h', 'linux/close_range.h', 'linux/if_ether.h', 'linux/if_packet.h',
+  'linux/netlink.h', 'linux/rtnetlink.h', 'linux/if_link.h', 'linux/if_addr.h', 'linux/neighbour.h', 'linux/if.h',
 ];
 
 /** SI_ is left out where the names are short: the codes of SIGCHLD and SIGIO have their own prefix. */
@@ -31,10 +37,13 @@ const SIGNAL_CODES = Object.fromEntries(
 
 const GROUPS: readonly [string, Readonly<Record<string, number>>][] = [
   ['', Errno], ['AF_', AF], ['SOCK_', SOCK], ['IPPROTO_', IPPROTO], ['SOL_', SOL], ['SO_', SO], ['IP_', IP],
-  ['IPV6_', IPV6], ['SCM_', SCM], ['TCP_', TCP], ['O_', O], ['F_', F], ['', IOCTL], ['MSG_', Msg], ['SHUT_', Shut], ['POLL', POLL],
+  ['IPV6_', IPV6], ['MCAST_', MCAST], ['MCAST_', MCAST_MODE], ['SCM_', SCM], ['TCP_', TCP], ['O_', O], ['F_', F], ['', IOCTL], ['MSG_', Msg], ['SHUT_', Shut], ['POLL', POLL],
   ['', Signal], ['SA_', ActionFlag], ['SIG_', MaskHow], ['RLIMIT_', Resource], ['W', WaitFlag], ['CLOSE_RANGE_', CloseRange],
   ['', SIGNAL_CODES],
   ['PACKET_', PACKET], ['PACKET_MR_', PACKET_MR], ['PACKET_', PACKET_TYPE], ['TP_STATUS_', TP_STATUS], ['ETH_P_', ETH_P],
+  ['NETLINK_', NETLINK], ['NETLINK_', NETLINK_PROTOCOL], ['NLM_F_', NLM_F], ['NLMSG_', NLMSG], ['RTM_', RTM], ['RTNLGRP_', RTNLGRP], ['IFLA_', IFLA],
+  ['IFA_', IFA], ['IFA_F_', IFA_F], ['IFAPROT_', IFAPROT], ['RTA_', RTA], ['NDA_', NDA], ['NTF_', NTF], ['RT_TABLE_', RT_TABLE], ['RTPROT_', RTPROT],
+  ['RT_SCOPE_', RT_SCOPE], ['RTN_', RTN], ['RTNH_F_', RTNH_F], ['RTM_F_', RTM_F],
 ];
 
 test('constants have the values of the C headers', { skip: process.platform !== 'linux' && 'not on Linux' }, (t) => {
@@ -49,7 +58,7 @@ test('constants have the values of the C headers', { skip: process.platform !== 
       `#ifdef ${name}\n  SHOW(${name});\n#elif defined SHOW_ENUM_${name}\n  SHOW(${name});\n#endif`
     ));
     // These are enumerators, not macros.
-    const enumerators = [...expected.keys()].filter((name) => /^(SHUT_|SCM_|MSG_(OOB|PEEK)$|SOCK_(STREAM|DGRAM|RAW)$)/.test(name));
+    const enumerators = [...expected.keys()].filter((name) => /^(SHUT_|SCM_|MSG_(OOB|PEEK)$|SOCK_(STREAM|DGRAM|RAW)$|RTNLGRP_|IFLA_|IFA_[A-Z]+$|RTA_|NDA_|RTN_[A-LN-Z]|RT_SCOPE_|RT_TABLE_)/.test(name));
     const source = [
       '#define _GNU_SOURCE', '#include <stdio.h>',
 

@@ -6,9 +6,11 @@
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { test } from 'node:test';
 import { OracleUnavailable } from '../../src/platform/node/oracle/linux-host.ts';
+import { syscalls } from '../docs/declarations.ts';
 import type { Process } from '../../src/api/posix/process.ts';
 import { takeChunk } from '../../src/base/slab.ts';
 import { Timer } from '../../src/base/timer-queue.ts';
@@ -16,6 +18,7 @@ import { Waiter, WaitQueue } from '../../src/base/wait-queue.ts';
 import { takePacket } from '../../src/link/packet.ts';
 import { sockaddrIn } from '../../src/socket/sockaddr.ts';
 import { Comparison } from './comparison.ts';
+import { errorsPage, errorTable } from './errors/table.ts';
 import { AF, SOCK } from './numbers.ts';
 import { ourSide } from './our-side.ts';
 import { compareAll } from './oracle.ts';
@@ -39,6 +42,12 @@ test('our kernel answers as Linux does', async (t) => {
   const { comparison, unexplained } = report;
   assert.deepEqual(comparison.broken, []);
   assert.deepEqual(unexplained.map(({ id, request, ours, linux }) => ({ id, request, ours, linux })), []);
+  // docs/errors.md: no cell is empty, and it says what was compared just now.
+  const calls = [...syscalls().keys()];
+  assert.deepEqual(errorTable(calls, comparison.errnos).faults, []);
+  assert.equal(
+    readFileSync(resolve(root, 'docs/errors.md'), 'utf8'), errorsPage(calls, comparison.errnos), 'npm run oracle -- --errors writes it',
+  );
   const distinct = comparison.distinct();
   assert.ok(distinct.all >= 150, `${distinct.all} distinct results`);
   assert.ok(distinct.successes >= 60, `${distinct.successes} distinct results that are not errors`);

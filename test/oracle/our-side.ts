@@ -4,7 +4,9 @@ import { Process } from '../../src/api/posix/process.ts';
 import { Loop } from '../../src/base/loop.ts';
 import { SeededRandom } from '../../src/base/random.ts';
 import { VirtualClock } from '../../src/base/virtual-clock.ts';
+import { parseCidr } from '../../src/base/inet-address.ts';
 import { Host } from '../../src/host.ts';
+import { Cable } from '../../src/link/cable.ts';
 import { leftoversOf, SharedLeftovers } from '../../src/sim/leftovers.ts';
 import type { Machine } from './linux-side.ts';
 import type { Side, SideHost, SideProcess } from './program.ts';
@@ -36,6 +38,9 @@ export function ourSide({ settings, capabilities }: Machine, isAlone = true): Si
       }));
       const host = new Host({ name: 'oracle', loop, random });
       for (const [name, value] of settings) host.sysctl(name, value);
+      // As large as the agents' /tmp (agent.c), which has nothing in it.
+      host.kernel.fileSystem.roomBytes = 16 * 1024 * 1024;
+      host.kernel.fileSystem.roomInodes = 4095;
       // The process that keeps time for the program; it opens nothing.
       const clock = new Process(host, 'clock');
       const stuck = new Promise<never>((_resolve, reject) => {
@@ -55,6 +60,19 @@ export function ourSide({ settings, capabilities }: Machine, isAlone = true): Si
         },
       });
       return {
+        sysctl: async (name, value) => {
+          host.sysctl(name, value);
+        },
+        async plugIn(index, addresses) {
+          host.sysctl('net.ipv6.conf.all.accept_dad', 0);
+          const { a } = new Cable(loop, random, { nameA: `eth${index - 2}` });
+          a.macLo = index;
+          host.attach(a);
+          for (const text of addresses) {
+            const { address, prefixLength } = parseCidr(text) as NonNullable<ReturnType<typeof parseCidr>>;
+            host.addAddress(a, address, prefixLength);
+          }
+        },
         async spawn(takesSignals) {
           const process = new Process(host, 'program');
           started.push(process);

@@ -19,8 +19,12 @@ export interface ProgramEnvironment {
   mayDie(process: Syscalls): void;
   /** getpid(2): differs between the sides, and is written `p1`, `p2` ... in control data. */
   pidOf(process: Syscalls): number;
+  /** A device more (SideHost.plugIn). */
+  plugIn(index: number, addresses: readonly string[]): Promise<void>;
   /** RLIMIT_NOFILE of a process: no descriptor from `most` on is given out. */
   limitDescriptors(process: Syscalls, most: number): Promise<void>;
+  /** A setting of the host's network by its sysctl name. */
+  sysctl(name: string, value: string): Promise<void>;
   /** Makes shared memory hold what a view of it holds, where the view is not the memory itself; and the other way round. */
   store(process: Syscalls, view: Uint8Array): Promise<void>;
   load(process: Syscalls, view: Uint8Array): Promise<void>;
@@ -64,6 +68,12 @@ export interface SideProcess {
 
 /** One fresh host (loopback up, nothing open) of one side. */
 export interface SideHost {
+  /**
+   * Plugs in an Ethernet device behind which nobody is: index 2 is eth0, 3 is eth1 ..., in this order; MAC address
+   * 02:00:00:00:00:INDEX, a link-local address, and these.
+   */
+  plugIn(index: number, addresses: readonly string[]): Promise<void>;
+  sysctl(name: string, value: string): Promise<void>;
   spawn(takesSignals: boolean): Promise<SideProcess>;
   sleep(ms: number): Promise<void>;
   now(): number;

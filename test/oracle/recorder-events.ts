@@ -2,7 +2,7 @@
 import type { DescriptorSet, EpollEvent, TimerSetting } from '../../src/api/posix/event-syscalls.ts';
 import type { IpcSyscalls } from '../../src/api/posix/ipc-syscalls.ts';
 import type { SpliceSyscalls } from '../../src/api/posix/splice-syscalls.ts';
-import type { Syscalls } from '../../src/api/posix/syscalls.ts';
+import type { PollRequest, Syscalls } from '../../src/api/posix/syscalls.ts';
 import { EPOLL, EPOLL_CTL } from '../../src/kernel/epoll.ts';
 import * as names from './names.ts';
 import { fdText } from './recorder.ts';
@@ -21,6 +21,42 @@ export class EventRecorder extends FileRecorder implements Omit<Syscalls, keyof 
     });
   }
 
+  pselect(
+    count: number, read: DescriptorSet | null, write: DescriptorSet | null, except: DescriptorSet | null, timeoutUs: number,
+    mask: Iterable<number> | null,
+  ): Promise<number> {
+    const sets = [read, write, except];
+    const entry = this.named('pselect', `${count}, ${sets.map(setText).join(' ')}, ${timeoutUs}, ${maskText(mask)}`);
+    return this.run(entry, this.inner.pselect(count, read, write, except, timeoutUs, mask), (ready) => {
+      const text = `${ready} ${sets.map(setText).join(' ')}`;
+      return { text, kind: String(ready), delivers: false };
+    });
+  }
+
+  ppoll(fds: PollRequest[], timeoutUs: number, mask: Iterable<number> | null): Promise<number> {
+    const asked = fds.map(({ fd, events }) => `${fd}:${names.pollEvents(events)}`).join(' ');
+    const entry = this.named('ppoll', `[${asked}], ${timeoutUs}, ${maskText(mask)}`);
+    return this.run(entry, this.inner.ppoll(fds, timeoutUs, mask), (count) => {
+      const text = `${count} [${fds.map(({ revents = 0 }) => names.pollEvents(revents)).join(' ')}]`;
+      return { text, kind: text, delivers: false };
+    });
+  }
+
+  epoll_pwait(epfd: number, most: number, timeoutMs: number, mask: Iterable<number> | null): Promise<EpollEvent[]> {
+    const entry = this.add('epoll_pwait', epfd, `${most}, ${timeoutMs}, ${maskText(mask)}`);
+    return this.run(entry, this.inner.epoll_pwait(epfd, most, timeoutMs, mask), foundText);
+  }
+
+  epoll_pwait2(epfd: number, most: number, timeoutUs: number, mask: Iterable<number> | null): Promise<EpollEvent[]> {
+    const entry = this.add('epoll_pwait2', epfd, `${most}, ${timeoutUs}, ${maskText(mask)}`);
+    return this.run(entry, this.inner.epoll_pwait2(epfd, most, timeoutUs, mask), foundText);
+  }
+
+  signalfd(fd: number, set: Iterable<number>, flags: number): Promise<number> {
+    const entry = this.add('signalfd', fd, `${names.signalSet(set)}, ${names.openFlags(flags)}`, names.openFlags(flags));
+    return this.made('signalfd', entry, this.inner.signalfd(fd, set, flags));
+  }
+
   epoll_create1(flags: number): Promise<number> {
     return this.made('epoll', this.named('epoll_create1', names.openFlags(flags)), this.inner.epoll_create1(flags));
   }
@@ -32,12 +68,7 @@ export class EventRecorder extends FileRecorder implements Omit<Syscalls, keyof 
   }
 
   epoll_wait(epfd: number, most: number, timeoutMs: number): Promise<EpollEvent[]> {
-    return this.run(this.add('epoll_wait', epfd, `${most}, ${timeoutMs}`), this.inner.epoll_wait(epfd, most, timeoutMs), (found) => {
-      // Which comes first is nobody's promise. That all get their turn shows where `most` is less than there are.
-      const sorted = [...found].sort((a, b) => a.data - b.data);
-      const text = `[${sorted.map(({ events, data }) => `${data}:${eventsText(events)}`).join(' ')}]`;
-      return { text, kind: sorted.map(({ events }) => eventsText(events)).join(' ') || 'none', delivers: false };
-    });
+    return this.run(this.add('epoll_wait', epfd, `${most}, ${timeoutMs}`), this.inner.epoll_wait(epfd, most, timeoutMs), foundText);
   }
 
   eventfd(initial: number, flags: number): Promise<number> {
@@ -70,6 +101,17 @@ function setText(set: DescriptorSet | null): string {
   const fds = [];
   for (let fd = 0; fd < set.length * 8; fd++) if (((set[fd >> 3] as number) & (1 << (fd & 7))) !== 0) fds.push(fd);
   return `{${fds.join(',')}}`;
+}
+
+/** Which comes first is nobody's promise. That all get their turn shows where `most` is less than there are. */
+function foundText(found: EpollEvent[]): Described {
+  const sorted = [...found].sort((a, b) => a.data - b.data);
+  const text = `[${sorted.map(({ events, data }) => `${data}:${eventsText(events)}`).join(' ')}]`;
+  return { text, kind: sorted.map(({ events }) => eventsText(events)).join(' ') || 'none', delivers: false };
+}
+
+function maskText(mask: Iterable<number> | null): string {
+  return mask === null ? 'no mask' : names.signalSet(mask);
 }
 
 function eventsText(events: number): string {

@@ -1,10 +1,11 @@
 /** The recorder's calls about signals, processes and credentials. Pids are written `{pid:N}`: the trace numbers them. */
 import type { CredentialSyscalls, ProcessSyscalls, Rlimit, WaitResult } from '../../src/api/posix/process-syscalls.ts';
-import type { IntervalTimerValue, Sigaction, SignalInformation, SignalSyscalls } from '../../src/api/posix/signal-syscalls.ts';
+import type { IntervalTimerValue, Sigaction, Sigevent, SignalInformation, SignalSyscalls } from '../../src/api/posix/signal-syscalls.ts';
 import {
   WEXITSTATUS, WIFCONTINUED, WIFEXITED, WIFSIGNALED, WSTOPSIG, WTERMSIG,
 } from '../../src/kernel/wait-status.ts';
 import * as names from './names.ts';
+import { SI } from './numbers.ts';
 import { type Described, okText, plain, RecorderCore } from './recorder-core.ts';
 
 export abstract class ProcessRecorder extends RecorderCore implements SignalSyscalls, ProcessSyscalls, CredentialSyscalls {
@@ -63,13 +64,42 @@ export abstract class ProcessRecorder extends RecorderCore implements SignalSysc
     return this.record('getitimer', String(which), '', this.inner.getitimer(which), timerText);
   }
 
+  timer_create(clock: number, event: Sigevent | null): Promise<number> {
+    const shown = event === null ? 'null' : `${event.notify} ${names.signalName(event.signo)} ${event.value}`;
+    return this.record('timer_create', `${clock}, ${shown}`, String(clock), this.inner.timer_create(clock, event), numberText);
+  }
+
+  timer_settime(timer: number, flags: number, setting: IntervalTimerValue): Promise<IntervalTimerValue> {
+    const text = `${timer}, ${flags}, ${flags === 0 ? setting.valueUs : 'a time'} every ${setting.intervalUs}`;
+    return this.record('timer_settime', text, String(flags), this.inner.timer_settime(timer, flags, setting), timerText);
+  }
+
+  timer_gettime(timer: number): Promise<IntervalTimerValue> {
+    return this.record('timer_gettime', String(timer), '', this.inner.timer_gettime(timer), timerText);
+  }
+
+  timer_getoverrun(timer: number): Promise<number> {
+    return this.record('timer_getoverrun', String(timer), '', this.inner.timer_getoverrun(timer), numberText);
+  }
+
+  timer_delete(timer: number): Promise<void> {
+    return this.record('timer_delete', String(timer), '', this.inner.timer_delete(timer), okText);
+  }
+
   sleep(us: number): Promise<void> {
-    return this.record('nanosleep', String(us), '', this.inner.sleep(us), okText);
+    return this.record('sleep', String(us), '', this.inner.sleep(us), okText);
   }
 
   waitpid(pid: number, options = 0): Promise<WaitResult> {
     const flags = names.waitFlags(options);
     return this.record('waitpid', `${pidText(pid)}, ${flags}`, flags === '0' ? '' : flags, this.inner.waitpid(pid, options), waitText);
+  }
+
+  waitid(kind: number, id: number, options: number): Promise<SignalInformation> {
+    const what = ['P_ALL', 'P_PID', 'P_PGID', 'P_PIDFD'][kind] ?? String(kind);
+    const flags = names.waitFlags(options);
+    const text = `${what}, ${kind === 3 ? id : pidText(id)}, ${flags}`;
+    return this.record('waitid', text, `${what} ${flags}`, this.inner.waitid(kind, id, options), (info) => plain(informationText(info)));
   }
 
   getpid(): Promise<number> {
@@ -200,7 +230,8 @@ function actionText({ handler, flags = 0, mask = [] }: Sigaction): string {
 }
 
 /** What is known of a signal, as text. */
-export function informationText({ signo, code, pid, uid, status, value }: SignalInformation): string {
+export function informationText({ signo, code, pid, uid, status, value, timer, overrun }: SignalInformation): string {
+  if (code === SI.TIMER) return `${names.signalName(signo)} of timer ${timer}, ${overrun} more, value ${value}`;
   return `${names.signalName(signo)} code ${code} pid ${pidText(pid)} uid ${uid} status ${status} value ${value}`;
 }
 

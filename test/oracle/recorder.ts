@@ -3,6 +3,7 @@
  *
  * One per process of a program; all processes of a run write into one trace.
  */
+import type { MessageRoom } from '../../src/api/posix/batch-syscalls.ts';
 import type { EventSyscalls } from '../../src/api/posix/event-syscalls.ts';
 import type { FileSyscalls } from '../../src/api/posix/file-syscalls.ts';
 import type { IpcSyscalls } from '../../src/api/posix/ipc-syscalls.ts';
@@ -84,7 +85,7 @@ export class Recorder
   }
 
   writev(fd: number, iov: Uint8Array[]): Promise<number> {
-    return this.run(this.add('writev', fd, iov.map(bytesText).join(' ')), this.inner.writev(fd, iov), countText);
+    return this.run(this.add('writev', fd, partsText(iov)), this.inner.writev(fd, iov), countText);
   }
 
   recv(fd: number, buffer: Uint8Array, flags: number): Promise<number> {
@@ -120,25 +121,54 @@ export class Recorder
   ): Promise<ReceivedMessage> {
     const text = names.messageFlags(flags);
     const entry = this.add('recvmsg', fd, `${lengthsText(iov)}, ${text}, ${nameLength}, ${controlLength}`, text);
-    return this.run(entry, this.inner.recvmsg(fd, iov, flags, nameLength, controlLength), (message) => {
-      const data = countAndBytes(iov)(message.count);
-      const shown = names.messageFlags(message.flags);
-      const from = message.name.length === 0 ? 'no name' : addressText(message.name);
-      const { length } = message.control;
-      const control = length === 0 ? '' : ` control(${length}) ${this.controlText(message.control)}`;
-      return {
-        text: `${data.text} flags ${shown} ${from}${control}`, kind: `${data.kind} ${shown}${control}`,
-        delivers: data.delivers || message.name.length > 0,
-      };
-    });
+    return this.run(entry, this.inner.recvmsg(fd, iov, flags, nameLength, controlLength), (message) => this.messageText(message, iov));
   }
 
   sendmsg(fd: number, message: MessageHeader, flags: number): Promise<number> {
     const text = names.messageFlags(flags);
     const to = message.name == null ? 'null' : addressText(message.name);
-    const control = message.control == null ? '' : ` control ${this.controlText(message.control)}`;
-    const entry = this.add('sendmsg', fd, `${to}, [${message.iov.map(bytesText).join(' ')}],${control} ${text}`, text);
+    const { control: given = null } = message;
+    const control = given === null ? '' : given.length > 4096 ? ` control(${given.length})` : ` control ${this.controlText(given)}`;
+    const entry = this.add('sendmsg', fd, `${to}, [${partsText(message.iov)}],${control} ${text}`, text);
     return this.run(entry, this.inner.sendmsg(fd, message, flags), countText);
+  }
+
+  recvmmsg(fd: number, messages: readonly MessageRoom[], flags: number, timeoutUs = Infinity): Promise<ReceivedMessage[]> {
+    const text = names.messageFlags(flags);
+    const rooms = messages.map(({ iov, nameLength = 128, controlLength = 0 }) => `${lengthsText(iov)} ${nameLength} ${controlLength}`);
+    const entry = this.add('recvmmsg', fd, `{${rooms.join(', ')}}, ${text}, ${timeoutUs}`, text);
+    return this.run(entry, this.inner.recvmmsg(fd, messages, flags, timeoutUs), (came) => {
+      const each = came.map((message, i) => this.messageText(message, messages[i]?.iov ?? []));
+      return {
+        text: `${came.length} {${each.map((one) => one.text).join(', ')}}`, kind: each.map((one) => one.kind).join(', ') || '0',
+        delivers: each.some((one) => one.delivers),
+      };
+    });
+  }
+
+  sendmmsg(fd: number, messages: readonly MessageHeader[], flags: number): Promise<number[]> {
+    const text = names.messageFlags(flags);
+    const each = messages.map((message) => {
+      const to = message.name == null ? 'null' : addressText(message.name);
+      return `${to} [${message.iov.map(bytesText).join(' ')}]${message.control == null ? '' : ` control ${this.controlText(message.control)}`}`;
+    });
+    const entry = this.add('sendmmsg', fd, `{${each.slice(0, 8).join(', ')}}, ${messages.length}, ${text}`, text);
+    return this.run(entry, this.inner.sendmmsg(fd, messages, flags), (counts) => {
+      const shown = counts.length > 8 ? `${counts.length} messages` : `[${counts.join(' ')}]`;
+      return { text: shown, kind: `${Math.min(counts.length, 3)} messages`, delivers: false };
+    });
+  }
+
+  private messageText(message: ReceivedMessage, iov: readonly Uint8Array[]): Described {
+    const data = countAndBytes(iov)(message.count);
+    const shown = names.messageFlags(message.flags);
+    const from = message.name.length === 0 ? 'no name' : addressText(message.name);
+    const { length } = message.control;
+    const control = length === 0 ? '' : ` control(${length}) ${this.controlText(message.control)}`;
+    return {
+      text: `${data.text} flags ${shown} ${from}${control}`, kind: `${data.kind} ${shown}${control}`,
+      delivers: data.delivers || message.name.length > 0,
+    };
   }
 
   shutdown(fd: number, how: number): Promise<void> {
@@ -178,9 +208,9 @@ export class Recorder
     return this.run(this.add('getpeername', fd), this.inner.getpeername(fd), nameText);
   }
 
-  getsockopt(fd: number, level: number, option: number, length: number): Promise<Uint8Array> {
+  getsockopt(fd: number, level: number, option: number, length: number | Uint8Array): Promise<Uint8Array> {
     const text = names.optionName(level, option);
-    const entry = this.add('getsockopt', fd, `${text}, ${length}`, text);
+    const entry = this.add('getsockopt', fd, `${text}, ${typeof length === 'number' ? length : hex(length)}`, text);
     return this.run(entry, this.inner.getsockopt(fd, level, option, length), (value) => {
       const isCredentials = level === SOL.SOCKET && option === SO.PEERCRED && value.length === 12;
       const shown = `(${value.length}) ${isCredentials ? this.credentialsText(value) : hex(value)}`;
@@ -318,7 +348,7 @@ export function countAndBytes(iov: readonly Uint8Array[]): (count: number) => De
     let left = count;
     let room = 0;
     for (const part of iov) {
-      parts.push(bytesText(part.subarray(0, left)));
+      if (parts.length < SHOWN_PARTS) parts.push(bytesText(part.subarray(0, left)));
       left -= Math.min(left, part.length);
       room += part.length;
     }
@@ -340,6 +370,12 @@ export function bytesText(bytes: Uint8Array): string {
   return `x${hex(bytes)}`;
 }
 
+const SHOWN_PARTS = 16;
+
 function lengthsText(iov: readonly Uint8Array[]): string {
-  return `[${iov.map((part) => part.length).join(' ')}]`;
+  return iov.length > SHOWN_PARTS ? `[${iov.length} parts]` : `[${iov.map((part) => part.length).join(' ')}]`;
+}
+
+function partsText(iov: readonly Uint8Array[]): string {
+  return iov.length > SHOWN_PARTS ? `${iov.length} parts` : iov.map(bytesText).join(' ');
 }

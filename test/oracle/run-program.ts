@@ -52,6 +52,14 @@ class Environment implements ProgramEnvironment {
     await this.processes.get(process)?.exit(status);
   }
 
+  sysctl(name: string, value: string): Promise<void> {
+    return this.host.sysctl(name, value);
+  }
+
+  plugIn(index: number, addresses: readonly string[]): Promise<void> {
+    return this.host.plugIn(index, addresses);
+  }
+
   async store(process: Syscalls, view: Uint8Array): Promise<void> {
     await this.processes.get(process)?.store?.(view);
   }

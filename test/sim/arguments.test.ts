@@ -83,3 +83,60 @@ test('poll fills in revents where it was left out', () => run(async (process, fd
   equal(await process.poll(asked, 0), 1);
   deepEqual(asked, [{ fd, events: 4, revents: 4 }]);
 }));
+
+test('what a world is made of: a sentence that names the right thing, and nothing half made', () => simulate({ seed: 1 }, async (world) => {
+  const a = world.host('a');
+  const wrong = (value: unknown): never => value as never;
+  const says = (make: () => unknown, message: string): void => throws(make, { name: 'TypeError', message });
+  says(() => world.host(wrong(5)), 'world.host: the name must be a string with something in it, not a number');
+  says(() => world.host(''), 'world.host: the name must be a string with something in it, not a string');
+  says(() => world.cable(wrong('a'), a), "world.cable: the first end must be a host (world.host('a')) or a switch, not a string");
+  says(() => world.cable(a, wrong(undefined)), "world.cable: the second end must be a host (world.host('a')) or a switch, not undefined");
+  says(() => world.capture(wrong(a)), 'world.capture: takes an array of devices ([cable.a]), not a Host');
+  says(() => world.capture([wrong(a)]), 'world.capture: each of the devices must be one (cable.a), not a Host');
+  says(() => new Process(wrong('a'), 'p'), "Process: takes a host (world.host('a')) and a name, not a string");
+  says(() => new Process(a, wrong(undefined)), 'Process: the name must be a string, not undefined');
+  equal(world.hosts.length, 1);
+  deepEqual(a.network.interfaces().map((entry) => entry.device.name), ['lo']);
+}));
+
+test('simulate wants a seed and a body', async () => {
+  const wrong = (value: unknown): never => value as never;
+  const body = 'simulate: takes options and a function, simulate({ seed: 1 }, async (world) => ...), not undefined';
+  await rejects(simulate(wrong(async () => {}), wrong(undefined)), { name: 'TypeError', message: body });
+  await rejects(simulate(wrong({}), async () => {}), { name: 'TypeError', message: 'simulate: the seed must be a text or a number, not undefined' });
+});
+
+test('calls with structures and lists reject with a sentence instead of throwing', () => run(async (process, fd) => {
+  const wrong = any(7) as never;
+  const calls: readonly (readonly [string, () => Promise<unknown>])[] = [
+    ['semop: operations must be an array of { num, op, flg }', () => process.semop(1, wrong)],
+    ['semop: every operation must be { num, op, flg }', () => process.semop(1, [wrong])],
+    ['setgroups: groups must be an array of numbers', () => process.setgroups(wrong)],
+    ['timerfd_settime: setting must be { valueUs, intervalUs }', () => process.timerfd_settime(fd, 0, wrong)],
+    ['setrlimit: limit must be { soft, hard }', () => process.setrlimit(7, wrong)],
+    ['spawn: program must be a function', () => process.spawn(wrong)],
+    ['spawn: args must be an array of strings', () => process.spawn(async () => 0, wrong)],
+    ['spawn: options must be an object', () => process.spawn(async () => 0, [], wrong)],
+    ['spawn: every duplicate must be [from, to]', () => process.spawn(async () => 0, [], { duplicate: [wrong] })],
+    ['sigaction: action must be { handler, flags, mask } or null', () => process.sigaction(1, wrong)],
+    ['sigaction: mask must be an array of numbers', () => process.sigaction(1, { handler: 0, mask: wrong })],
+    ['sigprocmask: a set of signals must be an array of numbers', () => process.sigprocmask(0, wrong)],
+    ['sigsuspend: a set of signals must be an array of numbers', () => process.sigsuspend(wrong)],
+    ['sigtimedwait: a set of signals must be an array of numbers', () => process.sigtimedwait(wrong, 0)],
+    ['setitimer: value must be { valueUs, intervalUs }', () => process.setitimer(0, wrong)],
+    ['timer_create: event must be { notify, signo, value } or null', () => process.timer_create(1, wrong)],
+    ['timer_settime: setting must be { valueUs, intervalUs }', () => process.timer_settime(1, 0, wrong)],
+    ['ppoll: fds must be an array of { fd, events }', () => process.ppoll(wrong, 0, [])],
+    ['ppoll: a set of signals must be an array of numbers', () => process.ppoll([], 0, wrong)],
+    ['pselect: a set of signals must be an array of numbers', () => process.pselect(0, null, null, null, 0, wrong)],
+    ['epoll_pwait: a set of signals must be an array of numbers', () => process.epoll_pwait(1, 1, 0, wrong)],
+    ['signalfd: a set of signals must be an array of numbers', () => process.signalfd(-1, wrong, 0)],
+    ['recvmmsg: messages must be an array of { iov }', () => process.recvmmsg(fd, wrong, 0)],
+    ['recvmmsg: every message must be { iov }', () => process.recvmmsg(fd, [wrong], 0)],
+    ['sendmmsg: iov must be an array of Uint8Arrays', () => process.sendmmsg(fd, [{ iov: wrong }], 0)],
+    ['sendmmsg: every buffer must be a Uint8Array', () => process.sendmmsg(fd, [{ iov: [wrong] }], 0)],
+    ['semctl: argument must be an array of numbers', () => process.semctl(1, 0, 17, wrong)],
+  ];
+  for (const [sentence, call] of calls) await rejects(call(), { name: 'TypeError', message: `${sentence}, not a number` });
+}));

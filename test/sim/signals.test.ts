@@ -7,6 +7,7 @@ import * as C from '../../src/api/posix/constants.ts';
 import { Process } from '../../src/api/posix/process.ts';
 import { simulate } from '../../src/entry/sim.node.ts';
 import type { Host } from '../../src/host.ts';
+import { SignalSet } from '../../src/kernel/signal-set.ts';
 import type { World } from '../../src/sim/world.ts';
 import { AF, SOCK } from '../../src/socket/constants.ts';
 import { sockaddrIn } from '../../src/socket/sockaddr.ts';
@@ -171,7 +172,8 @@ test('a process that a signal ends: what waits is EINTR, calls fail, its timer a
   await new Process(host, 'other').kill(process.pid, C.SIGTERM);
   await Promise.all(waits);
   equal(log.every((line) => line.endsWith('EINTR')), true, log.join());
-  equal(process.core.signals.queued, 0);
+  equal(process.core.signals.hasPendingBeside(SignalSet.none), false);
+  equal(host.kernel.pendingSignals.of(0), 0);
   deepEqual(process.core.signals.waiters, []);
   const calls = [
     () => process.raise(C.SIGUSR1), () => process.pause(), () => process.alarm(1), () => process.waitpid(-1),

@@ -19,6 +19,9 @@ export function addressFault(name: string, address: unknown): TypeError | null {
   return new TypeError(`${name}: address must be bytes of a sockaddr (sockaddrIn(...)), not ${described(address)}`);
 }
 
+/** How many buffers a call may have (UIO_MAXIOV). */
+export const IOV_MAX = 1024;
+
 /** The error of a list of buffers that is none; null when it will do. */
 export function vectorFault(name: string, iov: unknown): TypeError | null {
   if (!Array.isArray(iov)) return new TypeError(`${name}: iov must be an array of Uint8Arrays, not ${described(iov)}`);
@@ -34,6 +37,23 @@ export function pathFault(call: string, ...paths: readonly unknown[]): TypeError
     if (typeof path !== 'string') return new TypeError(`${call}: a path must be a string, not ${described(path)}`);
   }
   return null;
+}
+
+/** The fault of what is no list of signals (null is one where it may be left out); null when it will do. */
+export function signalsFault(call: string, signals: unknown): TypeError | null {
+  return signals === null ? null : listFault(call, 'a set of signals', signals);
+}
+
+/** The fault of what cannot be gone through; null when it will do. */
+export function listFault(call: string, what: string, list: unknown): TypeError | null {
+  const isList = typeof list === 'object' && list !== null && typeof (list as { [Symbol.iterator]?: unknown })[Symbol.iterator] === 'function';
+  return isList ? null : new TypeError(`${call}: ${what} must be an array of numbers, not ${described(list)}`);
+}
+
+/** The fault of a structure that is no object; `shape` says what it is to be. Null when it will do. */
+export function recordFault(call: string, what: string, record: unknown, shape: string): TypeError | null {
+  if (typeof record === 'object' && record !== null) return null;
+  return new TypeError(`${call}: ${what} must be ${shape}, not ${described(record)}`);
 }
 
 /** The bytes of a view, whatever its elements are; null when it is none. */

@@ -12,24 +12,28 @@ import { EPOLL, EPOLL_CTL } from '../../kernel/epoll.ts';
 import { Access, S } from '../../kernel/fs/inode.ts';
 import { IPC } from '../../kernel/ipc/ipc-object.ts';
 import { MSG } from '../../kernel/ipc/message-queue.ts';
+import { SIGEV } from '../../kernel/posix-timers.ts';
 import { Resource } from '../../kernel/resource-limits.ts';
 import { ActionFlag, MaskHow, Signal, SignalCode } from '../../kernel/signal-numbers.ts';
 import { SPLICE_F } from '../../kernel/splice.ts';
-import { WaitFlag } from '../../kernel/wait-child.ts';
+import { WaitFlag, WaitKind } from '../../kernel/wait-child.ts';
 import {
-  AF, ETH_P, F, IOCTL, IP, IPPROTO, IPV6, O, PACKET, PACKET_MR, PACKET_TYPE, SCM, SEEK, SO, SOCK, SOL, TCP, TP_STATUS,
+  AF, ETH_P, F, IOCTL, IP, IPPROTO, IPV6, MCAST, MCAST_MODE, NETLINK, NETLINK_PROTOCOL, O, PACKET, PACKET_MR, PACKET_TYPE, SCM, SEEK, SO,
+  SOCK, SOL, TCP, TP_STATUS,
 } from '../../socket/constants.ts';
 import { Msg, Shut } from '../../transport/endpoint.ts';
 
 export { EFD_SEMAPHORE, TFD_TIMER_ABSTIME } from '../../kernel/calls/events.ts';
 export { ITIMER_REAL } from '../../kernel/calls/signals.ts';
+export { TIMER_ABSTIME } from '../../kernel/calls/timers.ts';
+export { MSG_WAITFORONE } from '../../kernel/message-batch.ts';
 export { SEM_UNDO } from '../../kernel/ipc/semaphores.ts';
 export { SHM_RDONLY } from '../../kernel/ipc/shared-memory.ts';
 export { SIG_DFL, SIG_IGN } from '../../kernel/signals.ts';
 export {
   WCOREDUMP, WEXITSTATUS, WIFCONTINUED, WIFEXITED, WIFSIGNALED, WIFSTOPPED, WSTOPSIG, WTERMSIG,
 } from '../../kernel/wait-status.ts';
-export { FD_CLOEXEC, INADDR_ANY, INADDR_BROADCAST, INADDR_LOOPBACK, SOMAXCONN } from '../../socket/constants.ts';
+export { FD_CLOEXEC, ICMP6_FILTER, ICMP_FILTER, INADDR_ANY, INADDR_BROADCAST, INADDR_LOOPBACK, SOMAXCONN } from '../../socket/constants.ts';
 
 export const AF_UNSPEC = AF.UNSPEC;
 export const AF_UNIX = AF.UNIX;
@@ -69,6 +73,9 @@ export const SOL_TCP = SOL.TCP;
 export const SOL_UDP = SOL.UDP;
 export const SOL_IPV6 = SOL.IPV6;
 export const SOL_PACKET = SOL.PACKET;
+export const SOL_RAW = SOL.RAW;
+export const SOL_ICMPV6 = SOL.ICMPV6;
+export const SOL_NETLINK = SOL.NETLINK;
 
 export const SO_DEBUG = SO.DEBUG;
 export const SO_REUSEADDR = SO.REUSEADDR;
@@ -131,6 +138,21 @@ export const IP_MULTICAST_TTL = IP.MULTICAST_TTL;
 export const IP_MULTICAST_LOOP = IP.MULTICAST_LOOP;
 export const IP_ADD_MEMBERSHIP = IP.ADD_MEMBERSHIP;
 export const IP_DROP_MEMBERSHIP = IP.DROP_MEMBERSHIP;
+export const IP_UNBLOCK_SOURCE = IP.UNBLOCK_SOURCE;
+export const IP_BLOCK_SOURCE = IP.BLOCK_SOURCE;
+export const IP_ADD_SOURCE_MEMBERSHIP = IP.ADD_SOURCE_MEMBERSHIP;
+export const IP_DROP_SOURCE_MEMBERSHIP = IP.DROP_SOURCE_MEMBERSHIP;
+export const IP_MSFILTER = IP.MSFILTER;
+export const IP_MULTICAST_ALL = IP.MULTICAST_ALL;
+export const MCAST_JOIN_GROUP = MCAST.JOIN_GROUP;
+export const MCAST_BLOCK_SOURCE = MCAST.BLOCK_SOURCE;
+export const MCAST_UNBLOCK_SOURCE = MCAST.UNBLOCK_SOURCE;
+export const MCAST_LEAVE_GROUP = MCAST.LEAVE_GROUP;
+export const MCAST_JOIN_SOURCE_GROUP = MCAST.JOIN_SOURCE_GROUP;
+export const MCAST_LEAVE_SOURCE_GROUP = MCAST.LEAVE_SOURCE_GROUP;
+export const MCAST_MSFILTER = MCAST.MSFILTER;
+export const MCAST_EXCLUDE = MCAST_MODE.EXCLUDE;
+export const MCAST_INCLUDE = MCAST_MODE.INCLUDE;
 
 export const IPV6_UNICAST_HOPS = IPV6.UNICAST_HOPS;
 export const IPV6_MULTICAST_IF = IPV6.MULTICAST_IF;
@@ -138,12 +160,16 @@ export const IPV6_MULTICAST_HOPS = IPV6.MULTICAST_HOPS;
 export const IPV6_MULTICAST_LOOP = IPV6.MULTICAST_LOOP;
 export const IPV6_ADD_MEMBERSHIP = IPV6.ADD_MEMBERSHIP;
 export const IPV6_DROP_MEMBERSHIP = IPV6.DROP_MEMBERSHIP;
+export const IPV6_JOIN_GROUP = IPV6.JOIN_GROUP;
+export const IPV6_LEAVE_GROUP = IPV6.LEAVE_GROUP;
+export const IPV6_MULTICAST_ALL = IPV6.MULTICAST_ALL;
 export const IPV6_MTU_DISCOVER = IPV6.MTU_DISCOVER;
 export const IPV6_MTU = IPV6.MTU;
 export const IPV6_RECVERR = IPV6.RECVERR;
 export const IPV6_V6ONLY = IPV6.V6ONLY;
 export const IPV6_RECVPKTINFO = IPV6.RECVPKTINFO;
 export const IPV6_RECVHOPLIMIT = IPV6.RECVHOPLIMIT;
+export const IPV6_HOPLIMIT = IPV6.HOPLIMIT;
 export const IPV6_RECVTCLASS = IPV6.RECVTCLASS;
 export const IPV6_TCLASS = IPV6.TCLASS;
 export const IPV6_FREEBIND = IPV6.FREEBIND;
@@ -182,6 +208,19 @@ export const PACKET_BROADCAST = PACKET_TYPE.BROADCAST;
 export const PACKET_MULTICAST = PACKET_TYPE.MULTICAST;
 export const PACKET_OTHERHOST = PACKET_TYPE.OTHERHOST;
 export const PACKET_OUTGOING = PACKET_TYPE.OUTGOING;
+
+export const NETLINK_ROUTE = NETLINK_PROTOCOL.ROUTE;
+export const NETLINK_USERSOCK = NETLINK_PROTOCOL.USERSOCK;
+export const NETLINK_ADD_MEMBERSHIP = NETLINK.ADD_MEMBERSHIP;
+export const NETLINK_DROP_MEMBERSHIP = NETLINK.DROP_MEMBERSHIP;
+export const NETLINK_PKTINFO = NETLINK.PKTINFO;
+export const NETLINK_BROADCAST_ERROR = NETLINK.BROADCAST_ERROR;
+export const NETLINK_NO_ENOBUFS = NETLINK.NO_ENOBUFS;
+export const NETLINK_LISTEN_ALL_NSID = NETLINK.LISTEN_ALL_NSID;
+export const NETLINK_LIST_MEMBERSHIPS = NETLINK.LIST_MEMBERSHIPS;
+export const NETLINK_CAP_ACK = NETLINK.CAP_ACK;
+export const NETLINK_EXT_ACK = NETLINK.EXT_ACK;
+export const NETLINK_GET_STRICT_CHK = NETLINK.GET_STRICT_CHK;
 export const TP_STATUS_CSUMNOTREADY = TP_STATUS.CSUMNOTREADY;
 export const TP_STATUS_VLAN_VALID = TP_STATUS.VLAN_VALID;
 export const TP_STATUS_CSUM_VALID = TP_STATUS.CSUM_VALID;
@@ -223,6 +262,8 @@ export const F_GETPIPE_SZ = F.GETPIPE_SZ;
 export const SEEK_SET = SEEK.SET;
 export const SEEK_CUR = SEEK.CUR;
 export const SEEK_END = SEEK.END;
+export const SEEK_DATA = SEEK.DATA;
+export const SEEK_HOLE = SEEK.HOLE;
 
 export const EPOLL_CTL_ADD = EPOLL_CTL.ADD;
 export const EPOLL_CTL_DEL = EPOLL_CTL.DEL;
@@ -239,6 +280,8 @@ export const EPOLLONESHOT = EPOLL.ONESHOT;
 export const EPOLLET = EPOLL.ET;
 export const EFD_CLOEXEC = O.CLOEXEC;
 export const EFD_NONBLOCK = O.NONBLOCK;
+export const SFD_CLOEXEC = O.CLOEXEC;
+export const SFD_NONBLOCK = O.NONBLOCK;
 export const CLOCK_REALTIME = CLOCK.REALTIME;
 export const CLOCK_MONOTONIC = CLOCK.MONOTONIC;
 export const CLOCK_BOOTTIME = CLOCK.BOOTTIME;
@@ -373,6 +416,11 @@ export const SIG_SETMASK = MaskHow.SETMASK;
 export const SI_USER = SignalCode.USER;
 export const SI_KERNEL = SignalCode.KERNEL;
 export const SI_QUEUE = SignalCode.QUEUE;
+export const SI_TIMER = SignalCode.TIMER;
+export const SI_MESGQ = SignalCode.MESGQ;
+export const SIGEV_SIGNAL = SIGEV.SIGNAL;
+export const SIGEV_NONE = SIGEV.NONE;
+export const SIGEV_THREAD = SIGEV.THREAD;
 export const CLD_EXITED = SignalCode.CLD_EXITED;
 export const CLD_KILLED = SignalCode.CLD_KILLED;
 export const CLD_STOPPED = SignalCode.CLD_STOPPED;
@@ -384,6 +432,13 @@ export const POLL_PRI = SignalCode.POLL_PRI;
 export const POLL_HUP = SignalCode.POLL_HUP;
 
 export const WNOHANG = WaitFlag.NOHANG;
+export const WSTOPPED = WaitFlag.UNTRACED;
+export const WEXITED = WaitFlag.EXITED;
+export const WNOWAIT = WaitFlag.NOWAIT;
+export const P_ALL = WaitKind.ALL;
+export const P_PID = WaitKind.PID;
+export const P_PGID = WaitKind.PGID;
+export const P_PIDFD = WaitKind.PIDFD;
 export const WUNTRACED = WaitFlag.UNTRACED;
 export const WCONTINUED = WaitFlag.CONTINUED;
 

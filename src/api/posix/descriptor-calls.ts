@@ -4,7 +4,7 @@ import * as descriptors from '../../kernel/calls/descriptors.ts';
 import * as sockets from '../../kernel/calls/sockets.ts';
 import { LingerOperation, ReceiveOperation, SendOperation } from '../../kernel/transfer.ts';
 import { O } from '../../socket/constants.ts';
-import { addressFault, isForeignBytes, notBytes, vectorFault } from './arguments.ts';
+import { addressFault, IOV_MAX, isForeignBytes, notBytes, vectorFault } from './arguments.ts';
 import { Call } from './call.ts';
 import { systemError } from './errors.ts';
 import { countOf, Face } from './face.ts';
@@ -27,6 +27,7 @@ export abstract class DescriptorCalls extends Face {
   readv(fd: number, iov: Uint8Array[]): Promise<number> {
     const fault = vectorFault('readv', iov);
     if (fault !== null) return Promise.reject(fault);
+    if (iov.length > IOV_MAX) return this.value(this.tooManyParts(fd, O.WRONLY), 'readv');
     if (iov.length === 1) return this.receive(fd, iov[0] as Uint8Array, 0, false, 'readv');
     const buffer = new Uint8Array(iov.reduce((sum, part) => sum + part.length, 0));
     return this.receive(fd, buffer, 0, false, 'readv', iov).then((count) => {
@@ -70,11 +71,18 @@ export abstract class DescriptorCalls extends Face {
   writev(fd: number, iov: Uint8Array[]): Promise<number> {
     const fault = vectorFault('writev', iov);
     if (fault !== null) return Promise.reject(fault);
+    if (iov.length > IOV_MAX) return this.value(this.tooManyParts(fd, O.RDONLY), 'writev');
     const all = gather(iov);
     // Nothing to write is nothing to do (vfs_writev), where write(2) of nothing sends an empty datagram.
     const file = all.length === 0 ? this.core.descriptors.file(fd) : null;
     if (file !== null && file.operations.accessMode !== O.RDONLY) return this.value(0, 'writev');
     return this.transmit(fd, all, 0, null, false, 'writev');
+  }
+
+  /** The error of more buffers than there may be, on a descriptor that must not be `wrongMode` alone. */
+  private tooManyParts(fd: number, wrongMode: number): number {
+    const file = this.core.descriptors.file(fd);
+    return file === null || file.operations.accessMode === wrongMode ? -Errno.EBADF : -Errno.EINVAL;
   }
 
   protected transmit(

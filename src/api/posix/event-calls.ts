@@ -3,9 +3,11 @@ import * as events from '../../kernel/calls/events.ts';
 import * as waiting from '../../kernel/calls/waiting.ts';
 import { type EpollEvent, EpollWaitOperation } from '../../kernel/epoll.ts';
 import { PENDING } from '../../kernel/operation.ts';
+import { pollTimeoutUs } from '../../kernel/int.ts';
 import { type DescriptorSet, SelectOperation } from '../../kernel/select.ts';
+import { SignalSet } from '../../kernel/signal-set.ts';
 import type { TimerSetting } from '../../kernel/timerfd.ts';
-import { isForeignBytes, notBytes } from './arguments.ts';
+import { isForeignBytes, listFault, notBytes, recordFault, signalsFault } from './arguments.ts';
 import { Call, FAILED } from './call.ts';
 import { systemError } from './errors.ts';
 import type { EventSyscalls } from './event-syscalls.ts';
@@ -16,11 +18,27 @@ export abstract class EventCalls extends FileCalls implements EventSyscalls {
   select(
     count: number, read: DescriptorSet | null, write: DescriptorSet | null, except: DescriptorSet | null, timeoutUs: number,
   ): Promise<number> {
-    for (const set of [read, write, except]) {
-      if (set !== null && !(set instanceof Uint8Array) && !isForeignBytes(set)) return Promise.reject(notBytes('select', 'a set', set));
+    return this.selected('select', count, [read, write, except], timeoutUs, null);
+  }
+
+  /** pselect(2): select with a mask that holds while it waits; null leaves the mask as it is. EBADF, EINVAL, EINTR. */
+  pselect(
+    count: number, read: DescriptorSet | null, write: DescriptorSet | null, except: DescriptorSet | null, timeoutUs: number,
+    mask: Iterable<number> | null,
+  ): Promise<number> {
+    const fault = signalsFault('pselect', mask);
+    if (fault !== null) return Promise.reject(fault);
+    return this.selected('pselect', count, [read, write, except], timeoutUs, maskOf(mask));
+  }
+
+  private selected(
+    name: string, count: number, sets: readonly (DescriptorSet | null)[], timeoutUs: number, mask: SignalSet | null,
+  ): Promise<number> {
+    for (const set of sets) {
+      if (set !== null && !(set instanceof Uint8Array) && !isForeignBytes(set)) return Promise.reject(notBytes(name, 'a set', set));
     }
     const operation = new SelectOperation(this.core);
-    const bad = waiting.prepareSelect(this.core, operation, count, [read, write, except], timeoutUs);
+    const bad = waiting.prepareSelect(this.core, operation, count, sets, timeoutUs, mask);
     const result = bad < 0 ? bad : operation.start();
     if (result === PENDING) {
       const finish = (): number | typeof FAILED => {
@@ -28,10 +46,10 @@ export abstract class EventCalls extends FileCalls implements EventSyscalls {
         if (fault < 0) operation.result = fault;
         return fault < 0 ? FAILED : operation.result;
       };
-      return new Call<SelectOperation, number>(operation, finish).pending('select');
+      return new Call<SelectOperation, number>(operation, finish).pending(name);
     }
     const unfilled = result < 0 ? result : operation.fill();
-    return this.value(unfilled < 0 ? unfilled : result, 'select');
+    return this.value(unfilled < 0 ? unfilled : result, name);
   }
 
   /** epoll_create1(2): resolves to a descriptor. */
@@ -46,14 +64,42 @@ export abstract class EventCalls extends FileCalls implements EventSyscalls {
 
   /** epoll_wait(2): resolves to at most `most` events, none after the timeout in ms (-1: for ever). */
   epoll_wait(epfd: number, most: number, timeoutMs: number): Promise<EpollEvent[]> {
+    return this.events('epoll_wait', epfd, most, pollTimeoutUs(timeoutMs), null);
+  }
+
+  /** epoll_pwait(2): epoll_wait with a mask that holds while it waits. EBADF, EINVAL, EINTR. */
+  epoll_pwait(epfd: number, most: number, timeoutMs: number, mask: Iterable<number> | null): Promise<EpollEvent[]> {
+    const fault = signalsFault('epoll_pwait', mask);
+    if (fault !== null) return Promise.reject(fault);
+    return this.events('epoll_pwait', epfd, most, pollTimeoutUs(timeoutMs), maskOf(mask));
+  }
+
+  /** epoll_pwait2(2): epoll_pwait with the time in microseconds, Infinity for ever. EBADF, EINVAL, EINTR. */
+  epoll_pwait2(epfd: number, most: number, timeoutUs: number, mask: Iterable<number> | null): Promise<EpollEvent[]> {
+    const fault = signalsFault('epoll_pwait2', mask);
+    if (fault !== null) return Promise.reject(fault);
+    return this.events('epoll_pwait2', epfd, most, timeoutUs, maskOf(mask));
+  }
+
+  private events(name: string, epfd: number, most: number, timeoutUs: number, mask: SignalSet | null): Promise<EpollEvent[]> {
     const operation = new EpollWaitOperation(this.core);
-    const bad = events.prepareEpollWait(this.core, operation, epfd, most, timeoutMs);
+    const bad = events.prepareEpollWait(this.core, operation, epfd, most, timeoutUs, mask);
     const result = bad < 0 ? bad : operation.start();
     if (result === PENDING) {
       const finish = (): EpollEvent[] | typeof FAILED => (operation.result < 0 ? FAILED : operation.found);
-      return new Call<EpollWaitOperation, EpollEvent[]>(operation, finish).pending('epoll_wait');
+      return new Call<EpollWaitOperation, EpollEvent[]>(operation, finish).pending(name);
     }
-    return this.outcome<EpollEvent[]>(result < 0 ? systemError(result, 'epoll_wait') : operation.found);
+    return this.outcome<EpollEvent[]>(result < 0 ? systemError(result, name) : operation.found);
+  }
+
+  /**
+   * signalfd(2): a descriptor to read the signals of `set` from, which should be blocked (`readSignalfd` reads what came);
+   * -1 makes one, else `fd` takes other signals from now on. EINVAL, EBADF, EMFILE.
+   */
+  signalfd(fd: number, set: Iterable<number>, flags: number): Promise<number> {
+    const fault = listFault('signalfd', 'a set of signals', set);
+    if (fault !== null) return Promise.reject(fault);
+    return this.value(events.signalfd(this.core, fd, SignalSet.of(set), flags), 'signalfd');
   }
 
   /** eventfd(2): a counter as a descriptor. */
@@ -68,6 +114,8 @@ export abstract class EventCalls extends FileCalls implements EventSyscalls {
 
   /** timerfd_settime(2), times in microseconds; resolves to the setting before. */
   timerfd_settime(fd: number, flags: number, setting: TimerSetting): Promise<TimerSetting> {
+    const fault = recordFault('timerfd_settime', 'setting', setting, '{ valueUs, intervalUs }');
+    if (fault !== null) return Promise.reject(fault);
     return this.made(events.timerfdSet(this.core, fd, flags, setting), 'timerfd_settime');
   }
 
@@ -75,4 +123,8 @@ export abstract class EventCalls extends FileCalls implements EventSyscalls {
   timerfd_gettime(fd: number): Promise<TimerSetting> {
     return this.made(events.timerfdGet(this.core, fd), 'timerfd_gettime');
   }
+}
+
+function maskOf(mask: Iterable<number> | null): SignalSet | null {
+  return mask === null ? null : SignalSet.of(mask);
 }

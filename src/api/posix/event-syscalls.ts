@@ -2,6 +2,7 @@
 import type { EpollEvent } from '../../kernel/epoll.ts';
 import type { DescriptorSet } from '../../kernel/select.ts';
 import type { TimerSetting } from '../../kernel/timerfd.ts';
+import type { PollRequest } from './syscalls.ts';
 
 export type { DescriptorSet, EpollEvent, TimerSetting };
 
@@ -15,6 +16,19 @@ export interface EventSyscalls {
   select(
     count: number, read: DescriptorSet | null, write: DescriptorSet | null, except: DescriptorSet | null, timeoutUs: number,
   ): Promise<number>;
+  /**
+   * pselect(2): select with a signal mask that holds while it waits, set and set back in one step; null leaves the mask
+   * alone. Errors: EBADF, EINVAL, EINTR.
+   */
+  pselect(
+    count: number, read: DescriptorSet | null, write: DescriptorSet | null, except: DescriptorSet | null, timeoutUs: number,
+    mask: Iterable<number> | null,
+  ): Promise<number>;
+  /**
+   * ppoll(2): poll with the time in microseconds, Infinity for ever, and a signal mask that holds while it waits; null
+   * leaves the mask alone. Errors: EINVAL, EINTR.
+   */
+  ppoll(fds: PollRequest[], timeoutUs: number, mask: Iterable<number> | null): Promise<number>;
   /** epoll_create1(2): resolves to a descriptor; `flags`: O_CLOEXEC. Errors: EINVAL, EMFILE. */
   epoll_create1(flags: number): Promise<number>;
   /**
@@ -26,6 +40,17 @@ export interface EventSyscalls {
   epoll_ctl(epfd: number, operation: number, fd: number, events?: number, data?: number): Promise<void>;
   /** epoll_wait(2): resolves to at most `most` events, none after the timeout in ms (-1: for ever). Errors: EBADF, EINVAL, EINTR. */
   epoll_wait(epfd: number, most: number, timeoutMs: number): Promise<EpollEvent[]>;
+  /** epoll_pwait(2): epoll_wait with a signal mask that holds while it waits; null leaves it alone. Errors: EBADF, EINVAL, EINTR. */
+  epoll_pwait(epfd: number, most: number, timeoutMs: number, mask: Iterable<number> | null): Promise<EpollEvent[]>;
+  /** epoll_pwait2(2): epoll_pwait with the time in microseconds, Infinity for ever. Errors: EBADF, EINVAL, EINTR. */
+  epoll_pwait2(epfd: number, most: number, timeoutUs: number, mask: Iterable<number> | null): Promise<EpollEvent[]>;
+  /**
+   * signalfd(2): a descriptor from which the pending signals of `set` are read, 128 bytes each (`struct signalfd_siginfo`);
+   * block them first. `fd` -1 makes one, else that one takes other signals. `flags`: SFD_NONBLOCK, SFD_CLOEXEC.
+   *
+   * Errors: EINVAL, EBADF, EMFILE.
+   */
+  signalfd(fd: number, set: Iterable<number>, flags: number): Promise<number>;
   /** eventfd(2): `flags` EFD_SEMAPHORE, O_NONBLOCK, O_CLOEXEC. Errors: EINVAL, EMFILE. */
   eventfd(initial: number, flags: number): Promise<number>;
   /** timerfd_create(2): `clock` CLOCK_MONOTONIC or CLOCK_REALTIME; `flags` O_NONBLOCK, O_CLOEXEC. Errors: EINVAL, EMFILE. */

@@ -45,7 +45,7 @@ export interface FileSyscalls {
   mkfifo(path: string, mode: number): Promise<void>;
   /** symlink(2). Errors: EEXIST, ENOENT, EACCES. */
   symlink(target: string, path: string): Promise<void>;
-  /** link(2): another name for a file. Errors: EEXIST, EPERM (a directory), ENOENT, EACCES, EMLINK. */
+  /** link(2): another name for a file. Errors: EEXIST, EPERM (a directory), ENOENT, EACCES, ENOSPC. */
   link(path: string, to: string): Promise<void>;
   /** unlink(2). Errors: ENOENT, EISDIR, EACCES, EPERM (sticky directory). */
   unlink(path: string): Promise<void>;

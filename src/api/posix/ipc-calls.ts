@@ -7,7 +7,7 @@ import { MessageReceiveOperation, MessageSendOperation, type QueuedMessage } fro
 import { type PriorityMessage, type QueueAttributes, QueueReceiveOperation, QueueSendOperation } from '../../kernel/ipc/posix-queue.ts';
 import { type SemaphoreOperation, SemaphoreWait } from '../../kernel/ipc/semaphores.ts';
 import { PENDING } from '../../kernel/operation.ts';
-import { isForeignBytes, notBytes, pathFault } from './arguments.ts';
+import { described, isForeignBytes, listFault, notBytes, pathFault, recordFault } from './arguments.ts';
 import { Call, FAILED } from './call.ts';
 import { systemError } from './errors.ts';
 import { EventCalls } from './event-calls.ts';
@@ -58,6 +58,8 @@ export abstract class IpcCalls extends EventCalls implements IpcSyscalls {
 
   /** semtimedop(2), which is semop(2) without a time. */
   semop(id: number, operations: readonly SemaphoreOperation[], timeoutUs = Infinity): Promise<void> {
+    const fault = operationsFault(operations);
+    if (fault !== null) return Promise.reject(fault);
     const operation = new SemaphoreWait(this.core);
     const bad = ipc.prepareSemaphoreWait(this.core, operation, id, operations, timeoutUs);
     const result = bad < 0 ? bad : operation.start();
@@ -71,6 +73,9 @@ export abstract class IpcCalls extends EventCalls implements IpcSyscalls {
     id: number, num: number, command: number, argument?: number | readonly number[] | IpcChange,
   ): Promise<number | number[] | SemaphoreSetStatus> {
     const { core } = this;
+    const fault = command === IPC.SET ? recordFault('semctl', 'argument', argument, '{ uid, gid, mode }')
+      : command === SEMCTL.SETALL ? listFault('semctl', 'argument', argument) : null;
+    if (fault !== null) return Promise.reject(fault);
     switch (command) {
       case IPC.STAT: return this.made<number | number[] | SemaphoreSetStatus>(ipc.semaphoreStatus(core, id), 'semctl');
       case IPC.SET: return this.value(ipc.changeSemaphores(core, id, argument as IpcChange), 'semctl');
@@ -158,4 +163,16 @@ export abstract class IpcCalls extends EventCalls implements IpcSyscalls {
   private status<T>(result: T | number, name: string): Promise<T | null> {
     return this.outcome<T | null>(typeof result !== 'number' ? result : result < 0 ? systemError(result, name) : null);
   }
+}
+
+/** The fault of what is no list of operations; null when it will do. */
+function operationsFault(operations: unknown): TypeError | null {
+  if (!Array.isArray(operations)) {
+    return new TypeError(`semop: operations must be an array of { num, op, flg }, not ${described(operations)}`);
+  }
+  for (const each of operations as unknown[]) {
+    const fault = recordFault('semop', 'every operation', each, '{ num, op, flg }');
+    if (fault !== null) return fault;
+  }
+  return null;
 }

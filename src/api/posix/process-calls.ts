@@ -6,7 +6,9 @@ import { WaitChildOperation } from '../../kernel/wait-child.ts';
 import { Call, FAILED } from './call.ts';
 import { systemError } from './errors.ts';
 import type { Rlimit, WaitResult } from './process-syscalls.ts';
+import { recordFault } from './arguments.ts';
 import { SignalCalls } from './signal-calls.ts';
+import type { SignalInformation } from './signal-syscalls.ts';
 
 export abstract class ProcessCalls extends SignalCalls {
   /** waitpid(2): resolves to the pid and the status of a child that has ended. ECHILD, EINTR, EINVAL. */
@@ -18,6 +20,16 @@ export abstract class ProcessCalls extends SignalCalls {
     if (result !== PENDING) return this.outcome<WaitResult>(result < 0 ? systemError(result, 'waitpid') : made());
     const finish = (): WaitResult | typeof FAILED => (operation.result < 0 ? FAILED : made());
     return new Call<WaitChildOperation, WaitResult>(operation, finish).pending('waitpid');
+  }
+
+  /** waitid(2): resolves to what became of a child, as SIGCHLD says it. ECHILD, EINTR, EINVAL. */
+  waitid(kind: number, id: number, options: number): Promise<SignalInformation> {
+    const operation = new WaitChildOperation(this.core);
+    const bad = processes.prepareWaitId(this.core, operation, kind, id, options);
+    const result = bad < 0 ? bad : operation.start();
+    if (result !== PENDING) return this.outcome<SignalInformation>(result < 0 ? systemError(result, 'waitid') : operation.told());
+    const finish = (): SignalInformation | typeof FAILED => (operation.result < 0 ? FAILED : operation.told());
+    return new Call<WaitChildOperation, SignalInformation>(operation, finish).pending('waitid');
   }
 
   /** wait(2): waitpid for any child. ECHILD, EINTR. */
@@ -67,6 +79,8 @@ export abstract class ProcessCalls extends SignalCalls {
 
   /** setrlimit(2): RLIMIT_NOFILE, _NPROC, _SIGPENDING and _MSGQUEUE are obeyed. EPERM, EINVAL. */
   setrlimit(resource: number, limit: Rlimit): Promise<void> {
+    const fault = recordFault('setrlimit', 'limit', limit, '{ soft, hard }');
+    if (fault !== null) return Promise.reject(fault);
     return this.done(processes.setLimit(this.core, resource, limit), 'setrlimit');
   }
 

@@ -1,5 +1,7 @@
 /** The calls about processes, limits and credentials: a part of `Syscalls`. */
 
+import type { SignalInformation } from './signal-syscalls.ts';
+
 /** What waitpid(2) tells; `WIFEXITED(status)` and its kin read the status. */
 export interface WaitResult {
   /** The child's pid; 0 with WNOHANG when there is nothing to tell. */
@@ -21,6 +23,12 @@ export interface ProcessSyscalls {
    * Errors: ECHILD (no such child, or SIGCHLD is ignored), EINTR, EINVAL, ESRCH.
    */
   waitpid(pid: number, options?: number): Promise<WaitResult>;
+  /**
+   * waitid(2): `kind` P_PID, P_PGID or P_ALL, of which `id` (0 with P_PGID: the caller's group); `options` WEXITED, WSTOPPED,
+   * WCONTINUED, at least one, with WNOHANG and WNOWAIT, which leaves the child for another wait. Resolves to what SIGCHLD
+   * would say; with WNOHANG and nothing to tell, `pid` and `signo` are 0. Errors: ECHILD, EINTR, EINVAL, EBADF (P_PIDFD).
+   */
+  waitid(kind: number, id: number, options: number): Promise<SignalInformation>;
   getpid(): Promise<number>;
   /** getppid(2): 1 once the parent has ended. */
   getppid(): Promise<number>;

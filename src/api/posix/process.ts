@@ -10,23 +10,29 @@
  *
  * After the loop was stopped (the world has ended) a call that would wait fails with ESRCH: nothing would end its wait.
  */
-import type { Host } from '../../host.ts';
+import { Host } from '../../host.ts';
 import { Terminal } from '../../kernel/terminal.ts';
 import { dup2, fcntl } from '../../kernel/calls/descriptors.ts';
 import { exit, setsid } from '../../kernel/calls/processes.ts';
+import { OpenFile } from '../../kernel/open-file.ts';
 import { KernelProcess } from '../../kernel/process.ts';
 import { F } from '../../socket/constants.ts';
+import { described, recordFault } from './arguments.ts';
 import { CredentialCalls } from './credential-calls.ts';
 import { systemError } from './errors.ts';
 import type { NameProcess } from './name-process.ts';
 import { type ChildOptions, type Program, ProgramStart } from './program.ts';
 import type { Syscalls } from './syscalls.ts';
 
+const STDERR = 2;
+
 export interface SpawnOptions {
   /** A process whose descriptors the new one inherits (shared descriptions, as after fork). */
   inherit?: Process;
   /** Where writes to descriptors 1 and 2 go; a fresh array for each write. */
   output?: (bytes: Uint8Array) => void;
+  /** Where writes to descriptor 2 go, when that is another place. Needs `output`. */
+  errors?: (bytes: Uint8Array) => void;
 }
 
 /** One process of a host. What each call takes, resolves to and fails with stands in full at `Syscalls`. */
@@ -43,6 +49,8 @@ export class Process extends CredentialCalls implements Syscalls, NameProcess {
    * a rejection that nobody handles: it ends a world's run, and Node when nothing listens. Errors: EAGAIN (RLIMIT_NPROC), EBADF, EPERM.
    */
   spawn(program: Program, args: readonly string[] = [], options: ChildOptions = {}): Promise<number> {
+    const fault = spawnFault(program, args, options);
+    if (fault !== null) return Promise.reject(fault);
     const child = this.host.kernel.fork(this.core, options.name ?? this.core.name);
     if (typeof child === 'number') return Promise.reject(systemError(child, 'spawn'));
     const bad = prepareChild(child, options);
@@ -97,8 +105,28 @@ export class Process extends CredentialCalls implements Syscalls, NameProcess {
 }
 
 function started(host: Host, name: string, options: SpawnOptions): KernelProcess {
+  if (!(host instanceof Host)) throw new TypeError(`Process: takes a host (world.host('a')) and a name, not ${described(host)}`);
+  if (typeof name !== 'string') throw new TypeError(`Process: the name must be a string, not ${described(name)}`);
   const terminal = options.output === undefined ? null : new Terminal(options.output);
-  return host.kernel.spawn(name, terminal, options.inherit?.core ?? null);
+  const process = host.kernel.spawn(name, terminal, options.inherit?.core ?? null);
+  if (options.errors !== undefined) process.descriptors.replace(STDERR, new OpenFile(new Terminal(options.errors)), false);
+  return process;
+}
+
+/** The fault of what cannot be started; null when it will do. */
+function spawnFault(program: unknown, args: unknown, options: unknown): TypeError | null {
+  if (typeof program !== 'function') return new TypeError(`spawn: program must be a function, not ${described(program)}`);
+  if (!Array.isArray(args)) return new TypeError(`spawn: args must be an array of strings, not ${described(args)}`);
+  const fault = recordFault('spawn', 'options', options, 'an object');
+  if (fault !== null) return fault;
+  const { env, duplicate } = options as ChildOptions;
+  if (env !== undefined && (typeof env !== 'object' || env === null)) return recordFault('spawn', 'env', env, 'an object');
+  if (duplicate === undefined) return null;
+  if (!Array.isArray(duplicate)) return new TypeError(`spawn: duplicate must be an array of [from, to], not ${described(duplicate)}`);
+  for (const pair of duplicate as unknown[]) {
+    if (!Array.isArray(pair)) return new TypeError(`spawn: every duplicate must be [from, to], not ${described(pair)}`);
+  }
+  return null;
 }
 
 /** What posix_spawn(3) does between fork and exec: 0 or a negative errno. */

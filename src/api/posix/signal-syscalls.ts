@@ -21,6 +21,9 @@ export interface SignalInformation {
   /** SIGIO: `POLLIN` and its kin, and the descriptor they are about. */
   readonly band: number;
   readonly fd: number;
+  /** SI_TIMER: the timer, and how often it expired besides. */
+  readonly timer: number;
+  readonly overrun: number;
 }
 
 /** SIG_DFL, SIG_IGN, or the function to call. */
@@ -41,6 +44,15 @@ export interface IntervalTimerValue {
   valueUs: number;
   /** From one signal to the next; 0 for one alone. */
   intervalUs: number;
+}
+
+/** What of a `struct sigevent` counts here. */
+export interface Sigevent {
+  /** SIGEV_SIGNAL or SIGEV_NONE. */
+  notify: number;
+  signo: number;
+  /** What the signal takes along (sival_int). */
+  value: number;
 }
 
 export interface SignalSyscalls {
@@ -75,6 +87,19 @@ export interface SignalSyscalls {
   setitimer(which: number, value: IntervalTimerValue): Promise<IntervalTimerValue>;
   /** getitimer(2). Errors: EINVAL. */
   getitimer(which: number): Promise<IntervalTimerValue>;
+  /**
+   * timer_create(2): a timer of CLOCK_MONOTONIC or CLOCK_REALTIME that sends `event`'s signal, null for SIGALRM with its own
+   * number; resolves to that number. Errors: EINVAL, EAGAIN (RLIMIT_SIGPENDING), EOPNOTSUPP (a clock without timers).
+   */
+  timer_create(clock: number, event: Sigevent | null): Promise<number>;
+  /** timer_settime(2), microseconds; `flags`: TIMER_ABSTIME. Resolves to the setting before. Errors: EINVAL. */
+  timer_settime(timer: number, flags: number, setting: IntervalTimerValue): Promise<IntervalTimerValue>;
+  /** timer_gettime(2). Errors: EINVAL. */
+  timer_gettime(timer: number): Promise<IntervalTimerValue>;
+  /** timer_getoverrun(2): how often it expired before its last signal was taken, without that one. Errors: EINVAL. */
+  timer_getoverrun(timer: number): Promise<number>;
+  /** timer_delete(2). Errors: EINVAL. */
+  timer_delete(timer: number): Promise<void>;
   /** nanosleep(2), in microseconds. Errors: EINTR, EINVAL. */
   sleep(us: number): Promise<void>;
 }

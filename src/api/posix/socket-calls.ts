@@ -3,7 +3,7 @@ import { Errno } from '../../base/errno.ts';
 import * as sockets from '../../kernel/calls/sockets.ts';
 import { PENDING } from '../../kernel/operation.ts';
 import { AcceptOperation, ConnectOperation, NO_CONTROL, ReceiveOperation, SendMessageOperation } from '../../kernel/transfer.ts';
-import { addressFault, bytesOf, described, isForeignBytes, notBytes, vectorFault } from './arguments.ts';
+import { IOV_MAX, addressFault, bytesOf, described, isForeignBytes, notBytes, vectorFault } from './arguments.ts';
 import { Call, FAILED, heldBack } from './call.ts';
 import { countOf } from './face.ts';
 import { DescriptorCalls, gather, NO_BYTES, scatter } from './descriptor-calls.ts';
@@ -124,6 +124,7 @@ export abstract class SocketCalls extends DescriptorCalls {
   recvmsg(fd: number, iov: Uint8Array[], flags: number, nameLength = 128, controlLength = 0): Promise<ReceivedMessage> {
     const fault = vectorFault('recvmsg', iov);
     if (fault !== null) return Promise.reject(fault);
+    if (iov.length > IOV_MAX) return this.value(sockets.tooManyParts(this.core, fd), 'recvmsg') as Promise<never>;
     const buffer = iov.length === 1 ? (iov[0] as Uint8Array) : new Uint8Array(iov.reduce((sum, part) => sum + part.length, 0));
     const parts = iov.length === 1 ? null : iov;
     return this.receiveMessage<ReceivedMessage>(fd, buffer, parts, flags, 'recvmsg', controlLength, (operation) => {
@@ -178,8 +179,9 @@ export abstract class SocketCalls extends DescriptorCalls {
   sendmsg(fd: number, message: MessageHeader, flags: number): Promise<number> {
     const fault = vectorFault('sendmsg', message?.iov);
     if (fault !== null) return Promise.reject(fault);
+    if (message.iov.length > IOV_MAX) return this.value(sockets.tooManyParts(this.core, fd), 'sendmsg');
     const control = message.control;
-    const name = message.name !== undefined && message.name !== null && message.name.length !== 0 ? message.name : null;
+    const name = message.name !== undefined && message.name !== null && message.name.length !== 0 ? cut(message.name) : null;
     const bytes = gather(message.iov);
     if (control === undefined || control === null || control.length === 0) {
       return this.transmit(fd, bytes, flags, name, true, 'sendmsg');
@@ -204,9 +206,11 @@ export abstract class SocketCalls extends DescriptorCalls {
     return this.bytes(sockets.peerName(this.core, fd), 'getpeername');
   }
 
-  /** getsockopt(2): resolves to the option's bytes, at most `length`. ENOPROTOOPT ... */
-  getsockopt(fd: number, level: number, option: number, length: number): Promise<Uint8Array> {
-    return this.bytes(sockets.getOption(this.core, fd, level, option, length), 'getsockopt');
+  /** getsockopt(2): resolves to the option's bytes, at most `length`; or the bytes that the option reads. ENOPROTOOPT ... */
+  getsockopt(fd: number, level: number, option: number, length: number | Uint8Array): Promise<Uint8Array> {
+    const given = typeof length === 'number' ? NO_BYTES : length;
+    const room = typeof length === 'number' ? length : length.length;
+    return this.bytes(sockets.getOption(this.core, fd, level, option, room, given), 'getsockopt');
   }
 
   /** setsockopt(2): `value` as C lays it out: `int32(1)`, `timeval(0.5)`, `linger(true, 5)`. ENOPROTOOPT, EINVAL ... */
@@ -218,6 +222,11 @@ export abstract class SocketCalls extends DescriptorCalls {
     }
     return this.done(sockets.setOption(this.core, fd, level, option, bytes), 'setsockopt');
   }
+}
+
+/** A longer address than there are counts as far as it goes (copy_msghdr_from_user). What is none is refused later. */
+function cut(name: Uint8Array): Uint8Array {
+  return name.length <= sockets.MAX_ADDRESS_LEN ? name : name.subarray(0, sockets.MAX_ADDRESS_LEN);
 }
 
 function sourceBytes({ file, received }: ReceiveOperation): Uint8Array {

@@ -6,6 +6,7 @@
  * Socket addresses are bytes, exactly as C lays them out on a little-endian machine (`sockaddrIn`, `sockaddrIn6`).
  */
 
+import type { BatchSyscalls } from './batch-syscalls.ts';
 import type { EventSyscalls } from './event-syscalls.ts';
 import type { FileSyscalls } from './file-syscalls.ts';
 import type { IpcSyscalls } from './ipc-syscalls.ts';
@@ -56,12 +57,12 @@ export interface PollRequest {
 
 /** Each call's man page section stands before it; see the file's head for what differs from C. */
 export interface Syscalls
-  extends FileSyscalls, EventSyscalls, IpcSyscalls, SpliceSyscalls, SignalSyscalls, ProcessSyscalls, CredentialSyscalls {
+  extends BatchSyscalls, FileSyscalls, EventSyscalls, IpcSyscalls, SpliceSyscalls, SignalSyscalls, ProcessSyscalls, CredentialSyscalls {
   /**
    * socket(2): makes a socket; resolves to its descriptor, the lowest that is free.
    *
-   * `domain` AF_INET, AF_INET6 or AF_UNIX; `type` SOCK_STREAM, SOCK_DGRAM or (AF_UNIX) SOCK_SEQPACKET, with SOCK_NONBLOCK
-   * and SOCK_CLOEXEC; `protocol` 0. Errors: EAFNOSUPPORT, EPROTONOSUPPORT, ESOCKTNOSUPPORT, EINVAL, EMFILE.
+   * `domain` AF_INET, AF_INET6, AF_UNIX, AF_PACKET or AF_NETLINK; `type` SOCK_STREAM, SOCK_DGRAM, SOCK_RAW or (AF_UNIX)
+   * SOCK_SEQPACKET, with SOCK_NONBLOCK and SOCK_CLOEXEC; `protocol` 0, or one of the family's. Errors: EAFNOSUPPORT, EPROTONOSUPPORT, ESOCKTNOSUPPORT, EINVAL, EMFILE.
    */
   socket(domain: number, type: number, protocol: number): Promise<number>;
   /**
@@ -168,8 +169,11 @@ export interface Syscalls
   getsockname(fd: number): Promise<Uint8Array>;
   /** getpeername(2): resolves to the peer's address. Errors: ENOTCONN, EBADF, ENOTSOCK. */
   getpeername(fd: number): Promise<Uint8Array>;
-  /** getsockopt(2): resolves to the option's bytes, at most `length`. Errors: ENOPROTOOPT, EINVAL, EBADF, ENOTSOCK. */
-  getsockopt(fd: number, level: number, option: number, length: number): Promise<Uint8Array>;
+  /**
+   * getsockopt(2): resolves to the option's bytes, at most `length`. Options that read what C's memory holds (IP_MSFILTER,
+   * MCAST_MSFILTER) take those bytes instead. Errors: ENOPROTOOPT, EINVAL, EBADF, ENOTSOCK.
+   */
+  getsockopt(fd: number, level: number, option: number, length: number | Uint8Array): Promise<Uint8Array>;
   /**
    * setsockopt(2): `value` is the bytes of what C passes: `int32(1)`, `timeval(0.5)`, `linger(true, 5)`.
    *

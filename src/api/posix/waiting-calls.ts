@@ -2,29 +2,42 @@
 import * as waiting from '../../kernel/calls/waiting.ts';
 import { PENDING } from '../../kernel/operation.ts';
 import { PollOperation, SleepOperation } from '../../kernel/poll.ts';
-import { described } from './arguments.ts';
+import { SignalSet } from '../../kernel/signal-set.ts';
+import { described, signalsFault } from './arguments.ts';
+import { BatchCalls } from './batch-calls.ts';
 import { Call, FAILED } from './call.ts';
 import { countOf } from './face.ts';
-import { SocketCalls } from './socket-calls.ts';
 import type { PollRequest } from './syscalls.ts';
 
-export abstract class WaitingCalls extends SocketCalls {
+export abstract class WaitingCalls extends BatchCalls {
   /** poll(2): resolves to the number of ready descriptors and fills in `revents`; the timeout in ms, -1 for ever. */
   poll(fds: PollRequest[], timeoutMs: number): Promise<number> {
-    const fault = entriesFault(fds);
+    const fault = entriesFault('poll', fds);
     if (fault !== null) return Promise.reject(fault);
     const operation = new PollOperation(this.core);
-    const bad = waiting.preparePoll(this.core, operation, fds, timeoutMs);
+    return this.polled('poll', fds, operation, waiting.preparePoll(this.core, operation, fds, timeoutMs));
+  }
+
+  /** ppoll(2): poll in microseconds (Infinity: for ever), with a mask that holds while it waits; null leaves it. EINVAL, EINTR. */
+  ppoll(fds: PollRequest[], timeoutUs: number, mask: Iterable<number> | null): Promise<number> {
+    const fault = entriesFault('ppoll', fds) ?? signalsFault('ppoll', mask);
+    if (fault !== null) return Promise.reject(fault);
+    const operation = new PollOperation(this.core);
+    const set = mask === null ? null : SignalSet.of(mask);
+    return this.polled('ppoll', fds, operation, waiting.prepareMaskedPoll(this.core, operation, fds, timeoutUs, set));
+  }
+
+  private polled(name: string, fds: PollRequest[], operation: PollOperation, bad: number): Promise<number> {
     const result = bad < 0 ? bad : operation.start();
     if (result !== PENDING) {
       if (result >= 0) tell(operation, fds);
-      return this.value(result, 'poll');
+      return this.value(result, name);
     }
     const finish = (call: { readonly operation: PollOperation }): number | typeof FAILED => {
       if (operation.result >= 0) tell(operation, fds);
       return countOf(call);
     };
-    return new Call<PollOperation, number>(operation, finish).pending('poll');
+    return new Call<PollOperation, number>(operation, finish).pending(name);
   }
 
   /** nanosleep(2), in microseconds: the host's time, virtual in a world. Infinity is pause(2). */
@@ -39,11 +52,11 @@ export abstract class WaitingCalls extends SocketCalls {
 }
 
 /** The fault of what is no list of poll's records; null when it will do. */
-function entriesFault(fds: unknown): TypeError | null {
-  if (!Array.isArray(fds)) return new TypeError(`poll: fds must be an array of { fd, events }, not ${described(fds)}`);
+function entriesFault(call: string, fds: unknown): TypeError | null {
+  if (!Array.isArray(fds)) return new TypeError(`${call}: fds must be an array of { fd, events }, not ${described(fds)}`);
   for (const entry of fds as unknown[]) {
     if (typeof entry !== 'object' || entry === null) {
-      return new TypeError(`poll: every entry must be { fd, events }, not ${described(entry)}`);
+      return new TypeError(`${call}: every entry must be { fd, events }, not ${described(entry)}`);
     }
   }
   return null;

@@ -16,12 +16,22 @@ function idOf(n: number): number {
   return id === 0xffffffff ? UNCHANGED : id;
 }
 
+/** The ids whose change makes a process one that others may not look into (commit_creds). */
+function effectiveIds({ credentials: { euid, egid, fsuid, fsgid } }: KernelProcess): string {
+  return [euid, egid, fsuid, fsgid].join();
+}
+
+function noteChange(process: KernelProcess, before: string): void {
+  if (effectiveIds(process) !== before) process.isDumpable = false;
+}
+
 /** setuid(2): with CAP_SETUID all ids, else the effective one, to the real or the saved. */
 export function setuid(process: KernelProcess, uid: number): number {
   const id = idOf(uid);
   if (process.exited) return -Errno.ESRCH;
   if (id === UNCHANGED) return -Errno.EINVAL;
   const credentials = process.credentials;
+  const before = effectiveIds(process);
   const { uid: real, euid, suid } = credentials;
   if (credentials.has(Capability.SETUID)) {
     credentials.uid = id;
@@ -29,6 +39,7 @@ export function setuid(process: KernelProcess, uid: number): number {
   } else if (id !== real && id !== suid) return -Errno.EPERM;
   credentials.euid = id;
   credentials.changedFrom({ uid: real, euid, suid });
+  noteChange(process, before);
   return 0;
 }
 
@@ -36,6 +47,7 @@ export function setuid(process: KernelProcess, uid: number): number {
 export function setreuid(process: KernelProcess, ruid: number, euid: number): number {
   if (process.exited) return -Errno.ESRCH;
   const credentials = process.credentials;
+  const before = effectiveIds(process);
   const old = { uid: credentials.uid, euid: credentials.euid, suid: credentials.suid };
   const real = idOf(ruid);
   const effective = idOf(euid);
@@ -47,6 +59,7 @@ export function setreuid(process: KernelProcess, ruid: number, euid: number): nu
   if (effective !== UNCHANGED) credentials.euid = effective;
   if (real !== UNCHANGED || (effective !== UNCHANGED && effective !== old.uid)) credentials.suid = credentials.euid;
   credentials.changedFrom(old);
+  noteChange(process, before);
   return 0;
 }
 
@@ -54,6 +67,7 @@ export function setreuid(process: KernelProcess, ruid: number, euid: number): nu
 export function setresuid(process: KernelProcess, ruid: number, euid: number, suid: number): number {
   if (process.exited) return -Errno.ESRCH;
   const credentials = process.credentials;
+  const before = effectiveIds(process);
   const old = { uid: credentials.uid, euid: credentials.euid, suid: credentials.suid };
   const wanted = [idOf(ruid), idOf(euid), idOf(suid)] as const;
   const isKnown = (id: number): boolean => id === UNCHANGED || id === old.uid || id === old.euid || id === old.suid;
@@ -62,6 +76,7 @@ export function setresuid(process: KernelProcess, ruid: number, euid: number, su
   if (wanted[1] !== UNCHANGED) credentials.euid = wanted[1];
   if (wanted[2] !== UNCHANGED) credentials.suid = wanted[2];
   credentials.changedFrom(old);
+  noteChange(process, before);
   return 0;
 }
 
@@ -71,12 +86,14 @@ export function setgid(process: KernelProcess, gid: number): number {
   if (process.exited) return -Errno.ESRCH;
   if (id === UNCHANGED) return -Errno.EINVAL;
   const credentials = process.credentials;
+  const before = effectiveIds(process);
   if (credentials.has(Capability.SETGID)) {
     credentials.gid = id;
     credentials.sgid = id;
   } else if (id !== credentials.gid && id !== credentials.sgid) return -Errno.EPERM;
   credentials.egid = id;
   credentials.fsgid = id;
+  noteChange(process, before);
   return 0;
 }
 
@@ -84,6 +101,7 @@ export function setgid(process: KernelProcess, gid: number): number {
 export function setregid(process: KernelProcess, rgid: number, egid: number): number {
   if (process.exited) return -Errno.ESRCH;
   const credentials = process.credentials;
+  const before = effectiveIds(process);
   const { gid: oldReal, egid: oldEffective, sgid: oldSaved } = credentials;
   const real = idOf(rgid);
   const effective = idOf(egid);
@@ -95,6 +113,7 @@ export function setregid(process: KernelProcess, rgid: number, egid: number): nu
   if (effective !== UNCHANGED) credentials.egid = effective;
   if (real !== UNCHANGED || (effective !== UNCHANGED && effective !== oldReal)) credentials.sgid = credentials.egid;
   credentials.fsgid = credentials.egid;
+  noteChange(process, before);
   return 0;
 }
 
@@ -102,6 +121,7 @@ export function setregid(process: KernelProcess, rgid: number, egid: number): nu
 export function setresgid(process: KernelProcess, rgid: number, egid: number, sgid: number): number {
   if (process.exited) return -Errno.ESRCH;
   const credentials = process.credentials;
+  const before = effectiveIds(process);
   const { gid: oldReal, egid: oldEffective, sgid: oldSaved } = credentials;
   const wanted = [idOf(rgid), idOf(egid), idOf(sgid)] as const;
   const isKnown = (id: number): boolean => id === UNCHANGED || id === oldReal || id === oldEffective || id === oldSaved;
@@ -110,6 +130,7 @@ export function setresgid(process: KernelProcess, rgid: number, egid: number, sg
   if (wanted[1] !== UNCHANGED) credentials.egid = wanted[1];
   if (wanted[2] !== UNCHANGED) credentials.sgid = wanted[2];
   credentials.fsgid = credentials.egid;
+  noteChange(process, before);
   return 0;
 }
 

@@ -1,5 +1,6 @@
 /** epoll, eventfd, timerfd. */
 import { Errno } from '../../base/errno.ts';
+import { Poll } from '../../base/wait-queue.ts';
 import { O } from '../../socket/constants.ts';
 import { EPOLL, Epoll, EPOLL_CTL, type EpollWaitOperation } from '../epoll.ts';
 import { EventCounter } from '../eventfd.ts';
@@ -9,6 +10,8 @@ import { OpenDirectory } from '../fs/directory.ts';
 import { OpenRegular } from '../fs/regular-file.ts';
 import { OpenFile } from '../open-file.ts';
 import type { KernelProcess } from '../process.ts';
+import { SignalDescriptor } from '../signalfd.ts';
+import { SignalSet } from '../signal-set.ts';
 import { TimerDescriptor, type TimerSetting } from '../timerfd.ts';
 import { end } from './edges.ts';
 
@@ -28,7 +31,7 @@ function install(process: KernelProcess, operations: FileOperations, flags: numb
 }
 
 export function epollCreate(process: KernelProcess, flags: number): number {
-  return (flags & ~O.CLOEXEC) !== 0 ? -Errno.EINVAL : install(process, new Epoll(process.kernel.epollUser(process.credentials.uid)), flags);
+  return (flags & ~O.CLOEXEC) !== 0 ? -Errno.EINVAL : install(process, new Epoll(process.kernel.epollWatches, process.credentials.uid), flags);
 }
 
 /** What has no poll of its own cannot be waited for (file_can_poll). */
@@ -49,6 +52,7 @@ export function epollControl(
   if (epollFile === file || !(epoll instanceof Epoll)) return -Errno.EINVAL;
   if (operation === EPOLL_CTL.MOD && (events & EPOLL.EXCLUSIVE) !== 0) return -Errno.EINVAL;
   process.kernel.loop.enter();
+  process.kernel.current = process;
   switch (operation) {
     case EPOLL_CTL.ADD: return end(process, epoll.add(file, fd, events | 0, data));
     case EPOLL_CTL.MOD: return end(process, epoll.modify(file, fd, events | 0, data));
@@ -57,21 +61,36 @@ export function epollControl(
   }
 }
 
-/** Prepares epoll_wait(2). */
+/** Prepares epoll_wait(2) and its kin: microseconds, Infinity for ever; the mask that holds meanwhile, or null. */
 export function prepareEpollWait(
-  process: KernelProcess, operation: EpollWaitOperation, epfd: number, most: number, timeoutMs: number,
+  process: KernelProcess, operation: EpollWaitOperation, epfd: number, most: number, timeoutUs: number, mask: SignalSet | null,
 ): number {
+  if (!(timeoutUs >= 0)) return -Errno.EINVAL;
   const file = process.descriptors.file(epfd);
   if (file === null) return -Errno.EBADF;
   if (!(most > 0 && most <= MAX_EVENTS)) return -Errno.EINVAL;
   if (!(file.operations instanceof Epoll)) return -Errno.EINVAL;
-  operation.prepare(file, most, timeoutMs);
+  operation.prepare(file, most, timeoutUs, mask);
   return 0;
 }
 
 export function eventfd(process: KernelProcess, initial: number, flags: number): number {
   if ((flags & ~(O.CLOEXEC | O.NONBLOCK | EFD_SEMAPHORE)) !== 0) return -Errno.EINVAL;
   return install(process, new EventCounter(initial >>> 0, (flags & EFD_SEMAPHORE) !== 0), flags);
+}
+
+/** signalfd(2): a new descriptor when `fd` is -1, else that one takes other signals. */
+export function signalfd(process: KernelProcess, fd: number, set: SignalSet, flags: number): number {
+  if ((flags & ~(O.CLOEXEC | O.NONBLOCK)) !== 0) return -Errno.EINVAL;
+  const taken = set.without(SignalSet.unblockable);
+  if (fd === -1) return install(process, new SignalDescriptor(process, taken), flags);
+  const file = process.descriptors.file(fd);
+  if (file === null) return -Errno.EBADF;
+  if (!(file.operations instanceof SignalDescriptor)) return -Errno.EINVAL;
+  process.kernel.loop.enter();
+  file.operations.set = taken;
+  process.signals.descriptors.wake(Poll.IN);
+  return end(process, fd);
 }
 
 export function timerfdCreate(process: KernelProcess, clock: number, flags: number): number {

@@ -3,17 +3,21 @@ import { Capability } from '../../base/credentials.ts';
 import { Errno } from '../../base/errno.ts';
 import type { FileOperations } from '../../base/file-operations.ts';
 import { O, SEEK } from '../../socket/constants.ts';
+import { AnonymousInode, inodeBehind, keepMode, pipeInode } from '../anonymous.ts';
 import { Epoll } from '../epoll.ts';
 import { EventCounter } from '../eventfd.ts';
 import { Device, OpenDevice } from '../fs/device.ts';
 import { type DirectoryEntry, OpenDirectory } from '../fs/directory.ts';
+import { GeneratedFile, OpenGenerated } from '../fs/generated-file.ts';
 import { Access, Directory, type Inode, owns, permission, S, Symlink } from '../fs/inode.ts';
-import { lookUp, pathOf, Place } from '../fs/path.ts';
+import { pathOf, Place } from '../fs/path.ts';
+import { walk } from '../fs/walk.ts';
 import { MAX_OFFSET, OpenRegular, RegularFile, type Seekable } from '../fs/regular-file.ts';
 import { isWithin } from '../int.ts';
 import type { OpenOperation } from '../open.ts';
 import { OpenQueue } from '../ipc/posix-queue.ts';
 import { OpenFile } from '../open-file.ts';
+import { SignalDescriptor } from '../signalfd.ts';
 import { Pipe, PipeEnd } from '../pipe.ts';
 import type { KernelProcess } from '../process.ts';
 import { TimerDescriptor } from '../timerfd.ts';
@@ -45,7 +49,7 @@ function find(
 ): number {
   if (process.exited) return -Errno.ESRCH;
   process.kernel.loop.enter();
-  return lookUp(process.kernel.fileSystem.root, process.files.cwd, path, who, follow, into, toMake);
+  return walk(process, path, follow, into, toMake, who);
 }
 
 /** The inode at a path, or a negative errno. */
@@ -55,14 +59,11 @@ function inodeAt(process: KernelProcess, path: string, follow = true): Inode | n
   return place.inode ?? -Errno.ENOENT;
 }
 
-/** The inode behind a descriptor; null for what has none, such as a socket. */
-function inodeOf(file: OpenFile): Inode | null {
-  return (file.operations as { inode?: Inode }).inode ?? null;
-}
-
 /** Prepares open(2). The descriptor is reserved first: a process at its limit hears EMFILE whatever the path is. */
 export function prepareOpen(process: KernelProcess, operation: OpenOperation, path: string, flags: number, mode: number): number {
   if (process.exited) return -Errno.ESRCH;
+  // It would make a file that it then refuses to open (build_open_flags, since 6.4).
+  if ((flags & O.CREAT) !== 0 && (flags & O.DIRECTORY) !== 0) return -Errno.EINVAL;
   if (path === '') return -Errno.ENOENT;
   const descriptor = process.descriptors.reserve();
   if (descriptor < 0) return descriptor;
@@ -81,7 +82,11 @@ export function pipe(process: KernelProcess, flags: number, ends: Int32Array): n
     return writing;
   }
   const both = new Pipe();
-  const files = [new PipeEnd(both, O.RDONLY), new PipeEnd(both, O.WRONLY)].map((operations) => {
+  const inode = pipeInode(process, both);
+  const files = [O.RDONLY, O.WRONLY].map((accessMode) => {
+    const operations = new PipeEnd(both, accessMode, () => inode.closed());
+    inode.opens++;
+    operations.inode = inode;
     operations.packets = (flags & O.DIRECT) !== 0;
     const file = new OpenFile(operations);
     file.nonBlocking = (flags & O.NONBLOCK) !== 0;
@@ -100,9 +105,9 @@ export function pipe(process: KernelProcess, flags: number, ends: Int32Array): n
 
 function describe(inode: Inode): Stat {
   return {
-    dev: 1, ino: inode.number, mode: inode.type | inode.mode, nlink: inode.links, uid: inode.uid, gid: inode.gid,
-    rdev: inode instanceof Device ? (inode.major << 8) | inode.minor : 0, size: inode.size, blksize: 4096,
-    blocks: Math.ceil(inode.size / 4096) * 8, atimeUs: inode.accessedUs, mtimeUs: inode.modifiedUs, ctimeUs: inode.changedUs,
+    dev: inode.device, ino: inode.number, mode: inode.type | inode.mode, nlink: inode.links, uid: inode.uid, gid: inode.gid,
+    rdev: inode instanceof Device ? (inode.major << 8) | inode.minor : inode instanceof AnonymousInode ? inode.rdev : 0,
+    size: inode.size, blksize: inode.blockBytes, blocks: inode instanceof RegularFile ? Math.ceil(inode.size / 4096) * 8 : 0, atimeUs: inode.accessedUs, mtimeUs: inode.modifiedUs, ctimeUs: inode.changedUs,
   };
 }
 
@@ -112,36 +117,15 @@ export function stat(process: KernelProcess, path: string, follow: boolean): Sta
   return typeof inode === 'number' ? inode : describe(inode);
 }
 
-const NOTHING: Stat = {
-  dev: 0, ino: 0, mode: 0, nlink: 1, uid: 0, gid: 0, rdev: 0, size: 0, blksize: 4096, blocks: 0, atimeUs: 0, mtimeUs: 0, ctimeUs: 0,
-};
-
-/** What fchmod(2) made of the permissions of sockets and pipes. Nobody asks these but fstat(2). */
-const changedModes = new WeakMap<object, number>();
-
-function modeHolder({ socket, operations }: OpenFile): object {
-  return socket ?? (operations instanceof PipeEnd ? operations.pipe : operations);
+/** fstat(2). */
+export function fstat(process: KernelProcess, fd: number): Stat | number {
+  const file = process.descriptors.file(fd);
+  return file === null ? -Errno.EBADF : describe(inodeBehind(process.kernel, file));
 }
 
 /** What has an inode that it shares with all of its kind, and no type (anon_inode_getfile). */
 function isAnonymous(operations: FileOperations): boolean {
-  return [EventCounter, TimerDescriptor, Epoll].some((kind) => operations instanceof kind);
-}
-
-/** fstat(2). Sockets and pipes have no inode of the file system: theirs is made up from what they are. */
-export function fstat(process: KernelProcess, fd: number): Stat | number {
-  const file = process.descriptors.file(fd);
-  if (file === null) return -Errno.EBADF;
-  const inode = inodeOf(file);
-  if (inode !== null) return describe(inode);
-  if (isAnonymous(file.operations)) return { ...NOTHING, mode: 0o600 };
-  if (file.operations instanceof OpenQueue) {
-    const { mode, links, uid, gid, fileBytes } = file.operations.queue;
-    return { ...NOTHING, mode: S.IFREG | mode, nlink: links, uid, gid, size: fileBytes };
-  }
-  const type = file.socket !== null ? S.IFSOCK : file.operations instanceof PipeEnd ? S.IFIFO : S.IFCHR;
-  const permissions = changedModes.get(modeHolder(file)) ?? (type === S.IFSOCK ? 0o777 : type === S.IFIFO ? 0o600 : 0o620);
-  return { ...NOTHING, mode: type | permissions, blksize: type === S.IFCHR ? 1024 : 4096 };
+  return [EventCounter, TimerDescriptor, SignalDescriptor, Epoll].some((kind) => operations instanceof kind);
 }
 
 /** access(2): by the real ids, not the effective ones. */
@@ -160,7 +144,7 @@ export function access(process: KernelProcess, path: string, mode: number): numb
 export function readlink(process: KernelProcess, path: string): string | number {
   const inode = inodeAt(process, path, false);
   if (typeof inode === 'number') return inode;
-  return inode instanceof Symlink ? inode.target : -Errno.EINVAL;
+  return inode instanceof Symlink ? inode.read(process.credentials) : -Errno.EINVAL;
 }
 
 // Positions.
@@ -191,7 +175,13 @@ export function lseek(process: KernelProcess, fd: number, offset: number, whence
   if (file !== null && hasNoPosition(file.operations)) return 0;
   const seekable = seekableAt(process, fd);
   if (typeof seekable === 'number') return seekable;
+  if ((whence === SEEK.DATA || whence === SEEK.HOLE) && seekable instanceof OpenRegular) {
+    const found = seekable.file.find(Math.trunc(offset), whence === SEEK.DATA);
+    if (found >= 0) seekable.position = found;
+    return found;
+  }
   if (whence !== SEEK.SET && whence !== SEEK.CUR && whence !== SEEK.END) return -Errno.EINVAL;
+  if (whence === SEEK.END && seekable instanceof OpenGenerated && !seekable.inode.hasEnd) return -Errno.EINVAL;
   const from = whence === SEEK.SET ? 0 : whence === SEEK.CUR ? seekable.position : seekable.size;
   const to = from + Math.trunc(offset);
   if (!isPosition(to)) return -Errno.EINVAL;
@@ -224,6 +214,7 @@ export function ftruncate(process: KernelProcess, fd: number, length: number): n
   const file = process.descriptors.file(fd);
   if (file === null) return -Errno.EBADF;
   const { operations } = file;
+  if (operations instanceof OpenGenerated && operations.accessMode !== O.RDONLY) return 0;
   if (operations instanceof OpenQueue && operations.accessMode !== O.RDONLY) {
     operations.queue.fileBytes = Math.trunc(length);
     return 0;
@@ -238,9 +229,11 @@ export function truncate(process: KernelProcess, path: string, length: number): 
   const inode = inodeAt(process, path);
   if (typeof inode === 'number') return inode;
   if (inode instanceof Directory) return -Errno.EISDIR;
-  if (!(inode instanceof RegularFile)) return -Errno.EINVAL;
+  if (!(inode instanceof RegularFile || inode instanceof GeneratedFile)) return -Errno.EINVAL;
   const denied = permission(inode, process.credentials, Access.W);
   if (denied < 0) return denied;
+  // Of what is made when it is read, nothing can be cut off (proc_notify_change).
+  if (inode instanceof GeneratedFile) return 0;
   inode.truncate(Math.trunc(length));
   return 0;
 }
@@ -276,7 +269,8 @@ export function unlink(process: KernelProcess, path: string): number {
 }
 
 export function rmdir(process: KernelProcess, path: string): number {
-  return named(process, path, false, (at) => process.kernel.fileSystem.rmdir(at, process.credentials));
+  // A file behind a slash hears first that the caller may not remove it.
+  return named(process, path, true, (at) => process.kernel.fileSystem.rmdir(at, process.credentials));
 }
 
 export function link(process: KernelProcess, path: string, to: string): number {
@@ -310,16 +304,9 @@ export function fchmod(process: KernelProcess, fd: number, mode: number): number
   const file = process.descriptors.file(fd);
   if (file === null) return -Errno.EBADF;
   if (isAnonymous(file.operations)) return -Errno.EOPNOTSUPP;
-  if (file.operations instanceof OpenQueue) {
-    const { queue } = file.operations;
-    if (!owns(queue, process.credentials)) return -Errno.EPERM;
-    queue.mode = mode & S.PERMISSIONS;
-    return 0;
-  }
-  const inode = inodeOf(file);
-  if (inode !== null) return changeMode(process, inode, mode);
-  changedModes.set(modeHolder(file), mode & S.PERMISSIONS);
-  return 0;
+  const result = changeMode(process, inodeBehind(process.kernel, file), mode);
+  if (result === 0) keepMode(file, mode & S.PERMISSIONS);
+  return result;
 }
 
 /** chown(2); -1 leaves an id as it is. */
@@ -368,5 +355,6 @@ export function getcwd(process: KernelProcess): string | number {
 export function getdents(process: KernelProcess, fd: number, count: number): DirectoryEntry[] | number {
   const file = process.descriptors.file(fd);
   if (file === null) return -Errno.EBADF;
-  return file.operations instanceof OpenDirectory ? file.operations.next(count) : -Errno.ENOTDIR;
+  if (!(file.operations instanceof OpenDirectory)) return -Errno.ENOTDIR;
+  return file.operations.inode.links < 2 ? -Errno.ENOENT : file.operations.next(count);
 }

@@ -51,6 +51,7 @@ export function mqOpen(
   }
   const file = new OpenFile(new OpenQueue(queue, accessMode));
   file.nonBlocking = (flags & O.NONBLOCK) !== 0;
+  file.name = name;
   // A queue's descriptor is always closed on exec (do_mq_open).
   process.descriptors.fill(fd, file, true);
   return fd;
@@ -73,10 +74,11 @@ function findOrMake(
   if (!(maxMessages > 0 && maxMessages <= (privileged ? MQ_HARD_MSG_MAX : MQ_MSG_MAX))) return -Errno.EINVAL;
   if (!(messageSize > 0 && messageSize <= (privileged ? MQ_HARD_MSGSIZE_MAX : MQ_MSGSIZE_MAX))) return -Errno.EINVAL;
   if (posixQueues.size >= MQ_QUEUES_MAX && !privileged) return -Errno.ENOSPC;
-  const { posixQueueBytes } = process.kernel.ipc;
-  const taken = (posixQueueBytes.get(process.credentials.uid) ?? 0) + queueBytes(maxMessages, messageSize);
+  const { kernel, credentials } = process;
+  const taken = kernel.queueBytes.of(credentials.uid) + queueBytes(maxMessages, messageSize);
   if (taken > process.limits.get(Resource.MSGQUEUE).soft) return -Errno.EMFILE;
-  const queue = new PosixQueue(mode & ~process.files.umask, process.credentials, maxMessages, messageSize, posixQueueBytes);
+  const queue = new PosixQueue(mode & ~process.files.umask, credentials, maxMessages, messageSize, kernel.queueBytes);
+  queue.inodeNumber = kernel.takeInodeNumber();
   posixQueues.set(name, queue);
   return queue;
 }

@@ -5,7 +5,7 @@ import { toInt } from '../int.ts';
 import type { KernelProcess } from '../process.ts';
 import * as groups from '../process-groups.ts';
 import { isResource, Resource, type ResourceLimit } from '../resource-limits.ts';
-import { type WaitChildOperation, WaitFlag } from '../wait-child.ts';
+import { type WaitChildOperation, WaitFlag, WaitKind } from '../wait-child.ts';
 import { exitedStatus } from '../wait-status.ts';
 
 export function exit(process: KernelProcess, code: number): void {
@@ -18,8 +18,32 @@ export function prepareWait(process: KernelProcess, operation: WaitChildOperatio
   if ((flags & ~(WaitFlag.NOHANG | WaitFlag.UNTRACED | WaitFlag.CONTINUED)) !== 0) return -Errno.EINVAL;
   // INT_MIN has no positive counterpart (kernel_wait4).
   if (toInt(pid) === -0x80000000) return -Errno.ESRCH;
-  operation.prepare(toInt(pid), flags);
+  operation.prepare(toInt(pid), flags | WaitFlag.EXITED);
   return 0;
+}
+
+/** waitid(2): `kind` says what `id` is. There are no pidfds that one could name. */
+export function prepareWaitId(process: KernelProcess, operation: WaitChildOperation, kind: number, id: number, flags: number): number {
+  if (process.exited) return -Errno.ESRCH;
+  const { NOHANG, UNTRACED, CONTINUED, EXITED, NOWAIT } = WaitFlag;
+  if ((flags & ~(NOHANG | UNTRACED | CONTINUED | EXITED | NOWAIT)) !== 0) return -Errno.EINVAL;
+  if ((flags & (UNTRACED | CONTINUED | EXITED)) === 0) return -Errno.EINVAL;
+  const number = toInt(id);
+  switch (kind) {
+    case WaitKind.ALL: operation.prepare(-1, flags); return 0;
+    case WaitKind.PID:
+      if (number <= 0) return -Errno.EINVAL;
+      operation.prepare(number, flags);
+      return 0;
+    case WaitKind.PGID:
+      if (number < 0) return -Errno.EINVAL;
+      // Group 1 is init's: as waitpid's argument it would mean all.
+      if (number === 1) return -Errno.ECHILD;
+      operation.prepare(-number, flags);
+      return 0;
+    case WaitKind.PIDFD: return number < 0 ? -Errno.EINVAL : -Errno.EBADF;
+    default: return -Errno.EINVAL;
+  }
 }
 
 /** getppid(2): 1 for orphans and for what the machine started. */

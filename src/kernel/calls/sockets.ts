@@ -1,20 +1,27 @@
 /** System calls on sockets. Synchronous: a count >= 0, a negative errno, or PENDING for what waits (see process.ts). */
 import { Errno } from '../../base/errno.ts';
 import { O, SOCK } from '../../socket/constants.ts';
-import { ControlWriter } from '../../socket/control.ts';
+import { ControlWriter, OPTMEM_MAX } from '../../socket/control.ts';
 import { createSocket, resolveProtocol } from '../../socket/create.ts';
 import { getOption as optionOf, setOption as setOptionOf } from '../../socket/options.ts';
 import type { Received } from '../../socket/received.ts';
 import type { Socket } from '../../socket/socket.ts';
+import { socketFile } from '../anonymous.ts';
 import { breakPipe } from '../broken-pipe.ts';
 import { isWithin, toInt } from '../int.ts';
-import { OpenFile } from '../open-file.ts';
+import {
+  type MessageSlot, MOST_MESSAGES, MSG_CMSG_COMPAT, type OutgoingMessage, type ReceiveManyOperation,
+  type SendManyOperation,
+} from '../message-batch.ts';
+import type { OpenFile } from '../open-file.ts';
 import type { KernelProcess } from '../process.ts';
 import type { AcceptOperation, ConnectOperation, ReceiveOperation, SendMessageOperation, SendOperation } from '../transfer.ts';
 import { end } from './edges.ts';
 
-/** sizeof(struct sockaddr_storage): a longer address is refused before anybody looks at it. */
-const MAX_ADDRESS_LEN = 128;
+/** sizeof(struct sockaddr_storage): a longer address is refused before anybody looks at it; sendmsg(2) cuts it off. */
+export const MAX_ADDRESS_LEN = 128;
+
+const NO_BYTES = new Uint8Array(0);
 
 /** The socket behind `fd`, or -EBADF, -ENOTSOCK. */
 function socketAt(process: KernelProcess, fd: number): Socket | number {
@@ -27,9 +34,9 @@ export function socket(process: KernelProcess, domain: number, type: number, pro
   if (process.exited) return -Errno.ESRCH;
   const kind = type & 0xf;
   if ((type & ~0xf & ~(SOCK.NONBLOCK | SOCK.CLOEXEC)) !== 0) return -Errno.EINVAL;
-  const chosen = resolveProtocol(domain, kind, protocol, process);
+  const chosen = resolveProtocol(domain, kind, protocol, process, process.kernel.stack.settings);
   if (chosen < 0) return chosen;
-  const file = new OpenFile(createSocket(process.kernel, domain, kind, chosen));
+  const file = socketFile(process, createSocket(process.kernel, domain, kind, chosen));
   file.nonBlocking = (type & SOCK.NONBLOCK) !== 0;
   const fd = process.descriptors.install(file, (type & SOCK.CLOEXEC) !== 0);
   if (fd < 0) file.operations.release();
@@ -45,7 +52,7 @@ export function socketpair(process: KernelProcess, domain: number, type: number,
   const first = descriptors.reserve();
   if (first < 0) return first;
   const second = descriptors.reserve();
-  const chosen = second < 0 ? second : resolveProtocol(domain, kind, protocol, process);
+  const chosen = second < 0 ? second : resolveProtocol(domain, kind, protocol, process, process.kernel.stack.settings);
   if (chosen < 0) {
     if (second >= 0) descriptors.giveBack(second);
     descriptors.giveBack(first);
@@ -56,7 +63,7 @@ export function socketpair(process: KernelProcess, domain: number, type: number,
   const result = one.pair(other, process);
   for (const [fd, socket] of [[first, one], [second, other]] as const) {
     if (result === 0) {
-      const file = new OpenFile(socket);
+      const file = socketFile(process, socket);
       file.nonBlocking = (type & SOCK.NONBLOCK) !== 0;
       descriptors.fill(fd, file, (type & SOCK.CLOEXEC) !== 0);
     } else {
@@ -111,6 +118,12 @@ export function prepareAccept(process: KernelProcess, operation: AcceptOperation
   return 0;
 }
 
+/** Why a message of more than IOV_MAX buffers fails. */
+export function tooManyParts(process: KernelProcess, fd: number): number {
+  const socket = socketAt(process, fd);
+  return typeof socket === 'number' ? socket : -Errno.EMSGSIZE;
+}
+
 /** recv(2) and read(2) alike; `needSocket` is ENOTSOCK's difference. */
 export function prepareReceive(
   process: KernelProcess, operation: ReceiveOperation, fd: number, buffer: Uint8Array, flags: number, needSocket: boolean,
@@ -140,6 +153,7 @@ export function prepareSendMessage(
 ): number {
   const bad = prepareSend(process, operation, fd, buffer, flags, address, true);
   if (bad < 0) return bad;
+  if (control.length >= OPTMEM_MAX) return -Errno.ENOBUFS;
   const ancillary = ((operation.file as OpenFile).socket as Socket).prepareAncillary(control, process);
   if (typeof ancillary === 'number') return ancillary;
   operation.take(ancillary);
@@ -156,6 +170,29 @@ export function prepareSend(
   if (file.operations.accessMode === O.RDONLY) return -Errno.EBADF;
   if (address !== null && address.length > MAX_ADDRESS_LEN) return -Errno.EINVAL;
   operation.prepare(file, buffer, flags, address);
+  return 0;
+}
+
+/** recvmmsg(2): as many messages as there are slots; microseconds, Infinity for no limit. */
+export function prepareReceiveMany(
+  process: KernelProcess, operation: ReceiveManyOperation, fd: number, slots: readonly MessageSlot[], flags: number, timeoutUs: number,
+): number {
+  if ((flags & MSG_CMSG_COMPAT) !== 0 || !(timeoutUs >= 0)) return -Errno.EINVAL;
+  const socket = socketAt(process, fd);
+  if (typeof socket === 'number') return socket;
+  process.kernel.loop.enter();
+  operation.prepareMany(process.descriptors.file(fd) as OpenFile, slots, toInt(flags), timeoutUs);
+  return 0;
+}
+
+/** sendmmsg(2): those beyond UIO_MAXIOV are left for another call. */
+export function prepareSendMany(
+  process: KernelProcess, operation: SendManyOperation, fd: number, messages: readonly OutgoingMessage[], flags: number,
+): number {
+  if ((flags & MSG_CMSG_COMPAT) !== 0) return -Errno.EINVAL;
+  const socket = socketAt(process, fd);
+  if (typeof socket === 'number') return socket;
+  operation.prepareMany(process.descriptors.file(fd) as OpenFile, messages.slice(0, MOST_MESSAGES), toInt(flags));
   return 0;
 }
 
@@ -202,9 +239,11 @@ export function peerName(process: KernelProcess, fd: number): Uint8Array | numbe
   return typeof socket === 'number' ? socket : socket.peerName();
 }
 
-export function getOption(process: KernelProcess, fd: number, level: number, option: number, length: number): Uint8Array | number {
+export function getOption(
+  process: KernelProcess, fd: number, level: number, option: number, length: number, given: Uint8Array = NO_BYTES,
+): Uint8Array | number {
   const socket = socketAt(process, fd);
-  return typeof socket === 'number' ? socket : optionOf(socket, level, option, length);
+  return typeof socket === 'number' ? socket : optionOf(socket, level, option, length, given);
 }
 
 export function setOption(process: KernelProcess, fd: number, level: number, option: number, value: Uint8Array): number {

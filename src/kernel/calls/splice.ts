@@ -6,7 +6,7 @@ import { OpenDevice } from '../fs/device.ts';
 import { OpenRegular } from '../fs/regular-file.ts';
 import type { OpenFile } from '../open-file.ts';
 import type { KernelProcess } from '../process.ts';
-import { mayMove, pipeOf, seekable, SPLICE_F, type SpliceOperation } from '../splice.ts';
+import { mayMove, pipeOf, seekable, SPLICE_F, type SpliceOperation, takesNoSplice } from '../splice.ts';
 
 /** What one call moves at most (MAX_RW_COUNT). */
 const MOST = 0x7ffff000;
@@ -41,6 +41,10 @@ export function prepareSplice(
   process: KernelProcess, operation: SpliceOperation, from: number, fromOffset: number, to: number, toOffset: number, count: number,
   flags: number,
 ): number {
+  if (count === 0 && !process.exited) {
+    operation.prepareNothing();
+    return 0;
+  }
   if ((flags & ~ALL_FLAGS) !== 0 || !(count >= 0)) return -Errno.EINVAL;
   const source = process.descriptors.file(from);
   const target = process.descriptors.file(to);
@@ -55,7 +59,7 @@ export function prepareSplice(
   for (const [file, offset] of [[sourceFile, fromOffset], [targetFile, toOffset]] as const) {
     if (offset !== -1 && seekable(file.operations) === null) return -Errno.EINVAL;
   }
-  if (targetPipe === null && targetFile.append) return -Errno.EINVAL;
+  if (targetPipe === null && (targetFile.append || takesNoSplice(targetFile.operations))) return -Errno.EINVAL;
   const nonBlocking = (flags & SPLICE_F.NONBLOCK) !== 0;
   operation.prepare(sourceFile, targetFile, fromOffset, toOffset, Math.min(count, MOST), { keeps: false, toTheEnd: false, nonBlocking });
   return 0;

@@ -14,9 +14,7 @@ import { RegularFile } from './regular-file.ts';
 
 /** What a small machine's tmpfs would hold. */
 const DEFAULT_ROOM_BYTES = 64 * 1024 * 1024;
-const MAX_INODES = 65536;
-/** LINK_MAX of tmpfs is 65,000 for directories' subdirectories; names of a file are counted alike here. */
-const MAX_LINKS = 65000;
+const DEFAULT_INODES = 65536;
 
 const ROOT = new Credentials();
 
@@ -24,15 +22,16 @@ export class FileSystem implements FileSystemLimits {
   readonly root: Directory;
   /** Bytes that files may still take. */
   roomBytes = DEFAULT_ROOM_BYTES;
+  /** Inodes that there may still be. As on tmpfs, each further name of a file counts as one. */
+  roomInodes: number = DEFAULT_INODES;
   private nextInode = 1;
-  private inodes = 0;
   private readonly clock: () => number;
 
   /** `clock` gives microseconds; `random` feeds /dev/random. */
   constructor(clock: () => number, random: RandomSource) {
     this.clock = clock;
     this.root = this.counted(new Directory(this.nextInode++, 0o755, ROOT, this, null));
-    for (const name of ['dev', 'etc', 'proc', 'run', 'var']) this.root.add(name, this.counted(this.directory(0o755, ROOT, this.root)));
+    for (const name of ['dev', 'etc', 'run', 'var']) this.root.add(name, this.counted(this.directory(0o755, ROOT, this.root)));
     this.root.add('tmp', this.counted(this.directory(0o1777, ROOT, this.root)));
     const dev = this.root.find('dev') as Directory;
     const device = (name: string, driver: Device['driver'], major: number, minor: number): void =>
@@ -42,6 +41,11 @@ export class FileSystem implements FileSystemLimits {
     device('full', FULL, 1, 7);
     device('random', randomDriver(random), 1, 8);
     device('urandom', randomDriver(random), 1, 9);
+  }
+
+  /** Puts another file system's root under a name of the root directory. */
+  mount(name: string, root: Directory): void {
+    this.root.add(name, root);
   }
 
   now(): number {
@@ -55,11 +59,11 @@ export class FileSystem implements FileSystemLimits {
   }
 
   gone(): void {
-    this.inodes--;
+    this.roomInodes++;
   }
 
   private counted<T extends Inode>(inode: T): T {
-    this.inodes++;
+    this.roomInodes--;
     return inode;
   }
 
@@ -101,10 +105,11 @@ export class FileSystem implements FileSystemLimits {
   private put<T extends Inode>(place: Place, who: Credentials, make: () => T, mayEndInSlash = false): T | number {
     const directory = place.directory as Directory;
     if (place.inode !== null) return -Errno.EEXIST;
-    if (place.slash && !mayEndInSlash) return -Errno.ENOENT;
+    // What there is no name for in /proc is not found even by whoever wants to make it.
+    if (directory.isFixed || (place.slash && !mayEndInSlash)) return -Errno.ENOENT;
     const denied = this.mayChange(directory, who);
     if (denied < 0) return denied;
-    if (this.inodes >= MAX_INODES) return -Errno.ENOSPC;
+    if (this.roomInodes <= 0) return -Errno.ENOSPC;
     const inode = this.counted(make());
     // A directory with S_ISGID hands its group on.
     if ((directory.mode & S.ISGID) !== 0) {
@@ -126,6 +131,7 @@ export class FileSystem implements FileSystemLimits {
   private mayRemove(directory: Directory, inode: Inode, who: Credentials): number {
     const denied = permission(directory, who, Access.W | Access.X);
     if (denied < 0) return denied;
+    if (directory.isFixed) return -Errno.EPERM;
     const isSticky = (directory.mode & S.ISVTX) !== 0;
     return isSticky && !owns(inode, who) && !owns(directory, who) ? -Errno.EPERM : 0;
   }
@@ -143,8 +149,14 @@ export class FileSystem implements FileSystemLimits {
     }
     const denied = this.mayRemove(directory, inode, who);
     if (denied < 0) return denied;
-    directory.remove(name);
+    this.takeName(directory, name, inode);
     return 0;
+  }
+
+  /** Takes a name out. One of several leaves the room that it took; the last one's is the inode's. */
+  private takeName(directory: Directory, name: string, inode: Inode): void {
+    if (!(inode instanceof Directory) && inode.links > 1) this.roomInodes++;
+    directory.remove(name);
   }
 
   rmdir(place: Place, who: Credentials): number {
@@ -164,13 +176,16 @@ export class FileSystem implements FileSystemLimits {
 
   link(inode: Inode, place: Place, who: Credentials): number {
     if (place.inode !== null) return -Errno.EEXIST;
-    if (place.slash) return -Errno.ENOENT;
+    const isNowhere = (place.directory as Directory).isFixed;
+    if (place.slash || isNowhere) return -Errno.ENOENT;
     const directory = place.directory as Directory;
     const denied = this.mayChange(directory, who);
     if (denied < 0) return denied;
     if (inode instanceof Directory) return -Errno.EPERM;
+    if (inode.device !== directory.device) return -Errno.EXDEV;
     if (inode.links === 0) return -Errno.ENOENT;
-    if (inode.links >= MAX_LINKS) return -Errno.EMLINK;
+    if (this.roomInodes <= 0) return -Errno.ENOSPC;
+    this.roomInodes--;
     directory.add(place.name, inode);
     return 0;
   }
@@ -180,6 +195,7 @@ export class FileSystem implements FileSystemLimits {
     const target = to.inode;
     const source = from.directory as Directory;
     const destination = to.directory as Directory;
+    if (source.device !== destination.device) return -Errno.EXDEV;
     for (const name of [from.name, to.name]) if (name === '' || name === '.' || name === '..') return -Errno.EBUSY;
     if (moved === null) return -Errno.ENOENT;
     const isDirectory = moved instanceof Directory;
@@ -199,7 +215,7 @@ export class FileSystem implements FileSystemLimits {
       if (!isDirectory && target instanceof Directory) return -Errno.EISDIR;
       if (target instanceof Directory && !target.isEmpty) return -Errno.ENOTEMPTY;
     }
-    if (target !== null) destination.remove(to.name);
+    if (target !== null) this.takeName(destination, to.name, target);
     // The new name first: without one it would be forgotten.
     destination.add(to.name, moved);
     if (isDirectory) moved.links++;

@@ -13,6 +13,9 @@ export const S = {
   IFIFO: 0o010000, ISUID: 0o4000, ISGID: 0o2000, ISVTX: 0o1000, PERMISSIONS: 0o7777,
 } as const;
 
+/** st_dev of the file system itself; those of /proc, sockets, pipes and the rest have others (kernel/anonymous.ts). */
+const MAIN_DEVICE = 1;
+
 /** access(2)'s questions. */
 export const Access = { F: 0, X: 1, W: 2, R: 4 } as const;
 
@@ -59,6 +62,21 @@ export abstract class Inode {
     return 0;
   }
 
+  /** st_blksize. */
+  get blockBytes(): number {
+    return 4096;
+  }
+
+  /** st_dev: which file system it is part of. */
+  get device(): number {
+    return MAIN_DEVICE;
+  }
+
+  /** May somebody do what mode and owner allow or refuse? For files of /proc, which know who asks. */
+  permits(ordinarily: boolean): boolean {
+    return ordinarily;
+  }
+
   /** Contents have changed, and so have the times that tell of it. */
   modified(): void {
     this.modifiedUs = this.limits.now();
@@ -95,17 +113,21 @@ export abstract class Inode {
 
 /** May somebody do `wanted` (`Access` bits) with this inode? 0 or -EACCES (generic_permission). */
 export function permission(inode: Inode, who: Credentials, wanted: number): number {
+  return inode.permits(isPermitted(inode, who, wanted)) ? 0 : -Errno.EACCES;
+}
+
+function isPermitted(inode: Inode, who: Credentials, wanted: number): boolean {
   let granted = inode.mode;
   if (who.fsuid === inode.uid) granted >>= 6;
   else if (who.fsgid === inode.gid || who.groups.includes(inode.gid)) granted >>= 3;
-  if ((granted & wanted & 7) === wanted) return 0;
+  if ((granted & wanted & 7) === wanted) return true;
   const isDirectory = inode.type === S.IFDIR;
   if (who.has(Capability.DAC_OVERRIDE)) {
     // Even root executes only what somebody may.
-    if (isDirectory || (wanted & Access.X) === 0 || (inode.mode & 0o111) !== 0) return 0;
+    if (isDirectory || (wanted & Access.X) === 0 || (inode.mode & 0o111) !== 0) return true;
   }
   const onlyLooks = (wanted & Access.W) === 0 && (isDirectory || wanted === Access.R);
-  return onlyLooks && who.has(Capability.DAC_READ_SEARCH) ? 0 : -Errno.EACCES;
+  return onlyLooks && who.has(Capability.DAC_READ_SEARCH);
 }
 
 /** Does somebody own it, or may act as if (inode_owner_or_capable)? */
@@ -131,6 +153,11 @@ export class Directory extends Inode {
 
   get isEmpty(): boolean {
     return this.names.size === 0;
+  }
+
+  /** Does the kernel alone say which names there are, as in /proc? */
+  get isFixed(): boolean {
+    return false;
   }
 
   find(name: string): Inode | null {
@@ -181,12 +208,26 @@ export function roomOf(targetBytes: number): number {
 
 /** Whoever makes one has taken `roomOf` its target. */
 export class Symlink extends Inode {
-  readonly target: string;
+  private readonly text: string;
   private readonly targetBytes: number;
+
+  get target(): string {
+    return this.text;
+  }
+
+  /** readlink(2): the target, or a negative errno. */
+  read(_who: Credentials): string | number {
+    return this.target;
+  }
+
+  /** Where it leads without a look at its text (/proc/PID/fd): an inode, or a negative errno; null for where the text says. */
+  follow(_who: Credentials): Inode | number | null {
+    return null;
+  }
 
   constructor(number: number, target: string, owner: Credentials, limits: FileSystemLimits) {
     super(number, S.IFLNK, 0o777, owner, limits);
-    this.target = target;
+    this.text = target;
     this.targetBytes = new TextEncoder().encode(target).length;
   }
 
@@ -203,8 +244,10 @@ export class Symlink extends Inode {
 export class Fifo extends Inode {
   private current: Pipe | null = null;
 
-  constructor(number: number, mode: number, owner: Credentials, limits: FileSystemLimits) {
+  /** `pipe`: of what pipe2(2) has made, which has no name. */
+  constructor(number: number, mode: number, owner: Credentials, limits: FileSystemLimits, pipe: Pipe | null = null) {
     super(number, S.IFIFO, mode, owner, limits);
+    this.current = pipe;
   }
 
   get pipe(): Pipe {

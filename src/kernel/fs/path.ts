@@ -68,6 +68,15 @@ export function lookUp(
     if (inode === null) return isLast ? 0 : -Errno.ENOENT;
     if (inode instanceof Symlink && (!isLast || follow || place.slash)) {
       if (++links > LINKS_MAX) return -Errno.ELOOP;
+      const led = inode.follow(who);
+      if (typeof led === 'number') return led;
+      if (led !== null) {
+        place.inode = led;
+        if (isLast) break;
+        if (!(led instanceof Directory)) return -Errno.ENOTDIR;
+        at = led;
+        continue;
+      }
       if (inode.target.startsWith('/')) at = root;
       rest.push(...backwards(inode.target));
       place.directory = at;

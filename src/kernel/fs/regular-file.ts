@@ -68,6 +68,22 @@ export class RegularFile extends Inode {
     this.modified();
   }
 
+  /** SEEK_DATA, SEEK_HOLE: where the next data or hole from `offset` on begins; the end of the file is a hole. Or -ENXIO. */
+  find(offset: number, data: boolean): number {
+    if (offset < 0 || offset >= this.length) return -Errno.ENXIO;
+    const last = Math.floor((this.length - 1) / BLOCK);
+    let index = Math.floor(offset / BLOCK);
+    if (this.blocks.has(index) === data) return offset;
+    // Not block by block: a long file may have few.
+    if (data) {
+      let next = Infinity;
+      for (const written of this.blocks.keys()) if (written > index && written < next) next = written;
+      return next > last ? -Errno.ENXIO : next * BLOCK;
+    }
+    while (index <= last && this.blocks.has(index)) index++;
+    return Math.min(index * BLOCK, this.length);
+  }
+
   private place(offset: number, wanted: number): { index: number; block: Uint8Array | undefined; into: number; room: number } {
     const index = Math.floor(offset / BLOCK);
     const into = offset - index * BLOCK;

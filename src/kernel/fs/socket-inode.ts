@@ -5,7 +5,8 @@ import type { SocketNode } from '../../socket/family/socket-node.ts';
 import type { Socket } from '../../socket/socket.ts';
 import type { KernelProcess } from '../process.ts';
 import { Access, type Directory, type FileSystemLimits, Inode, permission, S } from './inode.ts';
-import { lookUp, Place } from './path.ts';
+import { Place } from './path.ts';
+import { walk } from './walk.ts';
 
 /** What a socket's node permits, without the umask's bits. */
 const MODE = 0o777;
@@ -30,8 +31,7 @@ const place = new Place();
 const decoder = new TextDecoder();
 
 function look(process: KernelProcess, path: Uint8Array, follow: boolean, toMake: boolean): number {
-  const { root } = process.kernel.fileSystem;
-  return lookUp(root, process.files.cwd, decoder.decode(path), process.credentials, follow, place, toMake);
+  return walk(process, decoder.decode(path), follow, place, toMake);
 }
 
 /** Makes a socket's node (unix_bind_bsd): -EADDRINUSE when something is there. */

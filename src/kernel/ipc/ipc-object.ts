@@ -70,13 +70,18 @@ export abstract class IpcObject extends WaitQueue {
 
 /** How many places an identifier can name, and its step from one object in a place to the next (IPCMNI, ipc_buildid). */
 const PLACES = 32768;
+/** A place is not used again before so many others were (ipc_min_cycle). */
+const CYCLE = 64;
+const SEQUENCES = 65536;
 
 /** A host's objects of one kind. */
 export class IpcTable<T extends IpcObject> {
   private readonly objects = new Map<number, T>();
   private readonly byKey = new Map<number, T>();
-  private readonly free: number[] = [];
-  private places = 0;
+  /** Where objects are. */
+  private readonly places = new Set<number>();
+  private nextPlace = 0;
+  private lastPlace = -1;
   private sequence = 0;
   /** msgmni, semmni, shmmni. */
   readonly most: number;
@@ -87,6 +92,11 @@ export class IpcTable<T extends IpcObject> {
 
   get size(): number {
     return this.objects.size;
+  }
+
+  /** Every object, by the places that their identifiers name. */
+  *[Symbol.iterator](): IterableIterator<T> {
+    yield* [...this.objects.values()].sort((a, b) => (a.id % PLACES) - (b.id % PLACES));
   }
 
   find(id: number): T | null {
@@ -117,23 +127,33 @@ export class IpcTable<T extends IpcObject> {
     }
     if (key !== IPC.PRIVATE && (flags & IPC.CREAT) === 0) return -Errno.ENOENT;
     if (this.objects.size >= this.most) return -Errno.ENOSPC;
-    const place = this.free.pop() ?? this.places++;
-    const id = this.sequence * PLACES + place;
+    const place = this.freePlace();
+    // Begun anew: what had the place before had another identifier (ipc_idr_alloc).
+    const sequence = place <= this.lastPlace ? (this.sequence + 1) % SEQUENCES : this.sequence;
+    const id = sequence * PLACES + place;
     const made = make(id);
-    if (typeof made === 'number') {
-      this.free.push(place);
-      return made;
-    }
+    if (typeof made === 'number') return made;
+    this.sequence = sequence;
+    this.lastPlace = place;
+    this.nextPlace = place + 1;
     this.objects.set(id, made);
+    this.places.add(place);
     if (key !== IPC.PRIVATE) this.byKey.set(key, made);
     return id;
+  }
+
+  /** The next place that is free, round and round (idr_alloc_cyclic). */
+  private freePlace(): number {
+    const end = Math.min(Math.max(Math.floor((this.objects.size * 3) / 2), CYCLE), this.most);
+    for (let place = this.nextPlace; place < end; place++) if (!this.places.has(place)) return place;
+    for (let place = 0; place < end; place++) if (!this.places.has(place)) return place;
+    return end;
   }
 
   /** Takes an object out: its key is free, its identifier names nothing. */
   drop(object: T): void {
     if (!this.objects.delete(object.id)) return;
-    this.free.push(object.id % PLACES);
-    this.sequence = (this.sequence + 1) % 65536;
+    this.places.delete(object.id % PLACES);
     this.forgetKey(object);
   }
 

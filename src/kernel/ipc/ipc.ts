@@ -12,8 +12,6 @@ export class Ipc {
   readonly segments: IpcTable<SharedSegment> = new IpcTable(SHMMNI);
   /** POSIX message queues by their names, without the slash. */
   readonly posixQueues: Map<string, PosixQueue> = new Map();
-  /** Bytes that each user's POSIX queues may come to hold: what RLIMIT_MSGQUEUE counts. */
-  readonly posixQueueBytes: Map<number, number> = new Map();
   /** Bytes that messages of System V queues may still take, their own 48 each included; and how many semaphores there may still be. */
   readonly messageRoom: MessageRoom = { bytes: MESSAGE_ROOM_BYTES };
   semaphoreRoom = MOST_SEMAPHORES;

@@ -7,6 +7,7 @@ import { IOCTL } from '../../socket/constants.ts';
 import type { OpenFile } from '../open-file.ts';
 import { Operation } from '../operation.ts';
 import type { KernelProcess } from '../process.ts';
+import type { UserCounts } from '../user-counts.ts';
 
 /** fs.mqueue.msg_max, msgsize_max, queues_max; and what a privileged process may go up to. */
 export const MQ_MSG_MAX = 10;
@@ -41,6 +42,7 @@ export function queueBytes(maxMessages: number, messageSize: number): number {
 }
 
 export class PosixQueue extends WaitQueue {
+  inodeNumber = 0;
   mode: number;
   /** Its name; none once it has been unlinked. */
   links = 1;
@@ -55,17 +57,17 @@ export class PosixQueue extends WaitQueue {
 
   /** Descriptions that are open. */
   opens = 0;
-  private readonly accounts: Map<number, number>;
+  private readonly accounts: UserCounts;
   private readonly account: number;
   private readonly bytes: number;
 
   /** `accounts`: what each user's queues take; this one's part goes back when name and descriptions have gone. */
-  constructor(mode: number, owner: Credentials, maxMessages: number, messageSize: number, accounts: Map<number, number>) {
+  constructor(mode: number, owner: Credentials, maxMessages: number, messageSize: number, accounts: UserCounts) {
     super();
     this.accounts = accounts;
     this.account = owner.uid;
     this.bytes = queueBytes(maxMessages, messageSize);
-    accounts.set(owner.uid, (accounts.get(owner.uid) ?? 0) + this.bytes);
+    accounts.add(owner.uid, this.bytes);
     this.mode = mode & 0o777;
     this.uid = owner.fsuid;
     this.gid = owner.fsgid;
@@ -75,10 +77,7 @@ export class PosixQueue extends WaitQueue {
 
   /** The name or a description has gone. */
   forgetIfUnused(): void {
-    if (this.links > 0 || this.opens > 0) return;
-    const left = (this.accounts.get(this.account) ?? 0) - this.bytes;
-    if (left > 0) this.accounts.set(this.account, left);
-    else this.accounts.delete(this.account);
+    if (this.links === 0 && this.opens === 0) this.accounts.add(this.account, -this.bytes);
   }
 
   get isFull(): boolean {

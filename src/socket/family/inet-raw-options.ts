@@ -1,5 +1,5 @@
 /**
- * Options that raw sockets alone have: IP_HDRINCL, ICMP_FILTER, ICMP6_FILTER, IPV6_CHECKSUM (raw_setsockopt,
+ * Options that raw sockets alone have: IP_HDRINCL, IPV6_HDRINCL, ICMP_FILTER, ICMP6_FILTER, IPV6_CHECKSUM (raw_setsockopt,
  * rawv6_setsockopt). Null is "not here": IPPROTO_IP's and IPPROTO_IPV6's own follow.
  */
 import { Errno } from '../../base/errno.ts';
@@ -9,25 +9,32 @@ import type { InetRaw } from './inet-raw.ts';
 
 export function getRawOption({ raw, protocol, isV4 }: InetRaw, level: number, option: number, length: number): Uint8Array | number | null {
   if (isV4) {
-    if (level === IPPROTO.IP && option === IP.HDRINCL) return intOrByteBytes(raw.headerIncluded ? 1 : 0, length);
+    if (level === IPPROTO.IP && option === IP.HDRINCL) {
+      return length < 0 ? -Errno.EINVAL : intOrByteBytes(raw.headerIncluded ? 1 : 0, length);
+    }
     if (level !== SOL.RAW) return null;
     if (option !== ICMP_FILTER) return -Errno.ENOPROTOOPT;
-    return protocol === IPPROTO.ICMP ? filterBytes(raw.blockedTypes, length) : -Errno.EOPNOTSUPP;
+    if (protocol !== IPPROTO.ICMP) return -Errno.EOPNOTSUPP;
+    return length < 0 ? -Errno.EINVAL : filterBytes(raw.blockedTypes, length);
   }
-  if (level === IPPROTO.IP && option === IP.HDRINCL) return -Errno.ENOPROTOOPT;
   if (level === SOL.ICMPV6) {
     if (protocol !== IPPROTO.ICMPV6) return -Errno.EOPNOTSUPP;
-    return option === ICMP6_FILTER ? filterBytes(raw.blockedTypes, length) : -Errno.ENOPROTOOPT;
+    if (option !== ICMP6_FILTER) return -Errno.ENOPROTOOPT;
+    return length < 0 ? -Errno.EINVAL : filterBytes(raw.blockedTypes, length);
   }
-  if (option === IPV6.CHECKSUM && (level === SOL.RAW || level === IPPROTO.IPV6)) return intBytes(raw.checksumAt, length);
+  if (level === SOL.RAW || level === IPPROTO.IPV6) {
+    // Lengths are compared as unsigned numbers: -1 is plenty.
+    const room = length < 0 ? 4 : length;
+    if (option === IPV6.CHECKSUM) return intBytes(raw.checksumAt, room);
+    if (option === IPV6.HDRINCL) return intBytes(raw.headerIncluded ? 1 : 0, room);
+  }
   return level === SOL.RAW ? -Errno.ENOPROTOOPT : null;
 }
 
 export function setRawOption({ raw, protocol, isV4 }: InetRaw, level: number, option: number, value: Uint8Array): number | null {
   if (isV4) {
     if (level === IPPROTO.IP && option === IP.HDRINCL) {
-      if (value.length < 1) return -Errno.EINVAL;
-      raw.headerIncluded = readIntOrByte(value) !== 0;
+      raw.headerIncluded = value.length > 0 && readIntOrByte(value) !== 0;
       return 0;
     }
     if (level !== SOL.RAW) return null;
@@ -38,8 +45,14 @@ export function setRawOption({ raw, protocol, isV4 }: InetRaw, level: number, op
     if (protocol !== IPPROTO.ICMPV6) return -Errno.EOPNOTSUPP;
     return option === ICMP6_FILTER ? setFilter(raw.blockedTypes, value) : -Errno.ENOPROTOOPT;
   }
-  if (option !== IPV6.CHECKSUM || (level !== SOL.RAW && level !== IPPROTO.IPV6)) return level === SOL.RAW ? -Errno.ENOPROTOOPT : null;
+  const isOwn = level === SOL.RAW || (level === IPPROTO.IPV6 && (option === IPV6.CHECKSUM || option === IPV6.HDRINCL));
+  if (!isOwn) return null;
   if (value.length < 4) return -Errno.EINVAL;
+  if (option === IPV6.HDRINCL) {
+    raw.headerIncluded = readInt(value) !== 0;
+    return 0;
+  }
+  if (option !== IPV6.CHECKSUM) return -Errno.ENOPROTOOPT;
   // RFC 3542 3.1: ICMPv6's is the kernel's own affair. Linux refuses it at one level, and takes it at the other.
   if (protocol === IPPROTO.ICMPV6 && level === IPPROTO.IPV6) return -Errno.EINVAL;
   const at = readInt(value);

@@ -4,6 +4,7 @@ import { IpAddress } from '../../base/inet-address.ts';
 import { Poll } from '../../base/wait-queue.ts';
 import type { Stack } from '../../stack/stack.ts';
 import { Msg, Shut } from '../../transport/endpoint.ts';
+import type { Memberships } from '../../transport/memberships.ts';
 import type { RawEndpoint } from '../../transport/raw/raw.ts';
 import type { Caller } from '../caller.ts';
 import { AF, IOCTL, IPPROTO } from '../constants.ts';
@@ -58,6 +59,10 @@ export class InetRaw extends InetSocket {
     return remoteAddress === null || remotePort === 0 ? -Errno.ENOTCONN : this.remoteName();
   }
 
+  protected override membershipsMade(memberships: Memberships): void {
+    this.raw.memberships = memberships;
+  }
+
   // Moving data.
 
   receive(to: Uint8Array, at: number, length: number, flags: number, result: Received): number {
@@ -68,12 +73,12 @@ export class InetRaw extends InetSocket {
     return this.raw.receiveIsShut ? 0 : -Errno.EAGAIN;
   }
 
-  override sourceName({ address, scopeId }: Received): Uint8Array {
-    return address === null ? NO_NAME : sockaddrBytes(this.isV4, address, 0, scopeId);
+  override sourceName({ address, port, scopeId, error }: Received): Uint8Array {
+    return address === null ? NO_NAME : sockaddrBytes(this.isV4, address, error === null ? 0 : port, scopeId);
   }
 
   override writeControl(received: Received, writer: ControlWriter): void {
-    if (received.told !== 0) writeInetControl(this, received, writer);
+    if (received.told !== 0 || received.error !== null) writeInetControl(this, received, writer);
   }
 
   send(from: Uint8Array, at: number, length: number, flags: number): number {
@@ -110,7 +115,7 @@ export class InetRaw extends InetSocket {
   }
 
   /** sendto(2)'s address into `parsed`: the packet's protocol, or a negative errno (raw_sendmsg, rawv6_sendmsg). */
-  private parseDestination(address: Uint8Array): number {
+  protected parseDestination(address: Uint8Array): number {
     if (address.length < (this.isV4 ? 16 : 24)) return -Errno.EINVAL;
     const family = sockaddrFamily(address);
     if (family !== AF.UNSPEC && family !== this.family) return -Errno.EAFNOSUPPORT;
@@ -134,6 +139,15 @@ export class InetRaw extends InetSocket {
   }
 
   // Options.
+
+  override memory(): number[] {
+    const { receiveQueued, sendQueued, drops } = this.raw;
+    return [receiveQueued, this.receiveBufferBytes, sendQueued, this.sendBufferBytes, 0, 0, 0, 0, drops];
+  }
+
+  override forgetErrors(): void {
+    this.raw.forgetErrors();
+  }
 
   getTransportOption(level: number, option: number, length: number): Uint8Array | number | null {
     return getRawOption(this, level, option, length);

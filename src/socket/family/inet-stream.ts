@@ -6,6 +6,7 @@ import { Msg, Shut } from '../../transport/endpoint.ts';
 import { type TcpEndpoint, TcpState } from '../../transport/tcp/tcp.ts';
 import type { Caller } from '../caller.ts';
 import { AF, IOCTL, IPPROTO, SO, TCP } from '../constants.ts';
+import { type ControlWriter, ints } from '../control.ts';
 import { intBytes, readInt, readName } from '../option-bytes.ts';
 import type { Received } from '../received.ts';
 import { sockaddrFamily } from '../sockaddr.ts';
@@ -100,6 +101,15 @@ export class InetStream extends InetSocket {
     return this.tcp.receive(to, at, length, flags, result);
   }
 
+  /** TCP_INQ: what is left to read; one more than nothing at the end of the stream (tcp_inq_hint). */
+  override writeControl(_received: Received, writer: ControlWriter, flags: number): void {
+    const { tcp } = this;
+    if (!tcp.tellsRest || (flags & Msg.ERRQUEUE) !== 0) return;
+    const rest = tcp.inqBytes;
+    const isOver = rest === 0 && (tcp.readiness() & Poll.RDHUP) !== 0;
+    writer.put(IPPROTO.TCP, TCP.INQ, ints([isOver ? 1 : rest]));
+  }
+
   override receiveTarget(length: number, flags: number): number {
     // Urgent data is there or not (tcp_recv_urg).
     if ((flags & Msg.OOB) !== 0) return NEVER_WAITS;
@@ -174,6 +184,7 @@ export class InetStream extends InetSocket {
 
   getTransportOption(level: number, option: number, length: number): Uint8Array | number | null {
     if (level !== IPPROTO.TCP) return null;
+    if (length < 0) return -Errno.EINVAL;
     if (option === TCP.CONGESTION) {
       const name = this.tcp.congestionName;
       const bytes = new Uint8Array(16);

@@ -8,20 +8,21 @@ import { Errno } from '../../base/errno.ts';
 import { ANY4, type IpAddress, LOOPBACK4, LOOPBACK6 } from '../../base/inet-address.ts';
 import { Poll } from '../../base/wait-queue.ts';
 import type { Endpoint, EndpointOptions, EndpointUpcalls } from '../../transport/endpoint.ts';
-import { Tell } from '../../transport/tell.ts';
+import { Memberships } from '../../transport/memberships.ts';
 import type { Caller } from '../caller.ts';
-import { AF, SO, SOCK } from '../constants.ts';
-import { intBytes } from '../option-bytes.ts';
+import { bindsAnything } from '../../transport/rare-options.ts';
+import { AF, SOCK } from '../constants.ts';
 import { ParsedSockaddr, parseSockaddr, sockaddrBytes } from '../sockaddr.ts';
 import { Socket } from '../socket.ts';
 import { getInetOption, setInetOption } from './inet-options.ts';
-import { getTimestamps, setTell, setTimestamps } from './inet-tell-options.ts';
+import { getTold, setTold } from './inet-tell-options.ts';
 
 /** Re-filled by every call that takes an address; none keeps it. */
 export const parsed = new ParsedSockaddr();
 
 export abstract class InetSocket extends Socket implements EndpointUpcalls {
   abstract readonly endpoint: Endpoint;
+  private memberships: Memberships | null = null;
 
   get isV4(): boolean {
     return this.family === AF.INET;
@@ -35,8 +36,22 @@ export abstract class InetSocket extends Socket implements EndpointUpcalls {
     return this.endpoint.settledOptions;
   }
 
+  /** The groups that this socket has joined, to join more. */
+  get groups(): Memberships {
+    this.memberships ??= new Memberships(this.stack.network);
+    this.membershipsMade(this.memberships);
+    return this.memberships;
+  }
+
+  /** The endpoint delivers by them. */
+  protected membershipsMade(_memberships: Memberships): void {}
+
   takeError(): number {
     return this.endpoint.takeError();
+  }
+
+  override keepError(errno: number): void {
+    this.endpoint.keepError(errno);
   }
 
   // Upcalls: what happened below becomes a wake above.
@@ -109,9 +124,9 @@ export abstract class InetSocket extends Socket implements EndpointUpcalls {
     return port !== 0 && port < this.stack.settings.ipUnprivilegedPortStart;
   }
 
-  private mayBind(address: IpAddress): boolean {
+  protected mayBind(address: IpAddress): boolean {
     const { network, settings } = this.stack;
-    return address.isUnspecified || address.isMulticast || address.isBroadcast || this.endpoint.settledOptions.freeBind
+    return address.isUnspecified || address.isMulticast || address.isBroadcast || bindsAnything(this.endpoint.settledOptions)
       || settings.ipNonlocalBind !== 0 || network.isLocalAddress(address);
   }
 
@@ -155,32 +170,19 @@ export abstract class InetSocket extends Socket implements EndpointUpcalls {
   // Options.
 
   override getSocketOption(option: number, length: number): Uint8Array | number | null {
-    const { settledOptions } = this;
-    switch (option) {
-      case SO.RXQ_OVFL: return intBytes((settledOptions.tell & Tell.Lost) !== 0 ? 1 : 0, length);
-      case SO.SELECT_ERR_QUEUE: return intBytes(settledOptions.selectErrors ? 1 : 0, length);
-      default: {
-        const isOn = getTimestamps(settledOptions, option);
-        return isOn === null ? null : intBytes(isOn ? 1 : 0, length);
-      }
-    }
+    return getTold(this.settledOptions, option, length);
   }
 
   override setSocketOption(option: number, value: number): number | null {
-    const { options } = this;
-    switch (option) {
-      case SO.RXQ_OVFL: return setTell(options, Tell.Lost, value !== 0);
-      case SO.SELECT_ERR_QUEUE: options.selectErrors = value !== 0; return 0;
-      default: return setTimestamps(options, option, value !== 0) ? 0 : null;
-    }
+    return setTold(this.options, option, value !== 0);
   }
 
-  getLevelOption(level: number, option: number, length: number): Uint8Array | number {
-    return getInetOption(this, level, option, length);
+  getLevelOption(level: number, option: number, length: number, given: Uint8Array): Uint8Array | number {
+    return getInetOption(this, level, option, length, given);
   }
 
-  setLevelOption(level: number, option: number, value: Uint8Array): number {
-    return setInetOption(this, level, option, value);
+  setLevelOption(level: number, option: number, value: Uint8Array, caller: Caller): number {
+    return setInetOption(this, level, option, value, caller);
   }
 
   /** Nobody wants to read errors any more (MSG_ERRQUEUE). */
@@ -197,6 +199,7 @@ export abstract class InetSocket extends Socket implements EndpointUpcalls {
   }
 
   release(): void {
+    if (this.memberships !== null) this.memberships.clear();
     this.endpoint.close();
   }
 }

@@ -6,7 +6,7 @@ import type { HostContext } from '../../base/host-context.ts';
 import type { Device, FrameTap } from '../../link/device.ts';
 import type { Packet } from '../../link/packet.ts';
 import type { Network } from '../../net/network.ts';
-import type { NetworkObserver } from '../../net/network-observer.ts';
+import { NetworkObserver } from '../../net/network-observer.ts';
 import type { Stack } from '../../stack/stack.ts';
 import { BROADCAST_MAC_HI, BROADCAST_MAC_LO, ETHERNET_HEADER_LEN, isMulticastMac } from '../../wire/ethernet.ts';
 import { ETH_P, PACKET_TYPE } from '../constants.ts';
@@ -27,17 +27,19 @@ export class FrameView {
   vlanProtocol = 0;
 }
 
-export class PacketHost implements FrameTap, NetworkObserver {
+export class PacketHost extends NetworkObserver implements FrameTap {
   readonly stack: Stack;
   /** Who sends right now: a socket does not see what it sends (skb_loop_sk). And the protocol that it gave; 0 for the frame's. */
   sender: PacketSocket | null = null;
   sentProtocol = 0;
-  private readonly sockets: PacketSocket[] = [];
+  /** All of them, the oldest first. */
+  readonly sockets: PacketSocket[] = [];
   /** Those that listen. */
   private readonly listening: PacketSocket[] = [];
   private readonly seen = new FrameView();
 
   constructor(stack: Stack) {
+    super();
     this.stack = stack;
   }
 
@@ -56,12 +58,12 @@ export class PacketHost implements FrameTap, NetworkObserver {
 
   add(socket: PacketSocket): void {
     this.sockets.push(socket);
-    this.network.observer = this;
+    if (this.sockets.length === 1) this.network.observers.push(this);
   }
 
   remove(socket: PacketSocket): void {
     removeFrom(this.sockets, socket);
-    if (this.sockets.length === 0) this.network.observer = null;
+    if (this.sockets.length === 0) removeFrom(this.network.observers, this);
   }
 
   listen(socket: PacketSocket): void {
@@ -88,17 +90,17 @@ export class PacketHost implements FrameTap, NetworkObserver {
     }
   }
 
-  deviceChanged(device: Device): void {
+  override deviceChanged(device: Device): void {
     for (const socket of this.sockets) socket.deviceChanged(device);
   }
 
-  deviceGone(device: Device): void {
+  override deviceGone(device: Device): void {
     for (const socket of this.sockets) socket.deviceGone(device);
   }
 }
 
-function removeFrom(list: PacketSocket[], socket: PacketSocket): void {
-  const at = list.indexOf(socket);
+function removeFrom<T>(list: T[], one: T): void {
+  const at = list.indexOf(one);
   if (at >= 0) list.splice(at, 1);
 }
 

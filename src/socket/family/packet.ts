@@ -113,6 +113,21 @@ export class PacketSocket extends Socket implements PacketOwner {
     return name.subarray(0, device === null ? SLL_ADDR : SLL_ADDR + MAC_LEN);
   }
 
+  // What /proc/net/packet and packet_diag tell.
+
+  get interfaceIndex(): number {
+    return this.boundIndex;
+  }
+
+  get isRunning(): boolean {
+    return this.isHooked;
+  }
+
+  /** sk_rmem_alloc. */
+  get receiveCharged(): number {
+    return this.queue.charged;
+  }
+
   private get boundDevice(): Device | null {
     return this.boundIndex <= 0 ? null : this.host.network.deviceAt(this.boundIndex);
   }
@@ -321,6 +336,10 @@ export class PacketSocket extends Socket implements PacketOwner {
     const { error } = this;
     this.error = 0;
     return error;
+  }
+
+  override keepError(errno: number): void {
+    this.error = errno;
   }
 
   getLevelOption(level: number, option: number, length: number): Uint8Array | number {

@@ -13,11 +13,16 @@ export class UnixHost {
   readonly stack: Stack;
   readonly flights: Flights = new Flights();
   private readonly names: Map<string, UnixSocket> = new Map();
-  /** Sockets that are not released: for leak tests. */
-  socketCount = 0;
+  /** Sockets that are not released, the oldest first. */
+  readonly sockets: Set<UnixSocket> = new Set();
 
   constructor(stack: Stack) {
     this.stack = stack;
+  }
+
+  /** For leak tests. */
+  get socketCount(): number {
+    return this.sockets.size;
   }
 
   get settings(): Settings {

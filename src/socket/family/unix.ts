@@ -10,19 +10,20 @@
 import { Errno } from '../../base/errno.ts';
 import { Poll, Waiter, WaitQueue } from '../../base/wait-queue.ts';
 import { Msg, Shut } from '../../transport/endpoint.ts';
+import { Tell } from '../../transport/tell.ts';
 import type { Caller } from '../caller.ts';
 import { AF, IOCTL, SCM, SO, SOL } from '../constants.ts';
 import { type ControlWriter, ints } from '../control.ts';
 import type { Description } from '../description.ts';
-import { intBytes } from '../option-bytes.ts';
-import type { Received, Sender } from '../received.ts';
+import type { Peer, Received, Sender } from '../received.ts';
 import { NO_NAME, Socket } from '../socket.ts';
 import type { Flight, Rights } from './rights.ts';
+import { putTime } from './time-control.ts';
 import type { SocketNode } from './socket-node.ts';
 import { checkUnixAddress, isAbstract, pathAddress, pathOf, SUN_PATH, UnixAddress, UNNAMED } from './unix-address.ts';
 import { prepareAncillary, type UnixAncillary } from './unix-ancillary.ts';
 import type { UnixHost } from './unix-host.ts';
-import { UnixOptions } from './unix-options.ts';
+import { getUnixOption, setUnixOption, UnixOptions } from './unix-options.ts';
 import { datagramTruesize, type UnixMessage, UnixQueue } from './unix-queue.ts';
 
 export const UnixState = { Closed: 0, Established: 1, Listen: 2 } as const;
@@ -78,7 +79,7 @@ export abstract class UnixSocket extends Socket {
   private node: SocketNode | null = null;
   peer: UnixSocket | null = null;
   /** SO_PEERCRED; null while there is no peer. */
-  peerCredentials: Sender | null = null;
+  peerCredentials: Peer | null = null;
   shut = 0;
   isReleased = false;
   /** SO_ERROR. */
@@ -108,7 +109,7 @@ export abstract class UnixSocket extends Socket {
     this.options = new UnixOptions(host.settings);
     this.queue = new UnixQueue(host.context);
     this.backlog = host.settings.unixMaxDgramQlen;
-    host.socketCount++;
+    host.sockets.add(this);
   }
 
   override opened(description: Description): void {
@@ -266,7 +267,8 @@ export abstract class UnixSocket extends Socket {
 
   /** What recvmsg(2) hands over beside the bytes (scm_recv_unix). */
   override writeControl(received: Received, writer: ControlWriter, flags: number, caller: Caller): void {
-    const { rights } = received;
+    const { rights, told, arrivedUs } = received;
+    if ((told & Tell.Time) !== 0) putTime(writer, this.stack.context.loop.environment.epochUs + arrivedUs, told);
     const sender = this.options.passCredentials ? (received.sender ?? this.nobodysSender) : null;
     received.rights = null;
     if (!writer.hasBuffer) {
@@ -276,6 +278,7 @@ export abstract class UnixSocket extends Socket {
       if (rights !== null) writeRights(rights, writer, (flags & Msg.CMSG_CLOEXEC) !== 0, caller);
     }
     if (rights !== null) rights.letGo();
+    if (this.options.rare.tellsRest) writer.put(SOL.SOCKET, SO.INQ, ints([this.readableLength()]));
   }
 
   /** SCM_CREDENTIALS of a receive that found no message. */
@@ -308,6 +311,7 @@ export abstract class UnixSocket extends Socket {
     const message = other.queue.put(this, from, at, length, truesize);
     message.credentials = ancillary?.credentials ?? this.credentialsFor(other, caller);
     if (ancillary !== null) ancillary.attach(message, other);
+    message.sentAt = (other.options.tell & Tell.Time) !== 0 ? this.stack.context.loop.now : 0;
     other.wake(READABLE);
   }
 
@@ -332,6 +336,10 @@ export abstract class UnixSocket extends Socket {
     return errno;
   }
 
+  override keepError(errno: number): void {
+    this.error = errno;
+  }
+
   getLevelOption(): Uint8Array | number {
     return -Errno.EOPNOTSUPP;
   }
@@ -341,26 +349,11 @@ export abstract class UnixSocket extends Socket {
   }
 
   override getSocketOption(option: number, length: number): Uint8Array | number | null {
-    switch (option) {
-      case SO.PASSCRED: return intBytes(this.options.passCredentials ? 1 : 0, length);
-      case SO.PEEK_OFF: return intBytes(this.options.peekOffset, length);
-      case SO.PEERCRED: {
-        const { pid, uid, gid } = this.peerCredentials ?? { pid: 0, uid: -1, gid: -1 };
-        return ints([pid, uid, gid]).subarray(0, Math.min(12, length));
-      }
-      default: return null;
-    }
+    return getUnixOption(this.options, this.peerCredentials, option, length);
   }
 
-  override setSocketOption(option: number, value: number): number | null {
-    switch (option) {
-      case SO.PASSCRED: this.options.passCredentials = value !== 0; return 0;
-      case SO.PEEK_OFF: this.options.peekOffset = value; return 0;
-      case SO.PEERCRED: return -Errno.ENOPROTOOPT;
-      // sk_is_inet alone shares ports.
-      case SO.REUSEPORT: return value !== 0 ? -Errno.EOPNOTSUPP : null;
-      default: return null;
-    }
+  override setSocketOption(option: number, value: number, length: number): number | null {
+    return setUnixOption(this.options, this.type, option, value, length);
   }
 
   control(request: number): number {
@@ -411,7 +404,7 @@ export abstract class UnixSocket extends Socket {
   release(): void {
     if (this.isReleased) return;
     this.isReleased = true;
-    this.host.socketCount--;
+    this.host.sockets.delete(this);
     if (this.node !== null) this.node.socket = null;
     else if (this.address !== null && isAbstract(this.address.bytes)) this.host.remove(this.address, this);
     this.node = null;
@@ -460,8 +453,8 @@ function senderOf({ pid, credentials }: Caller): Sender {
 }
 
 /** Who makes this call, for SO_PEERCRED: the effective ids (cred_to_ucred). */
-export function peerOf({ pid, credentials }: Caller): Sender {
-  return { pid, uid: credentials.euid, gid: credentials.egid };
+export function peerOf({ pid, credentials }: Caller): Peer {
+  return { pid, uid: credentials.euid, gid: credentials.egid, groups: credentials.groups };
 }
 
 /** As many descriptors as there is room for and the process may have (scm_detach_fds). */

@@ -5,30 +5,44 @@
 import { pseudoHeaderSum6 } from '../../base/checksum.ts';
 import { Errno } from '../../base/errno.ts';
 import { ANY4, ANY6, type IpAddress } from '../../base/inet-address.ts';
+import type { HostContext } from '../../base/host-context.ts';
 import { Poll } from '../../base/wait-queue.ts';
 import type { Device } from '../../link/device.ts';
 import { ChecksumState, type Packet, type PacketOwner, takePacket } from '../../link/packet.ts';
 import { packetSum } from '../../link/packet-checksum.ts';
 import { completeChecksum } from '../../link/segment.ts';
 import { type Destination, DestinationKind } from '../../net/destination.ts';
+import type { Network } from '../../net/network.ts';
 import type { IcmpErrorReport } from '../../net/transport-input.ts';
 import { completeIpv4Checksum, IPV4_HEADER_LEN, IpProto } from '../../wire/ipv4.ts';
-import { datagramTruesize, mustNotFragment, sourceAddress } from '../datagram.ts';
+import { IPV6_HEADER_LEN } from '../../wire/ipv6.ts';
+import { boundSource, carriesDf, chosenDevice, datagramTruesize, mustNotFragment, ownSource, sourceAddress } from '../datagram.ts';
 import { type Endpoint, EndpointOptions, type EndpointUpcalls, Msg, type ReceiveResult, Shut } from '../endpoint.ts';
-import type { SendChoices } from '../send-choices.ts';
+import { ErrorOrigin, ErrorQueue, QueuedError, queuedIcmpError, tellError } from '../error-queue.ts';
+import type { Memberships } from '../memberships.ts';
+import { bindsAnything } from '../rare-options.ts';
+import { extrasOf, markPacket, type SendChoices } from '../send-choices.ts';
 import { Tell } from '../tell.ts';
 import { tellOf } from '../told.ts';
-import type { Raw } from './raw.ts';
 
 const MAX_LEN = 65535;
 /** Where ICMPv6 has its checksum; the kernel computes it without being asked (RFC 3542 section 3.1). */
 const ICMP6_CHECKSUM_AT = 2;
+const NO_BYTES = new Uint8Array(0);
 const SOURCE_AT = 12, TOTAL_LENGTH_AT = 2, ID_AT = 4;
+
+/** The table that an endpoint is in: raw sockets', or ping sockets'. */
+export interface RawTable {
+  readonly context: HostContext;
+  readonly network: Network;
+  /** The endpoint hears nothing any more. */
+  remove(endpoint: RawEndpoint): void;
+}
 
 export class RawEndpoint implements Endpoint, PacketOwner {
   readonly isV4: boolean;
   readonly protocol: number;
-  readonly options: EndpointOptions = new EndpointOptions();
+  readonly options: EndpointOptions;
   upcalls: EndpointUpcalls | null = null;
   localAddress: IpAddress;
   /** The protocol stands where others have their port. */
@@ -43,26 +57,37 @@ export class RawEndpoint implements Endpoint, PacketOwner {
   readonly blockedTypes: Int32Array;
   /** IPV6_CHECKSUM: where the checksum is that the kernel computes and verifies; -1 for none. */
   checksumAt: number;
-  private readonly raw: Raw;
-  private first: Packet | null = null;
-  private last: Packet | null = null;
-  private receiveQueued = 0;
-  private sendQueued = 0;
-  private drops = 0;
-  private error = 0;
-  private shut = 0;
-  private addressFromConnect = false;
+  /** The groups it has joined; null while there are none. */
+  memberships: Memberships | null = null;
+  protected readonly raw: RawTable;
+  /** Does what is received begin with its IP header? */
+  protected givesHeader: boolean;
+  protected first: Packet | null = null;
+  protected last: Packet | null = null;
+  /** Bytes (true size) waiting in the receive queue and among the errors, and on their way out; packets lost for want of room. */
+  receiveQueued = 0;
+  sendQueued = 0;
+  drops = 0;
+  protected error = 0;
+  /** What MSG_ERRQUEUE reads; made for the first error. */
+  protected errors: ErrorQueue | null = null;
+  protected shut = 0;
+  protected addressFromConnect = false;
 
-  constructor(raw: Raw, isV4: boolean, protocol: number) {
+  constructor(raw: RawTable, isV4: boolean, protocol: number) {
     this.raw = raw;
     this.isV4 = isV4;
+    this.options = new EndpointOptions(isV4);
     this.protocol = protocol;
     this.localPort = protocol;
     this.localAddress = isV4 ? ANY4 : ANY6;
+    this.givesHeader = isV4;
     this.headerIncluded = isV4 && protocol === IpProto.Raw;
     this.blockedTypes = new Int32Array(isV4 ? 1 : 8);
     this.checksumAt = !isV4 && protocol === IpProto.Icmp6 ? ICMP6_CHECKSUM_AT : -1;
     const { settings } = raw.context;
+    // Raw sockets share everything (INET_PROTOSW_REUSE).
+    this.options.reuseAddress = true;
     this.options.sendBufferBytes = settings.wmemDefault;
     this.options.receiveBufferBytes = settings.rmemDefault;
   }
@@ -80,7 +105,7 @@ export class RawEndpoint implements Endpoint, PacketOwner {
   /** As often as one likes, until it is connected. There are no ports. */
   bind(address: IpAddress, _port: number, scopeId: number): number {
     if (this.remoteAddress !== null) return -Errno.EINVAL;
-    const isAny = address.isUnspecified || address.isMulticast || address.isBroadcast || this.options.freeBind;
+    const isAny = address.isUnspecified || address.isMulticast || address.isBroadcast || bindsAnything(this.options);
     if (!isAny && !this.raw.network.isLocalAddress(address)) return -Errno.EADDRNOTAVAIL;
     this.localAddress = address;
     this.addressFromConnect = false;
@@ -118,11 +143,10 @@ export class RawEndpoint implements Endpoint, PacketOwner {
     return 0;
   }
 
-  private route(to: IpAddress, scopeId: number, onLink: boolean, choices: SendChoices | null): Destination | null {
+  protected route(to: IpAddress, scopeId: number, onLink: boolean, choices: SendChoices | null): Destination | null {
     const { network } = this.raw;
-    const local = this.localAddress.isUnspecified || this.localAddress.isMulticast ? null : this.localAddress;
-    const { boundDevice, multicastDevice } = this.options;
-    const own = boundDevice ?? (scopeId !== 0 ? network.deviceAt(scopeId) : to.isMulticast ? multicastDevice : null);
+    const local = boundSource(network, this.options, ownSource(this.options, this.localAddress, to));
+    const own = chosenDevice(network, this.options, to, scopeId);
     return network.lookupToSend(to, choices?.source ?? local, choices?.device ?? own, onLink);
   }
 
@@ -150,8 +174,8 @@ export class RawEndpoint implements Endpoint, PacketOwner {
     const route = this.route(to, scopeId !== 0 ? scopeId : this.scopeId, onLink, choices);
     if (route === null) return -network.lookupErrno;
     if (route.kind === DestinationKind.Broadcast && !options.broadcast) return -Errno.EACCES;
-    if (this.headerIncluded && length > route.device.mtuBytes) return -Errno.EMSGSIZE;
-    if (this.headerIncluded && length < IPV4_HEADER_LEN) return -Errno.EINVAL;
+    if (this.headerIncluded && length > route.device.mtuBytes) return this.tooLong(to, this.remotePort, route.device.mtuBytes);
+    if (this.headerIncluded && length < (this.isV4 ? IPV4_HEADER_LEN : IPV6_HEADER_LEN)) return -Errno.EINVAL;
     if (this.checksumAt >= length - 1 && this.checksumAt >= 0) return -Errno.EINVAL;
     const ownSource = this.localAddress.isUnspecified || this.localAddress.isMulticast ? route.source : this.localAddress;
     const source = choices?.source ?? ownSource;
@@ -159,28 +183,56 @@ export class RawEndpoint implements Endpoint, PacketOwner {
       if (this.error !== 0) return -this.takeError();
       if ((this.shut & 2) !== 0) return -Errno.EPIPE;
       if (this.sendQueued >= options.sendBufferBytes) return -Errno.EAGAIN;
-      return this.sendWhole(from, at, length, route, source);
+      return this.isV4 ? this.sendWhole(from, at, length, route, source) : this.sendWhole6(from, at, length, route);
     }
-    // Without a header nobody waits for room, and neither errors nor SHUT_WR count (__ip_append_data, sock_wmalloc).
-    if (this.sendQueued > 2 * options.sendBufferBytes) return -Errno.ENOBUFS;
+    const full = this.roomFor();
+    if (full < 0) return full;
     const p = takePacket();
     p.addBytes(from, at, length, context.writer);
-    if (this.checksumAt >= 0) this.writeChecksum(p, source, to, protocol);
+    this.complete(p, source, to, protocol);
     const isGroup = route.kind === DestinationKind.Multicast;
     this.own(p, length, isGroup);
-    const ttl = choices !== null && choices.ttl >= 0 ? choices.ttl : isGroup ? options.multicastTtl : options.ttl;
+    const ttl = choices !== null && choices.ttl >= 0 ? choices.ttl : !isGroup ? options.ttl : to.isV4 ? options.multicast.ttl : options.multicast.hops;
     const tos = choices !== null && choices.tos >= 0 ? choices.tos : to.isV4 ? options.tos : options.trafficClass;
-    const whole = mustNotFragment(options, to.isV4) || (choices !== null && choices.dontFragment);
-    const result = network.output(p, route, source, to, protocol, ttl, tos, whole);
+    const extras = extrasOf(options, choices);
+    let whole = mustNotFragment(options, to.isV4) || (choices !== null && choices.dontFragment);
+    if (to.isV4) {
+      network.refreshPathMtu(route);
+      whole = carriesDf(options, route, p.length + IPV4_HEADER_LEN + (extras === null ? 0 : extras.ipOptions.length));
+    }
+    markPacket(p, options, choices);
+    const result = network.outputWith(p, route, source, to, protocol, ttl, tos, whole, extras);
+    if (result === -Errno.EMSGSIZE) {
+      // Over IPv6 an ICMP message's type and code stand where others have a port (struct flowi_uli).
+      const word = protocol === IpProto.Icmp6 && length > 1 ? ((from[at] as number) << 8) | (from[at + 1] as number) : 0;
+      return this.tooLong(to, this.isV4 ? this.remotePort : word, route.mtuBytes);
+    }
     return result < 0 ? result : length;
   }
 
+  /** Without a header nobody waits for room, and neither errors nor SHUT_WR count (__ip_append_data, sock_wmalloc). */
+  protected roomFor(): number {
+    return this.sendQueued > 2 * this.options.sendBufferBytes ? -Errno.ENOBUFS : 0;
+  }
+
+  /** The kernel's part of the payload: IPV6_CHECKSUM, over the pseudo-header and all of it (RFC 3542 section 3.1). */
+  protected complete(p: Packet, source: IpAddress, to: IpAddress, protocol: number): void {
+    if (this.checksumAt < 0) return;
+    p.pull(Math.min(p.length, this.checksumAt + 2));
+    const { view, head } = p;
+    view.setUint16(head + this.checksumAt, 0);
+    const pseudo = pseudoHeaderSum6(source.a, source.b, source.c, source.d, to.a, to.b, to.c, to.d, protocol, p.length);
+    const checksum = ~packetSum(p, head, pseudo) & 0xffff;
+    view.setUint16(head + this.checksumAt, checksum === 0 ? 0xffff : checksum);
+  }
+
   /** The packet takes room of the send buffer until it has left. */
-  private own(p: Packet, length: number, isGroup: boolean): void {
+  protected own(p: Packet, length: number, isGroup: boolean): void {
     p.owner = this;
     p.truesize = datagramTruesize(length, this.isV4);
     this.sendQueued += p.truesize;
-    p.staysOut = isGroup && !this.options.multicastLoop;
+    const { loops, loops6 } = this.options.multicast;
+    p.staysOut = isGroup && !(this.isV4 ? loops : loops6);
   }
 
   /** raw_send_hdrinc: the kernel fills in the length, the checksum, and source and identification when they are 0. */
@@ -204,14 +256,16 @@ export class RawEndpoint implements Endpoint, PacketOwner {
     return result < 0 ? result : length;
   }
 
-  /** IPV6_CHECKSUM: over the pseudo-header and all of the payload (RFC 3542 section 3.1). */
-  private writeChecksum(p: Packet, source: IpAddress, to: IpAddress, protocol: number): void {
-    p.pull(Math.min(p.length, this.checksumAt + 2));
-    const { view, head } = p;
-    view.setUint16(head + this.checksumAt, 0);
-    const pseudo = pseudoHeaderSum6(source.a, source.b, source.c, source.d, to.a, to.b, to.c, to.d, protocol, p.length);
-    const checksum = ~packetSum(p, head, pseudo) & 0xffff;
-    view.setUint16(head + this.checksumAt, checksum === 0 ? 0xffff : checksum);
+  /** rawv6_send_hdrinc: everything is the program's. */
+  private sendWhole6(from: Uint8Array, at: number, length: number, route: Destination): number {
+    const { context, network } = this.raw;
+    const p = takePacket();
+    const head = p.put(IPV6_HEADER_LEN);
+    p.bytes.set(from.subarray(at, at + IPV6_HEADER_LEN), head);
+    p.addBytes(from, at + IPV6_HEADER_LEN, length - IPV6_HEADER_LEN, context.writer);
+    this.own(p, length, route.kind === DestinationKind.Multicast);
+    const result = network.ipv6Out.outputWhole(p, route);
+    return result < 0 ? result : length;
   }
 
   released(truesize: number): void {
@@ -229,8 +283,18 @@ export class RawEndpoint implements Endpoint, PacketOwner {
     const { boundDevice } = this.options;
     if (remote !== null && (remote.d !== p.srcD || remote.a !== p.srcA || remote.b !== p.srcB || remote.c !== p.srcC)) return false;
     if (boundDevice !== null && boundDevice !== p.device) return false;
-    if (local.isUnspecified) return true;
-    return local.d === p.dstD && local.a === p.dstA && local.b === p.dstB && local.c === p.dstC;
+    if (local.isUnspecified || (local.d === p.dstD && local.a === p.dstA && local.b === p.dstB && local.c === p.dstC)) return true;
+    // Over IPv6 a socket with an address of its own hears its groups besides.
+    return !this.isV4 && p.dstA >>> 24 === 0xff && this.hearsGroup(p, this.options.multicast.hearsAll6);
+  }
+
+  /** IPv4's source filters, and which groups it hears (raw_v4_input). IPv6 asks in `matches` alone, as Linux does. */
+  hears(p: Packet): boolean {
+    return !this.isV4 || p.dstD >>> 28 !== 0xe || this.hearsGroup(p, this.options.multicast.hearsAll);
+  }
+
+  private hearsGroup(p: Packet, byDefault: boolean): boolean {
+    return this.memberships === null ? byDefault : this.memberships.hears(p, byDefault);
   }
 
   /** ICMP_FILTER, ICMP6_FILTER: does it want messages of this type? */
@@ -249,7 +313,7 @@ export class RawEndpoint implements Endpoint, PacketOwner {
     }
     const { head } = p;
     if (p.checksumState === ChecksumState.Partial) completeChecksum(p);
-    if (this.isV4) p.head = p.l3;
+    if (this.givesHeader) p.head = p.l3;
     const copy = p.clone();
     p.head = head;
     if (this.checksumAt >= 0 && !this.isSound(copy)) {
@@ -269,7 +333,7 @@ export class RawEndpoint implements Endpoint, PacketOwner {
     if (this.upcalls !== null) this.upcalls.readable();
   }
 
-  private isSound(p: Packet): boolean {
+  protected isSound(p: Packet): boolean {
     if (p.checksumState === ChecksumState.Verified) return true;
     const pseudo = pseudoHeaderSum6(p.srcA, p.srcB, p.srcC, p.srcD, p.dstA, p.dstB, p.dstC, p.dstD, p.protocol, p.length);
     return packetSum(p, p.head, pseudo) === 0xffff;
@@ -278,7 +342,7 @@ export class RawEndpoint implements Endpoint, PacketOwner {
   receive(to: Uint8Array, at: number, length: number, flags: number, result: ReceiveResult): number {
     result.flags = 0;
     if ((flags & Msg.OOB) !== 0) return -Errno.EOPNOTSUPP;
-    if ((flags & Msg.ERRQUEUE) !== 0) return -Errno.EAGAIN;
+    if ((flags & Msg.ERRQUEUE) !== 0) return this.receiveError(to, at, length, result);
     if (this.error !== 0) return -this.takeError();
     const p = this.first;
     if (p === null) return -Errno.EAGAIN;
@@ -317,16 +381,75 @@ export class RawEndpoint implements Endpoint, PacketOwner {
 
   // Errors and the end.
 
-  /** raw_err, rawv6_err: connected ones hear of hard errors. */
+  /** raw_err, rawv6_err: connected ones hear of hard errors, all with IP_RECVERR or IPV6_RECVERR. */
   icmpError(report: IcmpErrorReport): void {
     const { remoteAddress: remote, localAddress: local } = this;
-    if (report.isV4 !== this.isV4 || remote === null) return;
-    if (remote.d !== report.remoteD || remote.a !== report.remoteA || remote.b !== report.remoteB || remote.c !== report.remoteC) return;
+    if (report.isV4 !== this.isV4) return;
+    if (remote === null) {
+      if (!this.wantsErrors) return;
+    } else if (remote.d !== report.remoteD || remote.a !== report.remoteA || remote.b !== report.remoteB || remote.c !== report.remoteC) {
+      return;
+    }
     if (!local.isUnspecified && (local.d !== report.localD || local.a !== report.localA || local.b !== report.localB)) return;
-    const discover = this.isV4 ? this.options.mtuDiscover : this.options.mtuDiscover6;
-    if (!report.fatal && (report.mtuBytes === 0 || discover !== 2)) return;
+    const isHard = report.mtuBytes > 0 ? this.minds(report) : report.fatal;
+    const quotedFrom = this.headerIncluded ? report.networkAt - report.at : 0;
+    this.heard(report, isHard, quotedFrom);
+  }
+
+  /** Is "too long" an error here? Over IPv6 only for who forbids fragments. */
+  private minds({ isV4 }: IcmpErrorReport): boolean {
+    return isV4 ? this.options.mtuDiscover !== 0 : this.options.mtuDiscover6 === 2;
+  }
+
+  /** `skip`: where the quoted bytes begin that the reader gets, counted from the transport header. */
+  protected heard(report: IcmpErrorReport, isHard: boolean, skip: number): void {
+    if (this.wantsErrors) this.queueError(queuedIcmpError(report, skip, 0, datagramTruesize(report.packet.length, report.isV4)));
+    else if (!isHard) return;
     this.error = report.errno;
     if (this.upcalls !== null) this.upcalls.failed(report.errno);
+  }
+
+  protected get wantsErrors(): boolean {
+    return this.isV4 ? this.options.receiveErrors : this.options.receiveErrors6;
+  }
+
+  /** A message that is longer than it may be (ip_local_error, ipv6_local_error). */
+  protected tooLong(to: IpAddress, port: number, mtuBytes: number): number {
+    if (this.wantsErrors) {
+      const truesize = datagramTruesize(0, this.isV4);
+      this.queueError(new QueuedError(Errno.EMSGSIZE, ErrorOrigin.Local, 0, 0, mtuBytes, to, port, null, NO_BYTES, truesize));
+      if (this.upcalls !== null) this.upcalls.failed(Errno.EMSGSIZE);
+    }
+    return -Errno.EMSGSIZE;
+  }
+
+  /** Errors take room of the receive buffer; one that finds none is lost (sock_queue_err_skb). */
+  protected queueError(error: QueuedError): void {
+    if (this.receiveQueued + error.truesize >= this.options.receiveBufferBytes) return;
+    this.errors ??= new ErrorQueue();
+    this.errors.push(error);
+    this.receiveQueued += error.truesize;
+    error.arrivedUs = this.raw.context.loop.now;
+  }
+
+  /** Nobody wants to read errors any more (skb_errqueue_purge). */
+  forgetErrors(): void {
+    if (this.errors === null) return;
+    for (let error = this.errors.first; error !== null; error = error.next) this.receiveQueued -= error.truesize;
+    this.errors = null;
+  }
+
+  /** recvmsg(2) with MSG_ERRQUEUE. The pending error follows the queue (sock_dequeue_err_skb). */
+  private receiveError(to: Uint8Array, at: number, length: number, result: ReceiveResult): number {
+    const { errors } = this;
+    const error = errors === null ? null : errors.shift();
+    if (errors === null || error === null) return -Errno.EAGAIN;
+    this.receiveQueued -= error.truesize;
+    const next = errors.first;
+    if (next !== null && next.isFromIcmp) this.error = next.errno;
+    else if (error.isFromIcmp) this.error = 0;
+    if (next !== null && this.upcalls !== null) this.upcalls.failed(next.errno);
+    return tellError(error, this.options.tell, to, at, length, result);
   }
 
   shutdown(how: number): number {
@@ -344,6 +467,7 @@ export class RawEndpoint implements Endpoint, PacketOwner {
     }
     this.first = null;
     this.last = null;
+    this.errors = null;
     this.receiveQueued = 0;
     this.upcalls = null;
   }
@@ -353,7 +477,9 @@ export class RawEndpoint implements Endpoint, PacketOwner {
     if (this.first !== null || (this.shut & 1) !== 0) events |= Poll.IN | Poll.RDNORM;
     if ((this.shut & 1) !== 0) events |= Poll.RDHUP;
     if (this.shut === 3) events |= Poll.HUP;
-    if (this.error !== 0) events |= Poll.ERR;
+    if (this.error !== 0 || (this.errors !== null && this.errors.first !== null)) {
+      events |= this.options.selectErrors ? Poll.ERR | Poll.PRI : Poll.ERR;
+    }
     if (this.sendQueued < this.options.sendBufferBytes) events |= Poll.OUT | Poll.WRNORM | Poll.WRBAND;
     return events;
   }
@@ -362,6 +488,10 @@ export class RawEndpoint implements Endpoint, PacketOwner {
     const { error } = this;
     this.error = 0;
     return error;
+  }
+
+  keepError(errno: number): void {
+    this.error = errno;
   }
 
   get boundDevice(): Device | null {

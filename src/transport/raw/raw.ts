@@ -32,6 +32,11 @@ export class Raw {
     return endpoint;
   }
 
+  /** Every endpoint, for ss and leak tests. */
+  *endpoints(): IterableIterator<RawEndpoint> {
+    for (const first of this.byProtocol ?? []) for (let at = first; at !== null; at = at.next) yield at;
+  }
+
   /** The endpoint hears nothing any more. */
   remove(endpoint: RawEndpoint): void {
     const { byProtocol } = this;
@@ -49,10 +54,6 @@ export class Raw {
     at.next = null;
   }
 
-  *endpoints(): IterableIterator<RawEndpoint> {
-    for (const first of this.byProtocol ?? []) for (let at = first; at !== null; at = at.next) yield at;
-  }
-
   /** The machine loses its power. */
   powerOff(): void {
     for (const endpoint of [...this.endpoints()]) endpoint.close();
@@ -66,7 +67,7 @@ export class Raw {
     for (let at = byProtocol[p.protocol] as RawEndpoint | null; at !== null; at = at.next) {
       if (!at.matches(p)) continue;
       isWanted = true;
-      if (at.passes(p)) at.deliver(p);
+      if (at.passes(p) && at.hears(p)) at.deliver(p);
     }
     return isWanted;
   }

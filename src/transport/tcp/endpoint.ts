@@ -12,6 +12,7 @@ import { Poll } from '../../base/wait-queue.ts';
 import type { Device } from '../../link/device.ts';
 import { type Destination, DestinationKind } from '../../net/destination.ts';
 import { type Endpoint, EndpointOptions, Msg, type ReceiveResult } from '../endpoint.ts';
+import { bindsAnything, NO_RARE, portRangeOf, rareOf } from '../rare-options.ts';
 import { PortFlag, type PortHolder, type TupleCheck } from '../ports.ts';
 import { abortConnection, closeEndpoint, freeEndpoint, shutdownEndpoint } from './close.ts';
 import { DELACK_MIN_US, NO_LOW_WATER, RECORD_OVERHEAD } from './constants.ts';
@@ -32,7 +33,7 @@ import { adjustReceiveSpace, bestWindow, expandSendBuffer, receiveWindow } from 
 /** Options of IPPROTO_TCP (linux/tcp.h). */
 const Option = {
   NoDelay: 1, MaxSegment: 2, Cork: 3, KeepIdle: 4, KeepInterval: 5, KeepCount: 6, SynCount: 7, Linger2: 8, DeferAccept: 9,
-  WindowClamp: 10, QuickAck: 12, UserTimeout: 18, NotSentLowWater: 25,
+  WindowClamp: 10, QuickAck: 12, ThinLinear: 16, ThinDuplicateAck: 17, UserTimeout: 18, NotSentLowWater: 25, Rest: 36,
 } as const;
 const MAX_KEEP_SECONDS = 32767;
 
@@ -45,7 +46,7 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
 
   get options(): EndpointOptions {
     if ((this.bits & Bit.OwnOptions) === 0) {
-      this.settledOptions = Object.assign(new EndpointOptions(), this.settledOptions);
+      this.settledOptions = Object.assign(new EndpointOptions(this.isV4), this.settledOptions);
       this.bits |= Bit.OwnOptions;
     }
     return this.settledOptions;
@@ -116,6 +117,10 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
     if (this.destination !== null) this.tcp.network.confirmNeighbour(this.destination);
   }
 
+  get portRange(): number {
+    return portRangeOf(this.settledOptions);
+  }
+
   get portFlags(): number {
     const { reuseAddress, reusePort, v6Only } = this.settledOptions;
     return (reuseAddress ? PortFlag.ReuseAddress : 0) | (reusePort ? PortFlag.ReusePort : 0) | (v6Only ? PortFlag.V6Only : 0) |
@@ -150,12 +155,17 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
     if (this.state !== TcpState.Closed || (this.bits & Bit.InPorts) !== 0) return -Errno.EINVAL;
     // Linux lets a stream have a group's or the broadcast address of IPv4: nothing ever comes there.
     const isGroup4 = address.isV4 && (address.isMulticast || address.d === -1);
-    const free = address.isUnspecified || isGroup4 || this.settledOptions.freeBind || this.tcp.context.settings.ipNonlocalBind !== 0;
+    const free = address.isUnspecified || isGroup4 || bindsAnything(this.settledOptions) || this.tcp.context.settings.ipNonlocalBind !== 0;
     if (address.isMulticast && !address.isV4) return -Errno.EINVAL;
     if (!free && !this.tcp.network.isLocalAddress(address)) return -Errno.EADDRNOTAVAIL;
     if (address.isLinkLocal && !address.isV4 && scopeId === 0 && this.settledOptions.boundDevice === null) return -Errno.EINVAL;
     const before = this.localAddress;
     this.localAddress = address;
+    if (port === 0 && this.settledOptions.rare.bindAddressNoPort) {
+      this.bits |= address.isUnspecified ? 0 : Bit.AddressBound;
+      this.scopeId = scopeId;
+      return 0;
+    }
     const result = this.tcp.ports.bind(this, port);
     if (result < 0) {
       this.localAddress = before;
@@ -341,6 +351,12 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
         available = offset;
       }
     }
+    const { rare } = this.settledOptions;
+    const peeksFrom = rare === NO_RARE ? -1 : rare.peekOffset;
+    if (peek && peeksFrom > 0) {
+      skip += peeksFrom;
+      available = Math.max(0, available - peeksFrom);
+    }
     if (available === 0) {
       if ((this.bits & Bit.Done) !== 0) return 0;
       if (this.errno !== 0) return -this.takeError();
@@ -349,7 +365,11 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
       return -Errno.EAGAIN;
     }
     const want = length < available ? length : available;
-    if (peek) return (flags & Msg.TRUNC) !== 0 ? want : rcvBuf.peek(to, at, want, skip);
+    if (peek) {
+      if (peeksFrom >= 0) rareOf(this.options).peekOffset = peeksFrom + want;
+      return (flags & Msg.TRUNC) !== 0 ? want : rcvBuf.peek(to, at, want, skip);
+    }
+    if (peeksFrom > 0) rareOf(this.options).peekOffset = Math.max(0, peeksFrom - want);
     this.tcp.refreshClock();
     let n = want;
     if ((flags & Msg.TRUNC) !== 0) rcvBuf.drop(n);
@@ -470,6 +490,10 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
     return errno;
   }
 
+  keepError(errno: number): void {
+    this.errno = errno;
+  }
+
   // IPPROTO_TCP options.
 
   private get userOptions(): UserOptions {
@@ -520,6 +544,10 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
       case Option.QuickAck: return this.pingPong < 1 ? 1 : 0;
       case Option.UserTimeout: return this.userTimeoutMs;
       case Option.NotSentLowWater: return user === null ? 0 : user.notSentLowWater;
+      case Option.ThinLinear: return user !== null && user.thinLinear ? 1 : 0;
+      // Early retransmission of thin streams left Linux in 4.6; the name stayed.
+      case Option.ThinDuplicateAck: return 0;
+      case Option.Rest: return user !== null && user.tellsRest ? 1 : 0;
       default: return -Errno.ENOPROTOOPT;
     }
   }
@@ -573,7 +601,7 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
       case Option.WindowClamp:
         if (value === 0 && this.state !== TcpState.Closed) return -Errno.EINVAL;
         this.userOptions.windowClamp = value;
-        if (value !== 0) this.windowClamp = Math.max(value, 1152);
+        this.windowClamp = value === 0 ? 0 : Math.max(value, 1152);
         return 0;
       case Option.QuickAck:
         if (on) {
@@ -592,6 +620,11 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
         this.userOptions.notSentLowWater = value >>> 0;
         if (this.state >= TcpState.Established) this.roomMade();
         return 0;
+      case Option.ThinLinear: case Option.ThinDuplicateAck: case Option.Rest:
+        if (value !== 0 && value !== 1) return -Errno.EINVAL;
+        if (option === Option.ThinLinear) this.userOptions.thinLinear = on;
+        else if (option === Option.Rest) this.userOptions.tellsRest = on;
+        return 0;
       default:
         return -Errno.ENOPROTOOPT;
     }
@@ -602,6 +635,11 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
     this.tcp.refreshClock();
     (this.lastRecord as SendRecord).flags |= RecordFlag.Push;
     pushPending(this, nagleOf(this) | 1);
+  }
+
+  /** TCP_INQ: does recvmsg(2) tell how many bytes it has left? */
+  get tellsRest(): boolean {
+    return this.user !== null && this.user.tellsRest;
   }
 
   /** TCP_INFO's structure. */

@@ -95,6 +95,10 @@ export class UserOptions {
   windowClamp = 0;
   userTimeoutMs = 0;
   notSentLowWater = 0;
+  /** TCP_THIN_LINEAR_TIMEOUTS: a stream with little under way does not double its first timeouts. */
+  thinLinear = false;
+  /** TCP_INQ. */
+  tellsRest = false;
 }
 
 /** Urgent data, made when the first arrives (RFC 9293 section 3.8.5 as Linux does it: one byte). */

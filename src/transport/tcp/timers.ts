@@ -15,6 +15,7 @@ import { DELACK_MAX_US, DELACK_MIN_US, TIME_WAIT_US, TIMEOUT_INIT_US, TIMEOUT_MI
 import { connectionDone, endWithError, finWait2Us, outOfResources, sendActiveReset } from './close.ts';
 import type { TcpEndpoint } from './endpoint.ts';
 import { adjustForLossTimeout } from './recovery.ts';
+import { setRto } from './rtt.ts';
 import { appendSent, currentMss, pushLossProbe, sendAck, splitRecord, transmitRecord } from './output.ts';
 import { rackReorderTimeout } from './rack.ts';
 import { retransmitRecord } from './retransmit.ts';
@@ -320,7 +321,10 @@ function retransmissionTimeout(t: TcpEndpoint): void {
     ownRecovery(t).totalRto++;
     retransmitRecord(t, t.firstRecord as SendRecord, 1);
   }
-  if (t.state !== TcpState.SynSent || t.recovery.totalRto > tcp.context.settings.tcpSynLinearTimeouts) {
+  if (isThin(t)) {
+    t.backoff = 0;
+    setRto(t);
+  } else if (t.state !== TcpState.SynSent || t.recovery.totalRto > tcp.context.settings.tcpSynLinearTimeouts) {
     t.backoff++;
     const most = tcp.context.settings.tcpRtoMaxMs * 1000;
     t.rtoUs = t.rtoUs * 2 < most ? t.rtoUs * 2 : most;
@@ -328,6 +332,16 @@ function retransmissionTimeout(t: TcpEndpoint): void {
   setRexmt(t, RexmtKind.Rto, clampToUserTimeout(t, t.rtoUs, t.recovery.retransStampMs));
   // RFC 1122 4.2.3.5 R1: the way may have changed.
   if (retransmitsTimedOut(t, tcp.context.settings.tcpRetries1 + 1, 0, false)) t.destination = null;
+}
+
+/** TCP_INFINITE_SSTHRESH: nothing has been lost yet. And for how many timeouts a thin stream is patient. */
+const NO_THRESHOLD = 0x7fffffff;
+const THIN_RETRIES = 6;
+
+/** TCP_THIN_LINEAR_TIMEOUTS: few segments under way, beyond the first slow start, and not for long yet (tcp_stream_is_thin). */
+function isThin(t: TcpEndpoint): boolean {
+  if (t.user === null || !t.user.thinLinear || t.state !== TcpState.Established) return false;
+  return t.packetsOut < 4 && t.ssthresh < NO_THRESHOLD && t.retransmits <= THIN_RETRIES;
 }
 
 /** Is it time to give up? Ends the connection and returns true (tcp_write_timeout). */

@@ -9,6 +9,7 @@
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { MSG_NOSIGNAL } from '../../../src/api/posix/constants.ts';
 import { Process } from '../../../src/api/posix/process.ts';
 import { IpAddress } from '../../../src/base/inet-address.ts';
 import { Loop } from '../../../src/base/loop.ts';
@@ -96,7 +97,8 @@ export async function tapHost(): Promise<void> {
   };
   const block = new Uint8Array(BLOCK);
   const into = new Uint8Array(4 * BLOCK);
-  await serve(SEND_PORT, (fd) => server.write(fd, block));
+  // The peer may have said that it ends before it resets: that is a broken pipe, whose signal would end the server.
+  await serve(SEND_PORT, (fd) => server.send(fd, block, MSG_NOSIGNAL));
   await serve(DISCARD_PORT, (fd) => server.read(fd, into));
   process.stdout.write('ready\n');
   await once(process, 'SIGTERM');

@@ -73,6 +73,11 @@ export class LinuxHost {
     return new LinuxHost(program, holder);
   }
 
+  /** Gives a setting of the namespace, by its sysctl name, a value. */
+  writeSetting(name: string, value: string): Promise<void> {
+    return this.holder.writeSetting(name, value);
+  }
+
   /**
    * A new process of this host with an empty descriptor table (0, 1 and 2 are there). `takesSignals`: it makes one call
    * after the other, which signals interrupt; else its tasks make calls beside each other, and signals are of no use.
@@ -98,6 +103,19 @@ export class LinuxHost {
 
   readSetting(name: string): Promise<string | null> {
     return this.holder.readSetting(name);
+  }
+
+  /** An Ethernet device eth0 (index 2), eth1 (3) ... behind which nobody is, with these addresses. */
+  plugIn(index: number, addresses: readonly string[]): void {
+    const name = `eth${index - 2}`, far = `far${index - 2}`;
+    const script = [
+      `ip link add ${name} index ${index} address 02:00:00:00:00:0${index} type veth peer name ${far} index ${100 + index}`,
+      `echo 1 > /proc/sys/net/ipv6/conf/${far}/disable_ipv6`, `echo 0 > /proc/sys/net/ipv6/conf/${name}/accept_dad`,
+      `ip link set dev ${far} up arp off`, `ip link set dev ${name} up`,
+      ...addresses.map((address) => `ip address add ${address} dev ${name}${address.includes(':') ? ' nodad' : ''}`),
+    ].join(' && ');
+    const run = spawnSync('nsenter', ['-t', String(this.holder.pid), '-n', 'sh', '-c', script], { encoding: 'utf8' });
+    if (run.status !== 0) throw new Error(`${script}: ${run.error?.message ?? run.stderr}`);
   }
 
   /** Whether nothing happens before a call is made, or a timer of the kernel's ends. */

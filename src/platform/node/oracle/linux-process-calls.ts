@@ -1,6 +1,7 @@
 /** Children, groups, limits and credentials of a process on the Linux side. */
 import type { CredentialSyscalls, ProcessSyscalls, Rlimit, WaitResult } from '../../../api/posix/process-syscalls.ts';
-import { LinuxSignalCalls } from './linux-signal-calls.ts';
+import type { SignalInformation } from '../../../api/posix/signal-syscalls.ts';
+import { LinuxSignalCalls, readInfo, SIGINFO_BYTES } from './linux-signal-calls.ts';
 
 export abstract class LinuxProcessCalls extends LinuxSignalCalls implements ProcessSyscalls, CredentialSyscalls {
   async waitpid(pid: number, options = 0): Promise<WaitResult> {
@@ -8,6 +9,12 @@ export abstract class LinuxProcessCalls extends LinuxSignalCalls implements Proc
     const bytes = new Uint8Array(status.buffer);
     const ended = await this.callNamed('waitpid', 'wait4', pid, bytes, options, null);
     return { pid: ended, status: status[0] as number };
+  }
+
+  async waitid(kind: number, id: number, options: number): Promise<SignalInformation> {
+    const info = new Uint8Array(SIGINFO_BYTES);
+    await this.syscall('waitid', kind, id, info, options, null);
+    return readInfo(new DataView(info.buffer));
   }
 
   getpid(): Promise<number> {

@@ -15,9 +15,8 @@ import type { MessageHeader, PollRequest, ReceivedMessage, Syscalls } from '../.
 import { Errno, strerror } from '../../../base/errno.ts';
 import { bufferOf, failed, Operation } from './agent-calls.ts';
 import { AgentConnection } from './agent-connection.ts';
-import { LinuxProcessCalls } from './linux-process-calls.ts';
+import { EPOLL_EVENT_BYTES, LinuxWaitingCalls, POLLFD_BYTES } from './linux-waiting-calls.ts';
 
-const POLLFD_BYTES = 8;
 /** Its result may be negative without being an error. */
 const F_GETOWN = 9;
 
@@ -28,12 +27,10 @@ const AT_EMPTY_PATH = 0x1000;
 const LONG_BYTES = 8;
 /** The largest of struct msqid64_ds, semid64_ds and shmid64_ds. */
 const IPC_DS_BYTES = 120;
-/** struct epoll_event, which is packed on x86-64. */
-const EPOLL_EVENT_BYTES = 12;
 /** struct stat of a 64-bit machine. */
 const STAT_BYTES = 144;
 
-export class LinuxProcess extends LinuxProcessCalls implements Syscalls {
+export class LinuxProcess extends LinuxWaitingCalls implements Syscalls {
   /** Where the kernel has attached what each view is a copy of. */
   private readonly attached = new Map<Uint8Array, bigint>();
 
@@ -182,8 +179,9 @@ export class LinuxProcess extends LinuxProcessCalls implements Syscalls {
     return bufferOf(await this.call('getpeername', fd), 0);
   }
 
-  async getsockopt(fd: number, level: number, option: number, length: number): Promise<Uint8Array> {
-    return bufferOf(await this.call('getsockopt', fd, level, option, length), 0);
+  async getsockopt(fd: number, level: number, option: number, length: number | Uint8Array): Promise<Uint8Array> {
+    if (typeof length === 'number') return bufferOf(await this.call('getsockopt', fd, level, option, length), 0);
+    return bufferOf(await this.call('getsockopt', fd, level, option, length.length, [length]), 0);
   }
 
   async setsockopt(fd: number, level: number, option: number, value: ArrayBufferView): Promise<void> {
@@ -351,13 +349,8 @@ export class LinuxProcess extends LinuxProcessCalls implements Syscalls {
     await this.syscall('epoll_ctl', epfd, operation, fd, new Uint8Array(event.buffer));
   }
 
-  async epoll_wait(epfd: number, most: number, timeoutMs: number): Promise<EpollEvent[]> {
-    const bytes = new Uint8Array(EPOLL_EVENT_BYTES * Math.min(Math.max(most, 1), 1024));
-    const count = await this.syscall('epoll_pwait', epfd, bytes, most, timeoutMs, null, 8);
-    const view = new DataView(bytes.buffer);
-    return Array.from({ length: count }, (_, i) => ({
-      events: view.getInt32(i * EPOLL_EVENT_BYTES, true), data: view.getInt32(i * EPOLL_EVENT_BYTES + 4, true),
-    }));
+  epoll_wait(epfd: number, most: number, timeoutMs: number): Promise<EpollEvent[]> {
+    return this.epoll_pwait(epfd, most, timeoutMs, null);
   }
 
   eventfd(initial: number, flags: number): Promise<number> {

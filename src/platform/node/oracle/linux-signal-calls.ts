@@ -3,7 +3,7 @@
  * before its next answer; then they are called, in the order in which the agent's handler ran.
  */
 import type {
-  IntervalTimerValue, Sigaction, SignalDisposition, SignalInformation, SignalSyscalls,
+  IntervalTimerValue, Sigaction, Sigevent, SignalDisposition, SignalInformation, SignalSyscalls,
 } from '../../../api/posix/signal-syscalls.ts';
 import { AgentCalls, bufferOf } from './agent-calls.ts';
 import type { AgentConnection } from './agent-connection.ts';
@@ -11,9 +11,12 @@ import type { AgentConnection } from './agent-connection.ts';
 const SA_SIGINFO = 4;
 const SA_RESTORER = 0x04000000;
 const SIGSET_BYTES = 8;
-const SIGINFO_BYTES = 128;
+export const SIGINFO_BYTES = 128;
 const SIGCHLD = 17;
 const SI_QUEUE = -1;
+const SI_TIMER = -2;
+const SI_MESGQ = -3;
+const SIGEVENT_BYTES = 64;
 
 export abstract class LinuxSignalCalls extends AgentCalls implements SignalSyscalls {
   private readonly handlers = new Map<number, { handler: SignalDisposition; flags: number }>();
@@ -26,7 +29,12 @@ export abstract class LinuxSignalCalls extends AgentCalls implements SignalSysca
   private caught(record: Uint8Array): void {
     const view = new DataView(record.buffer, record.byteOffset, record.length);
     const at = (i: number): number => view.getInt32(i * 4, true);
-    const info = { signo: at(0), code: at(1), pid: at(2), uid: at(3), status: at(4), value: at(5), band: at(6), fd: at(7) };
+    const isTimers = at(1) === SI_TIMER;
+    // A timer's number and overrun are where others have pid and uid.
+    const info = {
+      signo: at(0), code: at(1), pid: isTimers ? 0 : at(2), uid: isTimers ? 0 : at(3), status: at(4), value: at(5), band: at(6), fd: at(7),
+      timer: isTimers ? at(2) : 0, overrun: isTimers ? at(3) : 0,
+    };
     const known = this.handlers.get(info.signo);
     if (typeof known?.handler === 'function') void known.handler(info.signo, info);
   }
@@ -81,11 +89,7 @@ export abstract class LinuxSignalCalls extends AgentCalls implements SignalSysca
     const time = timeoutUs === Infinity ? null : timespec(timeoutUs);
     const signo = await this.callNamed(name, 'rt_sigtimedwait', setBytes(set), bytes, time, SIGSET_BYTES);
     const view = new DataView(bytes.buffer);
-    const code = view.getInt32(8, true);
-    return {
-      signo, code, pid: view.getInt32(16, true), uid: view.getInt32(20, true),
-      status: signo === SIGCHLD ? view.getInt32(24, true) : 0, value: code === SI_QUEUE ? view.getInt32(24, true) : 0, band: 0, fd: 0,
-    };
+    return { ...readInfo(view), signo };
   }
 
   async kill(pid: number, signo: number): Promise<void> {
@@ -123,9 +127,50 @@ export abstract class LinuxSignalCalls extends AgentCalls implements SignalSysca
     return timerValue(bytes);
   }
 
+  async timer_create(clock: number, event: Sigevent | null): Promise<number> {
+    const id = new Int32Array(1);
+    await this.syscall('timer_create', clock, event === null ? null : eventBytes(event), new Uint8Array(id.buffer));
+    return id[0] as number;
+  }
+
+  async timer_settime(timer: number, flags: number, { valueUs, intervalUs }: IntervalTimerValue): Promise<IntervalTimerValue> {
+    const bytes = new Uint8Array(32);
+    bytes.set(timespec(intervalUs), 0);
+    bytes.set(timespec(valueUs), 16);
+    const old = new Uint8Array(32);
+    await this.syscall('timer_settime', timer, flags, bytes, old);
+    return timerSpec(old);
+  }
+
+  async timer_gettime(timer: number): Promise<IntervalTimerValue> {
+    const bytes = new Uint8Array(32);
+    await this.syscall('timer_gettime', timer, bytes);
+    return timerSpec(bytes);
+  }
+
+  timer_getoverrun(timer: number): Promise<number> {
+    return this.syscall('timer_getoverrun', timer);
+  }
+
+  async timer_delete(timer: number): Promise<void> {
+    await this.syscall('timer_delete', timer);
+  }
+
   async sleep(us: number): Promise<void> {
     await this.syscall('nanosleep', timespec(us), null);
   }
+}
+
+/** siginfo_t of x86-64. */
+export function readInfo(view: DataView): SignalInformation {
+  const int = (at: number): number => view.getInt32(at, true);
+  const [signo, code] = [int(0), int(8)];
+  const isTimers = code === SI_TIMER;
+  return {
+    signo, code, pid: isTimers ? 0 : int(16), uid: isTimers ? 0 : int(20), status: signo === SIGCHLD ? int(24) : 0,
+    value: code === SI_QUEUE || code === SI_MESGQ || isTimers ? int(24) : 0, band: 0, fd: 0,
+    timer: isTimers ? int(16) : 0, overrun: isTimers ? int(20) : 0,
+  };
 }
 
 export function setBytes(signals: Iterable<number>): Uint8Array {
@@ -146,7 +191,7 @@ function pair(first: number, second: number): Uint8Array {
   return new Uint8Array(BigInt64Array.from([BigInt(first), BigInt(second)]).buffer);
 }
 
-function timespec(us: number): Uint8Array {
+export function timespec(us: number): Uint8Array {
   const seconds = Math.floor(us / 1e6);
   return pair(seconds, Math.round((us - seconds * 1e6) * 1000));
 }
@@ -160,4 +205,20 @@ function timerValue(bytes: Uint8Array): IntervalTimerValue {
   const words = new BigInt64Array(bytes.buffer);
   const us = (at: number): number => Number(words[at]) * 1e6 + Number(words[at + 1]);
   return { intervalUs: us(0), valueUs: us(2) };
+}
+
+function timerSpec(bytes: Uint8Array): IntervalTimerValue {
+  const words = new BigInt64Array(bytes.buffer);
+  const us = (at: number): number => Number(words[at]) * 1e6 + Math.ceil(Number(words[at + 1]) / 1000);
+  return { intervalUs: us(0), valueUs: us(2) };
+}
+
+/** struct sigevent. */
+export function eventBytes({ notify, signo, value }: Sigevent): Uint8Array {
+  const bytes = new Uint8Array(SIGEVENT_BYTES);
+  const view = new DataView(bytes.buffer);
+  view.setInt32(0, value, true);
+  view.setInt32(8, signo, true);
+  view.setInt32(12, notify, true);
+  return bytes;
 }

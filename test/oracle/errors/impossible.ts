@@ -1,0 +1,121 @@
+/**
+ * Why an errno that a man page lists cannot occur here. A reason is one of `REASONS`, or a sentence of its own.
+ *
+ * `EVERYWHERE` holds for each call whose page lists the errno, unless the call has an empty reason of its own; what the oracle has observed after all fails
+ * test/oracle/oracle.test.ts.
+ */
+export const REASONS: Readonly<Record<string, string>> = {
+  pointer: 'arguments are values and byte arrays; there are no addresses that could be wrong, and what is no byte array is a TypeError',
+  memory: 'memory that runs out ends the JavaScript engine; what a process may take is bounded by other limits, with their own errnos',
+  table: 'there is no limit on the open files of all processes together, beside RLIMIT_NOFILE of each',
+  medium: 'files are in memory, which has no errors of reading and writing',
+  quota: 'there are no disk quotas',
+  readOnly: 'no file system is mounted read-only',
+  executable: 'no file is a program that runs',
+  flags: 'there are no files that are immutable, append-only or sealed',
+  wide: 'numbers are as wide as a 64-bit kernel has them',
+  directoryFd: 'it is about a directory descriptor (openat and its kin) or AT_ flags, which the call does not take here',
+  length: 'the length of a result is not passed: the call makes it as long as it has to be',
+  linksOfTmpfs: 'as on tmpfs, there may be as many names of a file and directories in one as there is room for (ENOSPC)',
+  fileSize: 'RLIMIT_FSIZE is kept and not obeyed; see docs/deviations.md',
+  neverLinux: 'no path of Linux 6 gives it to the protocols that are here',
+  neverLinuxCall: 'Linux 6 never gives it from this call',
+  slow: 'the call does not wait here, nor on a local file system of Linux',
+  race: 'two processors at once would have to remove and use it; here a call is not interrupted by another',
+  namespaces: 'there are no user namespaces: every id is valid, and -1 leaves an id as it is',
+  hugePages: 'there are no huge pages, and no locked ones',
+  anonymous: 'there is no device behind anonymous files that could be missing',
+  fastOpen: 'there is no TCP Fast Open; see docs/deviations.md',
+  time: 'a time is one number of microseconds; there are no fields that do not fit together',
+};
+
+export const EVERYWHERE: Readonly<Record<string, string>> = {
+  EFAULT: 'pointer', ENOMEM: 'memory', ENFILE: 'table', EIO: 'medium', EDQUOT: 'quota', EROFS: 'readOnly', ETXTBSY: 'executable', EMLINK: 'linksOfTmpfs', EOVERFLOW: 'wide', ENODEV: 'anonymous',
+};
+
+const ACCEPT = {
+  ECONNABORTED: 'a connection that was reset is handed over all the same, and tells of it when it is used',
+  EPERM: 'there are no firewall rules', EPROTO: 'neverLinux', ENOSR: 'neverLinux', ESOCKTNOSUPPORT: 'neverLinux',
+  EPROTONOSUPPORT: 'neverLinux', ETIMEDOUT: 'neverLinux', ENOBUFS: 'memory',
+  ERESTARTSYS: 'only a tracer sees it; the caller hears EINTR, or nothing',
+};
+const CLOCKS = 'there are no clocks that wake a machine from sleep (EINVAL); see docs/deviations.md';
+
+export const IMPOSSIBLE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  socket: { ENOBUFS: 'memory' },
+  bind: { ENAMETOOLONG: 'an address has room for 108 bytes of path, which is less than a name may have: EINVAL' },
+  connect: { EADDRINUSE: 'neverLinux' },
+  accept: ACCEPT,
+  accept4: ACCEPT,
+  write: { EIO: '', EFBIG: 'fileSize', EPERM: 'flags' },
+  readv: { EOPNOTSUPP: 'it is about flags, which preadv2 takes' },
+  writev: { EOPNOTSUPP: 'it is about flags, which pwritev2 takes', EFBIG: 'fileSize', EPERM: 'flags' },
+  pwrite: {
+    EFBIG: 'the largest position is smaller than on Linux; see docs/deviations.md', EPERM: 'flags', EDESTADDRREQ: 'a socket has no positions: ESPIPE',
+    EPIPE: 'a pipe has no positions: ESPIPE', EAGAIN: 'what has positions never waits', EINTR: 'what has positions never waits',
+    ENXIO: 'it is about SEEK_DATA and SEEK_HOLE of lseek',
+  },
+  pread: {
+    EAGAIN: 'what has positions never waits', EINTR: 'what has positions never waits', ENXIO: 'it is about SEEK_DATA and SEEK_HOLE of lseek',
+  },
+  send: {
+    EALREADY: 'fastOpen', EISCONN: 'the call names no receiver',
+    ENOBUFS: 'a full queue of a device drops the packet without a word, as Linux does',
+  },
+  sendto: { EALREADY: 'fastOpen', ENOBUFS: 'a full queue of a device drops the packet without a word, as Linux does' },
+  sendmsg: { EALREADY: 'fastOpen' },
+  sendmmsg: { EALREADY: 'fastOpen' },
+  close: { EINTR: 'slow', ENOSPC: 'only network file systems write as late as that' },
+  dup2: { EINTR: 'slow', EMFILE: 'Linux says EBADF of a number beyond the limit' },
+  dup3: { EINTR: 'slow', EMFILE: 'Linux says EBADF of a number beyond the limit' },
+  close_range: { EMFILE: 'it is about CLOSE_RANGE_UNSHARE, which has nothing to copy: a process has one table' },
+  getsockname: { EINVAL: 'length', ENOBUFS: 'memory' },
+  getpeername: { EINVAL: 'length', ENOBUFS: 'memory' },
+  fcntl: {
+    EACCES: 'there are no locks; see docs/deviations.md', EAGAIN: 'there are no locks; see docs/deviations.md',
+    EDEADLK: 'there are no locks; see docs/deviations.md', ENOLCK: 'there are no locks; see docs/deviations.md',
+    EINTR: 'there are no locks; see docs/deviations.md', ENOTDIR: 'there is no F_NOTIFY; see docs/deviations.md', EPERM: 'flags',
+  },
+  msgrcv: { ENOSYS: 'MSG_COPY is there' },
+  msgctl: { EIDRM: 'race' },
+  semctl: { EIDRM: 'race' },
+  shmat: { EIDRM: 'race' },
+  shmctl: { EIDRM: 'race', ENOMEM: 'hugePages' },
+  shmget: { EPERM: 'hugePages' },
+  mq_receive: { EINVAL: 'time' },
+  getsid: { EPERM: 'neverLinuxCall' },
+  setuid: { EAGAIN: 'since Linux 3.1 the limit of processes is looked at when a program is started' },
+  seteuid: { EINVAL: 'namespaces' },
+  setegid: { EINVAL: 'namespaces' },
+  setreuid: { EAGAIN: 'since Linux 3.1 the limit of processes is looked at when a program is started', EINVAL: 'namespaces' },
+  setregid: { EAGAIN: 'neverLinuxCall', EINVAL: 'namespaces' },
+  setresuid: { EAGAIN: 'since Linux 3.1 the limit of processes is looked at when a program is started', EINVAL: 'namespaces' },
+  setresgid: { EAGAIN: 'neverLinuxCall', EINVAL: 'namespaces' },
+  getgroups: { EINVAL: 'length' },
+  open: {
+    EBADF: 'directoryFd', EBUSY: 'there are no block devices', EFBIG: 'wide', ENODEV: 'every device node has its device',
+    EOPNOTSUPP: 'there is no O_TMPFILE; see docs/deviations.md', EPERM: 'there is no O_NOATIME, and no sealed file; see docs/deviations.md',
+    EWOULDBLOCK: 'there are no leases; see docs/deviations.md',
+  },
+  pipe: { ENOPKG: 'there are no notification pipes' },
+  access: { EPERM: 'flags' },
+  truncate: { EFBIG: 'fileSize', EINTR: 'slow', EPERM: 'flags' },
+  ftruncate: { EFBIG: 'fileSize', EINTR: 'slow', EPERM: 'flags' },
+  mkdir: { EINVAL: 'every name is one that the file system can hold', EPERM: 'the file system can hold directories' },
+  unlink: { EBUSY: 'no name is a mount point, and the root has none' },
+  symlink: { EPERM: 'the file system can hold symbolic links' },
+  rename: { EEXIST: 'Linux says ENOTEMPTY', ENOSPC: 'a name that moves needs no room' },
+  getcwd: { EACCES: 'the call asks the kernel, which reads no directories', EINVAL: 'length', ENAMETOOLONG: 'length', ERANGE: 'length' },
+  getdents: { EINVAL: 'length' },
+  epoll_ctl: { ENOSPC: 'fs.epoll.max_user_watches follows from memory; here the descriptors are the limit' },
+  timer_create: { EPERM: CLOCKS },
+  timerfd_create: { EPERM: CLOCKS },
+  waitid: { EAGAIN: 'there are no descriptors of processes (P_PIDFD); see docs/deviations.md' },
+  timerfd_settime: { ECANCELED: 'nobody sets the clock, and there is no TFD_TIMER_CANCEL_ON_SET; see docs/deviations.md' },
+};
+
+/** Why `errno` cannot come from `call`: the key of a reason or a sentence; null when it can. */
+export function whyNot(call: string, errno: string): string | null {
+  const why = IMPOSSIBLE[call]?.[errno] ?? EVERYWHERE[errno] ?? '';
+  return why === '' ? null : why;
+}

@@ -1,0 +1,103 @@
+/**
+ * docs/errors.md: every call x every errno of its man page, compared on both kernels or impossible here and why.
+ *
+ * Written by `npm run oracle -- --errors` from what the oracle has just compared, the facts of the man pages (facts.ts) and
+ * the reasons (impossible.ts); test/oracle/oracle.test.ts holds the committed file against it.
+ */
+import { ERRNO_FACTS, factsOf } from './facts.ts';
+import { EVERYWHERE, IMPOSSIBLE, REASONS, whyNot } from './impossible.ts';
+
+/** Which errnos came from which call, equal on both kernels. */
+export type Observed = ReadonlyMap<string, ReadonlySet<string>>;
+
+export interface Row {
+  call: string;
+  /** Of the man page, and compared. */
+  compared: string[];
+  /** Compared as well, though the page does not list it. */
+  further: string[];
+  /** Of the man page, and impossible: the reason. */
+  impossible: [errno: string, why: string][];
+}
+
+export interface ErrorTable {
+  rows: Row[];
+  /** What must not be: an empty cell, a reason for what was observed, a reason for what no page lists. */
+  faults: string[];
+}
+
+/** `calls`: those of `Syscalls`. */
+export function errorTable(calls: Iterable<string>, observed: Observed): ErrorTable {
+  const rows: Row[] = [];
+  const faults: string[] = [];
+  for (const call of calls) {
+    if (ERRNO_FACTS[call] === undefined) faults.push(`${call}: test/oracle/errors/facts.ts does not say what its man page lists`);
+    const seen = observed.get(call) ?? new Set<string>();
+    const facts = factsOf(call);
+    const row: Row = { call, compared: [], further: [...seen].filter((errno) => !facts.includes(errno)).sort(), impossible: [] };
+    for (const errno of facts) {
+      const why = whyNot(call, errno);
+      if (seen.has(errno)) {
+        row.compared.push(errno);
+        if (why !== null) faults.push(`${call} ${errno}: said to be impossible, and the oracle has seen it`);
+      } else if (why === null) faults.push(`${call} ${errno}: neither compared nor said to be impossible`);
+      else row.impossible.push([errno, why]);
+    }
+    for (const errno of Object.keys(IMPOSSIBLE[call] ?? {})) {
+      if (!facts.includes(errno)) faults.push(`${call} ${errno}: there is a reason, and its man page does not list it`);
+    }
+    rows.push(row);
+  }
+  for (const call of observed.keys()) if (!rows.some((row) => row.call === call)) faults.push(`${call}: the oracle has it, Syscalls has not`);
+  return { rows, faults };
+}
+
+const HEAD = `# Errors: every call, every errno of its man page
+
+Written by \`npm run oracle -- --errors\`; do not edit. A test holds this file against what the oracle compares.
+
+For each call of \`Syscalls\`, the errnos that its Linux man page lists. **Compared**: a program of test/oracle made the call fail
+so on our kernel and on the Linux kernel, with equal results; what stands behind "also" was compared too, though the page
+does not list it. **Cannot occur**: with the number of the reason below.
+`;
+
+export function errorsPage(calls: Iterable<string>, observed: Observed): string {
+  const { rows } = errorTable([...calls].sort(), observed);
+  const reasons: string[] = [];
+  const numberOf = (why: string): number => {
+    const text = REASONS[why] ?? why;
+    if (!reasons.includes(text)) reasons.push(text);
+    return reasons.indexOf(text) + 1;
+  };
+  // Those that hold everywhere come first.
+  for (const why of Object.values(EVERYWHERE)) numberOf(why);
+  const lines = rows.map(({ call, compared, further, impossible }) => {
+    const equal = [compared.join(' '), further.length > 0 ? `also ${further.join(' ')}` : ''].filter((part) => part !== '').join('; ');
+    const not = impossible.map(([errno, why]) => `${errno} (${numberOf(why)})`).join(' ');
+    return `| ${call} | ${equal === '' ? 'none to compare' : equal} | ${not === '' ? 'none' : not} |`;
+  });
+  const cells = rows.reduce((sum, row) => sum + row.compared.length, 0);
+  const total = cells + rows.reduce((sum, row) => sum + row.impossible.length, 0);
+  return `${HEAD}
+${rows.length} calls, ${total} errnos of their man pages: ${cells} compared, ${total - cells} impossible here.
+
+| call | compared, and equal | cannot occur |
+|---|---|---|
+${lines.join('\n')}
+
+## Reasons
+
+${reasons.map((reason, i) => `${i + 1}. ${reason}`).join('\n')}
+`;
+}
+
+/** The rows of a page that `errorsPage` wrote, as [call, compared with what stands behind "also", impossible]. */
+export function readErrorsPage(text: string): Map<string, { compared: string[]; impossible: string[] }> {
+  const found = new Map<string, { compared: string[]; impossible: string[] }>();
+  for (const [, call, compared, impossible] of text.matchAll(/^\| (\w+) \| ([^|]*) \| ([^|]*) \|$/gm)) {
+    if (call === 'call') continue;
+    const errnos = (cell: string): string[] => [...cell.matchAll(/\bE[A-Z0-9]+\b/g)].map(([errno]) => errno);
+    found.set(call as string, { compared: errnos(compared as string), impossible: errnos(impossible as string) });
+  }
+  return found;
+}
