@@ -244,6 +244,11 @@ const ENDLESS: readonly Endless[] = [
     let i = 0;
     return () => p.mkdir(`/tmp/d${i++}`, 0o755);
   }),
+  queue('groups of IPv4', 'ENOBUFS', async (p) => {
+    const fd = await p.socket(AF.INET, SOCK.DGRAM, 0);
+    let i = 1;
+    return () => p.setsockopt(fd, IPPROTO.IP, IP.ADD_MEMBERSHIP, Uint8Array.of(224, 1, i >> 8, i++ & 255, 127, 0, 0, 1));
+  }, 20, 20),
   queue('memberships', 'ENOBUFS', async (p) => {
     const fd = await p.socket(AF.PACKET, SOCK.RAW, 0);
     let i = 0;
