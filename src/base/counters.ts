@@ -14,6 +14,7 @@ const NAMES = [
   'Ip6OutNoRoutes', 'Ip6ReasmTimeout', 'Ip6ReasmReqds', 'Ip6ReasmOKs', 'Ip6ReasmFails', 'Ip6FragOKs', 'Ip6FragFails',
   'Ip6FragCreates', 'Ip6InOctets', 'Ip6OutOctets', 'Ip6InNoECTPkts', 'Ip6InECT1Pkts', 'Ip6InECT0Pkts', 'Ip6InCEPkts', 'Ip6InMcastPkts', 'Ip6OutMcastPkts', 'Ip6OutTransmits',
   'IcmpInMsgs', 'IcmpInErrors', 'IcmpInCsumErrors', 'IcmpInDestUnreachs', 'IcmpInTimeExcds', 'IcmpInParmProbs', 'IcmpInRedirects',
+  'IcmpInSrcQuenchs',
   'IcmpInEchos', 'IcmpInEchoReps', 'IcmpInTimestamps', 'IcmpOutMsgs', 'IcmpOutErrors', 'IcmpOutRateLimitGlobal',
   'IcmpOutRateLimitHost', 'IcmpOutDestUnreachs', 'IcmpOutTimeExcds', 'IcmpOutParmProbs', 'IcmpOutRedirects', 'IcmpOutEchos', 'IcmpOutEchoReps',
   'Icmp6InMsgs', 'Icmp6InErrors', 'Icmp6OutMsgs', 'Icmp6OutErrors', 'Icmp6InCsumErrors', 'Icmp6OutRateLimitHost',
@@ -21,7 +22,8 @@ const NAMES = [
   'Icmp6InEchoReplies', 'Icmp6InRedirects', 'Icmp6OutRedirects', 'Icmp6InRouterSolicits', 'Icmp6InRouterAdvertisements', 'Icmp6InNeighborSolicits',
   'Icmp6InNeighborAdvertisements', 'Icmp6InMLDv2Reports', 'Icmp6InGroupMembQueries', 'Icmp6OutDestUnreachs', 'Icmp6OutPktTooBigs',
   'Icmp6OutTimeExcds', 'Icmp6OutParmProblems', 'Icmp6OutEchos', 'Icmp6OutEchoReplies', 'Icmp6OutRouterSolicits',
-  'Icmp6OutNeighborSolicits', 'Icmp6OutNeighborAdvertisements', 'Icmp6OutMLDv2Reports',
+  'Icmp6OutNeighborSolicits', 'Icmp6OutNeighborAdvertisements', 'Icmp6OutMLDv2Reports', 'Icmp6InGroupMembResponses',
+  'Icmp6InGroupMembReductions', 'Icmp6OutGroupMembResponses', 'Icmp6OutGroupMembReductions',
   'TcpActiveOpens', 'TcpPassiveOpens', 'TcpAttemptFails', 'TcpEstabResets', 'TcpCurrEstab', 'TcpInSegs', 'TcpOutSegs',
   'TcpRetransSegs', 'TcpInErrs', 'TcpOutRsts', 'TcpInCsumErrors',
   'UdpInDatagrams', 'UdpNoPorts', 'UdpInErrors', 'UdpOutDatagrams', 'UdpRcvbufErrors', 'UdpSndbufErrors',
@@ -61,7 +63,7 @@ const NAMES = [
   'IpInRefused',
   // Segments that TCP took nothing from: for nobody, outside of the window, old, or not what the state asks for.
   'TcpInDiscards',
-  'ArpInMalformed', 'ArpInRequests', 'ArpInReplies', 'ArpOutRequests', 'ArpOutReplies', 'NeighUnresolvedDrops', 'NdInMalformed',
+  'ArpInMalformed', 'ArpInRequests', 'ArpInReplies', 'ArpOutRequests', 'ArpOutReplies', 'NeighUnresolvedDrops', 'NdInMalformed', 'LinkInBadIgmp',
 ] as const;
 
 export type MibName = (typeof NAMES)[number];

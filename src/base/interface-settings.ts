@@ -13,19 +13,31 @@ export class Ipv4InterfaceSettings {
   sendRedirects = 1;
   acceptRedirects = 1;
   sharedMedia = 1;
+  /** 0: as queriers on the link ask for it. */
+  forceIgmpVersion = 0;
+  /** Milliseconds. */
+  igmpv2UnsolicitedReportInterval = 10000;
+  igmpv3UnsolicitedReportInterval = 1000;
 }
 
 export class Ipv6InterfaceSettings {
   forwarding = 0;
   acceptRedirects = 1;
+  forceMldVersion = 0;
+  mldv1UnsolicitedReportInterval = 10000;
+  mldv2UnsolicitedReportInterval = 1000;
 }
 
 const IPV4_FIELDS: Readonly<Record<string, keyof Ipv4InterfaceSettings>> = {
   forwarding: 'forwarding', rp_filter: 'rpFilter', accept_local: 'acceptLocal', send_redirects: 'sendRedirects',
-  accept_redirects: 'acceptRedirects', shared_media: 'sharedMedia',
+  accept_redirects: 'acceptRedirects', shared_media: 'sharedMedia', force_igmp_version: 'forceIgmpVersion',
+  igmpv2_unsolicited_report_interval: 'igmpv2UnsolicitedReportInterval',
+  igmpv3_unsolicited_report_interval: 'igmpv3UnsolicitedReportInterval',
 };
 const IPV6_FIELDS: Readonly<Record<string, keyof Ipv6InterfaceSettings>> = {
-  forwarding: 'forwarding', accept_redirects: 'acceptRedirects',
+  forwarding: 'forwarding', accept_redirects: 'acceptRedirects', force_mld_version: 'forceMldVersion',
+  mldv1_unsolicited_report_interval: 'mldv1UnsolicitedReportInterval',
+  mldv2_unsolicited_report_interval: 'mldv2UnsolicitedReportInterval',
 };
 
 /** One family's settings of all interfaces. */

@@ -13,6 +13,7 @@ export class Settings {
   wmemDefault = 212992;
   wmemMax = 4194304;
   somaxconn = 4096;
+  optmemMax = 131072;
   // net.unix
   unixMaxDgramQlen = 10;
   // net.ipv4, IP
@@ -36,6 +37,10 @@ export class Settings {
   icmpRatemask = 6168;
   icmpMsgsPerSec = 1000;
   icmpMsgsBurst = 50;
+  igmpMaxMemberships = 20;
+  igmpMaxMsf = 10;
+  igmpQrv = 2;
+  igmpLinkLocalMcastReports = 1;
   neighGcStaleTime = 60;
   neighBaseReachableTimeMs = 30000;
   neighRetransTimeMs = 1000;
@@ -52,6 +57,8 @@ export class Settings {
   ip6fragHighThresh = 4194304;
   ip6fragTime = 60;
   icmp6Ratelimit = 1000;
+  mldMaxMsf = 64;
+  mldQrv = 2;
   // net.ipv4.tcp_*
   tcpRmemMin = 4096;
   tcpRmemDefault = 131072;
@@ -203,7 +210,7 @@ const LIMITS: Readonly<Partial<Record<Field, readonly [number, number]>>> = {
   ipDefaultTtl: [1, U8], ipv6HopLimit: [1, U8], ipMinPmtu: [68, INT], ipMtuExpires: [1, SECONDS], ipNoPmtuDisc: [0, 3],
   ipLocalPortRangeLow: [1, 65535], ipLocalPortRangeHigh: [1, 65535], ipUnprivilegedPortStart: [0, 65535],
   ipfragHighThresh: [0, LONG], ip6fragHighThresh: [0, LONG], ipfragTime: [0, SECONDS], ip6fragTime: [0, SECONDS],
-  icmpRatemask: [0, LONG],
+  icmpRatemask: [0, LONG], igmpQrv: [1, INT], mldQrv: [1, INT],
   neighGcStaleTime: [0, SECONDS], neighBaseReachableTimeMs: [1, INT], neighRetransTimeMs: [1, INT],
   neighDelayFirstProbeTime: [0, SECONDS],
   tcpRmemMin: [1, INT], tcpRmemDefault: [1, INT], tcpRmemMax: [1, INT],
@@ -244,6 +251,7 @@ const SYSCTL: Readonly<Record<string, readonly Field[]>> = {
   'kernel.hostname': ['hostname'],
   'net.core.rmem_default': ['rmemDefault'], 'net.core.rmem_max': ['rmemMax'],
   'net.core.wmem_default': ['wmemDefault'], 'net.core.wmem_max': ['wmemMax'], 'net.core.somaxconn': ['somaxconn'],
+  'net.core.optmem_max': ['optmemMax'],
   'net.unix.max_dgram_qlen': ['unixMaxDgramQlen'],
   'net.ipv4.ip_default_ttl': ['ipDefaultTtl'],
   'net.ipv4.ping_group_range': ['pingGroupRangeLow', 'pingGroupRangeHigh'],
@@ -257,6 +265,8 @@ const SYSCTL: Readonly<Record<string, readonly Field[]>> = {
   'net.ipv4.icmp_echo_ignore_broadcasts': ['icmpEchoIgnoreBroadcasts'],
   'net.ipv4.icmp_ratelimit': ['icmpRatelimit'], 'net.ipv4.icmp_ratemask': ['icmpRatemask'],
   'net.ipv4.icmp_msgs_per_sec': ['icmpMsgsPerSec'], 'net.ipv4.icmp_msgs_burst': ['icmpMsgsBurst'],
+  'net.ipv4.igmp_max_memberships': ['igmpMaxMemberships'], 'net.ipv4.igmp_max_msf': ['igmpMaxMsf'], 'net.ipv4.igmp_qrv': ['igmpQrv'],
+  'net.ipv4.igmp_link_local_mcast_reports': ['igmpLinkLocalMcastReports'],
   'net.ipv4.neigh.default.gc_stale_time': ['neighGcStaleTime'],
   'net.ipv4.neigh.default.base_reachable_time_ms': ['neighBaseReachableTimeMs'],
   'net.ipv4.neigh.default.retrans_time_ms': ['neighRetransTimeMs'],
@@ -270,6 +280,7 @@ const SYSCTL: Readonly<Record<string, readonly Field[]>> = {
   'net.ipv6.conf.all.accept_dad': ['ipv6AcceptDad'],
   'net.ipv6.ip6frag_high_thresh': ['ip6fragHighThresh'], 'net.ipv6.ip6frag_time': ['ip6fragTime'],
   'net.ipv6.icmp.ratelimit': ['icmp6Ratelimit'],
+  'net.ipv6.mld_max_msf': ['mldMaxMsf'], 'net.ipv6.mld_qrv': ['mldQrv'],
   'net.ipv4.tcp_rmem': ['tcpRmemMin', 'tcpRmemDefault', 'tcpRmemMax'],
   'net.ipv4.tcp_wmem': ['tcpWmemMin', 'tcpWmemDefault', 'tcpWmemMax'],
   'net.ipv4.tcp_mem': ['tcpMemLow', 'tcpMemPressure', 'tcpMemHigh'],

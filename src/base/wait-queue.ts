@@ -31,6 +31,13 @@ export abstract class Waiter extends Runnable {
   abstract wake(events: number): void;
 }
 
+/** How many places in wait queues are taken, of all hosts: for leak tests. */
+class WaitStatistics {
+  entries = 0;
+}
+
+export const waitStatistics: WaitStatistics = new WaitStatistics();
+
 export class WaitQueue {
   private first: Waiter | null = null;
   private last: Waiter | null = null;
@@ -42,6 +49,7 @@ export class WaitQueue {
   add(waiter: Waiter): void {
     if (waiter.queue !== null) throw new Error('waiter is queued already');
     waiter.queue = this;
+    waitStatistics.entries++;
     waiter.previousWaiter = this.last;
     waiter.nextWaiter = null;
     if (this.last === null) this.first = waiter;
@@ -52,6 +60,7 @@ export class WaitQueue {
   remove(waiter: Waiter): void {
     if (waiter.queue !== this) return;
     waiter.queue = null;
+    waitStatistics.entries--;
     if (waiter.previousWaiter === null) this.first = waiter.nextWaiter;
     else waiter.previousWaiter.nextWaiter = waiter.nextWaiter;
     if (waiter.nextWaiter === null) this.last = waiter.previousWaiter;

@@ -27,6 +27,8 @@ export interface Task {
 const SIGNALS: Readonly<Record<string, number>> = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 /** How long one program may take to get to its first wait before the next one is started. */
 const START_MS = 2000;
+/** How long those beside the last one go on after its end. */
+const LAST_SEGMENTS_MS = 200;
 /** How long those beside the last one may take to say their last words. */
 const END_MS = 2000;
 /** What a shell adds to the number of the signal that ended a program. */
@@ -57,6 +59,8 @@ export async function runPrograms(tasks: readonly Task[]): Promise<number> {
     }
     const last = started[started.length - 1];
     const status = await last.ended;
+    // The last segments of what it closed are still to be seen by the others.
+    if (tasks.length > 1) await pause(LAST_SEGMENTS_MS);
     for (const each of started) each.signal(SIGINT);
     await Promise.race([Promise.all(started.map((each) => each.ended)), pause(END_MS)]);
     for (const each of started) each.flush();

@@ -23,6 +23,7 @@ import { wrote } from '../programs/wrote.ts';
 import { CaptureOutput } from './capture-output.ts';
 import { hostCidr } from './cidr.ts';
 import { taskOf } from './command-words.ts';
+import { HostEnd } from './leftovers.ts';
 import { parseOptions, UsageError } from './options.ts';
 import { complain, print, STDERR } from './output.ts';
 import { runPrograms } from './program-run.ts';
@@ -95,12 +96,13 @@ export async function tap(args: readonly string[]): Promise<number> {
   const capture = file === null ? null : new CaptureOutput(file, null, () => {});
   // Not before the file is open: that may take its time, and handlers would not run meanwhile.
   const asked = untilAsked();
+  const end = new HostEnd();
   const device = await TapDevice.open({ loop, random: environment.entropy, offload, name });
   if (capture !== null) new CaptureTee(device, loop, capture);
   const lost = new Promise<string>((resolve) => (device.onLost = resolve));
+  const host = new Host({ name: 'sockscape', loop, random: environment.entropy });
   try {
     if (theirs.length > 0) configureKernelSide(device.name, theirs.map(String));
-    const host = new Host({ name: 'sockscape', loop, random: environment.entropy });
     host.attach(device);
     for (const { address, prefixLength } of addresses) host.addAddress(device, address, prefixLength);
     const tasks = commands.map((command) => taskOf(command, new Map([[host.name, host]])));
@@ -115,9 +117,11 @@ export async function tap(args: readonly string[]): Promise<number> {
     if (reason !== undefined) throw new PlatformError(reason);
     return 0;
   } finally {
+    host.powerOff();
     loop.stop();
     device.close();
     capture?.close();
+    end.report(host, complain);
   }
 }
 

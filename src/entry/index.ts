@@ -19,6 +19,7 @@ export {
   getprotobyname, getprotobynumber, getservbyname, getservbyport, type Protoent, type Servent,
 } from '../api/posix/name-tables.ts';
 export * from '../api/posix/netdb-constants.ts';
+export { group_filter, group_req, group_source_req, ip_mreq_source, ip_mreqn, ipv6_mreq } from '../api/posix/multicast-values.ts';
 export { int32, linger, timeval } from '../api/posix/option-values.ts';
 export { Process, type SpawnOptions } from '../api/posix/process.ts';
 export type { DescriptorSet, EpollEvent, TimerSetting } from '../api/posix/event-syscalls.ts';

@@ -93,6 +93,11 @@ export class Packet implements ByteSource {
   previousHeaderAt = 0;
   /** The frame's destination was this host (0), broadcast (1), multicast (2) or another host (3), as sll_pkttype. */
   linkType = 0;
+  /** SO_MARK and SO_PRIORITY of its sender, for receivers on the same host. */
+  mark = 0;
+  priority = 0;
+  /** Put together from fragments: how long the longest of them was, header included; 0 for one that came whole. */
+  largestFragment = 0;
   /** Output to a group: no copy comes back to this host (IP_MULTICAST_LOOP is off). */
   staysOut = false;
   /**
@@ -159,6 +164,21 @@ export class Packet implements ByteSource {
     bytes.set(this.bytes);
     this.bytes = bytes;
     this.view = new DataView(bytes.buffer);
+  }
+
+  /** Makes room for `n` bytes in front of the head, more than HEADROOM may have left. Rare: the memory is not pooled. */
+  growHeadroom(n: number): void {
+    if (this.head >= n) return;
+    const more = n - this.head;
+    const bytes = new Uint8Array(this.bytes.length + more);
+    bytes.set(this.bytes, more);
+    this.bytes = bytes;
+    this.view = new DataView(bytes.buffer);
+    this.head += more;
+    this.headEnd += more;
+    if (this.l2 >= 0) this.l2 += more;
+    if (this.l3 >= 0) this.l3 += more;
+    if (this.l4 >= 0) this.l4 += more;
   }
 
   /**
@@ -362,6 +382,9 @@ export class Packet implements ByteSource {
     copy.protocol = this.protocol;
     copy.ttl = this.ttl;
     copy.tos = this.tos;
+    copy.mark = this.mark;
+    copy.priority = this.priority;
+    copy.largestFragment = this.largestFragment;
     copy.srcA = this.srcA;
     copy.srcB = this.srcB;
     copy.srcC = this.srcC;
@@ -440,6 +463,9 @@ export function takePacket(): Packet {
   p.truesize = 0;
   p.linkType = 0;
   p.staysOut = false;
+  p.mark = 0;
+  p.priority = 0;
+  p.largestFragment = 0;
   packetStatistics.packetsInUse++;
   return p;
 }

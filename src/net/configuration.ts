@@ -8,7 +8,7 @@ import { ALL_HOSTS4, ALL_NODES, ALL_ROUTERS, IpAddress, solicitedNode } from '..
 import type { Device } from '../link/device.ts';
 import type { LoopbackDevice } from '../link/loopback.ts';
 import { interfaceIdHigh, interfaceIdLow } from '../wire/ethernet.ts';
-import { AddressScope, GroupMembership, Interface, InterfaceAddress, LocalAddresses } from './interface.ts';
+import { AddressScope, Interface, InterfaceAddress, LocalAddresses } from './interface.ts';
 import type { Network } from './network.ts';
 import { isPrefixLength } from './route-configuration.ts';
 import { Route, RouteOrigin, RouteScope, RouteType } from './routes.ts';
@@ -16,6 +16,8 @@ import { Route, RouteOrigin, RouteScope, RouteType } from './routes.ts';
 /** Linux's metric of IPv6 routes that come with an address; IPv4's is 0. */
 const METRIC6_KERNEL = 256;
 const FE80 = 0xfe800000 | 0;
+/** ff01::1, the nodes of the interface: as `ip maddress` shows it. */
+const INTERFACE_NODES = new IpAddress(0xff010000, 0, 0, 1);
 /** What an IPv6 router listens to: all routers of the interface, the link and the site (RFC 4291 2.7.1). */
 const ROUTER_GROUPS = [new IpAddress(0xff010000, 0, 0, 2), ALL_ROUTERS, new IpAddress(0xff050000, 0, 0, 2)];
 
@@ -31,6 +33,8 @@ export interface AddressOptions {
   readonly maker?: number;
 }
 
+/** Addresses of one interface; Linux's limit is its memory. */
+const MOST_ADDRESSES = 4096;
 /** IFAPROT_KERNEL_LO and IFAPROT_KERNEL_LL: IPv6 addresses that are there by themselves. */
 const MADE_FOR_LOOPBACK = 1, MADE_FOR_LINK = 3;
 
@@ -48,6 +52,7 @@ export class Configuration {
 
   attachLoopback(device: LoopbackDevice): void {
     this.plugIn(device);
+    for (const group of [ALL_HOSTS4, ALL_NODES, INTERFACE_NODES]) this.joinGroup(device, group);
     this.addAddress(device, IpAddress.fromV4(0x7f000001), 8);
     this.addAddress(device, new IpAddress(0, 0, 0, 1), 128, { maker: MADE_FOR_LOOPBACK });
   }
@@ -56,8 +61,7 @@ export class Configuration {
     const known = this.interfaceOf(device);
     if (known !== null) return known.index;
     const added = this.plugIn(device);
-    this.joinGroup(device, ALL_HOSTS4);
-    this.joinGroup(device, ALL_NODES);
+    for (const group of [ALL_HOSTS4, ALL_NODES, INTERFACE_NODES]) this.joinGroup(device, group);
     if (added.ipv6.forwarding !== 0) this.joinRouterGroups(added);
     const linkLocal = new IpAddress(FE80, 0, interfaceIdHigh(device.macHi, device.macLo), interfaceIdLow(device.macLo));
     this.addAddress(device, linkLocal, 64, { maker: MADE_FOR_LINK });
@@ -73,6 +77,7 @@ export class Configuration {
     network.neighbours4.flush(device);
     network.neighbours6.flush(device);
     network.discovery.forget(gone);
+    network.groups.forget(gone);
     network.redirects.forget(device);
     network.settings.interfaces.ipv4.detach(device.name);
     network.settings.interfaces.ipv6.detach(device.name);
@@ -91,6 +96,8 @@ export class Configuration {
       network.neighbours4.flush(device);
       network.neighbours6.flush(device);
     }
+    const owner = this.interfaceOf(device);
+    if (owner !== null) network.groups.deviceChanged(owner);
     network.changed();
     for (const observer of network.observers) observer.deviceChanged(device);
   }
@@ -129,6 +136,7 @@ export class Configuration {
     // Nobody could talk to it from the wire: packets from and to these are martians there.
     if (address.isLoopback && !device.isLoopback) return -Errno.EINVAL;
     if (owner.find(address) !== null) return -Errno.EEXIST;
+    if (owner.addresses.length >= MOST_ADDRESSES) return -Errno.ENOBUFS;
     const scope = options.scope !== undefined && address.isV4 ? options.scope
       : address.isLoopback ? AddressScope.Host
       : address.isLinkLocal && !address.isV4 ? AddressScope.Link
@@ -139,7 +147,7 @@ export class Configuration {
     entry.maker = options.maker ?? 0;
     entry.isUntested = !address.isV4 && options.nodad === true;
     entry.createdAt = this.network.context.loop.now;
-    owner.addresses.push(entry);
+    insert(owner.addresses, entry);
     this.local.add(entry);
     // Whether it has to be tested first says addressAdded, below.
     if (address.isV4 || device.isLoopback) this.addressChanged(entry, true);
@@ -168,6 +176,11 @@ export class Configuration {
     owner.addresses.splice(owner.addresses.indexOf(entry), 1);
     this.local.remove(entry);
     this.addressChanged(entry, false);
+    if (address.isV4 && !owner.hasIpv4) {
+      // Nobody here could be answered any more (fib_disable_ip).
+      network.routing.table.removeWhere((route) => route.isV4 && route.device === owner.device && route.type === RouteType.Unicast);
+      network.neighbours4.flush(owner.device);
+    }
     network.routing.table.removeWhere((route) => route.source !== null && route.source.equals(address));
     // As with promote_secondaries, which distributions set: another address of the network takes over its route.
     for (const other of owner.addresses) if (other.address.isV4 && !owner.device.isLoopback) this.addConnectedRoute(other);
@@ -214,16 +227,7 @@ export class Configuration {
   joinGroup(device: Device, group: IpAddress): number {
     const owner = this.interfaceOf(device);
     if (owner === null) return -Errno.ENODEV;
-    if (!group.isMulticast) return -Errno.EINVAL;
-    for (const member of owner.groups) {
-      if (!member.group.equals(group)) continue;
-      member.refs++;
-      return 0;
-    }
-    const member = new GroupMembership(group);
-    owner.groups.push(member);
-    if (!group.isV4) this.network.discovery.mld.joined(owner, member);
-    return 0;
+    return this.network.groups.join(owner, group);
   }
 
   /** Settings have changed: an interface that forwards IPv6 now, or does no more (dev_forward_change). */
@@ -243,13 +247,19 @@ export class Configuration {
   leaveGroup(device: Device, group: IpAddress): number {
     const owner = this.interfaceOf(device);
     if (owner === null) return -Errno.EADDRNOTAVAIL;
-    for (const member of owner.groups) {
-      if (!member.group.equals(group)) continue;
-      if (--member.refs > 0) return 0;
-      owner.groups.splice(owner.groups.indexOf(member), 1);
-      if (!group.isV4) this.network.discovery.mld.left(owner, member);
-      return 0;
-    }
-    return -Errno.EADDRNOTAVAIL;
+    return this.network.groups.leave(owner, group);
   }
+}
+
+/**
+ * Of IPv4's addresses those that reach less far come first, and those that are another's second last (inet_insert_ifa): who
+ * looks for a source takes the first that will do.
+ */
+function insert(addresses: InterfaceAddress[], entry: InterfaceAddress): void {
+  addresses.push(entry);
+  if (!entry.address.isV4 || entry.isSecondary) return;
+  const at = addresses.findIndex((other) => other.address.isV4 && (other.isSecondary || other.scope < entry.scope));
+  if (at < 0 || at === addresses.length - 1) return;
+  addresses.pop();
+  addresses.splice(at, 0, entry);
 }

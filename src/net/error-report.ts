@@ -4,6 +4,7 @@
  */
 import { V4_MAPPED } from '../base/inet-address.ts';
 import type { Packet } from '../link/packet.ts';
+import { IpProto } from '../wire/ipv4.ts';
 import { IcmpErrorKind } from './icmp-error.ts';
 import type { Network } from './network.ts';
 
@@ -12,6 +13,10 @@ export function reportUnreachable(
   network: Network, p: Packet, isV4: boolean, type: number, code: number, errno: number,
 ): void {
   if (p.device !== null && !hasSourceOfOurs(network, p, isV4)) return network.sendIcmpError(p, IcmpErrorKind.HostUnreachable);
+  // To raw sockets an error is a packet like any other: it goes to ourselves (icmp_send does so for all of them).
+  if (p.protocol === (isV4 ? IpProto.Icmp : IpProto.Icmp6) && hasSourceOfOurs(network, p, isV4)) {
+    return network.sendIcmpError(p, IcmpErrorKind.HostUnreachable);
+  }
   const transport = network.transport;
   if (transport === null || p.l4 < 0 || p.headEnd - p.l4 < 8) return;
   const report = network.errorReport;
@@ -44,6 +49,7 @@ export function reportUnreachable(
   report.errno = errno;
   report.fatal = false;
   report.mtuBytes = 0;
+  report.info = 0;
   transport.icmpError(report);
 }
 

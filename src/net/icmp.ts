@@ -74,6 +74,9 @@ export class Icmp {
       case IcmpType.ParameterProblem:
         values[Mib.IcmpInParmProbs]++;
         return this.errorInput(p);
+      case IcmpType.SourceQuench:
+        values[Mib.IcmpInSrcQuenchs]++;
+        return this.errorInput(p);
       case IcmpType.Redirect:
         values[Mib.IcmpInRedirects]++;
         return this.redirectInput(p);
@@ -143,6 +146,7 @@ export class Icmp {
       network.counters.values[Mib.IcmpInErrors]++;
     } else if (header.code <= IcmpCode.RedirectHostTos && network.localWords(0, 0, V4_MAPPED, quote.ip.src)) {
       network.redirects.heard4(p, IpAddress.fromV4(header.gateway), IpAddress.fromV4(quote.ip.dst));
+      return this.errorInput(p);
     }
     p.release();
   }
@@ -195,6 +199,7 @@ export class Icmp {
     report.icmpType = header.type;
     report.icmpCode = header.code;
     report.mtuBytes = 0;
+    report.info = header.mtuBytes | header.pointer;
     if (header.type === IcmpType.DestinationUnreachable) {
       if (header.code >= UNREACHABLE.length) return p.release();
       const [errno, fatal] = UNREACHABLE[header.code] as readonly [number, boolean];
@@ -210,9 +215,15 @@ export class Icmp {
     } else if (header.type === IcmpType.TimeExceeded) {
       report.errno = Errno.EHOSTUNREACH;
       report.fatal = false;
-    } else {
+    } else if (header.type === IcmpType.ParameterProblem) {
       report.errno = Errno.EPROTO;
       report.fatal = true;
+    } else {
+      report.errno = Errno.EREMOTEIO;
+      report.fatal = false;
+      report.info = header.gateway;
+      transport.icmpAdvice(report);
+      return p.release();
     }
     transport.icmpError(report);
     p.release();
@@ -276,9 +287,9 @@ function mayComplain(p: Packet): boolean {
   if (p.srcD === 0 || p.srcD === -1 || p.srcD >>> 28 === 0xe) return false;
   if ((view.getUint16(l3 + 6) & 0x1fff) !== 0) return false;
   if (view.getUint8(l3 + 9) !== IpProto.Icmp) return true;
-  // Of a message whose type is not there nobody can tell.
+  // Of a message whose type is not there nobody can tell. It may lie in what the sender's memory holds.
   const at = l3 + ((view.getUint8(l3) & 0xf) << 2);
-  if (at >= p.headEnd) return false;
-  const type = view.getUint8(at);
+  if (!p.pull(at + 1 - p.head)) return false;
+  const type = p.view.getUint8(at);
   return type <= IcmpType.AddressMaskReply && !isIcmpError(type);
 }

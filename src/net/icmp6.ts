@@ -88,11 +88,18 @@ export class Icmp6 {
         return network.discovery.input(p);
       case Icmp6Type.MldQuery:
         values[Mib.Icmp6InGroupMembQueries]++;
-        return network.discovery.mld.input(p);
+        return network.groups.mld.input(p);
+      case Icmp6Type.MldReport:
+        values[Mib.Icmp6InGroupMembResponses]++;
+        return network.groups.mld.reportInput(p);
+      case Icmp6Type.MldDone:
+        values[Mib.Icmp6InGroupMembReductions]++;
+        return p.release();
       case Icmp6Type.Mld2Report:
         values[Mib.Icmp6InMLDv2Reports]++;
         return p.release();
       default:
+        if (isIcmp6Error(header.type)) return this.errorInput(p);
         p.release();
     }
   }
@@ -141,8 +148,7 @@ export class Icmp6 {
     }
     const { ip } = quote;
     const isOurs = network.localWords(ip.srcA, ip.srcB, ip.srcC, ip.srcD);
-    const isLateFragment = header.type === Icmp6Type.TimeExceeded && header.code === Icmp6Code.ExceededReassembly;
-    if (quote.isLaterFragment || quote.available < 8 || transport === null || !isOurs || isLateFragment) return p.release();
+    if (quote.isLaterFragment || quote.available < 8 || transport === null || !isOurs) return p.release();
     const report = network.errorReport;
     report.protocol = quote.protocol;
     report.isV4 = false;
@@ -163,6 +169,7 @@ export class Icmp6 {
     report.icmpType = header.type;
     report.icmpCode = header.code;
     report.mtuBytes = 0;
+    report.info = header.rest >>> 0;
     report.fatal = false;
     if (header.type === Icmp6Type.DestinationUnreachable) {
       const [errno, fatal] = UNREACHABLE[header.code] ?? [Errno.EPROTO, true];
@@ -178,8 +185,9 @@ export class Icmp6 {
     } else if (header.type === Icmp6Type.TimeExceeded) {
       report.errno = Errno.EHOSTUNREACH;
     } else {
+      // An error of a type that nobody knows is one all the same (RFC 4443 2.4 a).
       report.errno = Errno.EPROTO;
-      report.fatal = true;
+      report.fatal = header.type === Icmp6Type.ParameterProblem;
     }
     transport.icmpError(report);
     p.release();
@@ -257,7 +265,7 @@ function mayComplain(p: Packet): boolean {
   while (walker.next(view));
   if (walker.malformed || walker.protocol !== IpProto.Icmp6) return true;
   // Linux: of a message whose type is not there nobody can tell, so it may be an error.
-  if (walker.payloadAt >= headEnd) return false;
-  const type = view.getUint8(walker.payloadAt);
+  if (!p.pull(walker.payloadAt + 1 - p.head)) return false;
+  const type = p.view.getUint8(walker.payloadAt);
   return !isIcmp6Error(type) && type !== Icmp6Type.Redirect;
 }

@@ -6,6 +6,7 @@
 import type { IpAddress } from '../base/inet-address.ts';
 import type { InterfaceSettings, Ipv4InterfaceSettings, Ipv6InterfaceSettings } from '../base/interface-settings.ts';
 import { type Device, InterfaceFlag } from '../link/device.ts';
+import type { GroupMembership } from './group-membership.ts';
 
 /** How far an address reaches, as `ip addr` words it; smaller is wider (RTN scopes of Linux). */
 export const AddressScope = { Global: 0, Link: 253, Host: 254 } as const;
@@ -46,28 +47,21 @@ export class InterfaceAddress {
 
   /** An IPv4 address in whose network the interface had another one before (IFA_F_SECONDARY). */
   get isSecondary(): boolean {
-    if (!this.address.isV4) return false;
+    return this.primary !== this;
+  }
+
+  /** The first IPv4 address of the interface in this one's network: this one itself, or the one that it comes after. */
+  get primary(): InterfaceAddress {
+    if (!this.address.isV4) return this;
     for (const other of this.interface.addresses) {
-      if (other === this) return false;
-      if (other.address.isV4 && other.prefixLength === this.prefixLength && other.address.isIn(this.address, this.prefixLength)) return true;
+      if (other === this) break;
+      if (other.address.isV4 && other.prefixLength === this.prefixLength && other.address.isIn(this.address, this.prefixLength)) return other;
     }
-    return false;
+    return this;
   }
 
   get usable(): boolean {
     return !this.tentative && !this.dadFailed;
-  }
-}
-
-/** Membership of a group on one interface. `refs` counts who joined: addresses (solicited-node) and sockets. */
-export class GroupMembership {
-  readonly group: IpAddress;
-  refs = 1;
-  /** Unsolicited reports that are still to be sent. */
-  reportsLeft = 0;
-
-  constructor(group: IpAddress) {
-    this.group = group;
   }
 }
 
@@ -158,9 +152,13 @@ export class Interface {
   }
 
   isMember(a: number, b: number, c: number, d: number): boolean {
+    return this.findGroup(a, b, c, d) !== null;
+  }
+
+  findGroup(a: number, b: number, c: number, d: number): GroupMembership | null {
     const list = this.groups;
-    for (let i = 0; i < list.length; i++) if (list[i].group.is(a, b, c, d)) return true;
-    return false;
+    for (let i = 0; i < list.length; i++) if (list[i].group.is(a, b, c, d)) return list[i];
+    return null;
   }
 
   /** The first usable link-local IPv6 address; null while there is none. */

@@ -48,6 +48,8 @@ export function fragmentIpv4(p: Packet, headerLen: number, mtuBytes: number, emi
     part.device = p.device;
     part.isV4 = true;
     part.tos = p.tos;
+    part.mark = p.mark;
+    part.priority = p.priority;
     emit(part);
   }
   p.release();

@@ -105,7 +105,7 @@ export class Ipv4Input implements ReassemblyOwner {
         const onward = network.onward.cached(p);
         if (onward !== null) return this.forward(p, onward);
       }
-      kind = this.classify(header.dst, device);
+      kind = this.classify(header, device);
       if (!looped && !device.isLoopback && !this.maySend(p, kind)) return;
       if (kind === NOT_OURS) return this.notOurs(p);
       if (kind === DestinationKind.Local && !looped) {
@@ -124,7 +124,10 @@ export class Ipv4Input implements ReassemblyOwner {
       // UDP and ICMP look here: a broadcast address in a frame to us alone is still a broadcast.
       p.linkType = LinkType.Broadcast;
     }
-    if (header.headerLen > IPV4_HEADER_LEN && !this.optionsOk(p)) return;
+    if (header.headerLen > IPV4_HEADER_LEN) {
+      if (!this.optionsOk(p)) return;
+      if (kind === DestinationKind.Local) this.recordHere(p);
+    }
     if (header.isFragment) return this.fragment(p);
     this.deliver(p, header.headerLen);
   }
@@ -135,6 +138,12 @@ export class Ipv4Input implements ReassemblyOwner {
   }
 
   /** Refuses what is malformed, and source routes (accept_source_route 0). */
+  /** The receiver is a station of recorded routes and timestamps too (ip_options_compile, RFC 1122 3.2.1.8). */
+  private recordHere(p: Packet): void {
+    const { options, header, network } = this;
+    options.forward(p.view, p.l3, header.headerLen, header.dst, network.icmp.timestamp(), (address) => network.localWords(0, 0, V4_MAPPED, address));
+  }
+
   private optionsOk(p: Packet): boolean {
     const { options, header, network } = this;
     if (options.check(p.view, p.l3, header.headerLen)) return true;
@@ -145,12 +154,15 @@ export class Ipv4Input implements ReassemblyOwner {
   }
 
   /** DestinationKind, or NOT_OURS. Linux is a "weak end system": any address of the host counts on any device. */
-  private classify(dst: number, device: Device): number {
+  private classify({ dst, src, protocol }: Ipv4Header, device: Device): number {
     const { configuration } = this.network;
     if (configuration.local.find(0, 0, V4_MAPPED, dst) !== null) return DestinationKind.Local;
     if (dst >>> 28 === 0xe) {
       const owner = configuration.interfaceOf(device);
-      return owner !== null && owner.isMember(0, 0, V4_MAPPED, dst) ? DestinationKind.Multicast : NOT_OURS;
+      const member = owner === null ? null : owner.findGroup(0, 0, V4_MAPPED, dst);
+      // Filters are no concern of IGMP (ip_check_mc_rcu).
+      const isWanted = member !== null && (protocol === IpProto.Igmp || member.accepts(0, 0, V4_MAPPED, src));
+      return isWanted ? DestinationKind.Multicast : NOT_OURS;
     }
     if (dst === -1) return DestinationKind.Broadcast;
     if (dst >>> 24 === 127) {
@@ -260,9 +272,8 @@ export class Ipv4Input implements ReassemblyOwner {
         values[Mib.IpInDelivers]++;
         return network.icmp.input(p);
       case IpProto.Igmp:
-        // Memberships of IPv4 groups are not reported yet: a querier's question is taken notice of and no more.
         values[Mib.IpInDelivers]++;
-        return p.release();
+        return network.groups.igmp.input(p);
       default:
         if (tookRaw) {
           values[Mib.IpInDelivers]++;

@@ -5,12 +5,13 @@
  */
 import { Mib } from '../base/counters.ts';
 import { Errno } from '../base/errno.ts';
+import { V4_MAPPED } from '../base/inet-address.ts';
 import { completeChecksum, cutSegments, segmentCount, segmentHeaderLen } from '../link/segment.ts';
 import { ChecksumState, type Packet } from '../link/packet.ts';
 import { IPV4_HEADER_LEN, IPV4_MAX_LEN, Ipv4Fragment, writeIpv4Header } from '../wire/ipv4.ts';
 import { type Destination, DestinationKind } from './destination.ts';
 import { fragmentIpv4 } from './ipv4-fragment.ts';
-import { readOwnOptions } from './ipv4-options.ts';
+import { Ipv4Options, readOwnOptions } from './ipv4-options.ts';
 import type { Network } from './network.ts';
 
 export class Ipv4Output {
@@ -19,6 +20,7 @@ export class Ipv4Output {
   private cutFor: Destination | null = null;
   private hops = 0;
   private fragmentResult = 0;
+  private readonly options = new Ipv4Options();
   private readonly piece = (p: Packet): void => this.sendPiece(p);
   private readonly part = (p: Packet): void => this.sendFragment(p);
 
@@ -59,6 +61,41 @@ export class Ipv4Output {
       cutSegments(p, this.piece);
       return 0;
     }
+    this.count(total);
+    return network.link.output(p, d);
+  }
+
+  /** `output` of a packet whose header has options; no super-segment has. Takes over `p`. */
+  outputWith(
+    p: Packet, d: Destination, from: number, to: number, protocol: number, ttl: number, tos: number, dontFragment: boolean,
+    options: Uint8Array,
+  ): number {
+    if (options.length === 0) return this.output(p, d, from, to, protocol, ttl, tos, dontFragment);
+    const { network } = this;
+    const { values } = network.counters;
+    const headerLen = IPV4_HEADER_LEN + options.length;
+    const total = p.length + headerLen;
+    const hops = ttl >= 0 ? ttl : network.settings.ipDefaultTtl;
+    const df = dontFragment && !d.mtuLocked;
+    values[Mib.IpOutRequests]++;
+    p.l4 = p.head;
+    p.protocol = protocol;
+    const isTooLong = total > d.mtuBytes;
+    if (total > IPV4_MAX_LEN || (isTooLong && df)) {
+      values[Mib.IpFragFails]++;
+      p.release();
+      return -Errno.EMSGSIZE;
+    }
+    if (p.checksumState === ChecksumState.Partial && !d.device.checksumOffload) completeChecksum(p);
+    const at = p.push(headerLen);
+    p.l3 = at;
+    writeIpv4Header(p.view, at, total, tos, this.takeId(), df ? Ipv4Fragment.DontFragment : 0, hops, protocol, from, to);
+    p.view.setUint8(at, 0x40 | (headerLen >> 2));
+    p.bytes.set(options, at + IPV4_HEADER_LEN);
+    // Routes and times that are recorded begin with this host's (ip_options_build).
+    this.options.forward(p.view, at, headerLen, from, network.icmp.timestamp(), (address) => network.localWords(0, 0, V4_MAPPED, address));
+    if (isTooLong) return this.fragment(p, d, hops, headerLen);
+    if (d.kind >= DestinationKind.Broadcast && !this.toGroup(p, d, hops)) return 0;
     this.count(total);
     return network.link.output(p, d);
   }
@@ -114,7 +151,7 @@ export class Ipv4Output {
     network.counters.values[isBroadcast ? Mib.IpExtOutBcastPkts : Mib.IpExtOutMcastPkts]++;
     network.link.loopBack(p, d);
     // RFC 1112 section 4: TTL 0 keeps a multicast on its host.
-    if (hops !== 0 || isBroadcast) return true;
+    if (hops !== 0 || isBroadcast || d.device.isLoopback) return true;
     p.release();
     return false;
   }
@@ -126,12 +163,12 @@ export class Ipv4Output {
   }
 
   /** Takes over `p`, whose header says that it may be fragmented. */
-  private fragment(p: Packet, d: Destination, hops: number): number {
+  private fragment(p: Packet, d: Destination, hops: number, headerLen: number = IPV4_HEADER_LEN): number {
     const { values } = this.network.counters;
     this.cutFor = d;
     this.hops = hops;
     this.fragmentResult = 0;
-    if (!fragmentIpv4(p, IPV4_HEADER_LEN, d.mtuBytes, this.part)) {
+    if (!fragmentIpv4(p, headerLen, d.mtuBytes, this.part)) {
       values[Mib.IpFragFails]++;
       p.release();
       return -Errno.EMSGSIZE;

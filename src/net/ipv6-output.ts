@@ -6,15 +6,17 @@
 import { Mib } from '../base/counters.ts';
 import { Errno } from '../base/errno.ts';
 import type { IpAddress } from '../base/inet-address.ts';
-import { ChecksumState, type Packet } from '../link/packet.ts';
+import { ChecksumState, HEADROOM, type Packet } from '../link/packet.ts';
 import { completeChecksum, cutSegments, segmentHeaderLen } from '../link/segment.ts';
 import {
   IPV6_FRAGMENT_HEADER_LEN, IPV6_HEADER_LEN, IPV6_MAX_PAYLOAD, IPV6_MIN_MTU, IpProto, writeIpv6FragmentHeader, writeIpv6Header,
 } from '../wire/ipv6.ts';
 import { type Destination, DestinationKind } from './destination.ts';
+import type { HeaderExtras } from './header-extras.ts';
 import type { Network } from './network.ts';
 import { packetPart } from './packet-part.ts';
 
+const NO_HEADER = new Uint8Array(0);
 const NEXT_HEADER_AT = 6, HOP_LIMIT_AT = 7;
 
 export class Ipv6Output {
@@ -62,7 +64,51 @@ export class Ipv6Output {
     return this.send(p, d, hops);
   }
 
-  /** A packet that has its header: `head` is there (IPV6_HDRINCL). It fits the device. Takes over `p`. */
+  /** `output` of a packet that has extension headers, a flow label or a size for its fragments. Takes over `p`. */
+  outputWith(
+    p: Packet, d: Destination, from: IpAddress, to: IpAddress, protocol: number, hopLimit: number, trafficClass: number,
+    dontFragment: boolean, { hopOptions, destinationOptions, fragmentMtu, flowLabel }: HeaderExtras,
+  ): number {
+    const { network } = this;
+    const { values } = network.counters;
+    const hops = hopLimit >= 0 ? hopLimit : network.settings.ipv6HopLimit;
+    values[Mib.Ip6OutRequests]++;
+    p.l4 = p.head;
+    p.protocol = protocol;
+    let nextHeader = protocol;
+    if (destinationOptions.length > 0) {
+      this.push(p, destinationOptions, nextHeader);
+      nextHeader = IpProto.DestinationOptions;
+    }
+    const mtuBytes = fragmentMtu !== 0 ? Math.min(fragmentMtu, d.mtuBytes) : d.mtuBytes;
+    const total = p.length + hopOptions.length;
+    if (total > IPV6_MAX_PAYLOAD || (dontFragment && total + IPV6_HEADER_LEN > mtuBytes && mtuBytes >= IPV6_MIN_MTU)) {
+      values[Mib.Ip6FragFails]++;
+      p.release();
+      return -Errno.EMSGSIZE;
+    }
+    // A size for fragments is none for packets that the way takes whole (ip6_finish_output).
+    if (total + IPV6_HEADER_LEN > d.mtuBytes) {
+      return this.fragment(p, d, from, to, nextHeader, hops, trafficClass, mtuBytes, hopOptions, flowLabel);
+    }
+    if (p.checksumState === ChecksumState.Partial && !d.device.checksumOffload) completeChecksum(p);
+    if (hopOptions.length > 0) {
+      this.push(p, hopOptions, nextHeader);
+      nextHeader = IpProto.HopByHop;
+    }
+    this.header(p, total, from, to, nextHeader, hops, trafficClass, flowLabel);
+    return this.send(p, d, hops);
+  }
+
+  private push(p: Packet, header: Uint8Array, nextHeader: number): void {
+    // The longest have 2,048 bytes; what comes in front of them needs room too.
+    p.growHeadroom(header.length + HEADROOM);
+    const at = p.push(header.length);
+    p.bytes.set(header, at);
+    p.bytes[at] = nextHeader;
+  }
+
+  /** A packet that has its header: `head` is there (IPV6_HDRINCL, MLD). It fits the device. Takes over `p`. */
   outputWhole(p: Packet, d: Destination): number {
     const { head, bytes } = p;
     this.network.counters.values[Mib.Ip6OutRequests]++;
@@ -86,11 +132,12 @@ export class Ipv6Output {
 
   private header(
     p: Packet, payload: number, from: IpAddress, to: IpAddress, nextHeader: number, hops: number, trafficClass: number,
+    flowLabel = 0,
   ): void {
     const at = p.push(IPV6_HEADER_LEN);
     p.l3 = at;
     writeIpv6Header(
-      p.view, at, payload, trafficClass, 0, nextHeader, hops, from.a, from.b, from.c, from.d, to.a, to.b, to.c, to.d,
+      p.view, at, payload, trafficClass, flowLabel, nextHeader, hops, from.a, from.b, from.c, from.d, to.a, to.b, to.c, to.d,
     );
   }
 
@@ -113,9 +160,10 @@ export class Ipv6Output {
 
   private fragment(
     p: Packet, d: Destination, from: IpAddress, to: IpAddress, protocol: number, hops: number, trafficClass: number,
+    mtuBytes: number = d.mtuBytes, hopOptions: Uint8Array = NO_HEADER, flowLabel = 0,
   ): number {
     const values = this.network.counters.values;
-    const most = (d.mtuBytes - IPV6_HEADER_LEN - IPV6_FRAGMENT_HEADER_LEN) & ~7;
+    const most = (mtuBytes - IPV6_HEADER_LEN - hopOptions.length - IPV6_FRAGMENT_HEADER_LEN) & ~7;
     // Linux's ip6_fragment: no room for eight bytes. Without this the loop below would not end.
     if (!(most > 0)) {
       values[Mib.Ip6FragFails]++;
@@ -130,9 +178,12 @@ export class Ipv6Output {
       const n = Math.min(most, payload - offset);
       const part = packetPart(p, offset, n);
       if (offset === 0) {
-        part.l4 = part.head;
-        part.protocol = protocol;
+        // Behind the destination options that may stand in front of it.
+        part.l4 = part.head + (p.l4 - p.head);
+        part.protocol = p.protocol;
       }
+      part.mark = p.mark;
+      part.priority = p.priority;
       if (offset + n === payload) {
         part.owner = p.owner;
         part.truesize = p.truesize;
@@ -140,7 +191,10 @@ export class Ipv6Output {
       }
       const at = part.push(IPV6_FRAGMENT_HEADER_LEN);
       writeIpv6FragmentHeader(part.view, at, protocol, offset, offset + n < payload, this.nextId);
-      this.header(part, n + IPV6_FRAGMENT_HEADER_LEN, from, to, IpProto.Fragment, hops, trafficClass);
+      const hasHop = hopOptions.length > 0;
+      if (hasHop) this.push(part, hopOptions, IpProto.Fragment);
+      const next = hasHop ? IpProto.HopByHop : IpProto.Fragment;
+      this.header(part, n + IPV6_FRAGMENT_HEADER_LEN + hopOptions.length, from, to, next, hops, trafficClass, flowLabel);
       values[Mib.Ip6FragCreates]++;
       const sent = this.send(part, d, hops);
       if (sent < 0) result = sent;

@@ -5,18 +5,24 @@
  * listens to itself, and broadcasts, also come back to it as packets of their own.
  */
 import { Errno } from '../base/errno.ts';
+import { V4_MAPPED } from '../base/inet-address.ts';
 import { EventSource, type Loop } from '../base/loop.ts';
 import type { Packet } from '../link/packet.ts';
 import {
   BROADCAST_MAC_HI, BROADCAST_MAC_LO, ETHERNET_HEADER_LEN, EtherType, MULTICAST4_MAC_HI, MULTICAST6_MAC_HI, multicast4MacLo,
   multicast6MacLo, writeEthernetHeader,
 } from '../wire/ethernet.ts';
+import { Ipv4Header, IpProto } from '../wire/ipv4.ts';
+import { Ipv6Header } from '../wire/ipv6.ts';
 import { type Destination, DestinationKind } from './destination.ts';
+import type { GroupMembership } from './group-membership.ts';
 import { LinkType, type Network } from './network.ts';
 
 export class LinkOutput {
   private readonly network: Network;
   private readonly looped: LoopedPackets;
+  private readonly header4 = new Ipv4Header();
+  private readonly header6 = new Ipv6Header();
 
   constructor(network: Network) {
     this.network = network;
@@ -53,13 +59,25 @@ export class LinkOutput {
     if (d.device.isLoopback || p.staysOut) return;
     const { to } = d;
     if (d.kind === DestinationKind.Multicast) {
-      const owner = this.network.interfaceOf(d.device);
-      if (owner === null || !owner.isMember(to.a, to.b, to.c, to.d)) return;
+      const member = this.network.interfaceOf(d.device)?.findGroup(to.a, to.b, to.c, to.d) ?? null;
+      if (member === null) return;
+      if (!this.isAccepted(p, d.isV4, member)) return;
     }
     const copy = p.clone();
     copy.device = d.device;
     copy.linkType = d.kind === DestinationKind.Broadcast ? LinkType.Broadcast : LinkType.Multicast;
     this.looped.add(copy, d.isV4);
+  }
+
+  /** As it will be on its way in: filters may refuse what comes from here, but nothing of IGMP's. */
+  private isAccepted(p: Packet, isV4: boolean, member: GroupMembership): boolean {
+    const { header4, header6 } = this;
+    if (isV4) {
+      header4.parseQuoted(p.view, p.head, p.headEnd);
+      return header4.protocol === IpProto.Igmp || member.accepts(0, 0, V4_MAPPED, header4.src);
+    }
+    header6.parseQuoted(p.view, p.head, p.headEnd);
+    return member.accepts(header6.srcA, header6.srcB, header6.srcC, header6.srcD);
   }
 
   /** Copies on their way back up are gone. */

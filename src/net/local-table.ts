@@ -30,7 +30,7 @@ const LINK = AddressScope.Link, HOST = AddressScope.Host;
 
 /** What one address brings with it. */
 export function localRoutesOf(entry: InterfaceAddress): LocalRoute[] {
-  const { address, prefixLength, broadcast, givenBroadcast, isSecondary } = entry;
+  const { address, prefixLength, broadcast, givenBroadcast, isSecondary, primary } = entry;
   const { device } = entry.interface;
   const routes: LocalRoute[] = [];
   if (!address.isV4) {
@@ -38,11 +38,13 @@ export function localRoutesOf(entry: InterfaceAddress): LocalRoute[] {
     return routes;
   }
   const add = (type: LocalType, prefix: IpAddress, length: number, scope: number): void => {
-    routes.push({ type, prefix, prefixLength: length, device, source: address, scope, metric: 0 });
+    routes.push({ type, prefix, prefixLength: length, device, source: primary.address, scope, metric: 0 });
   };
+  // The first one's is there already.
+  const isNew = !isSecondary || (givenBroadcast?.d !== primary.broadcast && givenBroadcast?.d !== primary.givenBroadcast?.d);
   add(LocalType.Local, address, 32, HOST);
   if (!device.up) return routes;
-  if (givenBroadcast !== null && givenBroadcast.d !== -1) add(LocalType.Broadcast, givenBroadcast, 32, LINK);
+  if (givenBroadcast !== null && givenBroadcast.d !== -1 && isNew) add(LocalType.Broadcast, givenBroadcast, 32, LINK);
   if (isSecondary) return routes;
   // All of 127.0.0.0/8 is this host.
   if (address.isLoopback && device.isLoopback && prefixLength < 32) add(LocalType.Local, networkOf(address, prefixLength), prefixLength, HOST);

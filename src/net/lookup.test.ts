@@ -72,12 +72,14 @@ test('our own addresses are reached by the loopback', () => {
   assert.equal(told(network, '192.0.2.1', null, eth1), 'Unicast eth1 192.0.2.1 198.51.100.1', 'a device was named');
 });
 
-test('a source that was bound: it stays, or is EINVAL when it is not ours', () => {
+test('a source that was bound: it stays, or is ENETUNREACH when it is not ours, EINVAL when it is nobody\'s', () => {
   const t = probe();
   second(t);
   const { network } = t;
   assert.equal(told(network, '192.0.2.9', '198.51.100.1'), 'Unicast eth0 192.0.2.9 198.51.100.1', 'weak end system');
-  for (const from of ['192.0.2.50', '224.0.0.1', '255.255.255.255', '0.0.0.0']) {
+  // ip_route_output_key_hash_rcu.
+  assert.equal(told(network, '192.0.2.9', '192.0.2.50'), 'errno 101');
+  for (const from of ['224.0.0.1', '255.255.255.255', '0.0.0.0']) {
     assert.equal(told(network, '192.0.2.9', from), 'errno 22', from);
   }
   network.settings.ipNonlocalBind = 1;

@@ -99,9 +99,9 @@ export class RouteLookup {
     if (from !== null) {
       if (!from.isV4 || from.isMulticast || from.isBroadcast || from.isUnspecified) return this.fail(Errno.EINVAL);
       const owner = configuration.local.find(from.a, from.b, from.c, from.d);
-      if (owner === null && !from.isLoopback && network.settings.ipNonlocalBind === 0) return this.fail(Errno.EINVAL);
+      if (owner === null && !from.isLoopback && network.settings.ipNonlocalBind === 0) return this.fail(Errno.ENETUNREACH);
       // Whoever sends to a group from one of our addresses means that address's network.
-      if (device === null && owner !== null && (to.isMulticast || to.isBroadcast)) device = owner.interface.device;
+      if (device === null && (to.isMulticast || to.isBroadcast)) device = network.deviceOf(from);
     }
     if (device !== null && (!device.up || network.interfaceOf(device) === null)) return this.fail(Errno.ENETUNREACH);
     if (to.d === LOOPBACK_BROADCAST && (device === null || device.isLoopback)) {
@@ -117,7 +117,7 @@ export class RouteLookup {
       if (route !== null && route.refusal !== 0) return this.fail(route.refusal);
       const out = device ?? (route === null ? null : route.device);
       if (out === null) return this.fail(Errno.ENETUNREACH);
-      return this.make(kind, out, to, to, from ?? this.source4(out, to, route), 32);
+      return this.make(kind, out, to, to, from ?? this.sourceForGroup4(out, route), 32);
     }
     const broadcastOn = this.broadcastDevice(to, device);
     if (broadcastOn !== null) {
@@ -171,6 +171,17 @@ export class RouteLookup {
     return ANY4;
   }
 
+  /** Addresses of loopback go no farther than this host: with no others there is no source (inet_select_addr). */
+  private sourceForGroup4(device: Device, route: Route | null): IpAddress {
+    if (route !== null && route.source !== null) return route.source;
+    const { configuration } = this.network;
+    const owner = configuration.interfaceOf(device);
+    for (const each of owner === null ? configuration.interfaces : [owner, ...configuration.interfaces]) {
+      for (const own of each.addresses) if (own.address.isV4 && own.scope !== AddressScope.Host) return own.address;
+    }
+    return ANY4;
+  }
+
   // IPv6.
 
   private lookup6(asked: IpAddress, from: IpAddress | null, bound: Device | null): Destination | null {
@@ -216,7 +227,11 @@ export class RouteLookup {
   }
 
   private multicastDevice(to: IpAddress): Device | null {
-    if (multicastScope(to.a) === 1) return this.network.loopback;
+    return multicastScope(to.a) === 1 ? this.network.loopback : this.deviceForGroup6(to);
+  }
+
+  /** A route to the group, or any interface's own for all groups, as each but loopback has one (addrconf_add_mroute). */
+  deviceForGroup6(to: IpAddress): Device | null {
     const route = this.table.lookup(to, null);
     if (route !== null && route.prefix.isMulticast && route.refusal === 0) return route.device;
     for (const entry of this.network.configuration.interfaces) {

@@ -25,7 +25,6 @@ import {
 import type { Destination } from './destination.ts';
 import { reportUnreachable } from './error-report.ts';
 import { AddressScope, type Interface, type InterfaceAddress } from './interface.ts';
-import { Mld } from './mld.ts';
 import { type Neighbour, type NeighbourProtocol, NeighbourState, Override } from './neighbour.ts';
 import type { Network } from './network.ts';
 
@@ -59,14 +58,12 @@ class AddressTest extends Timer {
 
 export class NeighbourDiscovery implements NeighbourProtocol {
   readonly etherType = EtherType.Ipv6;
-  readonly mld: Mld;
   private readonly network: Network;
   private readonly message = new NdMessage();
   private readonly tests: AddressTest[] = [];
 
   constructor(network: Network) {
     this.network = network;
-    this.mld = new Mld(network);
   }
 
   // Duplicate address detection.
@@ -90,7 +87,6 @@ export class NeighbourDiscovery implements NeighbourProtocol {
   /** The interface is gone. */
   forget(owner: Interface): void {
     for (const test of this.tests.filter((known) => known.entry.interface === owner)) this.endTest(test);
-    this.mld.forget(owner);
   }
 
   testContinues(test: AddressTest): void {
@@ -102,7 +98,7 @@ export class NeighbourDiscovery implements NeighbourProtocol {
       network.changed();
       network.configuration.addressChanged(entry, true);
       // RFC 3810 5.2.13: reports that went out without a source are repeated with it.
-      if (entry.scope === AddressScope.Link) this.mld.sourceReady(entry.interface);
+      if (entry.scope === AddressScope.Link) network.groups.sourceReady(entry.interface);
       return;
     }
     test.probesLeft--;

@@ -37,6 +37,8 @@ class Sink implements TransportInput {
     p.release();
   }
 
+  icmpAdvice(): void {}
+
   echoReply(): boolean {
     return false;
   }

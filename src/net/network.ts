@@ -22,9 +22,11 @@ import {
 import { ArpProtocol } from './arp.ts';
 import { type AddressOptions, Configuration } from './configuration.ts';
 import type { Destination } from './destination.ts';
+import type { HeaderExtras } from './header-extras.ts';
 import { IcmpErrorKind } from './icmp-error.ts';
 import { Icmp } from './icmp.ts';
 import { Icmp6 } from './icmp6.ts';
+import { Groups } from './groups.ts';
 import type { Interface } from './interface.ts';
 import { Ipv4Forward } from './ipv4-forward.ts';
 import { Ipv4Input } from './ipv4-input.ts';
@@ -76,6 +78,7 @@ export class Network implements NetInput {
   readonly link: LinkOutput;
   readonly arp: ArpProtocol;
   readonly discovery: NeighbourDiscovery;
+  readonly groups: Groups;
   readonly icmp: Icmp;
   readonly icmp6: Icmp6;
   readonly ipv4In: Ipv4Input;
@@ -102,6 +105,7 @@ export class Network implements NetInput {
     this.link = new LinkOutput(this);
     this.arp = new ArpProtocol(this);
     this.discovery = new NeighbourDiscovery(this);
+    this.groups = new Groups(this);
     this.neighbours4 = new NeighbourTable(context, this.arp, this.observers);
     this.neighbours6 = new NeighbourTable(context, this.discovery, this.observers);
     this.icmp = new Icmp(this);
@@ -149,6 +153,18 @@ export class Network implements NetInput {
   /** The device with an interface index; null when there is none. */
   deviceAt(index: number): Device | null {
     return this.configuration.deviceAt(index);
+  }
+
+  /** The device that has this address of ours; null when it is nobody's. All of 127.0.0.0/8 is loopback's. */
+  deviceOf(address: IpAddress): Device | null {
+    const entry = this.configuration.local.find(address.a, address.b, address.c, address.d);
+    if (entry !== null) return entry.interface.device;
+    return address.isV4 && address.isLoopback ? this.loopback : null;
+  }
+
+  /** Where a group is joined by who names no interface: where the route to it leads; null when there is none. */
+  deviceForGroup(group: IpAddress): Device | null {
+    return group.isV4 ? (this.routing.lookup(group, null, null, false)?.device ?? null) : this.routing.deviceForGroup6(group);
   }
 
   /**
@@ -204,6 +220,7 @@ export class Network implements NetInput {
       if (device.isLoopback) device.up = false;
       else this.detach(device);
     }
+    this.groups.powerOff();
     this.link.powerOff();
     this.redirects.powerOff();
     this.ipv4In.reassembly.clear();
@@ -288,6 +305,19 @@ export class Network implements NetInput {
       : this.ipv6Out.output(p, d, from, to, protocol, ttl, tos, dontFragment);
   }
 
+  /** The same for a packet whose header has more to it; null for one that is as all others. */
+  outputWith(
+    p: Packet, d: Destination, from: IpAddress, to: IpAddress, protocol: number, ttl: number, tos: number,
+    dontFragment: boolean, extras: HeaderExtras | null,
+  ): number {
+    if (extras === null) return this.output(p, d, from, to, protocol, ttl, tos, dontFragment);
+    if (!d.isCached) this.routing.refreshPathMtu(d);
+    if (d.mtuExpiresAt <= this.context.loop.now) this.routing.expirePathMtu(d);
+    return d.isV4
+      ? this.ipv4Out.outputWith(p, d, from.d, to.d, protocol, ttl, tos, dontFragment, extras.ipOptions)
+      : this.ipv6Out.outputWith(p, d, from, to, protocol, ttl, tos, dontFragment, extras);
+  }
+
   /**
    * Sends an ICMP error about a packet that arrived, if the rules and the rate limits allow. Borrows `inReplyTo`, whose
    * `l3` must be known. `info` is the MTU or the parameter problem's pointer.
@@ -324,6 +354,8 @@ export class Network implements NetInput {
     } else {
       p.linkType = LinkType.Host;
     }
+    // Marks and priorities do not leave their host.
+    if (!device.isLoopback) p.mark = p.priority = 0;
     // A priority tag (VLAN 0) means nothing to a host; other VLANs have no interface here.
     const etherType = frame.vlan > 0 ? 0 : frame.etherType;
     p.head += frame.headerLen;

@@ -57,6 +57,8 @@ class Assembly extends Timer {
   first: Packet | null = null;
   bytes = 0;
   memory = 0;
+  /** How long the longest fragment was, its headers included. */
+  largest = 0;
   /** Where the fragment that reaches furthest ends. */
   highest = 0;
   /** Length of the whole payload; -1 until the last fragment is here. */
@@ -147,6 +149,7 @@ export class ReassemblyTable {
     if (before === null) assembly.first = p;
     else before.next = p;
     assembly.bytes += length;
+    assembly.largest = Math.max(assembly.largest, p.head - p.l3 + length);
     assembly.ecnSeen |= 1 << (p.tos & 3);
     assembly.memory += length + FRAGMENT_OVERHEAD;
     this.memory += length + FRAGMENT_OVERHEAD;
@@ -186,6 +189,7 @@ export class ReassemblyTable {
       p = next;
     }
     first.fragmentOffset = 0;
+    first.largestFragment = assembly.largest;
     // Fragments carry a whole checksum, whatever a device said of the first of them.
     first.checksumState = ChecksumState.Full;
     return first;

@@ -8,7 +8,7 @@ import { Errno } from '../base/errno.ts';
 import { type IpAddress, networkOf } from '../base/inet-address.ts';
 import type { Device } from '../link/device.ts';
 import type { Network } from './network.ts';
-import { Route, RouteConflict, RouteOrigin, RouteScope, RouteType, type RouteWanted } from './routes.ts';
+import { MOST_ROUTES, Route, RouteConflict, RouteOrigin, RouteScope, RouteType, type RouteWanted } from './routes.ts';
 
 /** Linux's metric of IPv6 routes that somebody adds; IPv4's is 0. */
 const METRIC6 = 1024;
@@ -78,6 +78,7 @@ export function addRoute(network: Network, to: IpAddress, prefixLength: number, 
   }, gatewayIsOurs);
   const { conflict = RouteConflict.Refuse, mustExist = false } = target;
   if (mustExist && !network.routing.table.has(route)) return -Errno.ENOENT;
+  if (network.routing.table.routes.length >= MOST_ROUTES) return -Errno.ENOBUFS;
   if (!network.routing.table.add(route, conflict)) return -Errno.EEXIST;
   network.changed();
   return 0;

@@ -125,6 +125,9 @@ export interface RouteWanted {
   readonly origin: number;
 }
 
+/** Routes of one host; Linux has no such limit, but what is told of them is a list here. */
+export const MOST_ROUTES = 65536;
+
 export class RouteTable {
   readonly routes: Route[] = [];
   /** Who hears of every change: Network's list. */

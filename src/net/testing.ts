@@ -87,6 +87,8 @@ export class ProbeTransport implements TransportInput {
     p.release();
   }
 
+  icmpAdvice(): void {}
+
   echoReply(): boolean {
     return false;
   }

@@ -36,6 +36,8 @@ export class IcmpErrorReport {
   fatal = false;
   /** Next-hop MTU of "fragmentation needed" and "packet too big"; 0 for others. */
   mtuBytes = 0;
+  /** The message's own word (`ee_info`): an MTU as it was told, an offset, a router; 0 where there is none. */
+  info = 0;
 }
 
 export interface TransportInput {
@@ -49,4 +51,6 @@ export interface TransportInput {
   rawInput(p: Packet): boolean;
   /** An ICMP error about something we sent. */
   icmpError(report: IcmpErrorReport): void;
+  /** A redirect or a source quench about something we sent, which only ping sockets take for errors (EREMOTEIO). */
+  icmpAdvice(report: IcmpErrorReport): void;
 }

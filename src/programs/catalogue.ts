@@ -14,7 +14,16 @@ import { IPCS_USAGE, ipcs } from './ipcs.ts';
 import { lsof } from './lsof.ts';
 import { ip, IP_USAGE } from './ip.ts';
 import { nameServer } from './name-server.ts';
+import { nc } from './nc/nc.ts';
+import { NC_USAGE } from './nc/options.ts';
+import { PING_USAGE } from './ping/options.ts';
+import { ping } from './ping/ping.ts';
 import type { Program as Service } from './service.ts';
+import { TCPDUMP_USAGE } from './tcpdump/options.ts';
+import { tcpdump } from './tcpdump/tcpdump.ts';
+import { telnet, TELNET_USAGE } from './telnet.ts';
+import { TRACEROUTE_USAGE } from './traceroute/options.ts';
+import { traceroute } from './traceroute/traceroute.ts';
 import { wrote } from './wrote.ts';
 
 export interface ProgramEntry {
@@ -33,6 +42,14 @@ function service(run: Service): Program {
 }
 
 const ENTRIES: readonly ProgramEntry[] = [
+  { name: 'ping', run: ping, readsInput: false, summary: 'asks a host whether it is there', usage: PING_USAGE },
+  { name: 'nc', run: nc, readsInput: true, summary: 'connections and datagrams, out and in', usage: NC_USAGE },
+  {
+    name: 'tcpdump', run: (process, args) => tcpdump(process, args), readsInput: false,
+    summary: 'prints what passes at the interfaces', usage: TCPDUMP_USAGE,
+  },
+  { name: 'telnet', run: telnet, readsInput: true, summary: 'talks to a server line by line', usage: TELNET_USAGE },
+  { name: 'traceroute', run: traceroute, readsInput: false, summary: 'shows the way to a host', usage: TRACEROUTE_USAGE },
   {
     name: 'echo-server', run: service(echo), readsInput: false,
     summary: 'sends back what it gets (RFC 862)', usage: 'usage: echo-server [PORT]\n',

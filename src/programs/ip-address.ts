@@ -42,6 +42,11 @@ interface Filter {
   isOther: boolean;
 }
 
+/** What `label` is compared with: an IPv6 address has its interface's name. */
+function labelOf(entry: Answer, names: ReadonlyMap<number, string>): string {
+  return entry.text(IFA.LABEL) ?? names.get(indexOf(entry)) ?? '';
+}
+
 async function readFilter(client: IpClient, words: Words): Promise<Filter> {
   const filter: Filter = {
     family: client.options.family, index: 0, onlyUp: false, label: null, scope: null, to: null, with: 0, without: 0, isOther: false,
@@ -98,14 +103,14 @@ function ownAddress(entry: Answer): IpAddress | null {
   return entry.address(IFA.LOCAL) ?? entry.address(IFA.ADDRESS);
 }
 
-function isWanted(filter: Filter, entry: Answer): boolean {
+function isWanted(filter: Filter, entry: Answer, names: ReadonlyMap<number, string>): boolean {
   const flags = flagsOf(entry);
   const own = ownAddress(entry);
   if (filter.family !== AF_UNSPEC && filter.family !== entry.head.getUint8(FAMILY)) return false;
   if (filter.index !== 0 && filter.index !== indexOf(entry)) return false;
   if (filter.scope !== null && filter.scope !== entry.head.getUint8(SCOPE)) return false;
   if ((flags & filter.with) !== filter.with || (flags & filter.without) !== 0) return false;
-  if (filter.label !== null && !matchesPattern(filter.label, entry.text(IFA.LABEL) ?? '')) return false;
+  if (filter.label !== null && !matchesPattern(filter.label, labelOf(entry, names))) return false;
   const { to } = filter;
   if (to !== null && (own === null || own.isV4 !== to.address.isV4 || !own.isIn(to.address, to.length))) return false;
   return true;
@@ -136,7 +141,7 @@ async function show(client: IpClient, words: Words): Promise<number> {
     const index = indexOfLink(link);
     if ((filter.index !== 0 && filter.index !== index) || (filter.onlyUp && !isUp(link)) || filter.isOther) continue;
     const own = entries.filter((entry) => indexOf(entry) === index);
-    const shown = own.filter((entry) => isWanted(filter, entry));
+    const shown = own.filter((entry) => isWanted(filter, entry, client.names));
     // A link without any address is shown where nobody asks for those of a family.
     if (shown.length === 0 && !(own.length === 0 && (filter.family === AF_UNSPEC || isLinksAlone))) continue;
     if (isBrief) {
@@ -202,9 +207,6 @@ async function change(client: IpClient, type: number, flags: number, words: Word
     }
   }
   if (device === null) throw new IpFailure('Not enough information: "dev" argument is required.', 1);
-  if (label !== null && !label.startsWith(device)) {
-    throw new IpFailure(`"dev" (${device}) must match "label" (${label}).`, 1);
-  }
   const isWildcard = type === RTM.DELADDR && prefix !== null && !prefix.hasLength;
   if (isWildcard && prefix !== null) await warn(client, prefix);
   const index = await client.indexOf(device, noDevice);
@@ -255,9 +257,10 @@ async function warn(client: IpClient, { address, length }: Prefix): Promise<void
 async function flush(client: IpClient, words: Words): Promise<number> {
   if (words.isOver) throw new IpFailure('Flush requires arguments.', 1);
   const filter = await readFilter(client, words);
+  await client.links();
   const entries = await dumpAddresses(client, filter.family);
   // The second ones first: they go with those that were there before them.
-  const doomed = entries.filter((entry) => isWanted(filter, entry)).reverse();
+  const doomed = entries.filter((entry) => isWanted(filter, entry, client.names)).reverse();
   for (const entry of doomed) {
     const own = ownAddress(entry);
     if (own === null) continue;

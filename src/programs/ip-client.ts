@@ -73,7 +73,8 @@ export class IpClient {
   private fd = -1;
   private sequence = 0;
   private readonly buffer = new Uint8Array(RECEIVE_BYTES);
-  private readonly names: Map<number, string> = new Map();
+  /** Links by number, once they were asked for. */
+  readonly names: Map<number, string> = new Map();
 
   constructor(process: Syscalls, options: IpOptions) {
     this.process = process;

@@ -160,7 +160,7 @@ const NOT_THERE: ReadonlySet<string> = new Set(['address', 'broadcast', 'name', 
 
 function onOrOff(option: string, word: string): boolean {
   if (word === 'on' || word === 'off') return word === 'on';
-  throw new IpFailure(`Error: argument of "${option}" must be one of "on off", not "${word}"`, 255);
+  throw new IpFailure(`Error: argument of "${option}" must be "on" or "off", not "${word}"`, 1);
 }
 
 async function addLink(client: IpClient, words: Words): Promise<number> {

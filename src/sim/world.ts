@@ -25,11 +25,11 @@ import { Cable, type CableOptions } from '../link/cable.ts';
 import type { Device } from '../link/device.ts';
 import { packetStatistics } from '../link/packet.ts';
 import { Switch, type SwitchOptions } from '../link/switch.ts';
-import { Neighbour } from '../net/neighbour.ts';
 import {
   addressesOf, CABLE_OPTIONS, checkRun, checkDevices, checkEnd, checkHostName, CONDITIONS, limit, onlyKnown, SIMULATE_OPTIONS,
 } from './arguments.ts';
 import { WorldCapture } from './capture.ts';
+import { leftoversOf } from './leftovers.ts';
 
 /** Virtual time after which a world is taken for one that spins: ten years. */
 const TIME_LIMIT_US = 10 * 365 * 86400 * 1e6;
@@ -244,23 +244,7 @@ export class World {
 
   /** What still exists besides neighbour entries: nothing may, some time after the last close. */
   leftovers(): string[] {
-    const left: string[] = [];
-    for (const host of this.hosts) {
-      const { stack, kernel, name } = host;
-      for (const timer of stack.context.timers.queue) {
-        if (!(timer instanceof Neighbour)) left.push(`${name}: timer of ${timer.constructor.name} at ${timer.deadline}`);
-      }
-      for (const endpoint of stack.tcp.endpoints()) left.push(`${name}: TCP endpoint on port ${endpoint.localPort}`);
-      for (const endpoint of stack.udp.endpoints()) left.push(`${name}: UDP endpoint on port ${endpoint.localPort}`);
-      const { socketCount, flights } = kernel.unix;
-      if (socketCount !== 0) left.push(`${name}: ${socketCount} AF_UNIX sockets`);
-      if (flights.total !== 0) left.push(`${name}: ${flights.total} descriptions in flight`);
-      for (const process of kernel.everyProcess()) {
-        if (process.exited) left.push(`${name}: process ${process.pid} (${process.name}) has ended, and nobody has waited for it`);
-        for (const [fd] of process.descriptors.entries()) if (fd > 2) left.push(`${name}: descriptor ${fd} of process ${process.pid}`);
-      }
-      stack.context.release();
-    }
+    const left = this.hosts.flatMap(leftoversOf);
     const chunks = slabStatistics.chunksInUse - this.chunksBefore;
     const packets = packetStatistics.packetsInUse - this.packetsBefore;
     if (chunks !== 0) left.push(`${chunks} chunks`);

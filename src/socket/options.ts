@@ -10,17 +10,20 @@ import { Errno } from '../base/errno.ts';
 import { Poll } from '../base/wait-queue.ts';
 import type { Caller } from './caller.ts';
 import { SO, SOL } from './constants.ts';
+import { mayMark } from './mark.ts';
 import { intBytes, readInt, readName, timevalBytes } from './option-bytes.ts';
-import { getRareOption, mayMark, setRareOption } from './rare-options.ts';
+import { getRareOption, setRareOption } from './rare-options.ts';
 import type { Socket } from './socket.ts';
 
 /** SO_RCVBUF and SO_SNDBUF below this are raised to it (SOCK_MIN_RCVBUF, SOCK_MIN_SNDBUF on x86-64). */
 const MIN_RECEIVE_BUFFER = 2304;
 const MIN_SEND_BUFFER = 4608;
 
-/** The option's bytes, or a negative errno. `length` is what the caller has room for. */
-export function getOption(socket: Socket, level: number, option: number, length: number): Uint8Array | number {
-  if (level !== SOL.SOCKET) return socket.getLevelOption(level, option, length);
+/** The option's bytes, or a negative errno. `length` is what the caller has room for, `given` what that room holds. */
+export function getOption(
+  socket: Socket, level: number, option: number, length: number, given: Uint8Array,
+): Uint8Array | number {
+  if (level !== SOL.SOCKET) return socket.getLevelOption(level, option, length, given);
   return length < 0 ? -Errno.EINVAL : getSocketOption(socket, option, length);
 }
 

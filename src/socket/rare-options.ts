@@ -10,6 +10,7 @@ import { Tell } from '../transport/tell.ts';
 import type { Caller } from './caller.ts';
 import { AF, IPPROTO, SO, SOCK } from './constants.ts';
 import { ints } from './control.ts';
+import { mayMark } from './mark.ts';
 import { intBytes, readInt } from './option-bytes.ts';
 import type { Socket } from './socket.ts';
 
@@ -21,11 +22,6 @@ const MOST_BUDGET = 0xffff;
 /** CLOCK_REALTIME, CLOCK_MONOTONIC and CLOCK_TAI, and SOF_TXTIME_FLAGS_MASK. */
 const REALTIME = 0, MONOTONIC = 1, TAI = 11;
 const TXTIME_FLAGS = 3;
-
-/** Who may change what packets carry (sockopt_ns_capable of CAP_NET_RAW or CAP_NET_ADMIN). */
-export function mayMark(credentials: Credentials): boolean {
-  return credentials.has(Capability.NET_RAW) || credentials.has(Capability.NET_ADMIN);
-}
 
 /** The option's bytes, a negative errno, or null. */
 export function getRareOption(socket: Socket, option: number, length: number): Uint8Array | number | null {

@@ -22,6 +22,8 @@ export class ParsedSockaddr {
   address: IpAddress = ANY4;
   port = 0;
   scopeId = 0;
+  /** sin6_flowinfo, as a number. */
+  flowInfo = 0;
 }
 
 /** sa_family of address bytes; AF_UNSPEC for fewer than two bytes. */
@@ -131,6 +133,7 @@ export function sockaddrBytes(isV4: boolean, address: IpAddress, port: number, s
 export function parseSockaddr(bytes: Uint8Array, into: ParsedSockaddr): number {
   into.family = sockaddrFamily(bytes);
   into.scopeId = 0;
+  into.flowInfo = 0;
   if (into.family === AF.INET) {
     if (bytes.length < SOCKADDR_IN_LEN) return -Errno.EINVAL;
     into.port = (bytes[2] << 8) | bytes[3];
@@ -140,6 +143,7 @@ export function parseSockaddr(bytes: Uint8Array, into: ParsedSockaddr): number {
   if (into.family === AF.INET6) {
     if (bytes.length < SOCKADDR_IN6_RFC2133) return -Errno.EINVAL;
     into.port = (bytes[2] << 8) | bytes[3];
+    into.flowInfo = word(bytes, 4);
     into.address = new IpAddress(word(bytes, 8), word(bytes, 12), word(bytes, 16), word(bytes, 20));
     if (bytes.length >= SOCKADDR_IN6_LEN) {
       into.scopeId = (bytes[24] | (bytes[25] << 8) | (bytes[26] << 16) | (bytes[27] << 24)) >>> 0;

@@ -18,7 +18,7 @@ import { type ControlWriter, walkControl } from './control.ts';
 import type { Description } from './description.ts';
 import type { UnixSocket } from './family/unix.ts';
 import type { Received } from './received.ts';
-import { checkSocketControl } from './socket-control.ts';
+import { readSocketControl } from './socket-control.ts';
 
 export const NO_NAME = new Uint8Array(0);
 /** `receiveTarget`'s answer for a call that waits for nothing. */
@@ -83,8 +83,11 @@ export abstract class Socket extends WaitQueue implements FileOperations {
   abstract get settledOptions(): SocketOptions;
   /** For writing: this socket's own. */
   abstract get options(): SocketOptions;
-  /** The option's bytes, or a negative errno. `length` is what the caller has room for, negative included. */
-  abstract getLevelOption(level: number, option: number, length: number): Uint8Array | number;
+  /**
+   * The option's bytes, or a negative errno. `length` is what the caller has room for, negative included, `given` what that
+   * room holds: some options read it.
+   */
+  abstract getLevelOption(level: number, option: number, length: number, given: Uint8Array): Uint8Array | number;
   /** 0 or a negative errno. */
   abstract setLevelOption(level: number, option: number, value: Uint8Array, caller: Caller): number;
   /** SO_ERROR: the pending error (positive errno), and clears it; 0 when none. */
@@ -195,7 +198,9 @@ export abstract class Socket extends WaitQueue implements FileOperations {
    * messages alone.
    */
   prepareAncillary(control: Uint8Array, caller: Caller): Ancillary | number {
-    const bad = walkControl(control, (message) => (message.level === SOL.SOCKET ? checkSocketControl(message, caller) : 0));
+    const { settledOptions } = this;
+    const bad = walkControl(control, (message) => (
+      message.level === SOL.SOCKET ? readSocketControl(message, settledOptions, caller, null) : 0));
     return bad < 0 ? bad : NOTHING_BESIDE;
   }
 

@@ -88,6 +88,10 @@ export class Stack implements TransportInput {
     return this.ping.input(p);
   }
 
+  icmpAdvice(report: IcmpErrorReport): void {
+    if (report.protocol === IpProto.Icmp) this.ping.icmpError(report);
+  }
+
   icmpError(report: IcmpErrorReport): void {
     this.raw.icmpError(report);
     if (report.protocol === (report.isV4 ? IpProto.Icmp : IpProto.Icmp6)) this.ping.icmpError(report);

@@ -7,7 +7,7 @@
 import type { IpAddress } from '../base/inet-address.ts';
 import type { Device } from '../link/device.ts';
 import type { QueuedError } from './error-queue.ts';
-import { NO_RARE, type RareOptions } from './rare-options.ts';
+import { NO_OPTION, NO_RARE, type RareOptions } from './rare-options.ts';
 
 /** What an endpoint tells the socket above it. Implemented by one class, in socket/family/. */
 export interface EndpointUpcalls {
@@ -48,6 +48,12 @@ export class ReceiveResult {
   answerFrom: IpAddress | null = null;
   ttl = 0;
   tos = 0;
+  /** Its mark and priority; how long its longest fragment was, 0 when it came whole. */
+  mark = 0;
+  priority = 0;
+  largestFragment = 0;
+  /** Its network header with whatever belongs to it, for those who asked for options or extension headers. */
+  header: Uint8Array = NO_OPTION;
   /** When it arrived, in the loop's time, and how many were lost before it. */
   arrivedUs = 0.5;
   lost = 0;
@@ -98,14 +104,36 @@ export class SocketOptions {
   rare: RareOptions = NO_RARE;
 }
 
+/** Options about multicast, of IPv4 and of IPv6. Never changed, but replaced: few sockets have other than the default ones. */
+export class MulticastOptions {
+  readonly ttl: number = 1;
+  readonly hops: number = 1;
+  /** Does what is sent come back to this host's own members? An AF_INET6 socket goes by the second, whatever it sends. */
+  readonly loops: boolean = true;
+  readonly loops6: boolean = true;
+  /** Are groups heard that others on the host have joined (IP_MULTICAST_ALL)? */
+  readonly hearsAll: boolean = true;
+  readonly hearsAll6: boolean = true;
+  /** Where it leaves, and IPv4's source; null for what the route says. */
+  readonly device: Device | null = null;
+  readonly device6: Device | null = null;
+  readonly source: IpAddress | null = null;
+
+  with(change: Partial<MulticastOptions>): MulticastOptions {
+    return Object.assign(new MulticastOptions(), this, change);
+  }
+}
+
+const DEFAULT_MULTICAST = new MulticastOptions();
+/** Sockets of AF_INET6 hear no IPv4 groups but their own (inet6_create leaves IP_MULTICAST_ALL off). */
+const DEFAULT_MULTICAST6 = DEFAULT_MULTICAST.with({ hearsAll: false });
+
 /** Options of endpoints besides: those of IPPROTO_IP and IPPROTO_IPV6. */
 export class EndpointOptions extends SocketOptions {
   v6Only = false;
   /** IP_TTL / IPV6_UNICAST_HOPS; -1 for the host's default. */
   ttl = -1;
-  multicastTtl = 1;
-  multicastLoop = true;
-  multicastDevice: Device | null = null;
+  multicast: MulticastOptions;
   tos = 0;
   trafficClass = 0;
   /** IP_MTU_DISCOVER: 0 DONT, 1 WANT, 2 DO, 3 PROBE, 4 INTERFACE, 5 OMIT; and IPV6_MTU_DISCOVER. */
@@ -117,6 +145,11 @@ export class EndpointOptions extends SocketOptions {
   /** IP_RECVERR and IPV6_RECVERR: ICMP errors become hard errors and go to the error queue. */
   receiveErrors = false;
   receiveErrors6 = false;
+
+  constructor(isV4: boolean) {
+    super();
+    this.multicast = isV4 ? DEFAULT_MULTICAST : DEFAULT_MULTICAST6;
+  }
 }
 
 /** Operations that stream and datagram endpoints share. `isV4` is the socket's family, AF_INET. */

@@ -6,6 +6,7 @@
 import { IpAddress } from '../base/inet-address.ts';
 import type { IcmpErrorReport } from '../net/transport-input.ts';
 import { Msg, type ReceiveResult } from './endpoint.ts';
+import { NO_OPTION } from './rare-options.ts';
 
 /** `ee_origin` of struct sock_extended_err. */
 export const ErrorOrigin = { None: 0, Local: 1, Icmp: 2, Icmp6: 3 } as const;
@@ -16,7 +17,7 @@ export class QueuedError {
   readonly origin: ErrorOrigin;
   readonly type: number;
   readonly code: number;
-  /** The MTU of "too long"; 0 for others. */
+  /** The MTU of "too long", the offset of what was wrong, a router's address; 0 for others. */
   readonly info: number;
   /** Where the packet was to go. */
   readonly address: IpAddress;
@@ -85,7 +86,7 @@ export function queuedIcmpError(report: IcmpErrorReport, headerLen: number, port
   packet.copyOut(skip, payload, 0, payload.length);
   const origin = isV4 ? ErrorOrigin.Icmp : ErrorOrigin.Icmp6;
   const error = new QueuedError(
-    report.errno, origin, report.icmpType, report.icmpCode, report.mtuBytes, address, port, offender, payload, truesize,
+    report.errno, origin, report.icmpType, report.icmpCode, report.info, address, port, offender, payload, truesize,
   );
   error.interfaceIndex = packet.device === null ? 0 : packet.device.index;
   error.destination = new IpAddress(report.localA, report.localB, report.localC, report.localD);
@@ -109,6 +110,10 @@ export function tellError(
   result.told = tell;
   result.isV4 = error.address.isV4;
   result.arrivedUs = error.arrivedUs;
+  result.header = NO_OPTION;
+  result.mark = 0;
+  result.priority = 0;
+  result.largestFragment = 0;
   result.error = error;
   return n;
 }

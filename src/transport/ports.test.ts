@@ -11,6 +11,7 @@ import { PortFlag, type PortHolder, PortTable } from './ports.ts';
 
 class Holder implements PortHolder {
   localPort = 0;
+  readonly portRange = 0;
   portFlags: number;
   readonly boundDevice: Device | null = null;
   nextHolder: PortHolder | null = null;

@@ -30,6 +30,8 @@ export interface PortHolder {
   /** Host order; 0 while the holder is in no table. Set by the table. */
   localPort: number;
   readonly portFlags: number;
+  /** Where its automatic ports lie (IP_LOCAL_PORT_RANGE): the high end in the upper half; 0 for the host's range. */
+  readonly portRange: number;
   readonly boundDevice: Device | null;
   /** Links of the table. */
   nextHolder: PortHolder | null;
@@ -175,7 +177,8 @@ export class PortTable {
    * set. 0 or -EADDRNOTAVAIL.
    */
   bindForConnect(holder: PortHolder, remote: IpAddress, remotePort: number, check: TupleCheck): number {
-    const low = this.context.settings.ipLocalPortRangeLow;
+    const low = this.lowFor(holder);
+    const step = holder.portRange === 0 ? 2 : 1;
     const local = holder.localAddress;
     const hash = this.hash;
     hash.begin();
@@ -186,13 +189,14 @@ export class PortTable {
     hash.add(remote.c ^ remote.d);
     hash.add(remotePort);
     const h = hash.end();
-    let remaining = this.context.settings.ipLocalPortRangeHigh - low + 1;
-    if (remaining > 1) remaining &= ~1;
+    let remaining = this.highFor(holder) - low + 1;
+    if (remaining > 1 && step === 2) remaining &= ~1;
     const slot = h & (PERTURB_SLOTS - 1);
     // Even offsets first: ports of the low end's parity are connect's, the others bind's.
-    let offset = (((this.perturb[slot] as number) + (h >>> 8)) % remaining) & ~1;
-    for (let parity = 0; parity < 2; parity++, offset ^= 1) {
-      for (let i = 0; i < remaining; i += 2) {
+    let offset = ((this.perturb[slot] as number) + (h >>> 8)) % remaining;
+    if (step === 2) offset &= ~1;
+    for (let parity = 0; parity < step; parity++, offset ^= 1) {
+      for (let i = 0; i < remaining; i += step) {
         let place = offset + i;
         if (place >= remaining) place -= remaining;
         const port = low + place;
@@ -208,10 +212,22 @@ export class PortTable {
     return -Errno.EADDRNOTAVAIL;
   }
 
+  /** inet_sk_get_local_port_range: an end of the holder's own counts when it lies in the host's range. */
+  private lowFor({ portRange }: PortHolder): number {
+    const { ipLocalPortRangeLow: low, ipLocalPortRangeHigh: high } = this.context.settings;
+    const own = portRange & 0xffff;
+    return own >= low && own <= high ? own : low;
+  }
+
+  private highFor({ portRange }: PortHolder): number {
+    const { ipLocalPortRangeLow: low, ipLocalPortRangeHigh: high } = this.context.settings;
+    const own = portRange >>> 16;
+    return own >= low && own <= high ? own : high;
+  }
+
   private bindAny(holder: PortHolder): number {
-    const settings = this.context.settings;
-    const low = settings.ipLocalPortRangeLow;
-    let remaining = settings.ipLocalPortRangeHigh - low + 1;
+    const low = this.lowFor(holder);
+    let remaining = this.highFor(holder) - low + 1;
     if (remaining <= 0) return -Errno.EADDRINUSE;
     if (remaining > 1) remaining &= ~1;
     let offset = below(this.context.random, remaining);

@@ -4,12 +4,13 @@
  * connections have their listener's object.
  */
 import type { Device } from '../link/device.ts';
+import type { HeaderExtras } from '../net/header-extras.ts';
 
 export const NO_OPTION = new Uint8Array(0);
 /** SO_MAX_PACING_RATE's value when there is none: all ones. */
 const UNLIMITED = 0xffffffff;
 
-export class RareOptions {
+export class RareOptions implements HeaderExtras {
   /** SO_DEBUG, SO_WIFI_STATUS, SO_NOFCS, SO_PREFER_BUSY_POLL: kept, since no device here can do what they ask for. */
   debug = false;
   wifiStatus = false;
@@ -67,6 +68,10 @@ export class RareOptions {
   /** IPV6_MTU: what fragments are cut to; 0 for the path's. */
   fragmentMtu = 0;
   flowInfoSend = false;
+  /** The label of a connected socket's packets, where connect(2) named one. */
+  flowLabel = 0;
+  /** What getpeername(2) shows of it: the address's sin6_flowinfo. */
+  peerFlowInfo = 0;
   autoFlowLabel = true;
   /** IPV6_ADDR_PREFERENCES as it was asked for: the bits of RFC 5014. */
   addressPreferences = 0;
@@ -77,6 +82,16 @@ export class RareOptions {
 }
 
 export const NO_RARE: RareOptions = Object.freeze(new RareOptions());
+
+/** May it have an address that is not this host's (inet_can_nonlocal_bind, without the sysctl)? */
+export function bindsAnything({ freeBind, rare }: { freeBind: boolean; rare: RareOptions }): boolean {
+  return freeBind || rare.transparent;
+}
+
+/** IP_LOCAL_PORT_RANGE as the table of ports asks for it: the high end in the upper half; 0 for none. */
+export function portRangeOf({ rare }: { rare: RareOptions }): number {
+  return (rare.portHigh << 16) | rare.portLow;
+}
 
 /** A copy for `options` alone, to be written to. */
 export function rareOf(options: { rare: RareOptions }): RareOptions {

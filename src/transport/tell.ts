@@ -28,3 +28,6 @@ export const TELL_IPV4 = Tell.Info4 | Tell.Ttl4 | Tell.Tos4 | Tell.Destination4
 export const TELL_IPV6 = Tell.Hops6 | Tell.Class6 | Tell.Destination6 | Tell.OldInfo6 | Tell.OldHops6 | Tell.HopOptions6
   | Tell.DestinationOptions6 | Tell.Routing6 | Tell.OldHopOptions6 | Tell.OldDestinationOptions6 | Tell.OldRouting6
   | Tell.Flow6 | Tell.Fragment6;
+/** What is read from the network header itself. */
+export const TELL_HEADER = Tell.Options4 | Tell.ReturnOptions4 | Tell.HopOptions6 | Tell.DestinationOptions6 | Tell.Routing6
+  | Tell.OldHopOptions6 | Tell.OldDestinationOptions6 | Tell.OldRouting6 | Tell.Flow6;

@@ -6,6 +6,7 @@ import { IpAddress } from '../base/inet-address.ts';
 import type { Packet } from '../link/packet.ts';
 import type { Network } from '../net/network.ts';
 import type { ReceiveResult } from './endpoint.ts';
+import { TELL_HEADER } from './tell.ts';
 
 /** Fills in `result`. `port` is the one that it was sent to. */
 export function tellOf(network: Network, p: Packet, port: number, result: ReceiveResult): void {
@@ -17,11 +18,17 @@ export function tellOf(network: Network, p: Packet, port: number, result: Receiv
   result.answerFrom = destination;
   // fib_compute_spec_dst: an answer to a group's datagram comes from an address of ours.
   if (p.isV4 && (destination.isMulticast || p.linkType !== 0)) {
-    result.answerFrom = network.lookup(new IpAddress(p.srcA, p.srcB, p.srcC, p.srcD), null, null)?.source ?? null;
+    // Who has no address is answered from that of the link.
+    const to = p.srcD === 0 ? destination : new IpAddress(p.srcA, p.srcB, p.srcC, p.srcD);
+    result.answerFrom = network.lookup(to, null, p.srcD === 0 ? p.device : null)?.source ?? null;
   }
   result.ttl = p.ttl;
   result.tos = p.tos;
   // Who asks for the time only after the datagram came gets the present one (__sock_recv_timestamp).
   result.arrivedUs = p.dueAt > 0 ? p.dueAt : network.context.loop.now;
   result.lost = p.order;
+  result.mark = p.mark;
+  result.priority = p.priority;
+  result.largestFragment = p.largestFragment;
+  if ((result.told & TELL_HEADER) !== 0) result.header = p.bytes.slice(p.l3, p.l4);
 }

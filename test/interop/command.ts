@@ -50,12 +50,17 @@ export class Running {
   readonly child: ChildProcess;
   stdout = '';
   stderr = '';
+  /** What a command of ours says its host has not let go: 'nothing', or null from programs that have no host. */
+  leftBehind: string | null = null;
   private readonly end: Promise<Ended>;
   private readonly looks = new Set<() => void>();
 
+  private readonly words: readonly string[];
+
   constructor(words: readonly string[], env: NodeJS.ProcessEnv = process.env) {
+    this.words = words;
     const [program, ...args] = words as [string, ...string[]];
-    this.child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], env });
+    this.child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...env, SOCKSCAPE_LEFTOVERS: '1' } });
     alive.add(this.child);
     this.child.stdin?.on('error', () => {});
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => {
@@ -70,11 +75,23 @@ export class Running {
       this.child.on('error', reject);
       this.child.on('close', (status) => {
         alive.delete(this.child);
+        this.stderr = this.stderr.replace(/^sockscape: left behind: (.*)\n/m, (_line, what: string) => {
+          this.leftBehind = what;
+          return '';
+        });
+        if (this.leftBehind !== null && this.leftBehind !== 'nothing') {
+          reject(new Error(`${words.join(' ')} left behind: ${this.leftBehind}`));
+        }
         resolve({ status, stdout: this.stdout, stderr: this.stderr });
         for (const look of this.looks) look();
       });
     });
     this.end.catch(() => {});
+  }
+
+  /** Is this `sockscape tap`, perhaps in a namespace? */
+  get isTap(): boolean {
+    return this.words.includes(launcher) && this.words.includes('tap');
   }
 
   ended(): Promise<Ended> {

@@ -108,8 +108,8 @@ describe('name-server on a TAP device', { skip: NEEDS.skip, timeout: 240_000 }, 
     await startTap(namespace, '--zone', ...files);
     library = new LinuxNames(FILES);
   });
-  after(() => {
-    namespace.remove();
+  after(async () => {
+    await namespace.end();
     library.remove();
     rmSync(folder, { recursive: true });
   });

@@ -139,7 +139,7 @@ describe('a disk that becomes full', () => {
       match(stderr, /^sockscape tap: cannot write [^\n]*tap\.pcapng: EFBIG: [^\n]*\n$/);
       equal(namespace.run('ip', '-brief', 'link').stdout.includes('tap0'), false);
     } finally {
-      namespace.remove();
+      await namespace.end();
     }
   });
 });
@@ -179,7 +179,7 @@ describe('-w -', () => {
       equal((await running.ended()).stdout, 'ready\nsockscape tap: the device tap0 was removed\n');
       ok(packetsOf(out) >= 126);
     } finally {
-      namespace.remove();
+      await namespace.end();
     }
   });
 });

@@ -136,7 +136,7 @@ describe('routes as Linux has them', { skip: NEEDS.skip, timeout: 60_000 }, () =
     }
   });
 
-  after(() => namespace?.remove());
+  after(() => namespace?.end());
 
   const linux = (...words: string[]): { stdout: string; stderr: string } => run(namespace.words('ip', ...words));
   /** Errors that the kernel's answer stands for. */

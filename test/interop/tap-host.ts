@@ -7,6 +7,7 @@
 import { equal } from 'node:assert/strict';
 import { parseCidr } from '../../src/base/inet-address.ts';
 import { Loop } from '../../src/base/loop.ts';
+import { HostEnd } from '../../src/cli/leftovers.ts';
 import { Host } from '../../src/host.ts';
 import { NodeEnvironment } from '../../src/platform/node/environment.ts';
 import { TapDevice } from '../../src/platform/node/tap.ts';
@@ -18,6 +19,7 @@ export class TapHost {
   private readonly loop: Loop;
   private readonly devices: TapDevice[] = [];
   private readonly environment = new NodeEnvironment();
+  private readonly end = new HostEnd();
 
   constructor() {
     this.loop = new Loop(this.environment);
@@ -46,8 +48,11 @@ export class TapHost {
     while (isTentative()) await new Promise((resolve) => setTimeout(resolve, 20));
   }
 
+  /** Switches the host off. Nothing of it may be left then. */
   close(): void {
+    this.host.powerOff();
     this.loop.stop();
     for (const device of this.devices) device.close();
+    equal(this.end.left(this.host), 'nothing');
   }
 }

@@ -102,7 +102,7 @@ for (const offload of [true, false]) {
 
     after(async () => {
       await tap?.stop();
-      namespace?.remove();
+      await namespace?.end();
       rmSync(folder, { recursive: true, force: true });
     });
 
@@ -289,7 +289,7 @@ describe('the tap command', { skip: NEEDS.skip, timeout: 60_000 }, () => {
   before(() => {
     namespace = new Namespace();
   });
-  after(() => namespace?.remove());
+  after(() => namespace?.end());
 
   test('what cannot be is said in one sentence: exit status 2 for options, 1 for the machine', async () => {
     const good = ['--address', `${OURS4}/24`];

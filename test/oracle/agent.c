@@ -422,6 +422,8 @@ static void perform(struct request *q, struct answer *answer) {
   case OP_GETSOCKOPT: {
     socklen_t length = (socklen_t)q->d;
     memory = room(q->d > 0 ? (uint32_t)q->d : 0);
+    /* Some options read what the memory holds. */
+    if (first.length > 0 && (long)first.length <= q->d) memcpy(memory, first.bytes, first.length);
     r = getsockopt(q->a, q->b, q->c, memory, &length);
     if (r == 0) {
       answer->result = 0;

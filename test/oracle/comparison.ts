@@ -31,6 +31,10 @@ export class Comparison {
 
   add(program: string, linux: Trace, ours: Trace): void {
     if (linux.failure !== null) this.broken.push({ program, failure: linux.failure });
+    if (ours.leftovers.length > 0) {
+      const place = { program, index: ours.entries.length, request: 'what is left', family: 'none', id: `${program}/leftovers` };
+      this.differences.push({ ...place, ours: ours.leftovers.join('; '), linux: 'nothing' });
+    }
     const theirs = linux.normalized();
     const own = ours.normalized();
     for (let i = 0; i < theirs.length; i++) {

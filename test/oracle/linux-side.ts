@@ -13,6 +13,8 @@ export const SHARED_SETTINGS = [
   'net.ipv4.tcp_keepalive_intvl', 'net.ipv4.tcp_keepalive_probes', 'net.ipv4.tcp_fin_timeout',
   'net.unix.max_dgram_qlen', 'net.ipv4.ip_default_ttl', 'net.ipv4.ip_local_port_range', 'net.ipv4.ip_unprivileged_port_start',
   'net.ipv4.tcp_congestion_control',
+  'net.core.optmem_max', 'net.ipv4.igmp_max_memberships', 'net.ipv4.igmp_max_msf', 'net.ipv4.igmp_qrv',
+  'net.ipv4.conf.lo.igmpv3_unsolicited_report_interval',
 ];
 
 /** Message queues, semaphore sets and shared segments of a host, each. */
@@ -25,6 +27,8 @@ const PINNED_SETTINGS = {
   'kernel.msgmni': String(MOST_IPC_OBJECTS),
   'kernel.shmmni': String(MOST_IPC_OBJECTS),
   'kernel.sem': `32000 1024000000 500 ${MOST_IPC_OBJECTS}`,
+  // Reports of groups are repeated within a second: too long to wait for.
+  'net.ipv4.conf.lo.igmpv3_unsolicited_report_interval': '20',
 };
 
 /** Less than the times by which programs tell one behaviour from another. */
@@ -56,11 +60,13 @@ export function linuxSide(agentSource: string, buildFolder: string): Side {
       });
       return {
         sysctl: (name, value) => host.writeSetting(name, value),
+        plugIn: async (index, addresses) => host.plugIn(index, addresses),
         spawn: async (takesSignals) => sideOf(await host.spawn(takesSignals)),
         sleep: (ms) => settle(host, ms),
         now: () => performance.now(),
         latenessMs: LATENESS_MS,
         stuck: new Promise<never>(() => {}),
+        leftovers: async () => [],
         close: () => host.close(),
       };
     },

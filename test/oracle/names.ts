@@ -2,7 +2,7 @@
 import { Resource } from '../../src/kernel/resource-limits.ts';
 import { ActionFlag, MaskHow, Signal } from '../../src/kernel/signal-numbers.ts';
 import { WaitFlag } from '../../src/kernel/wait-child.ts';
-import { AF, F, IOCTL, IP, IPPROTO, IPV6, O, PACKET, SO, SOCK, SOL, TCP, UDP } from '../../src/socket/constants.ts';
+import { AF, F, IOCTL, IP, IPPROTO, IPV6, MCAST, O, PACKET, SO, SOCK, SOL, TCP, UDP } from '../../src/socket/constants.ts';
 import { Msg } from '../../src/transport/endpoint.ts';
 
 type Names = Readonly<Record<string, number>>;
@@ -45,11 +45,13 @@ export function protocolName(protocol: number): string {
   return protocol === 0 ? '0' : nameIn(IPPROTO, protocol, 'IPPROTO_');
 }
 
+const MCAST_NAMES = Object.fromEntries(Object.entries(MCAST).map(([name, value]) => [`MCAST_${name}`, value]));
+
 export function optionName(level: number, option: number): string {
   switch (level) {
     case SOL.SOCKET: return nameIn(SO, option, 'SO_');
-    case IPPROTO.IP: return nameIn(IP, option, 'IP_');
-    case IPPROTO.IPV6: return nameIn(IPV6, option, 'IPV6_');
+    case IPPROTO.IP: return nameIn({ ...IP, ...MCAST_NAMES }, option, 'IP_');
+    case IPPROTO.IPV6: return nameIn({ ...IPV6, ...MCAST_NAMES }, option, 'IPV6_');
     case IPPROTO.TCP: return nameIn(TCP, option, 'TCP_');
     case IPPROTO.UDP: return nameIn(UDP, option, 'UDP_');
     case SOL.PACKET: return nameIn(PACKET, option, 'PACKET_');

@@ -14,7 +14,8 @@ import { Resource } from '../../src/kernel/resource-limits.ts';
 import { ActionFlag, MaskHow, Signal, SignalCode } from '../../src/kernel/signal-numbers.ts';
 import { WaitFlag } from '../../src/kernel/wait-child.ts';
 import {
-  AF, ETH_P, F, IOCTL, IP, IPPROTO, IPV6, NETLINK, NETLINK_PROTOCOL, O, PACKET, PACKET_MR, PACKET_TYPE, SCM, SO, SOCK, SOL, TCP, TP_STATUS,
+  AF, ETH_P, F, IOCTL, IP, IPPROTO, IPV6, MCAST, MCAST_MODE, NETLINK, NETLINK_PROTOCOL, O, PACKET, PACKET_MR, PACKET_TYPE, SCM, SO, SOCK, SOL,
+  TCP, TP_STATUS,
 } from '../../src/socket/constants.ts';
 import { Msg, Shut } from '../../src/transport/endpoint.ts';
 import { NLM_F, NLMSG } from '../../src/wire/netlink.ts';
@@ -36,7 +37,7 @@ const SIGNAL_CODES = Object.fromEntries(
 
 const GROUPS: readonly [string, Readonly<Record<string, number>>][] = [
   ['', Errno], ['AF_', AF], ['SOCK_', SOCK], ['IPPROTO_', IPPROTO], ['SOL_', SOL], ['SO_', SO], ['IP_', IP],
-  ['IPV6_', IPV6], ['SCM_', SCM], ['TCP_', TCP], ['O_', O], ['F_', F], ['', IOCTL], ['MSG_', Msg], ['SHUT_', Shut], ['POLL', POLL],
+  ['IPV6_', IPV6], ['MCAST_', MCAST], ['MCAST_', MCAST_MODE], ['SCM_', SCM], ['TCP_', TCP], ['O_', O], ['F_', F], ['', IOCTL], ['MSG_', Msg], ['SHUT_', Shut], ['POLL', POLL],
   ['', Signal], ['SA_', ActionFlag], ['SIG_', MaskHow], ['RLIMIT_', Resource], ['W', WaitFlag], ['CLOSE_RANGE_', CloseRange],
   ['', SIGNAL_CODES],
   ['PACKET_', PACKET], ['PACKET_MR_', PACKET_MR], ['PACKET_', PACKET_TYPE], ['TP_STATUS_', TP_STATUS], ['ETH_P_', ETH_P],

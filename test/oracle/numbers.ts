@@ -2,7 +2,7 @@
 import { Shut } from '../../src/transport/endpoint.ts';
 
 export {
-  AF, ETH_P, F, FD_CLOEXEC, IOCTL, IP, IPPROTO, IPV6, O, PACKET, PACKET_MR, SEEK, SO, SOCK, SOL, TCP, UDP,
+  AF, ETH_P, F, FD_CLOEXEC, IOCTL, IP, IPPROTO, IPV6, MCAST, MCAST_MODE, O, PACKET, PACKET_MR, SEEK, SO, SOCK, SOL, TCP, UDP,
 } from '../../src/socket/constants.ts';
 export { Msg as MSG } from '../../src/transport/endpoint.ts';
 export { Poll as POLL } from '../../src/base/wait-queue.ts';

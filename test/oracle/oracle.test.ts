@@ -11,11 +11,21 @@ import { resolve } from 'node:path';
 import { test } from 'node:test';
 import { OracleUnavailable } from '../../src/platform/node/oracle/linux-host.ts';
 import { syscalls } from '../docs/declarations.ts';
+import type { Process } from '../../src/api/posix/process.ts';
+import { takeChunk } from '../../src/base/slab.ts';
+import { Timer } from '../../src/base/timer-queue.ts';
+import { Waiter, WaitQueue } from '../../src/base/wait-queue.ts';
+import { takePacket } from '../../src/link/packet.ts';
+import { sockaddrIn } from '../../src/socket/sockaddr.ts';
 import { Comparison } from './comparison.ts';
 import { errorsPage, errorTable } from './errors/table.ts';
+import { AF, SOCK } from './numbers.ts';
+import { ourSide } from './our-side.ts';
 import { compareAll } from './oracle.ts';
-import type { Program } from './program.ts';
+import { type Program, program } from './program.ts';
 import { PROGRAMS } from './programs/all.ts';
+import { runProgram } from './run-program.ts';
+import { silently } from './toolkit.ts';
 import { Trace } from './trace.ts';
 
 const root = resolve(process.env['SOCKSCAPE_ROOT'] ?? '.');
@@ -46,6 +56,74 @@ test('our kernel answers as Linux does', async (t) => {
     PROGRAMS.some(({ name }: Program) => name.startsWith('close-while-reading')), 'close while another task reads',
   );
 });
+
+/** What a program might leave behind, and the words for it. */
+const LEAKS: readonly { what: string; words: RegExp; leave: (process: Process) => Promise<void> }[] = [
+  {
+    what: 'a chunk', words: /^1 chunks$/, leave: async () => {
+      leaked.push(takeChunk());
+    },
+  },
+  {
+    what: 'a packet', words: /1 packets$/, leave: async () => {
+      takePacket();
+    },
+  },
+  {
+    what: 'a place in a wait queue', words: /^1 wait-queue entries$/, leave: async () => {
+      new WaitQueue().add(new Forgotten());
+    },
+  },
+  {
+    what: 'a descriptor in a process that goes on', words: /^oracle: UDP endpoint on port \d+; oracle: descriptor 3 of process \d+$/,
+    leave: async (process) => {
+      const fd = await process.socket(AF.INET, SOCK.DGRAM, 0);
+      await process.sendto(fd, Uint8Array.of(1), 0, sockaddrIn('127.0.0.1', 9));
+      await process.spawn(() => new Promise(() => {}));
+    },
+  },
+  {
+    what: 'an endpoint', words: /^oracle: raw endpoint of protocol 17$/, leave: async ({ core }) => {
+      core.kernel.stack.raw.create(true, 17);
+    },
+  },
+  {
+    what: 'a timer', words: /^oracle: timer of Forgiven at \d+/, leave: async ({ core }) => {
+      const timer = new Forgiven();
+      timer.deadline = core.kernel.loop.now + 1e12;
+      core.kernel.timers.arm(timer);
+    },
+  },
+];
+const leaked: unknown[] = [];
+
+class Forgotten extends Waiter {
+  wake(): void {}
+  attempt(): void {}
+  deliver(): void {}
+}
+
+class Forgiven extends Timer {
+  expired(): void {}
+}
+
+for (const { what, words, leave } of LEAKS) {
+  test(`what is left behind is found: ${what}`, async () => {
+    const side = ourSide({ settings: new Map(), capabilities: -1 });
+    const leaking = program('leaks', async (env) => leave(silently(await env.process()) as Process));
+    const trace = await runProgram(leaking, side);
+    assert.equal(trace.failure, null);
+    assert.match(trace.leftovers.join('; '), words);
+    const clean = await runProgram(program('does not', async (env) => {
+      const p = await env.process();
+      await p.socketpair(AF.UNIX, SOCK.STREAM, 0);
+    }), side);
+    assert.deepEqual(clean.leftovers, []);
+    const comparison = new Comparison();
+    comparison.add('leaks', new Trace(), trace);
+    assert.equal(comparison.differences.length, 1);
+  });
+}
 
 test('--help says what the oracle does, with an example, and ends well', () => {
   const run = spawnSync(process.execPath, [resolve(root, 'scripts/run.cjs'), 'oracle', '--help'], { encoding: 'utf8', timeout: 60_000 });

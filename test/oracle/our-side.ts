@@ -4,7 +4,10 @@ import { Process } from '../../src/api/posix/process.ts';
 import { Loop } from '../../src/base/loop.ts';
 import { SeededRandom } from '../../src/base/random.ts';
 import { VirtualClock } from '../../src/base/virtual-clock.ts';
+import { parseCidr } from '../../src/base/inet-address.ts';
 import { Host } from '../../src/host.ts';
+import { Cable } from '../../src/link/cable.ts';
+import { leftoversOf, SharedLeftovers } from '../../src/sim/leftovers.ts';
 import { type Machine, MOST_IPC_OBJECTS } from './linux-side.ts';
 import type { Side, SideHost, SideProcess } from './program.ts';
 
@@ -19,10 +22,16 @@ function child(parent: Process): Promise<Process> {
   });
 }
 
-export function ourSide({ settings, capabilities }: Machine): Side {
+/** Longer than everything that TCP waits for when a program has ended: retransmissions of what nobody takes, TIME_WAIT. */
+const AT_REST_US = 30 * 60e6;
+
+/** `isAlone`: one host at a time, so that memory that is not given back is the host's own. */
+export function ourSide({ settings, capabilities }: Machine, isAlone = true): Side {
   return {
     name: 'ours',
     async open(): Promise<SideHost> {
+      const shared = new SharedLeftovers();
+      const started: Process[] = [];
       const random = new SeededRandom('oracle');
       const loop = new Loop(new VirtualClock(random, (fn) => {
         setImmediate(fn);
@@ -43,7 +52,11 @@ export function ourSide({ settings, capabilities }: Machine): Side {
         calls: process,
         pid: process.pid,
         exit: async (status) => process.exit(status),
-        fork: async () => sideOf(await child(process)),
+        fork: async () => {
+          const made = await child(process);
+          started.push(made);
+          return sideOf(made);
+        },
         limitDescriptors: async (most) => {
           process.core.descriptors.max = most;
         },
@@ -52,8 +65,19 @@ export function ourSide({ settings, capabilities }: Machine): Side {
         sysctl: async (name, value) => {
           host.sysctl(name, value);
         },
+        async plugIn(index, addresses) {
+          host.sysctl('net.ipv6.conf.all.accept_dad', 0);
+          const { a } = new Cable(loop, random, { nameA: `eth${index - 2}` });
+          a.macLo = index;
+          host.attach(a);
+          for (const text of addresses) {
+            const { address, prefixLength } = parseCidr(text) as NonNullable<ReturnType<typeof parseCidr>>;
+            host.addAddress(a, address, prefixLength);
+          }
+        },
         async spawn(takesSignals) {
           const process = new Process(host, 'program');
+          started.push(process);
           process.core.credentials.effective = capabilities;
           process.core.credentials.permitted = capabilities;
           await process.chdir('/tmp');
@@ -65,6 +89,15 @@ export function ourSide({ settings, capabilities }: Machine): Side {
         now: () => loop.now / 1000,
         latenessMs: 0,
         stuck,
+        async leftovers() {
+          for (const process of started) process.exit(0);
+          // Everybody has ended but who keeps time: what TCP still has to do needs minutes.
+          await clock.sleep(AT_REST_US);
+          const left = leftoversOf(host);
+          clock.exit();
+          host.powerOff();
+          return [...left, ...leftoversOf(host), ...(isAlone ? shared.words() : [])];
+        },
         async close() {
           loop.stop();
         },

@@ -19,6 +19,8 @@ export interface ProgramEnvironment {
   mayDie(process: Syscalls): void;
   /** getpid(2): differs between the sides, and is written `p1`, `p2` ... in control data. */
   pidOf(process: Syscalls): number;
+  /** A device more (SideHost.plugIn). */
+  plugIn(index: number, addresses: readonly string[]): Promise<void>;
   /** RLIMIT_NOFILE of a process: no descriptor from `most` on is given out. */
   limitDescriptors(process: Syscalls, most: number): Promise<void>;
   /** A setting of the host's network by its sysctl name. */
@@ -66,12 +68,22 @@ export interface SideProcess {
 
 /** One fresh host (loopback up, nothing open) of one side. */
 export interface SideHost {
+  /**
+   * Plugs in an Ethernet device behind which nobody is: index 2 is eth0, 3 is eth1 ..., in this order; MAC address
+   * 02:00:00:00:00:INDEX, a link-local address, and these.
+   */
+  plugIn(index: number, addresses: readonly string[]): Promise<void>;
   sysctl(name: string, value: string): Promise<void>;
   spawn(takesSignals: boolean): Promise<SideProcess>;
   sleep(ms: number): Promise<void>;
   now(): number;
   /** By how much a machine that is busy may be late, in milliseconds; 0 where time is virtual. */
   latenessMs: number;
+  /**
+   * Ends all processes, lets everything come to its end, and tells what is left then: descriptors, endpoints, timers, chunks,
+   * places in wait queues. Nothing where the machine is real.
+   */
+  leftovers(): Promise<string[]>;
   /** Rejects when nothing can happen any more although the program waits; never resolves. */
   stuck: Promise<never>;
   close(): Promise<void>;

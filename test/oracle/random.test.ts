@@ -31,6 +31,7 @@ test(`${PROGRAMS} random programs end alike on both kernels, seed ${seed}`, { ti
   const { comparison, outcomes } = report;
   t.diagnostic(`${report.programs} programs of ${report.steps} calls\n${distribution(outcomes)}`);
   assert.equal(report.differences.length, 0, reportText(report));
+  assert.deepEqual(report.left, []);
   // A machine that is busy for a second lets a timer of Linux's end; more than a few would be something else.
   assert.ok(report.unsteady.length <= 2 + PROGRAMS / 100, reportText(report));
   assert.ok(comparison.compared >= PROGRAMS * 18, `${comparison.compared} results`);

@@ -208,9 +208,9 @@ export class Recorder
     return this.run(this.add('getpeername', fd), this.inner.getpeername(fd), nameText);
   }
 
-  getsockopt(fd: number, level: number, option: number, length: number): Promise<Uint8Array> {
+  getsockopt(fd: number, level: number, option: number, length: number | Uint8Array): Promise<Uint8Array> {
     const text = names.optionName(level, option);
-    const entry = this.add('getsockopt', fd, `${text}, ${length}`, text);
+    const entry = this.add('getsockopt', fd, `${text}, ${typeof length === 'number' ? length : hex(length)}`, text);
     return this.run(entry, this.inner.getsockopt(fd, level, option, length), (value) => {
       const isCredentials = level === SOL.SOCKET && option === SO.PEERCRED && value.length === 12;
       const shown = `(${value.length}) ${isCredentials ? this.credentialsText(value) : hex(value)}`;

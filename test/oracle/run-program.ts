@@ -56,6 +56,10 @@ class Environment implements ProgramEnvironment {
     return this.host.sysctl(name, value);
   }
 
+  plugIn(index: number, addresses: readonly string[]): Promise<void> {
+    return this.host.plugIn(index, addresses);
+  }
+
   async store(process: Syscalls, view: Uint8Array): Promise<void> {
     await this.processes.get(process)?.store?.(view);
   }
@@ -124,6 +128,7 @@ export async function runProgram(program: Program, side: Side): Promise<Trace> {
     clearTimeout(timer);
     // What comes after the end (calls that fail because the host goes away) is not part of the trace.
     trace.freeze();
+    trace.leftovers = await host.leftovers();
     await host.close();
   }
   return trace;

@@ -27,6 +27,8 @@ export class Trace {
   entries: Entry[] = [];
   /** Why the program ended before its time, if it did. */
   failure: string | null = null;
+  /** What the program left behind on its host when all its processes had ended. */
+  leftovers: readonly string[] = [];
 
   add(request: string, call: string, family: string): Entry {
     const entry: Entry = {

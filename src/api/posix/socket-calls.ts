@@ -206,9 +206,11 @@ export abstract class SocketCalls extends DescriptorCalls {
     return this.bytes(sockets.peerName(this.core, fd), 'getpeername');
   }
 
-  /** getsockopt(2): resolves to the option's bytes, at most `length`. ENOPROTOOPT ... */
-  getsockopt(fd: number, level: number, option: number, length: number): Promise<Uint8Array> {
-    return this.bytes(sockets.getOption(this.core, fd, level, option, length), 'getsockopt');
+  /** getsockopt(2): resolves to the option's bytes, at most `length`; or the bytes that the option reads. ENOPROTOOPT ... */
+  getsockopt(fd: number, level: number, option: number, length: number | Uint8Array): Promise<Uint8Array> {
+    const given = typeof length === 'number' ? NO_BYTES : length;
+    const room = typeof length === 'number' ? length : length.length;
+    return this.bytes(sockets.getOption(this.core, fd, level, option, room, given), 'getsockopt');
   }
 
   /** setsockopt(2): `value` as C lays it out: `int32(1)`, `timeval(0.5)`, `linger(true, 5)`. ENOPROTOOPT, EINVAL ... */

@@ -169,8 +169,11 @@ export interface Syscalls
   getsockname(fd: number): Promise<Uint8Array>;
   /** getpeername(2): resolves to the peer's address. Errors: ENOTCONN, EBADF, ENOTSOCK. */
   getpeername(fd: number): Promise<Uint8Array>;
-  /** getsockopt(2): resolves to the option's bytes, at most `length`. Errors: ENOPROTOOPT, EINVAL, EBADF, ENOTSOCK. */
-  getsockopt(fd: number, level: number, option: number, length: number): Promise<Uint8Array>;
+  /**
+   * getsockopt(2): resolves to the option's bytes, at most `length`. Options that read what C's memory holds (IP_MSFILTER,
+   * MCAST_MSFILTER) take those bytes instead. Errors: ENOPROTOOPT, EINVAL, EBADF, ENOTSOCK.
+   */
+  getsockopt(fd: number, level: number, option: number, length: number | Uint8Array): Promise<Uint8Array>;
   /**
    * setsockopt(2): `value` is the bytes of what C passes: `int32(1)`, `timeval(0.5)`, `linger(true, 5)`.
    *

@@ -1,7 +1,7 @@
 /** System calls on sockets. Synchronous: a count >= 0, a negative errno, or PENDING for what waits (see process.ts). */
 import { Errno } from '../../base/errno.ts';
 import { O, SOCK } from '../../socket/constants.ts';
-import { ControlWriter, OPTMEM_MAX } from '../../socket/control.ts';
+import { ControlWriter } from '../../socket/control.ts';
 import { createSocket, resolveProtocol } from '../../socket/create.ts';
 import { getOption as optionOf, setOption as setOptionOf } from '../../socket/options.ts';
 import type { Received } from '../../socket/received.ts';
@@ -20,6 +20,8 @@ import { end } from './edges.ts';
 
 /** sizeof(struct sockaddr_storage): a longer address is refused before anybody looks at it; sendmsg(2) cuts it off. */
 export const MAX_ADDRESS_LEN = 128;
+
+const NO_BYTES = new Uint8Array(0);
 
 /** The socket behind `fd`, or -EBADF, -ENOTSOCK. */
 function socketAt(process: KernelProcess, fd: number): Socket | number {
@@ -151,7 +153,8 @@ export function prepareSendMessage(
 ): number {
   const bad = prepareSend(process, operation, fd, buffer, flags, address, true);
   if (bad < 0) return bad;
-  if (control.length >= OPTMEM_MAX) return -Errno.ENOBUFS;
+  // It is held while the call looks at it (sock_kmalloc).
+  if (control.length >= process.kernel.stack.settings.optmemMax) return -Errno.ENOBUFS;
   const ancillary = ((operation.file as OpenFile).socket as Socket).prepareAncillary(control, process);
   if (typeof ancillary === 'number') return ancillary;
   operation.take(ancillary);
@@ -237,9 +240,11 @@ export function peerName(process: KernelProcess, fd: number): Uint8Array | numbe
   return typeof socket === 'number' ? socket : socket.peerName();
 }
 
-export function getOption(process: KernelProcess, fd: number, level: number, option: number, length: number): Uint8Array | number {
+export function getOption(
+  process: KernelProcess, fd: number, level: number, option: number, length: number, given: Uint8Array = NO_BYTES,
+): Uint8Array | number {
   const socket = socketAt(process, fd);
-  return typeof socket === 'number' ? socket : optionOf(socket, level, option, length);
+  return typeof socket === 'number' ? socket : optionOf(socket, level, option, length, given);
 }
 
 export function setOption(process: KernelProcess, fd: number, level: number, option: number, value: Uint8Array): number {

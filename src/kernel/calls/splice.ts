@@ -1,6 +1,8 @@
 /** sendfile(2), splice(2), tee(2). Offsets are the caller's, or -1 for the description's own position. */
 import { Errno } from '../../base/errno.ts';
 import { O } from '../../socket/constants.ts';
+import { Epoll } from '../epoll.ts';
+import { OpenDevice } from '../fs/device.ts';
 import { OpenRegular } from '../fs/regular-file.ts';
 import type { OpenFile } from '../open-file.ts';
 import type { KernelProcess } from '../process.ts';
@@ -22,10 +24,16 @@ export function prepareSendfile(
   if (!(count >= 0) || offset < -1) return -Errno.EINVAL;
   if (target === null || target.operations.accessMode === O.RDONLY) return -Errno.EBADF;
   if (target.append) return -Errno.EINVAL;
-  if (!(source.operations instanceof OpenRegular)) return -Errno.EINVAL;
+  if (!(source.operations instanceof OpenRegular) || !takesSplice(target)) return -Errno.EINVAL;
   const moving = { keeps: false, toTheEnd: true, nonBlocking: false };
   operation.prepare(source, target, offset, -1, Math.min(count, MOST), moving);
   return 0;
+}
+
+/** Pipes, sockets, files and devices take bytes this way; eventfd, epoll and their kin have no splice_write. */
+function takesSplice(file: OpenFile): boolean {
+  const { operations, socket } = file;
+  return socket !== null || pipeOf(file) !== null || operations instanceof OpenRegular || operations instanceof OpenDevice;
 }
 
 /** Prepares splice(2). One of the two is a pipe. */
@@ -47,7 +55,7 @@ export function prepareSplice(
   if ((sourcePipe !== null && fromOffset !== -1) || (targetPipe !== null && toOffset !== -1)) return -Errno.ESPIPE;
   if (sourcePipe === null && targetPipe === null) return -Errno.EINVAL;
   if (sourcePipe !== null && sourcePipe === targetPipe) return -Errno.EINVAL;
-  if (fromOffset < -1 || toOffset < -1) return -Errno.EINVAL;
+  if (fromOffset < -1 || toOffset < -1 || !takesSplice(targetFile) || sourceFile.operations instanceof Epoll) return -Errno.EINVAL;
   for (const [file, offset] of [[sourceFile, fromOffset], [targetFile, toOffset]] as const) {
     if (offset !== -1 && seekable(file.operations) === null) return -Errno.EINVAL;
   }

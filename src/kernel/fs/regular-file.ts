@@ -165,7 +165,7 @@ export class OpenRegular implements Seekable {
   }
 
   control(request: number): number {
-    return request === IOCTL.FIONREAD ? Math.min(this.file.size - this.position, 0x7fffffff) : -Errno.ENOTTY;
+    return request === IOCTL.FIONREAD ? Math.max(0, Math.min(this.file.size - this.position, 0x7fffffff)) : -Errno.ENOTTY;
   }
 
   release(): void {

@@ -123,7 +123,7 @@ export class OpenQueue implements Seekable {
   }
 
   control(request: number): number {
-    return request === IOCTL.FIONREAD ? this.size - this.position : -Errno.ENOTTY;
+    return request === IOCTL.FIONREAD ? Math.max(0, this.size - this.position) : -Errno.ENOTTY;
   }
 
   release(): void {}

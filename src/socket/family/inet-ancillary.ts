@@ -2,18 +2,23 @@
  * Control data of sendmsg(2) on AF_INET and AF_INET6: what one datagram chooses for itself (ip(7), ipv6(7), RFC 3542). Which
  * rules hold follows from the destination: an AF_INET6 socket that sends to ::ffff:a.b.c.d follows IPv4's.
  */
+import { Capability } from '../../base/credentials.ts';
 import { Errno } from '../../base/errno.ts';
 import { IpAddress, V4_MAPPED } from '../../base/inet-address.ts';
-import { SendChoices } from '../../transport/send-choices.ts';
+import { bindsAnything, NO_OPTION } from '../../transport/rare-options.ts';
+import { ChosenHeaders, SendChoices } from '../../transport/send-choices.ts';
 import type { Caller } from '../caller.ts';
 import { IP, IPV6, SOL } from '../constants.ts';
 import { type ControlMessage, readInts, walkControl } from '../control.ts';
 import type { Ancillary } from '../socket.ts';
-import { checkSocketControl } from '../socket-control.ts';
+import { readSocketControl } from '../socket-control.ts';
 import type { InetSocket } from './inet.ts';
+import { priorityOfTos } from './tos-priority.ts';
 
 const IN_PKTINFO_LEN = 12;
 const IN6_PKTINFO_LEN = 20;
+const MAX_OPTIONS_LEN = 40;
+const FLOW_LABEL = 0xfffff;
 
 /** Read when the destination is known, and once for all tries of the call. */
 export class InetAncillary implements Ancillary {
@@ -29,9 +34,9 @@ export class InetAncillary implements Ancillary {
     if (this.choices !== null) return this.choices;
     const choices = new SendChoices();
     choices.error = walkControl(this.control, (message) => {
-      if (message.level === SOL.SOCKET) return checkSocketControl(message, caller);
+      if (message.level === SOL.SOCKET) return readSocketControl(message, socket.settledOptions, caller, choices);
       if (isV4) return readIpv4(message, socket, choices);
-      return message.level === SOL.IPV6 ? readIpv6(message, socket, scopeId, choices) : 0;
+      return message.level === SOL.IPV6 ? readIpv6(message, socket, scopeId, choices, caller) : 0;
     });
     this.choices = choices;
     return choices;
@@ -64,6 +69,13 @@ function readIpv4({ level, type, data }: ControlMessage, socket: InetSocket, cho
       const tos = data.length === 1 ? (data[0] as number) : onlyInt(data);
       if (tos === null || tos < 0 || tos > 255) return -Errno.EINVAL;
       choices.tos = tos;
+      choices.priority = priorityOfTos(tos);
+      return 0;
+    }
+    case IP.RETOPTS: {
+      const options = socket.stack.network.ipv4Out.readOptions(data.slice(0, MAX_OPTIONS_LEN));
+      if (options === null) return -Errno.EINVAL;
+      headersOf(socket, choices).ipOptions = options;
       return 0;
     }
     case IP.PROTOCOL: {
@@ -79,7 +91,8 @@ function readIpv4({ level, type, data }: ControlMessage, socket: InetSocket, cho
 function chooseIpv4({ stack, settledOptions }: InetSocket, choices: SendChoices, source: IpAddress, index: number): number {
   if (!source.isUnspecified) {
     if (source.isMulticast || source.isBroadcast || source.d >>> 24 === 0) return -Errno.EINVAL;
-    if (!settledOptions.freeBind && !stack.network.isLocalAddress(source)) return -Errno.ENETUNREACH;
+    // Only who is transparent sends from where it is not (FLOWI_FLAG_ANYSRC).
+    if (!settledOptions.rare.transparent && !stack.network.isLocalAddress(source)) return -Errno.ENETUNREACH;
     choices.source = source;
   }
   if (index === 0) return 0;
@@ -88,8 +101,37 @@ function chooseIpv4({ stack, settledOptions }: InetSocket, choices: SendChoices,
 }
 
 /** ip6_datagram_send_ctl. */
-function readIpv6({ type, data }: ControlMessage, socket: InetSocket, scopeId: number, choices: SendChoices): number {
+function readIpv6(
+  { type, data }: ControlMessage, socket: InetSocket, scopeId: number, choices: SendChoices, caller: Caller,
+): number {
   switch (type) {
+    case IPV6.FLOWINFO: {
+      if (data.length < 4) return -Errno.EINVAL;
+      const headers = headersOf(socket, choices);
+      headers.flowLabel = viewOf(data).getInt32(0) & FLOW_LABEL;
+      return 0;
+    }
+    case IPV6.HOPOPTS: case IPV6['2292HOPOPTS']: {
+      if (choices.headers !== null && choices.headers.hopOptions !== socket.settledOptions.rare.hopOptions
+        && choices.headers.hopOptions.length > 0) return -Errno.EINVAL;
+      const header = extensionOf(data, caller);
+      if (typeof header === 'number') return header;
+      onlyOwn(socket, choices).hopOptions = header;
+      return 0;
+    }
+    case IPV6.DSTOPTS: case IPV6['2292DSTOPTS']: {
+      const header = extensionOf(data, caller);
+      if (typeof header === 'number') return header;
+      onlyOwn(socket, choices).destinationOptions = header;
+      return 0;
+    }
+    // They are for a message with headers of its own, but stand in front of a routing header, and are not sent without one (RFC 3542 section 9).
+    case IPV6.RTHDRDSTOPTS: {
+      const header = extensionOf(data, caller);
+      if (typeof header === 'number') return header;
+      onlyOwn(socket, choices);
+      return 0;
+    }
     case IPV6.PKTINFO: case IPV6['2292PKTINFO']: return readPacketInfo6(data, socket, scopeId, choices);
     case IPV6.HOPLIMIT: case IPV6['2292HOPLIMIT']: {
       const hops = onlyInt(data);
@@ -117,7 +159,7 @@ function readIpv6({ type, data }: ControlMessage, socket: InetSocket, scopeId: n
 function readPacketInfo6(data: Uint8Array, socket: InetSocket, scopeId: number, choices: SendChoices): number {
   if (data.length < IN6_PKTINFO_LEN) return -Errno.EINVAL;
   const { network } = socket.stack;
-  const { boundDevice, freeBind } = socket.settledOptions;
+  const { boundDevice } = socket.settledOptions;
   const source = addressAt(data, 0);
   const given = indexAt(data, 16);
   const bound = boundDevice === null ? scopeId : boundDevice.index;
@@ -130,9 +172,32 @@ function readPacketInfo6(data: Uint8Array, socket: InetSocket, scopeId: number, 
     return -Errno.EINVAL;
   }
   if (source.isUnspecified && !source.isV4) return 0;
-  if (source.isV4 || (!freeBind && !network.isLocalAddress(source))) return -Errno.EINVAL;
+  if (source.isV4 || (!bindsAnything(socket.settledOptions) && !network.isLocalAddress(source))) return -Errno.EINVAL;
   choices.source = source;
   return 0;
+}
+
+/** What the message's header has besides, to be written to. */
+function headersOf({ settledOptions }: InetSocket, choices: SendChoices): ChosenHeaders {
+  choices.headers ??= new ChosenHeaders(settledOptions.rare);
+  return choices.headers;
+}
+
+/** A message with extension headers of its own has none of the socket's (udpv6_sendmsg). */
+function onlyOwn(socket: InetSocket, choices: SendChoices): ChosenHeaders {
+  const headers = headersOf(socket, choices);
+  const { rare } = socket.settledOptions;
+  if (headers.hopOptions === rare.hopOptions) headers.hopOptions = NO_OPTION;
+  if (headers.destinationOptions === rare.destinationOptions) headers.destinationOptions = NO_OPTION;
+  return headers;
+}
+
+/** An extension header that the data begins with: -EINVAL when it is longer, -EPERM for who may send none. */
+function extensionOf(data: Uint8Array, { credentials }: Caller): Uint8Array | number {
+  if (data.length < 2) return -Errno.EINVAL;
+  const length = ((data[1] as number) + 1) << 3;
+  if (data.length < length) return -Errno.EINVAL;
+  return credentials.has(Capability.NET_RAW) ? data.slice(0, length) : -Errno.EPERM;
 }
 
 /** The one C int that the data is, or null. */

@@ -10,6 +10,8 @@ import { IP, IPV6, SO, SOL } from '../constants.ts';
 import { type ControlWriter, ints } from '../control.ts';
 import { sockaddrBytes } from '../sockaddr.ts';
 import type { InetSocket } from './inet.ts';
+import { putExtensions, putFlow, putOldExtensions, putOptions, putReturnOptions, TELL_NEW_HEADERS, TELL_OLD_HEADERS } from './inet-header-control.ts';
+import { putTime } from './time-control.ts';
 
 const EXTENDED_ERROR_LEN = 16;
 
@@ -19,6 +21,8 @@ export function writeInetControl(socket: InetSocket, received: ReceiveResult, wr
   if ((told & Tell.Time) !== 0) putTime(writer, socket.stack.context.loop.environment.epochUs + received.arrivedUs, told);
   if (error !== null) return putError(socket, received, error, writer);
   if ((told & Tell.Lost) !== 0 && received.lost > 0) writer.put(SOL.SOCKET, SO.RXQ_OVFL, ints([received.lost | 0]));
+  if ((told & Tell.Mark) !== 0) writer.put(SOL.SOCKET, SO.MARK, ints([received.mark]));
+  if ((told & Tell.Priority) !== 0) writer.put(SOL.SOCKET, SO.PRIORITY, ints([received.priority]));
   putFacts(socket, received, writer);
 }
 
@@ -30,21 +34,6 @@ function putFacts({ isV4 }: InetSocket, received: ReceiveResult, writer: Control
   } else if ((told & TELL_IPV6) !== 0) {
     putIpv6(received, writer);
   }
-}
-
-/** struct timeval or struct timespec. */
-function putTime(writer: ControlWriter, epochUs: number, told: number): void {
-  const bytes = new Uint8Array(16);
-  const view = new DataView(bytes.buffer);
-  const seconds = Math.floor(epochUs / 1e6);
-  const us = Math.floor(epochUs - seconds * 1e6);
-  const isNano = (told & Tell.Nanoseconds) !== 0;
-  view.setUint32(0, seconds, true);
-  view.setUint32(4, seconds / 4294967296, true);
-  view.setUint32(8, isNano ? us * 1000 : us, true);
-  const isNew = (told & Tell.NewTime) !== 0;
-  if (isNano) writer.put(SOL.SOCKET, isNew ? SO.TIMESTAMPNS_NEW : SO.TIMESTAMPNS, bytes);
-  else writer.put(SOL.SOCKET, isNew ? SO.TIMESTAMP_NEW : SO.TIMESTAMP, bytes);
 }
 
 function putIpv4(received: ReceiveResult, writer: ControlWriter): void {
@@ -60,8 +49,14 @@ function putIpv4(received: ReceiveResult, writer: ControlWriter): void {
   }
   if ((told & Tell.Ttl4) !== 0) writer.put(SOL.IP, IP.TTL, ints([received.ttl]));
   if ((told & Tell.Tos4) !== 0) writer.put(SOL.IP, IP.TOS, Uint8Array.of(received.tos));
+  if ((told & Tell.Options4) !== 0) putOptions(received.header, writer);
+  if ((told & Tell.ReturnOptions4) !== 0) putReturnOptions(received.header, writer);
   if ((told & Tell.Destination4) !== 0) {
     writer.put(SOL.IP, IP.ORIGDSTADDR, sockaddrBytes(true, destination, received.destinationPort, 0));
+  }
+  // IP_CHECKSUM tells sums that a card has computed over a whole packet; none here does (CHECKSUM_COMPLETE).
+  if ((told & Tell.Fragment4) !== 0 && received.largestFragment > 0) {
+    writer.put(SOL.IP, IP.RECVFRAGSIZE, ints([received.largestFragment]));
   }
 }
 
@@ -82,12 +77,18 @@ function putIpv6(received: ReceiveResult, writer: ControlWriter): void {
   const { told } = received;
   if ((told & Tell.Hops6) !== 0) writer.put(SOL.IPV6, IPV6.HOPLIMIT, ints([received.ttl]));
   if ((told & Tell.Class6) !== 0) writer.put(SOL.IPV6, IPV6.TCLASS, ints([received.tos]));
+  if ((told & Tell.Flow6) !== 0) putFlow(received.header, writer);
+  if ((told & TELL_NEW_HEADERS) !== 0) putExtensions(received, writer);
   if ((told & Tell.OldInfo6) !== 0) writer.put(SOL.IPV6, IPV6['2292PKTINFO'], info6Bytes(received));
   if ((told & Tell.OldHops6) !== 0) writer.put(SOL.IPV6, IPV6['2292HOPLIMIT'], ints([received.ttl]));
+  if ((told & TELL_OLD_HEADERS) !== 0) putOldExtensions(received, writer);
   if ((told & Tell.Destination6) !== 0) {
     const destination = received.destination as IpAddress;
     const scope = destination.needsScope ? received.interfaceIndex : 0;
     writer.put(SOL.IPV6, IPV6.ORIGDSTADDR, sockaddrBytes(false, destination, received.destinationPort, scope));
+  }
+  if ((told & Tell.Fragment6) !== 0 && received.largestFragment > 0) {
+    writer.put(SOL.IPV6, IPV6.RECVFRAGSIZE, ints([received.largestFragment]));
   }
 }
 

@@ -4,7 +4,9 @@ import { IpAddress } from '../../base/inet-address.ts';
 import { Poll } from '../../base/wait-queue.ts';
 import type { Stack } from '../../stack/stack.ts';
 import { Shut } from '../../transport/endpoint.ts';
+import type { Memberships } from '../../transport/memberships.ts';
 import { rareOf } from '../../transport/rare-options.ts';
+import { ChosenHeaders, SendChoices } from '../../transport/send-choices.ts';
 import type { UdpEndpoint } from '../../transport/udp/udp.ts';
 import type { Caller } from '../caller.ts';
 import { AF, IOCTL, IPPROTO, UDP } from '../constants.ts';
@@ -19,6 +21,9 @@ import { writeInetControl } from './inet-control.ts';
 
 /** `parseDestination` of an address that is none. */
 const NO_DESTINATION = 1;
+
+/** IPV6_FLOWINFO_FLOWLABEL, and the same with the traffic class. */
+const FLOW_LABEL = 0xfffff, FLOW_INFO = 0xfffffff;
 
 export class InetDatagram extends InetSocket {
   readonly udp: UdpEndpoint;
@@ -40,12 +45,28 @@ export class InetDatagram extends InetSocket {
     const unbound = this.udp.autobind();
     if (unbound < 0) return -Errno.EAGAIN;
     const bad = this.parsePeer(address);
-    return bad < 0 ? bad : this.udp.connect(parsed.address, parsed.port, parsed.scopeId);
+    if (bad < 0) return bad;
+    const { flowInfo } = parsed;
+    const result = this.udp.connect(parsed.address, parsed.port, parsed.scopeId);
+    if (result === 0 && this.options.rare.flowInfoSend) {
+      const rare = rareOf(this.options);
+      rare.flowLabel = flowInfo & FLOW_LABEL;
+      rare.peerFlowInfo = flowInfo & FLOW_INFO;
+    }
+    return result;
   }
 
   peerName(): Uint8Array | number {
     const { remoteAddress, remotePort } = this.udp;
-    return remoteAddress === null || remotePort === 0 ? -Errno.ENOTCONN : this.remoteName();
+    if (remoteAddress === null || remotePort === 0) return -Errno.ENOTCONN;
+    const name = this.remoteName();
+    const { rare } = this.settledOptions;
+    if (!this.isV4 && rare.flowInfoSend) new DataView(name.buffer, name.byteOffset).setInt32(4, rare.peerFlowInfo);
+    return name;
+  }
+
+  protected override membershipsMade(memberships: Memberships): void {
+    this.udp.memberships = memberships;
   }
 
   // Moving data.
@@ -70,7 +91,7 @@ export class InetDatagram extends InetSocket {
     const known = this.parseDestination(address);
     if (known < 0) return known;
     if (known === NO_DESTINATION) return this.udp.send(from, at, length, flags);
-    return this.udp.sendTo(from, at, length, flags, parsed.address, parsed.port, parsed.scopeId);
+    return this.udp.sendTo(from, at, length, flags, parsed.address, parsed.port, parsed.scopeId, flowOf(this, null));
   }
 
   /** sendto(2)'s address into `parsed`: 0, NO_DESTINATION, or a negative errno. */
@@ -109,7 +130,8 @@ export class InetDatagram extends InetSocket {
       const choices = (ancillary as InetAncillary).read(this, remoteAddress !== null && remoteAddress.isV4, udp.scopeId, caller);
       return udp.send(from, at, length, flags, choices);
     }
-    return udp.sendTo(from, at, length, flags, to, port, scopeId, (ancillary as InetAncillary).read(this, to.isV4, scopeId, caller));
+    const choices = flowOf(this, (ancillary as InetAncillary).read(this, to.isV4, scopeId, caller));
+    return udp.sendTo(from, at, length, flags, to, port, scopeId, choices);
   }
 
   override writeControl(received: Received, writer: ControlWriter): void {
@@ -124,6 +146,11 @@ export class InetDatagram extends InetSocket {
   }
 
   // Options.
+
+  override memory(): number[] {
+    const { receiveQueued, sendQueued, drops } = this.udp;
+    return [receiveQueued, this.receiveBufferBytes, sendQueued, this.sendBufferBytes, 0, 0, 0, 0, drops];
+  }
 
   override forgetErrors(): void {
     this.udp.forgetErrors();
@@ -160,4 +187,15 @@ export class InetDatagram extends InetSocket {
       default: return -Errno.ENOTTY;
     }
   }
+}
+
+/** With IPV6_FLOWINFO_SEND an address names the flow label of what is sent there (RFC 3542 leaves it open; ipv6(7)). */
+function flowOf({ isV4, settledOptions }: InetDatagram, choices: SendChoices | null): SendChoices | null {
+  const { rare } = settledOptions;
+  const label = parsed.flowInfo & FLOW_LABEL;
+  if (isV4 || !rare.flowInfoSend || label === 0) return choices;
+  const chosen = choices ?? new SendChoices();
+  chosen.headers ??= new ChosenHeaders(rare);
+  chosen.headers.flowLabel = label;
+  return chosen;
 }

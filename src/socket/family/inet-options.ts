@@ -4,27 +4,32 @@
  */
 import { Errno } from '../../base/errno.ts';
 import type { Caller } from '../caller.ts';
-import { AF, IP, IPPROTO, SOCK } from '../constants.ts';
+import { AF, IP, IPPROTO, MCAST, SOCK } from '../constants.ts';
 import { intOrByteBytes, readIntOrByte } from '../option-bytes.ts';
 import type { InetSocket } from './inet.ts';
 import { getRareIpOption, setRareIpOption } from './inet-rare-options.ts';
 import { setTell, tellOfIp } from './inet-tell-options.ts';
 import { getIpv6Option, setIpv6Option } from './inet6-options.ts';
+import { getMulticast4, setMulticast4 } from './multicast-options.ts';
+import { priorityOfTos } from './tos-priority.ts';
 
 /** The length -1 as an unsigned number, or as much of it as matters. */
 const PLENTY = 0x7fffffff;
-const NEEDS_A_BYTE: readonly number[] = [IP.TTL, IP.MULTICAST_TTL, IP.MULTICAST_LOOP, IP.FREEBIND];
+const NEEDS_A_BYTE: readonly number[] = [IP.TTL, IP.FREEBIND];
 
-/** The option's bytes, or a negative errno. */
-export function getInetOption(socket: InetSocket, level: number, option: number, length: number): Uint8Array | number {
+/** The option's bytes, or a negative errno. `given` is what the caller's memory holds: some options read it. */
+export function getInetOption(
+  socket: InetSocket, level: number, option: number, length: number, given: Uint8Array,
+): Uint8Array | number {
   const ofTransport = socket.getTransportOption(level, option, length);
   if (ofTransport !== null) return ofTransport;
   const isV6 = socket.family === AF.INET6;
   if (level === IPPROTO.IP && isIpv6Raw(socket)) return -Errno.ENOPROTOOPT;
-  if (level === IPPROTO.IP) return length < 0 ? -Errno.EINVAL : getIpOption(socket, option, length);
+  if (level === IPPROTO.IP) return length < 0 ? -Errno.EINVAL : getIpOption(socket, option, length, given);
   if (!isV6) return -Errno.EOPNOTSUPP;
-  // ipv6_getsockopt compares lengths as unsigned numbers, so that -1 is plenty of room.
-  return level === IPPROTO.IPV6 ? getIpv6Option(socket, option, length < 0 ? PLENTY : length) : -Errno.ENOPROTOOPT;
+  if (level !== IPPROTO.IPV6) return -Errno.ENOPROTOOPT;
+  // ipv6_getsockopt compares lengths as unsigned numbers, so that -1 is plenty of room; but ipv6_get_msfilter does not.
+  return getIpv6Option(socket, option, length < 0 && option !== MCAST.MSFILTER ? PLENTY : length, given);
 }
 
 /** 0 or a negative errno. */
@@ -41,13 +46,13 @@ function isIpv6Raw(socket: InetSocket): boolean {
   return socket.family === AF.INET6 && socket.type === SOCK.RAW;
 }
 
-function getIpOption(socket: InetSocket, option: number, length: number): Uint8Array | number {
+function getIpOption(socket: InetSocket, option: number, length: number, given: Uint8Array): Uint8Array | number {
+  const ofMulticast = getMulticast4(socket, option, length, given);
+  if (ofMulticast !== null) return ofMulticast;
   const options = socket.settledOptions;
   switch (option) {
     case IP.TOS: return intOrByteBytes(options.tos, length);
     case IP.TTL: return intOrByteBytes(options.ttl < 0 ? socket.stack.settings.ipDefaultTtl : options.ttl, length);
-    case IP.MULTICAST_TTL: return intOrByteBytes(options.multicastTtl, length);
-    case IP.MULTICAST_LOOP: return intOrByteBytes(options.multicastLoop ? 1 : 0, length);
     case IP.MTU_DISCOVER: return intOrByteBytes(options.mtuDiscover, length);
     case IP.FREEBIND: return intOrByteBytes(options.freeBind ? 1 : 0, length);
     case IP.RECVERR: return intOrByteBytes(options.receiveErrors ? 1 : 0, length);
@@ -67,25 +72,24 @@ function getIpOption(socket: InetSocket, option: number, length: number): Uint8A
 }
 
 function setIpOption(socket: InetSocket, option: number, value: Uint8Array, caller: Caller): number {
+  const ofMulticast = setMulticast4(socket, option, value);
+  if (ofMulticast !== null) return ofMulticast;
   const options = socket.options;
   // No byte at all counts as zero for most of them (do_ip_setsockopt).
   if (value.length < 1 && NEEDS_A_BYTE.includes(option)) return -Errno.EINVAL;
   const n = value.length < 1 ? 0 : readIntOrByte(value);
   switch (option) {
-    case IP.TOS:
-      // Linux keeps the ECN bits of a stream for TCP itself (do_ip_setsockopt).
-      options.tos = socket.type === SOCK.STREAM ? (n & 0xfc) | (options.tos & 3) : n & 0xff;
+    case IP.TOS: {
+      // Linux keeps the ECN bits of a stream for TCP itself, and gives another type of service its priority (ip_sock_set_tos).
+      const tos = socket.type === SOCK.STREAM ? (n & 0xfc) | (options.tos & 3) : n & 0xff;
+      if (tos !== options.tos) options.priority = priorityOfTos(tos);
+      options.tos = tos;
       return 0;
+    }
     case IP.TTL:
       if (n !== -1 && (n < 1 || n > 255)) return -Errno.EINVAL;
       options.ttl = n;
       return 0;
-    case IP.MULTICAST_TTL:
-      if (socket.type === SOCK.STREAM) return -Errno.EINVAL;
-      if (n < -1 || n > 255) return -Errno.EINVAL;
-      options.multicastTtl = n === -1 ? 1 : n;
-      return 0;
-    case IP.MULTICAST_LOOP: options.multicastLoop = n !== 0; return 0;
     case IP.MTU_DISCOVER:
       if (n < 0 || n > 5) return -Errno.EINVAL;
       options.mtuDiscover = n;

@@ -9,7 +9,7 @@ import { NO_OPTION, rareOf } from '../../transport/rare-options.ts';
 import type { Caller } from '../caller.ts';
 import { IP, IPPROTO, SOCK } from '../constants.ts';
 import { intOrByteBytes, readInt } from '../option-bytes.ts';
-import { mayMark } from '../rare-options.ts';
+import { mayMark } from '../mark.ts';
 import type { InetSocket } from './inet.ts';
 
 /** The option's bytes, a negative errno, or null. */
@@ -51,6 +51,7 @@ export function setRareIpOption(socket: InetSocket, option: number, value: Uint8
     case IP.MINTTL:
       if (value.length < 1 || n < 0 || n > 255) return -Errno.EINVAL;
       rareOf(options).minTtl = n;
+      socket.stack.tcp.limitsTtl ||= on;
       return 0;
     case IP.NODEFRAG:
       if (socket.type !== SOCK.RAW) return -Errno.ENOPROTOOPT;

@@ -4,6 +4,7 @@ import { IpAddress } from '../../base/inet-address.ts';
 import { Poll } from '../../base/wait-queue.ts';
 import type { Stack } from '../../stack/stack.ts';
 import { Msg, Shut } from '../../transport/endpoint.ts';
+import type { Memberships } from '../../transport/memberships.ts';
 import type { RawEndpoint } from '../../transport/raw/raw.ts';
 import type { Caller } from '../caller.ts';
 import { AF, IOCTL, IPPROTO } from '../constants.ts';
@@ -56,6 +57,10 @@ export class InetRaw extends InetSocket {
   peerName(): Uint8Array | number {
     const { remoteAddress, remotePort } = this.raw;
     return remoteAddress === null || remotePort === 0 ? -Errno.ENOTCONN : this.remoteName();
+  }
+
+  protected override membershipsMade(memberships: Memberships): void {
+    this.raw.memberships = memberships;
   }
 
   // Moving data.
@@ -134,6 +139,11 @@ export class InetRaw extends InetSocket {
   }
 
   // Options.
+
+  override memory(): number[] {
+    const { receiveQueued, sendQueued, drops } = this.raw;
+    return [receiveQueued, this.receiveBufferBytes, sendQueued, this.sendBufferBytes, 0, 0, 0, 0, drops];
+  }
 
   override forgetErrors(): void {
     this.raw.forgetErrors();

@@ -8,7 +8,9 @@ import { Errno } from '../../base/errno.ts';
 import { ANY4, type IpAddress, LOOPBACK4, LOOPBACK6 } from '../../base/inet-address.ts';
 import { Poll } from '../../base/wait-queue.ts';
 import type { Endpoint, EndpointOptions, EndpointUpcalls } from '../../transport/endpoint.ts';
+import { Memberships } from '../../transport/memberships.ts';
 import type { Caller } from '../caller.ts';
+import { bindsAnything } from '../../transport/rare-options.ts';
 import { AF, SOCK } from '../constants.ts';
 import { ParsedSockaddr, parseSockaddr, sockaddrBytes } from '../sockaddr.ts';
 import { Socket } from '../socket.ts';
@@ -20,6 +22,7 @@ export const parsed = new ParsedSockaddr();
 
 export abstract class InetSocket extends Socket implements EndpointUpcalls {
   abstract readonly endpoint: Endpoint;
+  private memberships: Memberships | null = null;
 
   get isV4(): boolean {
     return this.family === AF.INET;
@@ -32,6 +35,16 @@ export abstract class InetSocket extends Socket implements EndpointUpcalls {
   get settledOptions(): EndpointOptions {
     return this.endpoint.settledOptions;
   }
+
+  /** The groups that this socket has joined, to join more. */
+  get groups(): Memberships {
+    this.memberships ??= new Memberships(this.stack.network);
+    this.membershipsMade(this.memberships);
+    return this.memberships;
+  }
+
+  /** The endpoint delivers by them. */
+  protected membershipsMade(_memberships: Memberships): void {}
 
   takeError(): number {
     return this.endpoint.takeError();
@@ -113,7 +126,7 @@ export abstract class InetSocket extends Socket implements EndpointUpcalls {
 
   protected mayBind(address: IpAddress): boolean {
     const { network, settings } = this.stack;
-    return address.isUnspecified || address.isMulticast || address.isBroadcast || this.endpoint.settledOptions.freeBind
+    return address.isUnspecified || address.isMulticast || address.isBroadcast || bindsAnything(this.endpoint.settledOptions)
       || settings.ipNonlocalBind !== 0 || network.isLocalAddress(address);
   }
 
@@ -164,8 +177,8 @@ export abstract class InetSocket extends Socket implements EndpointUpcalls {
     return setTold(this.options, option, value !== 0);
   }
 
-  getLevelOption(level: number, option: number, length: number): Uint8Array | number {
-    return getInetOption(this, level, option, length);
+  getLevelOption(level: number, option: number, length: number, given: Uint8Array): Uint8Array | number {
+    return getInetOption(this, level, option, length, given);
   }
 
   setLevelOption(level: number, option: number, value: Uint8Array, caller: Caller): number {
@@ -186,6 +199,7 @@ export abstract class InetSocket extends Socket implements EndpointUpcalls {
   }
 
   release(): void {
+    if (this.memberships !== null) this.memberships.clear();
     this.endpoint.close();
   }
 }

@@ -4,22 +4,22 @@ import type { Caller } from '../caller.ts';
 import { IPV6, SOCK } from '../constants.ts';
 import { intBytes, readInt } from '../option-bytes.ts';
 import type { InetSocket } from './inet.ts';
+import { getMulticast6, setMulticast6 } from './multicast-options.ts';
 import { setTell, tellOfIpv6 } from './inet-tell-options.ts';
 import { getRareIpv6Option, setRareIpv6Option } from './inet6-rare-options.ts';
 
 /** What `setPlain` knows, besides what asks to be told something. */
 const KNOWN: readonly number[] = [
-  IPV6.V6ONLY, IPV6.UNICAST_HOPS, IPV6.MULTICAST_HOPS, IPV6.MULTICAST_LOOP, IPV6.TCLASS, IPV6.MTU_DISCOVER, IPV6.RECVERR,
-  IPV6.FREEBIND,
+  IPV6.V6ONLY, IPV6.UNICAST_HOPS, IPV6.TCLASS, IPV6.MTU_DISCOVER, IPV6.RECVERR, IPV6.FREEBIND,
 ];
 
-export function getIpv6Option(socket: InetSocket, option: number, length: number): Uint8Array | number {
+export function getIpv6Option(socket: InetSocket, option: number, length: number, given: Uint8Array): Uint8Array | number {
+  const ofMulticast = getMulticast6(socket, option, length, given);
+  if (ofMulticast !== null) return ofMulticast;
   const options = socket.settledOptions;
   switch (option) {
     case IPV6.V6ONLY: return intBytes(options.v6Only ? 1 : 0, length);
     case IPV6.UNICAST_HOPS: return intBytes(options.ttl < 0 ? socket.stack.settings.ipv6HopLimit : options.ttl, length);
-    case IPV6.MULTICAST_HOPS: return intBytes(options.multicastTtl, length);
-    case IPV6.MULTICAST_LOOP: return intBytes(options.multicastLoop ? 1 : 0, length);
     case IPV6.TCLASS: return intBytes(options.trafficClass, length);
     case IPV6.MTU_DISCOVER: return intBytes(options.mtuDiscover6, length);
     case IPV6.RECVERR: return intBytes(options.receiveErrors6 ? 1 : 0, length);
@@ -39,12 +39,14 @@ export function getIpv6Option(socket: InetSocket, option: number, length: number
 }
 
 export function setIpv6Option(socket: InetSocket, option: number, value: Uint8Array, caller: Caller): number {
+  const ofMulticast = setMulticast6(socket, option, value);
+  if (ofMulticast !== null) return ofMulticast;
   const n = value.length < 4 ? 0 : readInt(value);
   const rare = setRareIpv6Option(socket, option, value, n, caller);
   if (rare !== null) return rare;
   // Fewer bytes than an int's are zero where they are not a mistake.
   if (option === IPV6.DONTFRAG || option === IPV6.RECVFRAGSIZE) return setPlain(socket, option, n);
-  if (value.length < 4) return isKnown(option) && (option !== IPV6.MULTICAST_HOPS || socket.type !== SOCK.STREAM) ? -Errno.EINVAL : -Errno.ENOPROTOOPT;
+  if (value.length < 4) return isKnown(option) ? -Errno.EINVAL : -Errno.ENOPROTOOPT;
   return setPlain(socket, option, n);
 }
 
@@ -63,15 +65,6 @@ function setPlain(socket: InetSocket, option: number, n: number): number {
     case IPV6.UNICAST_HOPS:
       if (n > 255 || n < -1) return -Errno.EINVAL;
       options.ttl = n;
-      return 0;
-    case IPV6.MULTICAST_HOPS:
-      if (socket.type === SOCK.STREAM) return -Errno.ENOPROTOOPT;
-      if (n > 255 || n < -1) return -Errno.EINVAL;
-      options.multicastTtl = n === -1 ? 1 : n;
-      return 0;
-    case IPV6.MULTICAST_LOOP:
-      if (n !== 0 && n !== 1) return -Errno.EINVAL;
-      options.multicastLoop = n !== 0;
       return 0;
     case IPV6.TCLASS:
       if (n < -1 || n > 255) return -Errno.EINVAL;

@@ -11,7 +11,7 @@ import { IPV6_MIN_MTU } from '../../wire/ipv6.ts';
 import type { Caller } from '../caller.ts';
 import { AF, IPPROTO, IPV6, SOCK } from '../constants.ts';
 import { intBytes, readInt } from '../option-bytes.ts';
-import { mayMark } from '../rare-options.ts';
+import { mayMark } from '../mark.ts';
 import type { InetSocket } from './inet.ts';
 import { networkOrder } from './inet-rare-options.ts';
 
@@ -91,6 +91,7 @@ export function setRareIpv6Option(socket: InetSocket, option: number, value: Uin
     case IPV6.MINHOPCOUNT:
       if (isShort || n < 0 || n > 255) return -Errno.EINVAL;
       rareOf(options).minHops = n;
+      socket.stack.tcp.limitsTtl ||= on;
       return 0;
     case IPV6.TRANSPARENT:
       if (on && !mayMark(credentials)) return -Errno.EPERM;

@@ -60,8 +60,8 @@ export function lookUpRoute4(network: Network, request: NetlinkRequest): number 
   // Linux says ENETUNREACH where a source is not ours, and does not check its form.
   if (found === null) return -(from !== null && network.lookupErrno === Errno.EINVAL ? Errno.ENETUNREACH : network.lookupErrno);
   const local = localRouteTo(network, to);
-  // Which table it was is told to those who want to know.
-  const table = local !== null && (flags & RTM_F.LOOKUP_TABLE) !== 0 ? RT_TABLE.LOCAL : RT_TABLE.MAIN;
+  // As long as there are no rules, Linux keeps both tables in one.
+  const table = RT_TABLE.MAIN;
   if ((flags & RTM_F.FIB_MATCH) !== 0) {
     const route = local ?? network.routing.table.lookup(to, device);
     return route === null ? -Errno.EHOSTUNREACH : replyWithRoute(request, route, table);
@@ -69,7 +69,7 @@ export function lookUpRoute4(network: Network, request: NetlinkRequest): number 
   request.reply((writer) => {
     const { port, sequence } = request.to;
     writer.begin(RTM.NEWROUTE, 0, sequence, port).uint8(AF.INET).uint8(32).uint8(from === null ? 0 : 32).uint8(0);
-    writer.uint8(table).uint8(0).uint8(0).uint8(typeOf(found)).uint32(RTM_F.CLONED | cacheFlags(found));
+    writer.uint8(table).uint8(0).uint8(0).uint8(typeOf(found)).uint32(RTM_F.CLONED | cacheFlags(network, found));
     writer.attributeUint32(RTA.TABLE, table).attribute(RTA.DST, (asked ?? ANY4).toBytes());
     if (from !== null) writer.attribute(RTA.SRC, from.toBytes());
     writer.attributeUint32(RTA.OIF, found.device.index);
@@ -89,12 +89,15 @@ function typeOf({ kind }: Destination): number {
   }
 }
 
-function cacheFlags({ kind, device }: Destination): number {
+function cacheFlags(network: Network, { kind, device, to }: Destination): number {
   if (device.isLoopback && kind === DestinationKind.Unicast) return RTCF.LOCAL;
   switch (kind) {
     case DestinationKind.Local: return RTCF.LOCAL;
     case DestinationKind.Broadcast: return RTCF.LOCAL | RTCF.BROADCAST;
-    case DestinationKind.Multicast: return RTCF.LOCAL | RTCF.MULTICAST;
+    case DestinationKind.Multicast: {
+      const isMember = network.interfaceOf(device)?.isMember(to.a, to.b, to.c, to.d) === true;
+      return RTCF.MULTICAST | (isMember ? RTCF.LOCAL : 0);
+    }
     default: return 0;
   }
 }
@@ -119,7 +122,7 @@ export function lookUpRoute6(network: Network, request: NetlinkRequest): number 
     if (from === null) writer.attribute(RTA.PREFSRC, found.source.toBytes());
     writer.attributeUint32(RTA.PRIORITY, route === null ? 0 : route.metric);
     if (!found.nextHop.equals(found.to)) writer.attribute(RTA.GATEWAY, found.nextHop.toBytes());
-    writer.attributeUint32(RTA.OIF, (local?.device ?? found.device).index);
+    writer.attributeUint32(RTA.OIF, found.device.index);
     putUse6(writer);
     writer.end();
   });

@@ -43,6 +43,11 @@ export class PacketHost extends NetworkObserver implements FrameTap {
     this.stack = stack;
   }
 
+  /** For leak tests. */
+  get socketCount(): number {
+    return this.sockets.length;
+  }
+
   get network(): Network {
     return this.stack.network;
   }

@@ -33,6 +33,11 @@ export class UnixAncillary implements Ancillary {
     return may ? 0 : -Errno.ETOOMANYREFS;
   }
 
+  /** -EPERM when descriptors would go to a socket that wants none (SO_PASSRIGHTS). */
+  checkReceiver({ options }: UnixSocket): number {
+    return this.rights !== null && !options.rare.passRights ? -Errno.EPERM : 0;
+  }
+
   /** The rights go with this message. */
   attach(message: UnixMessage, receiver: UnixSocket): void {
     const { rights } = this;

@@ -87,6 +87,8 @@ export class UnixDatagram extends UnixSocket {
     if (!this.isOpenTo(other)) return -Errno.EPERM;
     if (other.isReleased) return this.lostPeer(other);
     if ((other.shut & RECEIVE_SHUT) !== 0) return -Errno.EPIPE;
+    const refused = ancillary === null ? 0 : ancillary.checkReceiver(other);
+    if (refused < 0) return refused;
     if (other !== this && other.peer !== this && other.queue.count > other.backlog) return this.waitAt(other.roomWaiters);
     this.deliverTo(other, from, at, length, ancillary, caller);
     return length;

@@ -4,6 +4,7 @@
  */
 import { Errno } from '../../base/errno.ts';
 import { Msg } from '../../transport/endpoint.ts';
+import { Tell } from '../../transport/tell.ts';
 import type { Received } from '../received.ts';
 import type { UnixMessage } from './unix-queue.ts';
 import { NOBODY, type UnixSocket } from './unix.ts';
@@ -52,6 +53,9 @@ export function receiveMessage(
   received.source = message.sender;
   received.sender = message.credentials ?? NOBODY;
   received.isWhole = true;
+  received.told = options.tell & (Tell.Time | Tell.Nanoseconds | Tell.NewTime);
+  // Who asks for the time only after the message came gets the present one (__sock_recv_timestamp).
+  received.arrivedUs = message.sentAt > 0 ? message.sentAt : socket.stack.context.loop.now;
   const { rights } = message;
   if (isPeek) {
     queue.peek(message, place.skip, place.before, to, at, n);

@@ -58,6 +58,8 @@ export class UnixMessage {
   /** Sent with MSG_OOB: its one byte is here and not among the queue's. */
   isUrgent = false;
   urgentByte = 0;
+  /** When it was sent, in the loop's time, to a socket that asks for times (SO_TIMESTAMP); 0 when it did not. */
+  sentAt = 0.5;
   /** MSG_PEEK has shown it: SO_PEEK_OFF passes a message without bytes only then. */
   isPeeked = false;
   next: UnixMessage | null = null;
@@ -165,6 +167,7 @@ export class UnixQueue {
     message.rights = null;
     message.isUrgent = false;
     message.isPeeked = false;
+    message.sentAt = 0;
     message.previous = null;
     message.next = spare;
     spare = message;

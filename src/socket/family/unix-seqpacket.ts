@@ -40,6 +40,8 @@ export class UnixSeqpacket extends UnixConnection {
     const unfit = this.checkMessage(length, ancillary, caller);
     if (unfit < 0) return unfit;
     if (peer.isReleased || (peer.shut & RECEIVE_SHUT) !== 0) return -Errno.EPIPE;
+    const refused = ancillary === null ? 0 : ancillary.checkReceiver(peer);
+    if (refused < 0) return refused;
     this.deliverTo(peer, from, at, length, ancillary, caller);
     return length;
   }

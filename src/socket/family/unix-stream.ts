@@ -87,7 +87,8 @@ export class UnixStream extends UnixConnection {
       const bad = ancillary.check(caller, this.host.flights);
       if (bad < 0) return bad;
     }
-    return peer.isReleased || (peer.shut & RECEIVE_SHUT) !== 0 ? -Errno.EPIPE : 0;
+    if (peer.isReleased || (peer.shut & RECEIVE_SHUT) !== 0) return -Errno.EPIPE;
+    return ancillary === null ? 0 : ancillary.checkReceiver(peer);
   }
 
   private finish(message: UnixMessage, peer: UnixSocket, ancillary: UnixAncillary | null, caller: Caller): void {

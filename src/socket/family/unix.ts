@@ -10,13 +10,15 @@
 import { Errno } from '../../base/errno.ts';
 import { Poll, Waiter, WaitQueue } from '../../base/wait-queue.ts';
 import { Msg, Shut } from '../../transport/endpoint.ts';
+import { Tell } from '../../transport/tell.ts';
 import type { Caller } from '../caller.ts';
-import { AF, IOCTL, SCM, SOL } from '../constants.ts';
+import { AF, IOCTL, SCM, SO, SOL } from '../constants.ts';
 import { type ControlWriter, ints } from '../control.ts';
 import type { Description } from '../description.ts';
 import type { Peer, Received, Sender } from '../received.ts';
 import { NO_NAME, Socket } from '../socket.ts';
 import type { Flight, Rights } from './rights.ts';
+import { putTime } from './time-control.ts';
 import type { SocketNode } from './socket-node.ts';
 import { checkUnixAddress, isAbstract, pathAddress, pathOf, SUN_PATH, UnixAddress, UNNAMED } from './unix-address.ts';
 import { prepareAncillary, type UnixAncillary } from './unix-ancillary.ts';
@@ -265,7 +267,8 @@ export abstract class UnixSocket extends Socket {
 
   /** What recvmsg(2) hands over beside the bytes (scm_recv_unix). */
   override writeControl(received: Received, writer: ControlWriter, flags: number, caller: Caller): void {
-    const { rights } = received;
+    const { rights, told, arrivedUs } = received;
+    if ((told & Tell.Time) !== 0) putTime(writer, this.stack.context.loop.environment.epochUs + arrivedUs, told);
     const sender = this.options.passCredentials ? (received.sender ?? this.nobodysSender) : null;
     received.rights = null;
     if (!writer.hasBuffer) {
@@ -275,6 +278,7 @@ export abstract class UnixSocket extends Socket {
       if (rights !== null) writeRights(rights, writer, (flags & Msg.CMSG_CLOEXEC) !== 0, caller);
     }
     if (rights !== null) rights.letGo();
+    if (this.options.rare.tellsRest) writer.put(SOL.SOCKET, SO.INQ, ints([this.readableLength()]));
   }
 
   /** SCM_CREDENTIALS of a receive that found no message. */
@@ -307,6 +311,7 @@ export abstract class UnixSocket extends Socket {
     const message = other.queue.put(this, from, at, length, truesize);
     message.credentials = ancillary?.credentials ?? this.credentialsFor(other, caller);
     if (ancillary !== null) ancillary.attach(message, other);
+    message.sentAt = (other.options.tell & Tell.Time) !== 0 ? this.stack.context.loop.now : 0;
     other.wake(READABLE);
   }
 

@@ -16,10 +16,12 @@ import type { Network } from '../../net/network.ts';
 import type { IcmpErrorReport } from '../../net/transport-input.ts';
 import { completeIpv4Checksum, IPV4_HEADER_LEN, IpProto } from '../../wire/ipv4.ts';
 import { IPV6_HEADER_LEN } from '../../wire/ipv6.ts';
-import { datagramTruesize, mustNotFragment, sourceAddress } from '../datagram.ts';
+import { boundSource, carriesDf, chosenDevice, datagramTruesize, mustNotFragment, ownSource, sourceAddress } from '../datagram.ts';
 import { type Endpoint, EndpointOptions, type EndpointUpcalls, Msg, type ReceiveResult, Shut } from '../endpoint.ts';
 import { ErrorOrigin, ErrorQueue, QueuedError, queuedIcmpError, tellError } from '../error-queue.ts';
-import type { SendChoices } from '../send-choices.ts';
+import type { Memberships } from '../memberships.ts';
+import { bindsAnything } from '../rare-options.ts';
+import { extrasOf, markPacket, type SendChoices } from '../send-choices.ts';
 import { Tell } from '../tell.ts';
 import { tellOf } from '../told.ts';
 
@@ -40,7 +42,7 @@ export interface RawTable {
 export class RawEndpoint implements Endpoint, PacketOwner {
   readonly isV4: boolean;
   readonly protocol: number;
-  readonly options: EndpointOptions = new EndpointOptions();
+  readonly options: EndpointOptions;
   upcalls: EndpointUpcalls | null = null;
   localAddress: IpAddress;
   /** The protocol stands where others have their port. */
@@ -55,6 +57,8 @@ export class RawEndpoint implements Endpoint, PacketOwner {
   readonly blockedTypes: Int32Array;
   /** IPV6_CHECKSUM: where the checksum is that the kernel computes and verifies; -1 for none. */
   checksumAt: number;
+  /** The groups it has joined; null while there are none. */
+  memberships: Memberships | null = null;
   protected readonly raw: RawTable;
   /** Does what is received begin with its IP header? */
   protected givesHeader: boolean;
@@ -73,6 +77,7 @@ export class RawEndpoint implements Endpoint, PacketOwner {
   constructor(raw: RawTable, isV4: boolean, protocol: number) {
     this.raw = raw;
     this.isV4 = isV4;
+    this.options = new EndpointOptions(isV4);
     this.protocol = protocol;
     this.localPort = protocol;
     this.localAddress = isV4 ? ANY4 : ANY6;
@@ -100,7 +105,7 @@ export class RawEndpoint implements Endpoint, PacketOwner {
   /** As often as one likes, until it is connected. There are no ports. */
   bind(address: IpAddress, _port: number, scopeId: number): number {
     if (this.remoteAddress !== null) return -Errno.EINVAL;
-    const isAny = address.isUnspecified || address.isMulticast || address.isBroadcast || this.options.freeBind;
+    const isAny = address.isUnspecified || address.isMulticast || address.isBroadcast || bindsAnything(this.options);
     if (!isAny && !this.raw.network.isLocalAddress(address)) return -Errno.EADDRNOTAVAIL;
     this.localAddress = address;
     this.addressFromConnect = false;
@@ -140,9 +145,8 @@ export class RawEndpoint implements Endpoint, PacketOwner {
 
   protected route(to: IpAddress, scopeId: number, onLink: boolean, choices: SendChoices | null): Destination | null {
     const { network } = this.raw;
-    const local = this.localAddress.isUnspecified || this.localAddress.isMulticast ? null : this.localAddress;
-    const { boundDevice, multicastDevice } = this.options;
-    const own = boundDevice ?? (scopeId !== 0 ? network.deviceAt(scopeId) : to.isMulticast ? multicastDevice : null);
+    const local = boundSource(network, this.options, ownSource(this.options, this.localAddress, to));
+    const own = chosenDevice(network, this.options, to, scopeId);
     return network.lookupToSend(to, choices?.source ?? local, choices?.device ?? own, onLink);
   }
 
@@ -188,10 +192,16 @@ export class RawEndpoint implements Endpoint, PacketOwner {
     this.complete(p, source, to, protocol);
     const isGroup = route.kind === DestinationKind.Multicast;
     this.own(p, length, isGroup);
-    const ttl = choices !== null && choices.ttl >= 0 ? choices.ttl : isGroup ? options.multicastTtl : options.ttl;
+    const ttl = choices !== null && choices.ttl >= 0 ? choices.ttl : !isGroup ? options.ttl : to.isV4 ? options.multicast.ttl : options.multicast.hops;
     const tos = choices !== null && choices.tos >= 0 ? choices.tos : to.isV4 ? options.tos : options.trafficClass;
-    const whole = mustNotFragment(options, to.isV4) || (choices !== null && choices.dontFragment);
-    const result = network.output(p, route, source, to, protocol, ttl, tos, whole);
+    const extras = extrasOf(options, choices);
+    let whole = mustNotFragment(options, to.isV4) || (choices !== null && choices.dontFragment);
+    if (to.isV4) {
+      network.refreshPathMtu(route);
+      whole = carriesDf(options, route, p.length + IPV4_HEADER_LEN + (extras === null ? 0 : extras.ipOptions.length));
+    }
+    markPacket(p, options, choices);
+    const result = network.outputWith(p, route, source, to, protocol, ttl, tos, whole, extras);
     if (result === -Errno.EMSGSIZE) {
       // Over IPv6 an ICMP message's type and code stand where others have a port (struct flowi_uli).
       const word = protocol === IpProto.Icmp6 && length > 1 ? ((from[at] as number) << 8) | (from[at + 1] as number) : 0;
@@ -221,7 +231,8 @@ export class RawEndpoint implements Endpoint, PacketOwner {
     p.owner = this;
     p.truesize = datagramTruesize(length, this.isV4);
     this.sendQueued += p.truesize;
-    p.staysOut = isGroup && !this.options.multicastLoop;
+    const { loops, loops6 } = this.options.multicast;
+    p.staysOut = isGroup && !(this.isV4 ? loops : loops6);
   }
 
   /** raw_send_hdrinc: the kernel fills in the length, the checksum, and source and identification when they are 0. */
@@ -272,8 +283,18 @@ export class RawEndpoint implements Endpoint, PacketOwner {
     const { boundDevice } = this.options;
     if (remote !== null && (remote.d !== p.srcD || remote.a !== p.srcA || remote.b !== p.srcB || remote.c !== p.srcC)) return false;
     if (boundDevice !== null && boundDevice !== p.device) return false;
-    if (local.isUnspecified) return true;
-    return local.d === p.dstD && local.a === p.dstA && local.b === p.dstB && local.c === p.dstC;
+    if (local.isUnspecified || (local.d === p.dstD && local.a === p.dstA && local.b === p.dstB && local.c === p.dstC)) return true;
+    // Over IPv6 a socket with an address of its own hears its groups besides.
+    return !this.isV4 && p.dstA >>> 24 === 0xff && this.hearsGroup(p, this.options.multicast.hearsAll6);
+  }
+
+  /** IPv4's source filters, and which groups it hears (raw_v4_input). IPv6 asks in `matches` alone, as Linux does. */
+  hears(p: Packet): boolean {
+    return !this.isV4 || p.dstD >>> 28 !== 0xe || this.hearsGroup(p, this.options.multicast.hearsAll);
+  }
+
+  private hearsGroup(p: Packet, byDefault: boolean): boolean {
+    return this.memberships === null ? byDefault : this.memberships.hears(p, byDefault);
   }
 
   /** ICMP_FILTER, ICMP6_FILTER: does it want messages of this type? */

@@ -56,15 +56,7 @@ export class Raw {
 
   /** The machine loses its power. */
   powerOff(): void {
-    const { byProtocol } = this;
-    if (byProtocol === null) return;
-    for (const first of byProtocol) {
-      for (let at = first; at !== null;) {
-        const { next } = at;
-        at.close();
-        at = next;
-      }
-    }
+    for (const endpoint of [...this.endpoints()]) endpoint.close();
   }
 
   /** A packet for this host, `head` at the header of its protocol. Borrows `p`; true when somebody listens to the protocol. */
@@ -75,7 +67,7 @@ export class Raw {
     for (let at = byProtocol[p.protocol] as RawEndpoint | null; at !== null; at = at.next) {
       if (!at.matches(p)) continue;
       isWanted = true;
-      if (at.passes(p)) at.deliver(p);
+      if (at.passes(p) && at.hears(p)) at.deliver(p);
     }
     return isWanted;
   }

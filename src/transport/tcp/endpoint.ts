@@ -12,7 +12,7 @@ import { Poll } from '../../base/wait-queue.ts';
 import type { Device } from '../../link/device.ts';
 import { type Destination, DestinationKind } from '../../net/destination.ts';
 import { type Endpoint, EndpointOptions, Msg, type ReceiveResult } from '../endpoint.ts';
-import { NO_RARE, rareOf } from '../rare-options.ts';
+import { bindsAnything, NO_RARE, portRangeOf, rareOf } from '../rare-options.ts';
 import { PortFlag, type PortHolder, type TupleCheck } from '../ports.ts';
 import { abortConnection, closeEndpoint, freeEndpoint, shutdownEndpoint } from './close.ts';
 import { DELACK_MIN_US, NO_LOW_WATER, RECORD_OVERHEAD } from './constants.ts';
@@ -46,7 +46,7 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
 
   get options(): EndpointOptions {
     if ((this.bits & Bit.OwnOptions) === 0) {
-      this.settledOptions = Object.assign(new EndpointOptions(), this.settledOptions);
+      this.settledOptions = Object.assign(new EndpointOptions(this.isV4), this.settledOptions);
       this.bits |= Bit.OwnOptions;
     }
     return this.settledOptions;
@@ -117,6 +117,10 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
     if (this.destination !== null) this.tcp.network.confirmNeighbour(this.destination);
   }
 
+  get portRange(): number {
+    return portRangeOf(this.settledOptions);
+  }
+
   get portFlags(): number {
     const { reuseAddress, reusePort, v6Only } = this.settledOptions;
     return (reuseAddress ? PortFlag.ReuseAddress : 0) | (reusePort ? PortFlag.ReusePort : 0) | (v6Only ? PortFlag.V6Only : 0) |
@@ -151,12 +155,17 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
     if (this.state !== TcpState.Closed || (this.bits & Bit.InPorts) !== 0) return -Errno.EINVAL;
     // Linux lets a stream have a group's or the broadcast address of IPv4: nothing ever comes there.
     const isGroup4 = address.isV4 && (address.isMulticast || address.d === -1);
-    const free = address.isUnspecified || isGroup4 || this.settledOptions.freeBind || this.tcp.context.settings.ipNonlocalBind !== 0;
+    const free = address.isUnspecified || isGroup4 || bindsAnything(this.settledOptions) || this.tcp.context.settings.ipNonlocalBind !== 0;
     if (address.isMulticast && !address.isV4) return -Errno.EINVAL;
     if (!free && !this.tcp.network.isLocalAddress(address)) return -Errno.EADDRNOTAVAIL;
     if (address.isLinkLocal && !address.isV4 && scopeId === 0 && this.settledOptions.boundDevice === null) return -Errno.EINVAL;
     const before = this.localAddress;
     this.localAddress = address;
+    if (port === 0 && this.settledOptions.rare.bindAddressNoPort) {
+      this.bits |= address.isUnspecified ? 0 : Bit.AddressBound;
+      this.scopeId = scopeId;
+      return 0;
+    }
     const result = this.tcp.ports.bind(this, port);
     if (result < 0) {
       this.localAddress = before;

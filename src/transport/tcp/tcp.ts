@@ -21,7 +21,7 @@ import { KeyedHash } from '../keyed-hash.ts';
 import { PortTable } from '../ports.ts';
 import { ChallengeBudget } from './challenge.ts';
 import { endWithError, vanish } from './close.ts';
-import { ConnectionTable, ListenerTable, NodeKind } from './demux.ts';
+import { ConnectionTable, type DemuxNode, ListenerTable, NodeKind } from './demux.ts';
 import { TcpEndpoint } from './endpoint.ts';
 import { segmentArrives } from './input.ts';
 import { dropRequest, listenInput, Request, requestInput } from './listener.ts';
@@ -63,8 +63,10 @@ export class Tcp {
   private readonly segment = new TcpHeader();
   private readonly budget = new ChallengeBudget();
   /** Fresh endpoints share these; nobody writes into them. */
-  private readonly defaults4: EndpointOptions = new EndpointOptions();
-  private defaults6: EndpointOptions = new EndpointOptions();
+  private readonly defaults4: EndpointOptions = new EndpointOptions(true);
+  private defaults6: EndpointOptions = new EndpointOptions(false);
+  /** Has any socket of the host ever asked for a least TTL? Others need not look. */
+  limitsTtl = false;
 
   constructor(context: HostContext, network: Network) {
     this.context = context;
@@ -105,7 +107,7 @@ export class Tcp {
     const v6Only = settings.ipv6Bindv6only !== 0;
     if (this.defaults6.v6Only !== v6Only) {
       // Older endpoints keep what they began with.
-      this.defaults6 = new EndpointOptions();
+      this.defaults6 = new EndpointOptions(false);
       this.defaults6.v6Only = v6Only;
     }
     const options = isV4 ? this.defaults4 : this.defaults6;
@@ -179,14 +181,28 @@ export class Tcp {
     const node = this.connections.find(p, segment.dstPort, segment.srcPort);
     if (node !== null) {
       // By a field: `instanceof` walks the chain of prototypes.
+      if (this.limitsTtl && this.isTooFar(node, p)) return;
       if (node.kind === NodeKind.Endpoint) return segmentArrives(node as TcpEndpoint, segment, p);
       if (node.kind === NodeKind.Request) return requestInput(node as Request, segment, p);
       return this.timeWaitSegment(node as TimeWaitRecord, segment, p);
     }
     const listener = this.listeners.find(p, segment.dstPort, segment.srcPort);
-    if (listener !== null) return listenInput(listener, segment, p, 0);
+    if (listener !== null) {
+      if (this.limitsTtl && this.isTooFar(listener, p)) return;
+      return listenInput(listener, segment, p, 0);
+    }
     this.sendReset(segment, p);
     this.discard(p);
+  }
+
+  /** IP_MINTTL, IPV6_MINHOPCOUNT (RFC 5082): what has come too far is dropped. TIME_WAIT does not look. */
+  private isTooFar(node: DemuxNode, p: Packet): boolean {
+    if (node.kind === NodeKind.TimeWait) return false;
+    const { rare } = (node.kind === NodeKind.Endpoint ? (node as TcpEndpoint) : (node as Request).listener).settledOptions;
+    if (p.ttl >= (p.isV4 ? rare.minTtl : rare.minHops)) return false;
+    this.counters[Mib.TcpExtTCPMinTTLDrop]++;
+    this.discard(p);
+    return true;
   }
 
   private timeWaitSegment(record: TimeWaitRecord, segment: TcpHeader, p: Packet): void {

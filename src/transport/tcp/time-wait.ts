@@ -38,6 +38,7 @@ export class TimeWaitRecord implements DemuxNode, PortHolder {
   nextNode: DemuxNode | null = null;
   nextHolder: PortHolder | null = null;
   previousHolder: PortHolder | null = null;
+  readonly portRange = 0;
   portFlags = 0;
   boundDevice: Device | null = null;
   /** FinWait2 until the peer's FIN has come. */

@@ -14,13 +14,15 @@ import type { Device } from '../../link/device.ts';
 import { ChecksumState, type Packet, type PacketOwner, takePacket } from '../../link/packet.ts';
 import { type Destination, DestinationKind } from '../../net/destination.ts';
 import type { IcmpErrorReport } from '../../net/transport-input.ts';
-import { IpProto } from '../../wire/ipv4.ts';
+import { IPV4_HEADER_LEN, IpProto } from '../../wire/ipv4.ts';
 import { UDP_HEADER_LEN, writeUdpHeader } from '../../wire/udp.ts';
-import { datagramTruesize, mustNotFragment, sourceAddress } from '../datagram.ts';
+import { boundSource, carriesDf, chosenDevice, datagramTruesize, mustNotFragment, ownSource, sourceAddress } from '../datagram.ts';
 import { type Endpoint, EndpointOptions, type EndpointUpcalls, Msg, type ReceiveResult, Shut } from '../endpoint.ts';
 import { ErrorOrigin, ErrorQueue, queuedIcmpError, QueuedError, tellError } from '../error-queue.ts';
+import type { Memberships } from '../memberships.ts';
 import { PortFlag, type PortHolder } from '../ports.ts';
-import type { SendChoices } from '../send-choices.ts';
+import { bindsAnything, NO_RARE, portRangeOf, rareOf } from '../rare-options.ts';
+import { extrasOf, markPacket, type SendChoices } from '../send-choices.ts';
 import { Tell } from '../tell.ts';
 import { tellOf } from '../told.ts';
 import type { Udp } from './udp.ts';
@@ -53,6 +55,8 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
   private error = 0;
   /** What MSG_ERRQUEUE reads; made for the first error. */
   private errors: ErrorQueue | null = null;
+  /** The groups it has joined; null while there are none. Its socket's (socket/family/inet.ts). */
+  memberships: Memberships | null = null;
   private shut = 0;
   /** The address was chosen by connect, not by bind: disconnecting gives it back. */
   private addressFromConnect = false;
@@ -70,7 +74,7 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     this.udp = udp;
     this.isV4 = isV4;
     this.localAddress = isV4 ? ANY4 : ANY6;
-    this.options = new EndpointOptions();
+    this.options = new EndpointOptions(isV4);
     const settings = udp.context.settings;
     this.options.v6Only = !isV4 && settings.ipv6Bindv6only !== 0;
     this.options.sendBufferBytes = settings.wmemDefault;
@@ -89,11 +93,14 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
 
   bind(address: IpAddress, port: number, scopeId: number): number {
     if (this.localPort !== 0) return -Errno.EINVAL;
-    const local = address.isUnspecified || address.isMulticast || address.isBroadcast || this.options.freeBind;
+    const local = address.isUnspecified || address.isMulticast || address.isBroadcast || bindsAnything(this.options);
     if (!local && !this.udp.network.isLocalAddress(address)) return -Errno.EADDRNOTAVAIL;
-    const result = this.takePort(address, port);
-    if (result < 0) return result;
+    if (port !== 0 || !this.options.rare.bindAddressNoPort) {
+      const result = this.takePort(address, port);
+      if (result < 0) return result;
+    }
     this.localAddress = address;
+    this.addressFromConnect = false;
     this.scopeId = scopeId;
     this.portFromBind = port !== 0;
     return 0;
@@ -108,6 +115,10 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
   }
 
   /** What others on the port ask of this holder (transport/ports.ts). */
+  get portRange(): number {
+    return portRangeOf(this.options);
+  }
+
   get portFlags(): number {
     const { reuseAddress, reusePort, v6Only } = this.options;
     return (reuseAddress ? PortFlag.ReuseAddress : 0) | (reusePort ? PortFlag.ReusePort : 0) | (v6Only ? PortFlag.V6Only : 0);
@@ -158,37 +169,38 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
   private route(address: IpAddress, scopeId: number, onLink: boolean): Destination | null {
     const cached = this.destination;
     const network = this.udp.network;
+    const device = chosenDevice(network, this.options, address, scopeId);
+    // The source of what goes to a group is an option, and may have changed.
     if (
-      cached !== null && cached.generation === network.generation && cached.askedOnLink === onLink && cached.to.equals(address)
+      cached !== null && cached.generation === network.generation && cached.askedOnLink === onLink && cached.to.equals(address) &&
+      cached.askedDevice === device && cached.kind !== DestinationKind.Multicast
     ) return cached;
-    const from = this.sourceFor(address);
-    const found = network.lookupToSend(address, from, this.deviceFor(address, scopeId), onLink);
+    if (this.hasNoWay(address)) return null;
+    const found = network.lookupToSend(address, this.wayFrom(address), device, onLink);
     this.destination = found;
     return found;
   }
 
-  /**
-   * The address that datagrams to `address` come from; null: the route chooses. IPv4 through a socket of AF_INET6 that has
-   * an IPv6 address from its connect knows nothing of that address (inet_saddr is not set).
-   */
-  private sourceFor(address: IpAddress): IpAddress | null {
-    const { localAddress: local } = this;
-    return local.isUnspecified || local.isMulticast || (address.isV4 && !local.isV4) ? null : local;
+  /** IPV6_PKTINFO may name an interface that there is not. */
+  private hasNoWay(address: IpAddress): boolean {
+    const { stickyIndex } = this.options.rare;
+    const { network } = this.udp;
+    if (stickyIndex === 0 || address.isV4 || network.deviceAt(stickyIndex) !== null) return false;
+    network.lookupErrno = Errno.ENETUNREACH;
+    return true;
+  }
+
+  /** The source that the way must be right for. */
+  private wayFrom(address: IpAddress): IpAddress | null {
+    return boundSource(this.udp.network, this.options, ownSource(this.options, this.localAddress, address));
   }
 
   /** The way of a message that chooses its source or interface itself: nothing that is kept for others. */
   private chosenRoute(address: IpAddress, scopeId: number, onLink: boolean, { source, device }: SendChoices): Destination | null {
     if (source === null && device === null) return this.route(address, scopeId, onLink);
-    const local = this.sourceFor(address);
-    return this.udp.network.lookupToSend(address, source ?? local, device ?? this.deviceFor(address, scopeId), onLink);
-  }
-
-  /** The device that an address must be reached by; null for any. */
-  private deviceFor(address: IpAddress, scopeId: number): Device | null {
-    const { boundDevice, multicastDevice } = this.options;
-    if (boundDevice !== null) return boundDevice;
-    if (scopeId !== 0) return this.udp.network.deviceAt(scopeId);
-    return address.isMulticast ? multicastDevice : null;
+    const { network } = this.udp;
+    const own = device ?? chosenDevice(network, this.options, address, scopeId);
+    return network.lookupToSend(address, source ?? this.wayFrom(address), own, onLink);
   }
 
   // Sending.
@@ -222,7 +234,8 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     // Datagrams know no urgent data; over IPv6 Linux does not even say so (udpv6_sendmsg).
     if ((flags & Msg.OOB) !== 0 && address.isV4) return -Errno.EOPNOTSUPP;
     if (this.pending !== null) return this.append(from, at, length, flags);
-    if (port === 0) return -Errno.EINVAL;
+    // A peer's port was looked at by nobody when it was connected to (udp_sendmsg).
+    if (port === 0 && address !== this.remoteAddress) return -Errno.EINVAL;
     if (choices !== null && choices.error !== 0) return choices.error;
     if (this.error !== 0) return -this.takeError();
     if ((this.shut & 2) !== 0) return -Errno.EPIPE;
@@ -245,25 +258,34 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     const truesize = datagramTruesize(length, to.isV4);
     // Linux admits a datagram while anything is left of the buffer (sock_alloc_send_pskb).
     if (this.sendQueued >= this.options.sendBufferBytes) return -Errno.EAGAIN;
-    const ownSource = this.sourceFor(to) ?? route.source;
-    const source = choices === null || choices.source === null ? ownSource : choices.source;
+    const own = ownSource(this.options, this.localAddress, to) ?? route.source;
+    const source = choices === null || choices.source === null ? own : choices.source;
     const p = takePacket();
     p.addBytes(from, at, length, udp.context.writer);
     this.writeHeader(p, route, source, to, port, length);
     p.owner = this;
     p.truesize = truesize;
     this.sendQueued += truesize;
-    const multicast = route.kind === DestinationKind.Multicast;
-    p.staysOut = multicast && !this.options.multicastLoop;
-    let ttl = multicast ? this.options.multicastTtl : this.options.ttl;
+    let { ttl } = this.options;
+    if (route.kind === DestinationKind.Multicast) {
+      const { multicast } = this.options;
+      p.staysOut = !(this.isV4 ? multicast.loops : multicast.loops6);
+      ttl = to.isV4 ? multicast.ttl : multicast.hops;
+    }
     let tos = to.isV4 ? this.options.tos : this.options.trafficClass;
+    const extras = extrasOf(this.options, choices);
     let dontFragment = mustNotFragment(this.options, to.isV4);
+    if (to.isV4) {
+      udp.network.refreshPathMtu(route);
+      dontFragment = carriesDf(this.options, route, p.length + IPV4_HEADER_LEN + (extras === null ? 0 : extras.ipOptions.length));
+    }
+    markPacket(p, this.options, choices);
     if (choices !== null) {
       if (choices.ttl >= 0) ttl = choices.ttl;
       if (choices.tos >= 0) tos = choices.tos;
       if (choices.dontFragment) dontFragment = true;
     }
-    const result = udp.network.output(p, route, source, to, IpProto.Udp, ttl, tos, dontFragment);
+    const result = udp.network.outputWith(p, route, source, to, IpProto.Udp, ttl, tos, dontFragment, extras);
     if (result < 0) {
       if (result === -Errno.EMSGSIZE) return this.tooLong(to, port, route);
       udp.count(to.isV4, Mib.UdpSndbufErrors, Mib.Udp6SndbufErrors);
@@ -305,7 +327,7 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     const offload = route.device.checksumOffload;
     const head = p.push(UDP_HEADER_LEN);
     p.l4 = head;
-    if (this.options.noCheck && to.isV4) {
+    if (to.isV4 ? this.options.noCheck : this.options.rare.noChecksum6Out) {
       writeUdpHeader(p.view, head, this.localPort, port, length, 0, -1);
       p.view.setUint16(head + CHECKSUM_OFFSET, 0);
     } else if (offload) {
@@ -353,6 +375,14 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     return score;
   }
 
+  /** Does it hear the group to which the packet goes, and its source? */
+  hears(p: Packet): boolean {
+    if (!p.isV4 ? p.dstA >>> 24 !== 0xff : p.dstD >>> 28 !== 0xe) return true;
+    const { hearsAll, hearsAll6 } = this.options.multicast;
+    const byDefault = p.isV4 ? hearsAll : hearsAll6;
+    return this.memberships === null ? byDefault : this.memberships.hears(p, byDefault);
+  }
+
   /** Queues a datagram (`head` at its UDP header); false when the buffer is full. Takes over `p`. */
   deliver(p: Packet, srcPort: number): boolean {
     const truesize = datagramTruesize(p.length - UDP_HEADER_LEN, p.isV4);
@@ -388,27 +418,55 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     result.flags = 0;
     if ((flags & Msg.ERRQUEUE) !== 0) return this.receiveError(to, at, length, result);
     if (this.error !== 0) return -this.takeError();
+    const peek = (flags & Msg.PEEK) !== 0;
+    const { rare } = this.options;
+    if (rare !== NO_RARE && rare.peekOffset >= 0) return this.receiveFrom(rare.peekOffset, to, at, length, flags, result);
     const p = this.first;
     // Nothing to wait for after SHUT_RD, but only who would have waited is told so: others get EAGAIN on Linux.
     if (p === null) return -Errno.EAGAIN;
     const whole = p.length;
     const n = p.copyOut(0, to, at, length < whole ? length : whole);
-    result.datagramLen = whole;
     if (n < whole) result.flags |= Msg.TRUNC;
+    this.tellOfDatagram(p, result);
+    if (!peek) this.takeFirst(p);
+    return (flags & Msg.TRUNC) !== 0 ? whole : n;
+  }
+
+  /** SO_PEEK_OFF: a peek passes over `offset` bytes of what waits, and each call moves it (udp_recvmsg). */
+  private receiveFrom(offset: number, to: Uint8Array, at: number, length: number, flags: number, result: ReceiveResult): number {
+    const peek = (flags & Msg.PEEK) !== 0;
+    let skip = peek ? offset : 0;
+    let p = this.first;
+    for (; p !== null && skip > 0 && skip >= p.length; p = p.next) skip -= p.length;
+    if (p === null) return -Errno.EAGAIN;
+    const whole = p.length;
+    const n = Math.min(length, whole - skip);
+    p.copyOut(skip, to, at, n);
+    if (length <= whole - skip && length < whole) result.flags |= Msg.TRUNC;
+    const told = (flags & Msg.TRUNC) !== 0 ? whole : n;
+    rareOf(this.options).peekOffset = peek ? offset + told : Math.max(0, offset - told);
+    this.tellOfDatagram(p, result);
+    if (!peek) this.takeFirst(p);
+    return told;
+  }
+
+  private tellOfDatagram(p: Packet, result: ReceiveResult): void {
+    result.datagramLen = p.length;
     result.address = sourceAddress(p, result.address);
     result.port = p.srcPort;
     result.scopeId = result.address.isLinkLocal && !p.isV4 && p.device !== null ? p.device.index : 0;
     const { tell } = this.options;
     result.told = tell;
     if (tell !== 0) tellOf(this.udp.network, p, this.localPort, result);
-    if ((flags & Msg.PEEK) === 0) {
-      this.first = p.next;
-      if (this.first === null) this.last = null;
-      this.receiveQueued -= p.truesize;
-      p.next = null;
-      p.release();
-    }
-    return (flags & Msg.TRUNC) !== 0 ? whole : n;
+  }
+
+  /** The first datagram has been read. */
+  private takeFirst(p: Packet): void {
+    this.first = p.next;
+    if (this.first === null) this.last = null;
+    this.receiveQueued -= p.truesize;
+    p.next = null;
+    p.release();
   }
 
   /** After shutdown(SHUT_RD): a receive call that finds nothing returns 0 instead of waiting. */

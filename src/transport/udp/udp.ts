@@ -48,6 +48,12 @@ export class Udp {
     for (const holder of this.ports) yield holder as UdpEndpoint;
   }
 
+  /** UDP_NO_CHECK6_RX (RFC 6935): does whoever it is for take datagrams without a checksum? */
+  private takesNoChecksum(p: Packet): boolean {
+    const endpoint = this.find(p);
+    return endpoint !== null && endpoint.options.rare.noChecksum6In;
+  }
+
   /** The first endpoint on a port; `nextHolder` leads to the others. Only UDP's endpoints are in this table. */
   private onPort(port: number): UdpEndpoint | null {
     return this.ports.holders(port) as UdpEndpoint | null;
@@ -66,7 +72,7 @@ export class Udp {
     p.trimTo(p.l4Len);
     const checksum = p.view.getUint16(p.head + 6);
     // RFC 768: zero is "no checksum" over IPv4; RFC 8200 8.1: over IPv6 it is an error.
-    if (checksum === 0 ? !p.isV4 : !transportChecksumOk(p)) {
+    if (checksum === 0 ? !p.isV4 && !this.takesNoChecksum(p) : !transportChecksumOk(p)) {
       this.count(p.isV4, Mib.UdpInCsumErrors, Mib.Udp6InCsumErrors);
       this.count(p.isV4, Mib.UdpInErrors, Mib.Udp6InErrors);
       p.release();
@@ -89,7 +95,7 @@ export class Udp {
     let endpoint = this.onPort(this.header.dstPort);
     let delivered = false;
     while (endpoint !== null) {
-      if (endpoint.score(p, srcPort) >= 0 && endpoint.deliver(p.clone(), srcPort)) {
+      if (endpoint.score(p, srcPort) >= 0 && endpoint.hears(p) && endpoint.deliver(p.clone(), srcPort)) {
         delivered = true;
         this.count(p.isV4, Mib.UdpInDatagrams, Mib.Udp6InDatagrams);
       }

@@ -17,8 +17,11 @@ import { programs as foundAtRandom } from './found-at-random.ts';
 import { programs as interruptions } from './interruptions.ts';
 import { programs as ipc } from './ipc.ts';
 import { programs as maskedWaits } from './masked-waits.ts';
+import { programs as multicastDevices } from './multicast-devices.ts';
+import { programs as multicast } from './multicast.ts';
 import { programs as netlinkRoute } from './netlink-route.ts';
 import { programs as netlink } from './netlink.ts';
+import { programs as optionEffects } from './option-effects.ts';
 import { programs as optionWalk } from './option-walk.ts';
 import { programs as options } from './options.ts';
 import { programs as packets } from './packets.ts';
@@ -42,10 +45,10 @@ import { programs as unixWalks } from './unix-walks.ts';
 import { programs as waiting } from './waiting.ts';
 
 export const PROGRAMS: readonly Program[] = [
-  ...sockets, ...binding, ...connecting, ...streams, ...datagrams, ...endings, ...options, ...optionWalk, ...waiting,
-  ...unixNames, ...unixStreams, ...unixDatagrams, ...unixControl, ...unixWalks, ...datagramControl, ...datagramErrors, ...raw,
-  ...ping, ...files, ...pipes, ...events, ...ipc, ...splices, ...signals, ...interruptions, ...signalSources, ...processes,
-  ...credentials, ...packets, ...netlink, ...batches, ...maskedWaits, ...signalDescriptors, ...timers, ...proc,
-  ...netlinkRoute, ...foundAtRandom,
-  ...errorsOfPaths, ...errorsOfDescriptors, ...errorsOfIpc,
+  ...sockets, ...binding, ...connecting, ...streams, ...datagrams, ...endings, ...options, ...optionWalk, ...optionEffects,
+  ...waiting, ...unixNames, ...unixStreams, ...unixDatagrams, ...unixControl, ...unixWalks, ...datagramControl,
+  ...datagramErrors, ...raw, ...ping, ...files, ...pipes, ...events, ...ipc, ...splices, ...signals, ...interruptions,
+  ...signalSources, ...processes, ...credentials, ...packets, ...netlink, ...batches, ...maskedWaits, ...signalDescriptors,
+  ...timers, ...proc, ...netlinkRoute, ...foundAtRandom, ...multicast, ...multicastDevices, ...errorsOfPaths,
+  ...errorsOfDescriptors, ...errorsOfIpc,
 ];

@@ -207,4 +207,14 @@ export const programs: readonly Program[] = [
       p2('socket', [10, 2051, 17], ['d8']),
       p2('bind', [{ fd: 'd8' }, { bytes: Uint8Array.of(2, 0, 19, 137, 127, 1, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0) }]),
   ]),
+  sequence('random-j-559', false, [
+      p1('pipe', [524288], ['d11', 'd12']),
+      p1('epoll_create1', [0], ['d14']),
+      p1('splice', [{ fd: 'd11' }, null, { fd: 'd14' }, null, 1, 2], [], true),
+  ]),
+  sequence('random-j-1629', false, [
+      p2('socket', [10, 2050, 0], ['d15']),
+      p2('connect', [{ fd: 'd15' }, { bytes: Uint8Array.of(10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0) }]),
+      p2('send', [{ fd: 'd15' }, { pattern: 3000 }, 0]),
+  ]),
 ];

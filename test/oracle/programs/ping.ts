@@ -272,6 +272,85 @@ const errors = FAMILIES.map((family) => program(`ping-errors-${family.name}`, as
   }
 }));
 
+/** An ICMP error about a packet of `protocol` that this host sent to itself: what a raw socket of ICMP sends. */
+function icmpError(family: Family, type: number, code: number, rest: number, protocol: number, transport: Uint8Array): Uint8Array {
+  const header = room(family === INET ? 20 : 40);
+  const view = new DataView(header.buffer);
+  if (family === INET) {
+    header.set([0x45, 0, 0, 0, 0, 1, 0, 0, 64, protocol, 0, 0, 127, 0, 0, 1, 127, 0, 0, 1]);
+    view.setUint16(2, 20 + transport.length);
+  } else {
+    header.set([0x60, 0, 0, 0, 0, 0, protocol, 64]);
+    view.setUint16(4, transport.length);
+    header[23] = 1;
+    header[39] = 1;
+  }
+  const message = room(8 + header.length + transport.length);
+  message.set([type, code, 0, 0, rest >>> 24, rest >>> 16, rest >>> 8, rest]);
+  message.set(header, 8);
+  message.set(transport, 8 + header.length);
+  if (family === INET) {
+    let sum = 0;
+    for (let at = 0; at < message.length; at += 2) sum += ((message[at] as number) << 8) | (message[at + 1] ?? 0);
+    while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
+    new DataView(message.buffer).setUint16(2, ~sum & 0xffff);
+  }
+  return message;
+}
+
+/** Type, code, and the word behind them. */
+const ERRORS4: readonly (readonly [number, number, number])[] = [
+  ...Array.from({ length: 17 }, (_, code) => [3, code, code === 4 ? 1400 : 0] as const), [3, 4, 0], [4, 0, 0], [11, 0, 0], [11, 1, 0], [11, 7, 0], [12, 0, 0x05000000],
+  [12, 1, 0], [5, 1, 0x7f000001], [40, 0, 0],
+];
+const ERRORS6: readonly (readonly [number, number, number])[] = [
+  ...Array.from({ length: 9 }, (_, code) => [1, code, 0] as const), [2, 0, 1400], [2, 0, 100], [3, 0, 0], [3, 1, 0], [4, 0, 6], [4, 1, 6], [4, 2, 6], [4, 9, 0], [5, 0, 0],
+  [100, 0, 0],
+];
+
+async function hearErrors(env: ProgramEnvironment, p: Syscalls, family: Family, fd: number, protocol: number, transport: Uint8Array): Promise<void> {
+  const raw = await p.socket(family.domain, SOCK.RAW, protocolOf(family));
+  for (const [type, code, word] of family === INET ? ERRORS4 : ERRORS6) {
+    await silently(p).sendto(raw, icmpError(family, type, code, word, protocol, transport), 0, family.loopback(0));
+    await env.settle(1);
+    env.note('after', `${type} ${code} ${word}`);
+    await state(p, fd);
+    await env.attempt(p.recvmsg(fd, [room(64)], MSG.ERRQUEUE, 128, 256));
+    await p.getsockopt(fd, SOL.SOCKET, SO.ERROR, 4);
+  }
+  await p.close(raw);
+}
+
+const injected = FAMILIES.flatMap((family) => ['quiet', 'connected', 'queue', 'connected-queue', 'dont-fragment', 'dont'].map((kind) => (
+  program(`ping-icmp-errors-${family.name}-${kind}`, async (env) => {
+    const p = await allowed(env);
+    const [level, option, discover] = family === INET
+      ? [IPPROTO.IP, IP.RECVERR, IP.MTU_DISCOVER] : [IPPROTO.IPV6, IPV6.RECVERR, IPV6.MTU_DISCOVER];
+    const prepare = async (fd: number): Promise<void> => {
+      if (kind.includes('queue')) await p.setsockopt(fd, level, option, ints(1));
+      if (kind.startsWith('dont')) await p.setsockopt(fd, level, discover, ints(kind === 'dont' ? 0 : 2));
+      if (kind.includes('connected') || kind.startsWith('dont')) await p.connect(fd, family.loopback(0));
+    };
+    const fd = await bound(p, family);
+    await prepare(fd);
+    const request = echo(family, 1, text('quoted'));
+    new DataView(request.buffer).setUint16(4, ID);
+    await hearErrors(env, p, family, fd, protocolOf(family), request);
+    // An answer of ours, and a request of somebody else's, are no business of the socket's.
+    const answer = request.slice();
+    answer[0] = family === INET ? 0 : 129;
+    const [type, code] = family === INET ? [3, 1] : [1, 4];
+    const raw = await p.socket(family.domain, SOCK.RAW, protocolOf(family));
+    for (const quoted of [answer, echo(family, 1, text('other'))]) {
+      await silently(p).sendto(raw, icmpError(family, type, code, 0, protocolOf(family), quoted), 0, family.loopback(0));
+      await env.settle(1);
+      await state(p, fd);
+    }
+    const own = await p.socket(family.domain, SOCK.RAW, 253);
+    await prepare(own);
+    await hearErrors(env, p, family, own, 253, text('raw payload'));
+  }))));
+
 /** A full buffer loses answers; who asked is told how many. */
 const full = FAMILIES.map((family) => program(`ping-full-buffer-${family.name}`, async (env) => {
   const p = await allowed(env);
@@ -305,5 +384,5 @@ const beside = program('ping-beside-raw', async (env) => {
 });
 
 export const programs: Program[] = [
-  groups, supplementary, ...exchange, ...refused, ...names, ...ids, ...connecting, ...control, ...errors, ...full, beside,
+  groups, supplementary, ...exchange, ...refused, ...names, ...ids, ...connecting, ...control, ...errors, ...injected, ...full, beside,
 ];

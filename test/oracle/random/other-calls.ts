@@ -52,7 +52,7 @@ export const control: Choose = (m, process) => {
       return { call: 'fcntl', args: [fd(name), F.SETFL, (thing.waits ? 0 : O.NONBLOCK) | m.pick([0, 0, O.APPEND])] };
     case 3: return { call: 'fcntl', args: [fd(name), m.pick([F.GETPIPE_SZ, F.GETOWN, F.GETSIG, 99])] };
     case 4: return { call: 'fstat', args: [fd(name)] };
-    case 5: return { call: 'ioctl', args: [fd(name), thing.kind === 'tcp' ? IOCTL.FIONREAD : m.pick([IOCTL.FIONREAD, IOCTL.TCGETS])] };
+    case 5: return { call: 'ioctl', args: [fd(name), ['file', 'queue'].includes(thing.kind) ? IOCTL.TCGETS : thing.kind === 'tcp' ? IOCTL.FIONREAD : m.pick([IOCTL.FIONREAD, IOCTL.TCGETS])] };
     default: return { call: 'fcntl', args: [fd(name), F.GETFL] };
   }
 };
@@ -77,7 +77,7 @@ export const open: Choose = (m, process) => {
   const flags = m.pick([O.RDONLY, O.RDWR, O.RDWR | O.CREAT, O.RDWR | O.CREAT, O.WRONLY | O.CREAT | O.TRUNC, O.RDWR | O.CREAT | O.EXCL, O.RDWR | O.APPEND, O.RDONLY | O.DIRECTORY, O.RDONLY | O.NOFOLLOW]);
   const kind = path === 'dir' || FOLDERS.includes(path) ? 'folder' : path === 'fifo' ? 'fifo' : 'file';
   const made = m.add(process, new Thing(kind, 0, false));
-  if ((flags & O.CREAT) !== 0) m.paths.push(path);
+  if ((flags & O.CREAT) !== 0 && PATHS.includes(path)) m.paths.push(path);
   return { call: 'open', args: [path, flags | O.NONBLOCK, m.pick(MODES)], makes: [made.name] };
 };
 

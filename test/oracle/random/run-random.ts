@@ -11,6 +11,7 @@ import { linuxMachine, linuxSide } from '../linux-side.ts';
 import { ourSide } from '../our-side.ts';
 import type { Side } from '../program.ts';
 import { runProgram } from '../run-program.ts';
+import { SharedLeftovers } from '../../../src/sim/leftovers.ts';
 import type { Trace } from '../trace.ts';
 import { generate } from './generator.ts';
 import { shrink } from './shrink.ts';
@@ -30,6 +31,8 @@ export interface RandomReport {
   differences: { seed: string; source: string; difference: Difference; trace: string }[];
   kinds: Set<string>;
   unsteady: string[];
+  /** What all programs together did not give back. */
+  left: readonly string[];
 }
 
 export class RandomPrograms {
@@ -50,7 +53,7 @@ export class RandomPrograms {
     const agentSource = join(root, 'test/oracle/agent.c');
     const buildFolder = join(root, 'build/oracle');
     const machine = await linuxMachine(agentSource, buildFolder);
-    return new RandomPrograms(linuxSide(agentSource, buildFolder), ourSide(machine), readDeviations(join(root, 'docs/deviations.md')));
+    return new RandomPrograms(linuxSide(agentSource, buildFolder), ourSide(machine, false), readDeviations(join(root, 'docs/deviations.md')));
   }
 
   spoil(lie: (call: string, outcome: string) => string): void {
@@ -59,7 +62,7 @@ export class RandomPrograms {
 
   /** Programs `first` to `first + count - 1` of a seed. */
   async run(seed: string | number, first: number, count: number, progress: (done: number) => void = () => {}): Promise<RandomReport> {
-    const report: RandomReport = { programs: 0, steps: 0, comparison: new Comparison(), outcomes: new Map(), differences: [], kinds: new Set(), unsteady: [] };
+    const report: RandomReport = { programs: 0, steps: 0, comparison: new Comparison(), outcomes: new Map(), differences: [], kinds: new Set(), unsteady: [], left: [] };
     const suspects: string[] = [];
     let next = first;
     const work = async (): Promise<void> => {
@@ -76,7 +79,9 @@ export class RandomPrograms {
         progress(report.programs);
       }
     };
+    const shared = new SharedLeftovers();
     await Promise.all(Array.from({ length: BESIDE }, work));
+    report.left = shared.words();
     for (const name of suspects) await this.examine(name, report);
     return report;
   }
@@ -154,9 +159,9 @@ export function distribution(outcomes: RandomReport['outcomes']): string {
   }).join('\n');
 }
 
-export function reportText({ differences, unsteady }: RandomReport): string {
+export function reportText({ differences, unsteady, left }: RandomReport): string {
   const lines = differences.map(({ seed, source, difference, trace }) => (
     `random program ${seed}: ${difference.request}\n    ours  ${difference.ours}\n    linux ${difference.linux}\n${trace}\n${source}\n`
   ));
-  return [...lines, ...(unsteady.length > 0 ? [`unsteady: ${unsteady.join(', ')}`] : [])].join('\n');
+  return [...lines, ...(left.length > 0 ? [`left: ${left.join(', ')}`] : []), ...(unsteady.length > 0 ? [`unsteady: ${unsteady.join(', ')}`] : [])].join('\n');
 }

@@ -105,6 +105,19 @@ export class LinuxHost {
     return this.holder.readSetting(name);
   }
 
+  /** An Ethernet device eth0 (index 2), eth1 (3) ... behind which nobody is, with these addresses. */
+  plugIn(index: number, addresses: readonly string[]): void {
+    const name = `eth${index - 2}`, far = `far${index - 2}`;
+    const script = [
+      `ip link add ${name} index ${index} address 02:00:00:00:00:0${index} type veth peer name ${far} index ${100 + index}`,
+      `echo 1 > /proc/sys/net/ipv6/conf/${far}/disable_ipv6`, `echo 0 > /proc/sys/net/ipv6/conf/${name}/accept_dad`,
+      `ip link set dev ${far} up arp off`, `ip link set dev ${name} up`,
+      ...addresses.map((address) => `ip address add ${address} dev ${name}${address.includes(':') ? ' nodad' : ''}`),
+    ].join(' && ');
+    const run = spawnSync('nsenter', ['-t', String(this.holder.pid), '-n', 'sh', '-c', script], { encoding: 'utf8' });
+    if (run.status !== 0) throw new Error(`${script}: ${run.error?.message ?? run.stderr}`);
+  }
+
   /** Whether nothing happens before a call is made, or a timer of the kernel's ends. */
   isAtRest(): boolean {
     return this.processes.every(isProcessAtRest);

@@ -179,8 +179,9 @@ export class LinuxProcess extends LinuxWaitingCalls implements Syscalls {
     return bufferOf(await this.call('getpeername', fd), 0);
   }
 
-  async getsockopt(fd: number, level: number, option: number, length: number): Promise<Uint8Array> {
-    return bufferOf(await this.call('getsockopt', fd, level, option, length), 0);
+  async getsockopt(fd: number, level: number, option: number, length: number | Uint8Array): Promise<Uint8Array> {
+    if (typeof length === 'number') return bufferOf(await this.call('getsockopt', fd, level, option, length), 0);
+    return bufferOf(await this.call('getsockopt', fd, level, option, length.length, [length]), 0);
   }
 
   async setsockopt(fd: number, level: number, option: number, value: ArrayBufferView): Promise<void> {

@@ -1,0 +1,94 @@
+/**
+ * Values for setsockopt about multicast groups, as <netinet/in.h> lays them out (ip(7), ipv6(7), RFC 3678). For programs; the
+ * stack reads them in socket/family/multicast-options.ts.
+ */
+import { IpAddress } from '../../base/inet-address.ts';
+import { sockaddrIn, sockaddrIn6 } from '../../socket/sockaddr.ts';
+
+const STORAGE_LEN = 128;
+const GROUP_AT = 8;
+
+/**
+ * A `struct ip_mreqn` for IP_ADD_MEMBERSHIP, IP_DROP_MEMBERSHIP and IP_MULTICAST_IF: a group, and the interface by one of its
+ * addresses or by its index; without either the route to the group chooses.
+ *
+ *   await process.setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, ip_mreqn('239.1.2.3'));
+ */
+export function ip_mreqn(group: string, address = '0.0.0.0', index = 0): Uint8Array {
+  const bytes = new Uint8Array(12);
+  bytes.set(v4(group));
+  bytes.set(v4(address), 4);
+  putInt(bytes, 8, index);
+  return bytes;
+}
+
+/** A `struct ip_mreq_source` for IP_ADD_SOURCE_MEMBERSHIP, IP_DROP_SOURCE_MEMBERSHIP, IP_BLOCK_SOURCE and IP_UNBLOCK_SOURCE. */
+export function ip_mreq_source(group: string, source: string, address = '0.0.0.0'): Uint8Array {
+  const bytes = new Uint8Array(12);
+  bytes.set(v4(group));
+  bytes.set(v4(address), 4);
+  bytes.set(v4(source), 8);
+  return bytes;
+}
+
+/** A `struct ipv6_mreq` for IPV6_JOIN_GROUP and IPV6_LEAVE_GROUP: a group, and the index of an interface (0: any). */
+export function ipv6_mreq(group: string, index = 0): Uint8Array {
+  const bytes = new Uint8Array(20);
+  bytes.set(parse(group).toBytes6());
+  putInt(bytes, 16, index);
+  return bytes;
+}
+
+/** A `struct group_req` for MCAST_JOIN_GROUP and MCAST_LEAVE_GROUP, of either family. */
+export function group_req(index: number, group: string): Uint8Array {
+  const bytes = new Uint8Array(GROUP_AT + STORAGE_LEN);
+  putInt(bytes, 0, index);
+  bytes.set(storage(group), GROUP_AT);
+  return bytes;
+}
+
+/**
+ * A `struct group_source_req` for MCAST_JOIN_SOURCE_GROUP, MCAST_LEAVE_SOURCE_GROUP, MCAST_BLOCK_SOURCE and
+ * MCAST_UNBLOCK_SOURCE, of either family.
+ */
+export function group_source_req(index: number, group: string, source: string): Uint8Array {
+  const bytes = new Uint8Array(GROUP_AT + 2 * STORAGE_LEN);
+  bytes.set(group_req(index, group));
+  bytes.set(storage(source), GROUP_AT + STORAGE_LEN);
+  return bytes;
+}
+
+/**
+ * A `struct group_filter` for MCAST_MSFILTER: hears `sources` alone (MCAST_INCLUDE), or all but them (MCAST_EXCLUDE). With
+ * getsockopt it says which group is meant, and the length of `sources` how many there is room for.
+ */
+export function group_filter(index: number, group: string, mode: number, sources: readonly string[] = []): Uint8Array {
+  const filterAt = GROUP_AT + STORAGE_LEN;
+  const bytes = new Uint8Array(filterAt + 8 + STORAGE_LEN * sources.length);
+  bytes.set(group_req(index, group));
+  putInt(bytes, filterAt, mode);
+  putInt(bytes, filterAt + 4, sources.length);
+  sources.forEach((source, i) => bytes.set(storage(source), filterAt + 8 + STORAGE_LEN * i));
+  return bytes;
+}
+
+function parse(text: string): IpAddress {
+  const address = IpAddress.parse(text);
+  if (address === null) throw new TypeError(`not an IP address: ${text}`);
+  return address;
+}
+
+function v4(text: string): Uint8Array {
+  const address = parse(text);
+  if (!address.isV4) throw new TypeError(`not an IPv4 address: ${text}`);
+  return address.toBytes();
+}
+
+function storage(text: string): Uint8Array {
+  const address = parse(text);
+  return address.isV4 ? sockaddrIn(address, 0) : sockaddrIn6(address, 0);
+}
+
+function putInt(bytes: Uint8Array, at: number, value: number): void {
+  new DataView(bytes.buffer).setInt32(at, value, true);
+}
