@@ -12,7 +12,7 @@ export const Errno = {
   ENOPROTOOPT: 92, EPROTONOSUPPORT: 93, ESOCKTNOSUPPORT: 94, EOPNOTSUPP: 95, EPFNOSUPPORT: 96, EAFNOSUPPORT: 97,
   EADDRINUSE: 98, EADDRNOTAVAIL: 99, ENETDOWN: 100, ENETUNREACH: 101, ENETRESET: 102, ECONNABORTED: 103,
   ECONNRESET: 104, ENOBUFS: 105, EISCONN: 106, ENOTCONN: 107, ESHUTDOWN: 108, ETOOMANYREFS: 109, ETIMEDOUT: 110,
-  ECONNREFUSED: 111, EHOSTDOWN: 112, EHOSTUNREACH: 113, EALREADY: 114, EINPROGRESS: 115, EREMOTEIO: 121, ECANCELED: 125,
+  ECONNREFUSED: 111, EHOSTDOWN: 112, EHOSTUNREACH: 113, EALREADY: 114, EINPROGRESS: 115, ESTALE: 116, EREMOTEIO: 121, ECANCELED: 125,
 } as const;
 export type Errno = (typeof Errno)[keyof typeof Errno];
 
@@ -43,7 +43,7 @@ const MESSAGES: Readonly<Record<keyof typeof Errno, string>> = {
   ESHUTDOWN: 'Cannot send after transport endpoint shutdown', ETOOMANYREFS: 'Too many references: cannot splice',
   ETIMEDOUT: 'Connection timed out', ECONNREFUSED: 'Connection refused', EHOSTDOWN: 'Host is down',
   EHOSTUNREACH: 'No route to host', EALREADY: 'Operation already in progress',
-  EINPROGRESS: 'Operation now in progress', EREMOTEIO: 'Remote I/O error', ECANCELED: 'Operation canceled',
+  EINPROGRESS: 'Operation now in progress', ESTALE: 'Stale file handle', EREMOTEIO: 'Remote I/O error', ECANCELED: 'Operation canceled',
 };
 
 const NAMES = new Map<number, keyof typeof Errno>();

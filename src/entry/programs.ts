@@ -16,6 +16,7 @@ export { lsof } from '../programs/lsof.ts';
 export { nc } from '../programs/nc/nc.ts';
 export { nameServer } from '../programs/name-server.ts';
 export { ping } from '../programs/ping/ping.ts';
+export { ss } from '../programs/ss.ts';
 export { tcpdump, type TcpdumpFiles } from '../programs/tcpdump/tcpdump.ts';
 export { telnet } from '../programs/telnet.ts';
 export { traceroute } from '../programs/traceroute/traceroute.ts';

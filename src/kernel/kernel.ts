@@ -61,7 +61,7 @@ export class Kernel {
     this.fileSystem = new FileSystem(() => this.realtimeUs, stack.context.random);
     this.unix = new UnixHost(stack);
     this.packet = new PacketHost(stack);
-    this.netlink = new NetlinkHost(stack);
+    this.netlink = new NetlinkHost(stack, this.unix, this.packet);
     this.init = new KernelProcess(this, 1, 'init', new Terminal(() => {}), null, null);
     this.init.descriptors.closeAll();
     this.table.set(1, this.init);

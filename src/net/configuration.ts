@@ -54,7 +54,17 @@ export class Configuration {
     this.plugIn(device);
     for (const group of [ALL_HOSTS4, ALL_NODES, INTERFACE_NODES]) this.joinGroup(device, group);
     this.addAddress(device, IpAddress.fromV4(0x7f000001), 8);
-    this.addAddress(device, new IpAddress(0, 0, 0, 1), 128, { maker: MADE_FOR_LOOPBACK });
+    this.addOwnAddress6(device);
+  }
+
+  /** The IPv6 address that is there by itself: `::1`, or the link-local one made of the hardware address. */
+  private addOwnAddress6(device: Device): void {
+    if (device.isLoopback) {
+      this.addAddress(device, new IpAddress(0, 0, 0, 1), 128, { maker: MADE_FOR_LOOPBACK });
+      return;
+    }
+    const linkLocal = new IpAddress(FE80, 0, interfaceIdHigh(device.macHi, device.macLo), interfaceIdLow(device.macLo));
+    this.addAddress(device, linkLocal, 64, { maker: MADE_FOR_LINK });
   }
 
   attach(device: Device): number {
@@ -63,8 +73,7 @@ export class Configuration {
     const added = this.plugIn(device);
     for (const group of [ALL_HOSTS4, ALL_NODES, INTERFACE_NODES]) this.joinGroup(device, group);
     if (added.ipv6.forwarding !== 0) this.joinRouterGroups(added);
-    const linkLocal = new IpAddress(FE80, 0, interfaceIdHigh(device.macHi, device.macLo), interfaceIdLow(device.macLo));
-    this.addAddress(device, linkLocal, 64, { maker: MADE_FOR_LINK });
+    this.addOwnAddress6(device);
     return added.index;
   }
 
@@ -98,8 +107,32 @@ export class Configuration {
     }
     const owner = this.interfaceOf(device);
     if (owner !== null) network.groups.deviceChanged(owner);
+    const turned = owner !== null && owner.wasUp !== device.up;
+    if (owner !== null) owner.wasUp = device.up;
     network.changed();
-    for (const observer of network.observers) observer.deviceChanged(device);
+    for (const observer of network.observers) observer.deviceChanged(device, turned);
+    if (owner === null || !turned) return;
+    if (device.up) this.wentUp(owner);
+    else this.wentDown(owner);
+    network.changed();
+  }
+
+  /** Its routes are gone, and IPv6's addresses, those of programs included (fib_disable_ip, addrconf_ifdown). */
+  private wentDown(owner: Interface): void {
+    const { table } = this.network.routing;
+    const { device } = owner;
+    for (const entry of owner.addresses.filter(({ address }) => !address.isV4)) this.removeEntry(entry);
+    table.removeWhere((route) => !route.isV4 && route.device === device && route.type === RouteType.Unicast);
+    // Linux does not tell of IPv4's, and keeps those to this host.
+    table.removeWhere((route) => (
+      route.isV4 && route.device === device && route.type === RouteType.Unicast && route.scope < RouteScope.Host
+    ), true);
+  }
+
+  /** The networks of its addresses are reached again; whatever else there was has to be made again. */
+  private wentUp(owner: Interface): void {
+    for (const entry of owner.addresses) if (!owner.device.isLoopback && !entry.isSecondary) this.addConnectedRoute(entry);
+    this.addOwnAddress6(owner.device);
   }
 
   interfaceOf(device: Device): Interface | null {
@@ -151,7 +184,7 @@ export class Configuration {
     this.local.add(entry);
     // Whether it has to be tested first says addressAdded, below.
     if (address.isV4 || device.isLoopback) this.addressChanged(entry, true);
-    if (!device.isLoopback) this.addConnectedRoute(entry);
+    if (!device.isLoopback && device.up) this.addConnectedRoute(entry);
     this.network.changed();
     if (!address.isV4 && !device.isLoopback) {
       this.joinGroup(device, solicitedNode(address));

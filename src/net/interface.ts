@@ -71,6 +71,8 @@ export class Interface {
   readonly groups: GroupMembership[] = [];
   /** `ip link set promisc on`: counts once in the device's promiscuity. */
   isPromiscuous = false;
+  /** Whether its device was up when it was last looked at (Configuration.deviceChanged). */
+  wasUp: boolean;
   /** net.ipv4.conf.NAME and net.ipv6.conf.NAME, and those of `all`. */
   readonly ipv4: Ipv4InterfaceSettings;
   readonly ipv6: Ipv6InterfaceSettings;
@@ -78,6 +80,7 @@ export class Interface {
 
   constructor(device: Device, settings: InterfaceSettings) {
     this.device = device;
+    this.wasUp = device.up;
     this.ipv4 = settings.ipv4.attach(device.name);
     this.ipv6 = settings.ipv6.attach(device.name);
     this.all4 = settings.ipv4.all;

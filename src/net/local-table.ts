@@ -43,11 +43,12 @@ export function localRoutesOf(entry: InterfaceAddress): LocalRoute[] {
   // The first one's is there already.
   const isNew = !isSecondary || (givenBroadcast?.d !== primary.broadcast && givenBroadcast?.d !== primary.givenBroadcast?.d);
   add(LocalType.Local, address, 32, HOST);
+  // All of 127.0.0.0/8 is this host; that stays when the device goes down.
+  const isNetwork = address.isLoopback && device.isLoopback && prefixLength < 32;
+  if (isNetwork && !isSecondary) add(LocalType.Local, networkOf(address, prefixLength), prefixLength, HOST);
   if (!device.up) return routes;
   if (givenBroadcast !== null && givenBroadcast.d !== -1 && isNew) add(LocalType.Broadcast, givenBroadcast, 32, LINK);
   if (isSecondary) return routes;
-  // All of 127.0.0.0/8 is this host.
-  if (address.isLoopback && device.isLoopback && prefixLength < 32) add(LocalType.Local, networkOf(address, prefixLength), prefixLength, HOST);
   if (broadcast !== 0 && givenBroadcast?.d !== broadcast) add(LocalType.Broadcast, IpAddress.fromV4(broadcast), 32, LINK);
   return routes;
 }

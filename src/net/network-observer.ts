@@ -9,8 +9,8 @@ import type { Route, RouteConflict } from './routes.ts';
 
 export abstract class NetworkObserver {
   deviceAdded(_device: Device): void {}
-  /** The device went up or down, its carrier did, or something else of it is different. */
-  deviceChanged(_device: Device): void {}
+  /** The device went up or down (`turned`), its carrier did, or something else of it is different. */
+  deviceChanged(_device: Device, _turned: boolean): void {}
   /** The device is about to leave; it still has its index. */
   deviceGone(_device: Device): void {}
   /** An address came or is usable now, or (`isThere` false) is gone. */

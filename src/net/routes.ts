@@ -171,10 +171,11 @@ export class RouteTable {
     return this.routes.some((other) => same(route, other));
   }
 
-  remove(route: Route): void {
+  remove(route: Route, isSilent = false): void {
     const at = this.routes.indexOf(route);
     if (at < 0) return;
     this.routes.splice(at, 1);
+    if (isSilent) return;
     for (const observer of this.observers) observer.routeChanged(route, false, RouteConflict.Refuse);
   }
 
@@ -188,9 +189,9 @@ export class RouteTable {
   }
 
   /** Removes every route that `gone` names; true when there was one. */
-  removeWhere(gone: (route: Route) => boolean): boolean {
+  removeWhere(gone: (route: Route) => boolean, isSilent = false): boolean {
     const before = this.routes.length;
-    for (const route of this.routes.filter(gone)) this.remove(route);
+    for (const route of this.routes.filter(gone)) this.remove(route, isSilent);
     return this.routes.length !== before;
   }
 

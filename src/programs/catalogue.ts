@@ -19,6 +19,7 @@ import { NC_USAGE } from './nc/options.ts';
 import { PING_USAGE } from './ping/options.ts';
 import { ping } from './ping/ping.ts';
 import type { Program as Service } from './service.ts';
+import { SS_USAGE, ss } from './ss.ts';
 import { TCPDUMP_USAGE } from './tcpdump/options.ts';
 import { tcpdump } from './tcpdump/tcpdump.ts';
 import { telnet, TELNET_USAGE } from './telnet.ts';
@@ -82,6 +83,7 @@ const ENTRIES: readonly ProgramEntry[] = [
     name: 'lsof', run: lsof, readsInput: false, summary: 'who has which files and sockets open',
     usage: 'usage: lsof [-alnPRtU] [+c WIDTH] [-c COMMAND] [-d FD,...] [-F [LETTERS]] [-i [[46][PROTOCOL][@HOST][:PORT]]] [-p PID,...]\n            [-s PROTOCOL:STATE,...] [-u USER,...] [NAME...]\n',
   },
+  { name: 'ss', run: ss, readsInput: false, summary: 'sockets, their ends, states and owners', usage: SS_USAGE },
   { name: 'ipcs', run: ipcs, readsInput: false, summary: 'System V message queues, shared memory, semaphores', usage: IPCS_USAGE },
   { name: 'ipcrm', run: ipcrm, readsInput: false, summary: 'takes them away', usage: IPCRM_USAGE },
 ];

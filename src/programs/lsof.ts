@@ -132,12 +132,16 @@ class Lister {
     return remotePort === 0 ? local : `${local}->${await this.end(isV4, protocol, remoteHost, remotePort)}`;
   }
 
-  private async end(isV4: boolean, protocol: string, host: string, port: number): Promise<string> {
+  private async end(isAf4: boolean, protocol: string, text: string, port: number): Promise<string> {
     const { choice, process } = this;
+    // An IPv4 address is told as one, whichever family the socket is of.
+    const host = text.replace(/^::ffff:(?=\d+\.)/, '');
+    const isV4 = isAf4 || host !== text;
     const isAny = host === '0.0.0.0' || host === '::';
     const address = isV4 ? sockaddrIn(host, port) : sockaddrIn6(host, port);
     const flags = (choice.numericHosts || isAny ? NI_NUMERICHOST : 0) | (choice.numericPorts ? NI_NUMERICSERV : 0) | (protocol === 'UDP' ? NI_DGRAM : 0);
-    const named = await getnameinfo(process, address, flags);
+    // Without a name server to ask, an address is its own name.
+    const named = await getnameinfo(process, address, flags).catch(() => getnameinfo(process, address, flags | NI_NUMERICHOST));
     const isNumber = named.host.includes(':');
     return `${isAny ? '*' : isNumber ? `[${named.host}]` : named.host}:${port === 0 ? '*' : named.service}`;
   }

@@ -86,7 +86,7 @@ export const TP_STATUS = {
 } as const;
 
 /** <linux/netlink.h>: protocols of AF_NETLINK that there are, and options of SOL_NETLINK. */
-export const NETLINK_PROTOCOL = { ROUTE: 0, USERSOCK: 2 } as const;
+export const NETLINK_PROTOCOL = { ROUTE: 0, USERSOCK: 2, SOCK_DIAG: 4 } as const;
 export const NETLINK = {
   ADD_MEMBERSHIP: 1, DROP_MEMBERSHIP: 2, PKTINFO: 3, BROADCAST_ERROR: 4, NO_ENOBUFS: 5, LISTEN_ALL_NSID: 8, LIST_MEMBERSHIPS: 9,
   CAP_ACK: 10, EXT_ACK: 11, GET_STRICT_CHK: 12,

@@ -157,6 +157,19 @@ export class NetlinkWriter {
     return this.attribute(type, Uint8Array.of(value, value >> 8, value >> 16, value >> 24));
   }
 
+  /** Network order, as ports have it. */
+  uint16be(value: number): this {
+    const at = this.room(2);
+    this.view.setUint16(at, value);
+    return this;
+  }
+
+  uint32be(value: number): this {
+    const at = this.room(4);
+    this.view.setUint32(at, value);
+    return this;
+  }
+
   /** A text with its NUL. */
   attributeText(type: number, text: string): this {
     return this.attribute(type, new TextEncoder().encode(`${text}\0`));

@@ -259,6 +259,27 @@ link show eth0
 link set eth0 promisc off
 link set eth0 promisc maybe
 link set eth0 mtu 1500
+neigh add 10.0.1.20 lladdr 2:0:0:0:0:b dev eth0
+-6 route add 2001:db8:9::/48 via 2001:db8::9
+link set eth0 down
+link show eth0
+-br link
+addr
+route
+-6 route
+neigh
+route show table all
+route add 10.20.0.0/16 dev eth0
+addr add 10.0.20.1/24 dev eth0
+route
+link set eth0 up
+wait
+link
+addr
+route
+-6 route
+route show table all
+addr del 10.0.20.1/24 dev eth0
 addr del 10.0.2.3/24 dev eth0
 addr flush dev eth0 scope global
 addr flush

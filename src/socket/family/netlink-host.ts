@@ -6,7 +6,10 @@ import { NetlinkWriter } from '../../wire/netlink.ts';
 import type { Sender } from '../received.ts';
 import type { NetlinkSocket } from './netlink.ts';
 import { type NetlinkProtocol, USER_PROTOCOL } from './netlink-protocol.ts';
+import { DiagProtocol } from './netlink-diag.ts';
 import { RouteProtocol } from './netlink-route.ts';
+import type { PacketHost } from './packet-host.ts';
+import type { UnixHost } from './unix-host.ts';
 
 /** Where Linux looks for a free port id once a process's own number is taken: downwards from here (netlink_autobind). */
 const FIRST_ROVER = -4097;
@@ -28,10 +31,10 @@ export class NetlinkHost {
   private readonly listeners: NetlinkSocket[] = [];
   private rover = FIRST_ROVER;
 
-  constructor(stack: Stack) {
+  constructor(stack: Stack, unix: UnixHost, packet: PacketHost) {
     this.stack = stack;
     // Here a protocol is plugged in.
-    const protocols: readonly NetlinkProtocol[] = [new RouteProtocol(this), USER_PROTOCOL];
+    const protocols: readonly NetlinkProtocol[] = [new RouteProtocol(this), new DiagProtocol(stack, unix, packet), USER_PROTOCOL];
     this.protocols = new Map(protocols.map((protocol) => [protocol.number, protocol]));
   }
 

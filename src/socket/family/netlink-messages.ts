@@ -27,12 +27,14 @@ export const MIN_MTU = 68, MAX_MTU = 65535;
 /** Times in messages count hundredths of a second. */
 const US_PER_TICK = 10000;
 
-/** RTM_NEWLINK or RTM_DELLINK. */
-export function putLink(to: NetlinkWriter, type: number, flags: number, { port, sequence }: Reply, owner: Interface): void {
+/** RTM_NEWLINK or RTM_DELLINK; `changed` are the flags that are others now. */
+export function putLink(
+  to: NetlinkWriter, type: number, flags: number, { port, sequence }: Reply, owner: Interface, changed = 0,
+): void {
   const { device } = owner;
   const isCard = !device.isLoopback;
   to.begin(type, flags, sequence, port).uint8(AF.UNSPEC).uint8(0).uint16(hardwareType(device));
-  to.uint32(device.index).uint32(linkFlags(owner)).uint32(0);
+  to.uint32(device.index).uint32(linkFlags(owner)).uint32(changed);
   to.attributeText(IFLA.IFNAME, device.name).attributeUint32(IFLA.TXQLEN, TX_QUEUE_LENGTH);
   to.attributeUint8(IFLA.OPERSTATE, operationalState(owner)).attributeUint8(IFLA.LINKMODE, 0);
   to.attributeUint32(IFLA.MTU, device.mtuBytes).attributeUint32(IFLA.MIN_MTU, isCard ? MIN_MTU : 0);

@@ -5,7 +5,7 @@
  */
 import { Capability } from '../../base/credentials.ts';
 import { Errno } from '../../base/errno.ts';
-import type { Device } from '../../link/device.ts';
+import { type Device, InterfaceFlag } from '../../link/device.ts';
 import type { InterfaceAddress } from '../../net/interface.ts';
 import { localRoutesOf } from '../../net/local-table.ts';
 import type { Neighbour } from '../../net/neighbour.ts';
@@ -29,6 +29,8 @@ import { addRouteRequest, deleteRouteRequest, dumpRoutes } from './netlink-route
 const KIND_MASK = 3, KIND_GET = 2;
 /** AF_BRIDGE: its links and forwarding entries; there are no bridges. */
 const BRIDGE = 7;
+/** What is said of a link that comes or goes. */
+const ALL_FLAGS = 0xffffffff;
 /** Changes that nobody asked for by a message. */
 const NOBODY: Reply = { port: 0, sequence: 0 };
 
@@ -139,21 +141,22 @@ export class RouteProtocol extends NetworkObserver implements NetlinkProtocol {
   }
 
   override deviceAdded(device: Device): void {
-    this.linkChanged(device, RTM.NEWLINK);
+    this.linkChanged(device, RTM.NEWLINK, ALL_FLAGS);
   }
 
-  override deviceChanged(device: Device): void {
-    this.linkChanged(device, RTM.NEWLINK);
+  override deviceChanged(device: Device, turned: boolean): void {
+    this.linkChanged(device, RTM.NEWLINK, turned ? InterfaceFlag.UP : 0);
   }
 
   override deviceGone(device: Device): void {
-    this.linkChanged(device, RTM.DELLINK);
+    this.linkChanged(device, RTM.DELLINK, ALL_FLAGS);
   }
 
-  private linkChanged(device: Device, type: number): void {
+  /** `changed`: which of its flags are others now. */
+  private linkChanged(device: Device, type: number, changed: number): void {
     const owner = this.network.interfaceOf(device);
     // Linux tells of links from a place that does not know who asked.
-    if (owner !== null) this.tell(RTNLGRP.LINK, (to) => putLink(to, type, 0, NOBODY, owner));
+    if (owner !== null) this.tell(RTNLGRP.LINK, (to) => putLink(to, type, 0, NOBODY, owner, changed));
   }
 
   override addressChanged(entry: InterfaceAddress, isThere: boolean): void {

@@ -72,9 +72,8 @@ export function dumpRoutes(network: Network, families: readonly boolean[], reque
 
 const KERNEL = 2;
 
-/** Those that count: a device that is down has none. */
 function mainRoutes(network: Network, isV4: boolean): Route[] {
-  return network.routes().filter((route) => route.isV4 === isV4 && (route.type !== RouteType.Unicast || route.device.up)).sort(routeOrder);
+  return network.routes().filter((route) => route.isV4 === isV4).sort(routeOrder);
 }
 
 function isWanted({ table, protocol, type, index }: RouteFilter, inTable: number, route: Route | LocalRoute, origin: number): boolean {
@@ -180,7 +179,7 @@ function conflictOf(flags: number, isV4: boolean): { conflict: RouteConflict; mu
 /** What Linux says beside the number, where it does. */
 function reasonOf(network: Network, errno: number, isV4: boolean, { gateway, source, device }: RouteTarget): string {
   if (errno === Errno.ENETUNREACH && gateway != null) return 'Nexthop has invalid gateway';
-  if (errno === Errno.ENETDOWN) return isV4 ? 'Nexthop device is not up' : '';
+  if (errno === Errno.ENETDOWN) return !isV4 ? '' : gateway == null ? 'Device for nexthop is not up' : 'Nexthop device is not up';
   if (errno === Errno.ENOENT && !isV4) return 'Can not replace route - no match found';
   if (errno !== Errno.EINVAL) return '';
   if (gateway != null && !isV4) {

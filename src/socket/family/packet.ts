@@ -128,6 +128,11 @@ export class PacketSocket extends Socket implements PacketOwner {
     return this.queue.charged;
   }
 
+  /** sk_wmem_alloc. */
+  get sentCharged(): number {
+    return this.sendCharged;
+  }
+
   private get boundDevice(): Device | null {
     return this.boundIndex <= 0 ? null : this.host.network.deviceAt(this.boundIndex);
   }

@@ -50,6 +50,7 @@ export abstract class UnixConnection extends UnixSocket {
     end.state = UnixState.Established;
     end.peerCredentials = peerOf(caller);
     end.address = other.address;
+    end.listenersNode = other.pathNode;
     end.options.passCredentials = other.options.passCredentials;
     this.peer = end;
     this.state = UnixState.Established;
@@ -65,6 +66,10 @@ export abstract class UnixConnection extends UnixSocket {
     this.lastPending = connection;
     this.pending++;
     this.wake(READABLE);
+  }
+
+  override *waiting(): IterableIterator<UnixSocket> {
+    for (let connection: UnixSocket | null = this.firstPending; connection !== null; connection = connection.nextPending) yield connection;
   }
 
   protected get hasPending(): boolean {

@@ -77,6 +77,8 @@ export abstract class UnixSocket extends Socket {
   state: UnixState = UnixState.Closed;
   address: UnixAddress | null = null;
   private node: SocketNode | null = null;
+  /** Of a connection: the node that its listener is bound to, whose name it has. */
+  listenersNode: SocketNode | null = null;
   peer: UnixSocket | null = null;
   /** SO_PEERCRED; null while there is no peer. */
   peerCredentials: Peer | null = null;
@@ -365,6 +367,20 @@ export abstract class UnixSocket extends Socket {
       default: return -Errno.ENOTTY;
     }
   }
+
+  // What unix_diag tells.
+
+  /** The node of its path; null when it has none. */
+  get pathNode(): SocketNode | null {
+    return this.node ?? this.listenersNode;
+  }
+
+  get unreadBytes(): number {
+    return this.readableLength();
+  }
+
+  /** Connections that wait for accept(2). */
+  *waiting(): IterableIterator<UnixSocket> {}
 
   /** FIONREAD: all bytes of a stream, the next one's of datagrams. */
   protected abstract readableLength(): number;

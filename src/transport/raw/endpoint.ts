@@ -100,6 +100,11 @@ export class RawEndpoint implements Endpoint, PacketOwner {
     return this.options;
   }
 
+  /** sk_shutdown: 1 no more receiving, 2 no more sending. */
+  get shutBits(): number {
+    return this.shut;
+  }
+
   // Naming.
 
   /** As often as one likes, until it is connected. There are no ports. */

@@ -22,8 +22,17 @@ import { enterTimeWait } from './time-wait.ts';
 import { armFinWait2 } from './timers.ts';
 import { receiveWindow } from './window.ts';
 
+/** tcp_segs_in: segments that came as one count by themselves. */
+function countSegment(t: TcpEndpoint, segment: TcpHeader, p: Packet): void {
+  const { dataLen } = segment;
+  const segs = p.gsoSize === 0 || dataLen <= p.gsoSize ? 1 : Math.ceil(dataLen / p.gsoSize);
+  t.segsIn = (t.segsIn + segs) | 0;
+  if (dataLen > 0) t.dataSegsIn = (t.dataSegsIn + segs) | 0;
+}
+
 /** A segment for `t`, `p.head` at its TCP header. Takes over `p`. */
 export function segmentArrives(t: TcpEndpoint, segment: TcpHeader, p: Packet): void {
+  countSegment(t, segment, p);
   if (isPlainData(t, segment)) return takePlainData(t, segment, p);
   if (t.state === TcpState.SynSent) return synSentInput(t, segment, p);
   if (t.state === TcpState.Closed) {

@@ -414,6 +414,9 @@ function childOf(request: Request, segment: TcpHeader): TcpEndpoint {
   // That bind(2) chose the port is the listener's alone (sk_clone_lock): the child gives it back when it is closed.
   child.bits |= Bit.InPorts | (t.bits & (Bit.NoDelay | Bit.Cork | Bit.Reno | Bit.AddressBound | Bit.ShutRead | Bit.ShutWrite));
   child.irs = request.irs;
+  // The SYN has come, and our SYN-ACK has arrived.
+  child.segsIn = 1;
+  child.delivered = 1;
   child.rcvNxt = (request.irs + 1) | 0;
   child.rcvWup = child.rcvNxt;
   child.copiedSeq = child.rcvNxt;

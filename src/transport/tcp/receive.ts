@@ -116,6 +116,8 @@ function appendInOrder(t: TcpEndpoint, p: Packet, end: Seq, fin: boolean, kept: 
     else if (ranges !== null) rcvBuf.keepRanges(ranges, rangesLen, keeper);
     t.bytesReceived += length;
   }
+  // As Linux counts it, with RCV.NXT.
+  if (fin) t.bytesReceived++;
   t.rcvNxt = end;
 }
 

@@ -62,6 +62,7 @@ function retransmit(t: TcpEndpoint, record: SendRecord, segs: number): boolean {
   }
   counters[Mib.TcpRetransSegs] += record.segs;
   t.totalRetrans += record.segs;
+  t.bytesRetrans += (record.end - record.seq) | 0;
   if ((record.flags & RecordFlag.Retransmitted) === 0) t.retransOut += record.segs;
   record.flags |= RecordFlag.Retransmitted | RecordFlag.EverRetransmitted;
   appendSent(t, record);

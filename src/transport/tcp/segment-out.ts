@@ -83,6 +83,11 @@ export function sendSegment(t: TcpEndpoint, seq: Seq, length: number, flags: num
   if (segs > 1) p.gsoSize = t.mss - (headerLen - t.headerLen);
   finishSegment(p, d, t.localAddress, t.remoteAddress as IpAddress, t.localPort, t.remotePort, seq, t.rcvNxt, headerLen, bits, window, urgent);
   tcp.counters[Mib.TcpOutSegs] += segs;
+  t.segsOut = (t.segsOut + segs) | 0;
+  if (length > 0) {
+    t.dataSegsOut = (t.dataSegsOut + segs) | 0;
+    t.bytesSent += length;
+  }
   const options = t.settledOptions;
   return tcp.network.output(
     p, d, t.localAddress, t.remoteAddress as IpAddress, IpProto.Tcp, options.ttl,

@@ -106,6 +106,7 @@ export function sendSyn(t: TcpEndpoint, record: SendRecord): boolean {
   record.sentUs = tcp.nowUs;
   t.rcvWup = t.rcvNxt;
   sendBare(tcp, d, t.localAddress, t.localPort, t.remoteAddress, t.remotePort, options);
+  t.segsOut = (t.segsOut + 1) | 0;
   if (passive) ackSent(t);
   return true;
 }

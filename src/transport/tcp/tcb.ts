@@ -315,6 +315,12 @@ export abstract class Tcb extends Timer implements DemuxNode {
 
   // Figures for TCP_INFO.
   totalRetrans = 0;
+  segsOut = 0;
+  segsIn = 0;
+  dataSegsOut = 0;
+  dataSegsIn = 0;
+  bytesSent = 0.5 - 0.5;
+  bytesRetrans = 0.5 - 0.5;
   bytesAcked = 0.5 - 0.5;
   bytesReceived = 0.5 - 0.5;
 

@@ -436,6 +436,7 @@ function retransmitProbe(t: TcpEndpoint, record: SendRecord): boolean {
   if (!transmitRecord(t, record)) return false;
   t.tcp.counters[Mib.TcpRetransSegs] += record.segs;
   t.totalRetrans += record.segs;
+  t.bytesRetrans += (record.end - record.seq) | 0;
   record.flags |= RecordFlag.EverRetransmitted;
   appendSent(t, record);
   return true;

@@ -57,6 +57,7 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
   private errors: ErrorQueue | null = null;
   /** The groups it has joined; null while there are none. Its socket's (socket/family/inet.ts). */
   memberships: Memberships | null = null;
+  /** sk_shutdown: 1 no more receiving, 2 no more sending. */
   private shut = 0;
   /** The address was chosen by connect, not by bind: disconnecting gives it back. */
   private addressFromConnect = false;
@@ -122,6 +123,10 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
   get portFlags(): number {
     const { reuseAddress, reusePort, v6Only } = this.options;
     return (reuseAddress ? PortFlag.ReuseAddress : 0) | (reusePort ? PortFlag.ReusePort : 0) | (v6Only ? PortFlag.V6Only : 0);
+  }
+
+  get shutBits(): number {
+    return this.shut;
   }
 
   get boundDevice(): Device | null {

@@ -526,6 +526,31 @@ const blocking = program('netlink-blocking', async (env) => {
   await wait(p, fd, POLL.IN);
 });
 
+const turning = program('netlink-down-and-up', async (env) => {
+  const p = await env.process();
+  const talk = await Talk.open(env, p, 400);
+  const other = await Talk.open(env, p, 500, [11], LINKS | ADDRESSES);
+  const show = async (when: string): Promise<void> => {
+    await other.hear(`${when}: who listens`);
+    await talk.ask(`${when}: link`, T.GETLINK, ASK, ifinfo(LO));
+    await talk.ask(`${when}: addresses`, T.GETADDR, F.REQUEST | F.DUMP, ifaddr(0, 0, 0));
+    await talk.ask(`${when}: routes`, T.GETROUTE, F.REQUEST | F.DUMP, rtmsg({ family: 0 }));
+  };
+  await talk.ask('an address', T.NEWADDR, MAKE, ifaddr(AF.INET, 32, LO), attribute(IFA.LOCAL, ip4('10.7.0.1')));
+  const to = rtmsg({ family: AF.INET, length: 8, table: MAIN, protocol: BOOT, scope: LINK, type: UNICAST });
+  await talk.ask('a route', T.NEWROUTE, MAKE, to, attribute(RTA.DST, ip4('10.0.0.0')), attribute(RTA.OIF, u32(LO)));
+  await show('at first');
+  await talk.ask('down', T.SETLINK, ASK, ifinfo(LO, 0, 1));
+  await show('down');
+  await talk.ask('down again', T.SETLINK, ASK, ifinfo(LO, 0, 1));
+  await show('down again');
+  await talk.ask('a route', T.NEWROUTE, MAKE, to, attribute(RTA.DST, ip4('10.0.0.0')), attribute(RTA.OIF, u32(LO)));
+  await talk.ask('up', T.SETLINK, ASK, ifinfo(LO, 1, 1));
+  await show('up');
+  await talk.ask('flags without a mask', T.SETLINK, ASK, ifinfo(LO, 0x49));
+  await show('as before');
+});
+
 export const programs: readonly Program[] = [
-  addresses, addresses6, routes, routes6, lookups, links, neighbours, listening, among, overrun, blocking,
+  addresses, addresses6, routes, routes6, lookups, links, neighbours, listening, among, overrun, blocking, turning,
 ];

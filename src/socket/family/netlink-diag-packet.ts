@@ -1,0 +1,47 @@
+/** sock_diag of AF_PACKET (Linux's net/packet/diag.c). There are no rings and no fanout to tell of. */
+import { Errno } from '../../base/errno.ts';
+import { NLM_F, type NetlinkWriter } from '../../wire/netlink.ts';
+import {
+  PACKET_DIAG, PACKET_DIAG_REQ_LEN, PACKET_SHOW, readPacketDiagRequest, SOCK_DIAG_BY_FAMILY,
+} from '../../wire/sock-diag.ts';
+import { AF } from '../constants.ts';
+import { memoryBytes } from './netlink-diag.ts';
+import type { Put, Reply } from './netlink-dump.ts';
+import type { NetlinkRequest } from './netlink-protocol.ts';
+import type { PacketSocket } from './packet.ts';
+import type { PacketHost } from './packet-host.ts';
+
+/** PDI_: bits of `pdi_flags`. */
+const RUNNING = 1, AUXDATA = 2, ORIGDEV = 4;
+
+export function diagnosePackets(host: PacketHost, request: NetlinkRequest): number {
+  const { body, flags } = request.message;
+  if (body.length < PACKET_DIAG_REQ_LEN) return -Errno.EINVAL;
+  const { protocol, show } = readPacketDiagRequest(body);
+  if (protocol !== 0) return -Errno.EINVAL;
+  if ((flags & NLM_F.DUMP) === 0) return -Errno.EOPNOTSUPP;
+  return request.socket.isDumping ? -Errno.EBUSY : request.dump(dump(host, request.to, show));
+}
+
+function* dump(host: PacketHost, to: Reply, show: number): IterableIterator<Put> {
+  for (const socket of [...host.sockets]) yield (writer) => put(writer, host, socket, show, to);
+}
+
+function put(writer: NetlinkWriter, host: PacketHost, socket: PacketSocket, show: number, { port, sequence }: Reply): void {
+  writer.begin(SOCK_DIAG_BY_FAMILY, NLM_F.MULTI, sequence, port);
+  writer.uint8(AF.PACKET).uint8(socket.type).uint16(socket.listensTo).uint32(socket.inodeNumber).uint32(host.stack.cookieOf(socket)).uint32(0);
+  if ((show & PACKET_SHOW.INFO) !== 0) {
+    const flags = (socket.isRunning ? RUNNING : 0) | (socket.wantsAuxiliary ? AUXDATA : 0) | (socket.originalDevice ? ORIGDEV : 0);
+    const info = [Math.max(0, socket.interfaceIndex), socket.version, 0, socket.copyThreshold, 0, flags];
+    writer.attribute(PACKET_DIAG.INFO, new Uint8Array(Uint32Array.from(info).buffer));
+    writer.attributeUint32(PACKET_DIAG.UID, socket.uid);
+  }
+  if ((show & PACKET_SHOW.MCLIST) !== 0) writer.attribute(PACKET_DIAG.MCLIST, new Uint8Array(0));
+  if ((show & PACKET_SHOW.MEMINFO) !== 0) {
+    writer.attribute(PACKET_DIAG.MEMINFO, memoryBytes({
+      received: socket.receiveCharged, receiveBuffer: socket.receiveBufferBytes, sent: socket.sentCharged, sendBuffer: socket.sendBufferBytes,
+      queued: 0, drops: socket.drops,
+    }));
+  }
+  writer.end();
+}
