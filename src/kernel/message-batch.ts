@@ -3,7 +3,6 @@
  * with waiting of its own; what there is before an error counts, and the error is the next call's (do_recvmmsg).
  */
 import { Errno } from '../base/errno.ts';
-import { OPTMEM_MAX } from '../socket/control.ts';
 import type { Socket } from '../socket/socket.ts';
 import { Msg } from '../transport/endpoint.ts';
 import type { OpenFile } from './open-file.ts';
@@ -154,7 +153,8 @@ export class SendManyOperation extends SendMessageOperation {
     this.hasControl = false;
     this.fault = 0;
     if (control === null) return;
-    const ancillary = control.length >= OPTMEM_MAX ? -Errno.ENOBUFS : (file.socket as Socket).prepareAncillary(control, this.process);
+    const isTooMuch = control.length >= this.process.kernel.stack.settings.optmemMax;
+    const ancillary = isTooMuch ? -Errno.ENOBUFS : (file.socket as Socket).prepareAncillary(control, this.process);
     if (typeof ancillary === 'number') this.fault = ancillary;
     else {
       this.hasControl = true;

@@ -29,9 +29,6 @@ export function CMSG_SPACE(length: number): number {
   return CMSG_HEADER_LEN + CMSG_ALIGN(length);
 }
 
-/** net.core.optmem_max: control data of one message is shorter than this, in bytes (sock_kmalloc). */
-export const OPTMEM_MAX = 131072;
-
 /** One control message of a buffer. */
 export interface ControlMessage {
   readonly level: number;

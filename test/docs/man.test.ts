@@ -166,7 +166,7 @@ for (const [file, page] of pages) {
       // A command of a namespace of its own makes a device there.
       const wanted = command.startsWith('unshare') ? needs('root', 'namespaces', 'tap') : {};
       test(`${file}: $ ${command}`, { ...wanted, timeout: 60_000 }, () => {
-        assert.match(command, /^(unshare --net timeout -s INT \d+ )?sockscape /);
+        assert.match(command, /^(unshare --net timeout -s INT \d+ |.*\b(echo|sleep) .* \| )?sockscape /);
         const line = command.replace(/(^|\| |\d )sockscape /g, `$1"${process.execPath}" "${join(root, 'bin/sockscape.cjs')}" `);
         const run = spawnSync('sh', ['-c', `${line} 2>&1`], { cwd: root, encoding: 'utf8', timeout: 50_000, env: { ...process.env, COLUMNS: '' } });
         const lines = run.stdout.replace(/\n$/, '').split('\n');

@@ -17,9 +17,16 @@ export const SHARED_SETTINGS = [
   'net.ipv4.conf.lo.igmpv3_unsolicited_report_interval',
 ];
 
+/** Message queues, semaphore sets and shared segments of a host, each. */
+export const MOST_IPC_OBJECTS = 300;
+
 /** Settings that a namespace inherits from the machine and that programs rely on. */
 const PINNED_SETTINGS = {
   'net.ipv4.ip_local_port_range': '32768 60999', 'net.ipv4.tcp_congestion_control': 'reno',
+  // So few that a program comes to the end of them.
+  'kernel.msgmni': String(MOST_IPC_OBJECTS),
+  'kernel.shmmni': String(MOST_IPC_OBJECTS),
+  'kernel.sem': `32000 1024000000 500 ${MOST_IPC_OBJECTS}`,
   // Reports of groups are repeated within a second: too long to wait for.
   'net.ipv4.conf.lo.igmpv3_unsolicited_report_interval': '20',
 };

@@ -8,7 +8,7 @@ import { parseCidr } from '../../src/base/inet-address.ts';
 import { Host } from '../../src/host.ts';
 import { Cable } from '../../src/link/cable.ts';
 import { leftoversOf, SharedLeftovers } from '../../src/sim/leftovers.ts';
-import type { Machine } from './linux-side.ts';
+import { type Machine, MOST_IPC_OBJECTS } from './linux-side.ts';
 import type { Side, SideHost, SideProcess } from './program.ts';
 
 /** A child whose program is the oracle's: it runs until it is ended from here. */
@@ -41,6 +41,8 @@ export function ourSide({ settings, capabilities }: Machine, isAlone = true): Si
       // As large as the agents' /tmp (agent.c), which has nothing in it.
       host.kernel.fileSystem.roomBytes = 16 * 1024 * 1024;
       host.kernel.fileSystem.roomInodes = 4095;
+      const { queues, semaphores, segments } = host.kernel.ipc;
+      for (const table of [queues, semaphores, segments]) table.most = MOST_IPC_OBJECTS;
       // The process that keeps time for the program; it opens nothing.
       const clock = new Process(host, 'clock');
       const stuck = new Promise<never>((_resolve, reject) => {

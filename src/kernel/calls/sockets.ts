@@ -1,7 +1,7 @@
 /** System calls on sockets. Synchronous: a count >= 0, a negative errno, or PENDING for what waits (see process.ts). */
 import { Errno } from '../../base/errno.ts';
 import { O, SOCK } from '../../socket/constants.ts';
-import { ControlWriter, OPTMEM_MAX } from '../../socket/control.ts';
+import { ControlWriter } from '../../socket/control.ts';
 import { createSocket, resolveProtocol } from '../../socket/create.ts';
 import { getOption as optionOf, setOption as setOptionOf } from '../../socket/options.ts';
 import type { Received } from '../../socket/received.ts';
@@ -153,7 +153,8 @@ export function prepareSendMessage(
 ): number {
   const bad = prepareSend(process, operation, fd, buffer, flags, address, true);
   if (bad < 0) return bad;
-  if (control.length >= OPTMEM_MAX) return -Errno.ENOBUFS;
+  // It is held while the call looks at it (sock_kmalloc).
+  if (control.length >= process.kernel.stack.settings.optmemMax) return -Errno.ENOBUFS;
   const ancillary = ((operation.file as OpenFile).socket as Socket).prepareAncillary(control, process);
   if (typeof ancillary === 'number') return ancillary;
   operation.take(ancillary);

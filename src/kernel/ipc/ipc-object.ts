@@ -84,7 +84,7 @@ export class IpcTable<T extends IpcObject> {
   private lastPlace = -1;
   private sequence = 0;
   /** msgmni, semmni, shmmni. */
-  readonly most: number;
+  most: number;
 
   constructor(most: number) {
     this.most = most;

@@ -6,8 +6,10 @@ import type { Seekable } from '../fs/regular-file.ts';
 import { IOCTL } from '../../socket/constants.ts';
 import type { OpenFile } from '../open-file.ts';
 import { Operation } from '../operation.ts';
+import { SIGEV, type SignalEvent } from '../posix-timers.ts';
 import type { KernelProcess } from '../process.ts';
-import type { UserCounts } from '../user-counts.ts';
+import { SignalInfo } from '../signal-info.ts';
+import { SignalCode } from '../signal-numbers.ts';
 
 /** fs.mqueue.msg_max, msgsize_max, queues_max; and what a privileged process may go up to. */
 export const MQ_MSG_MAX = 10;
@@ -32,13 +34,18 @@ export interface PriorityMessage {
   readonly text: Uint8Array;
 }
 
-/** sizeof(struct msg_msg), sizeof(struct posix_msg_tree_node). */
-const MESSAGE_BYTES = 48;
-const NODE_BYTES = 48;
+/** mq_notify's: one for a queue. */
+export interface Notification {
+  readonly process: KernelProcess;
+  readonly event: SignalEvent;
+}
 
-/** What RLIMIT_MSGQUEUE counts for a queue, empty or full (mqueue_get_inode). */
+/** sizeof(struct msg_msg), and of the node for each priority that there may be (mqueue_get_inode). */
+const MESSAGE_OVERHEAD = 48, PRIORITY_OVERHEAD = 48;
+
+/** What a queue counts for RLIMIT_MSGQUEUE, filled or not. */
 export function queueBytes(maxMessages: number, messageSize: number): number {
-  return maxMessages * (MESSAGE_BYTES + messageSize) + Math.min(maxMessages, MQ_PRIO_MAX) * NODE_BYTES;
+  return maxMessages * (MESSAGE_OVERHEAD + messageSize) + Math.min(maxMessages, MQ_PRIO_MAX) * PRIORITY_OVERHEAD;
 }
 
 export class PosixQueue extends WaitQueue {
@@ -52,22 +59,20 @@ export class PosixQueue extends WaitQueue {
   readonly gid: number;
   readonly maxMessages: number;
   readonly messageSize: number;
-  /** The next one to be received first: by priority, then by age. */
-  readonly messages: PriorityMessage[] = [];
+  private readonly heap: QueuedMessage[] = [];
+  private nextSeq = 0;
+  /** Bytes of all messages. */
+  bytes = 0;
+  /** Who is told of a message that comes to an empty queue (mq_notify). */
+  notification: Notification | null = null;
+  /** Its name and its descriptions: without either its bytes are free (mqueue_evict_inode). */
+  private holders = 1;
+  private readonly onGone: () => void;
 
-  /** Descriptions that are open. */
-  opens = 0;
-  private readonly accounts: UserCounts;
-  private readonly account: number;
-  private readonly bytes: number;
-
-  /** `accounts`: what each user's queues take; this one's part goes back when name and descriptions have gone. */
-  constructor(mode: number, owner: Credentials, maxMessages: number, messageSize: number, accounts: UserCounts) {
+  /** `onGone` is called when neither a name nor a description is left. */
+  constructor(mode: number, owner: Credentials, maxMessages: number, messageSize: number, onGone: () => void) {
     super();
-    this.accounts = accounts;
-    this.account = owner.uid;
-    this.bytes = queueBytes(maxMessages, messageSize);
-    accounts.add(owner.uid, this.bytes);
+    this.onGone = onGone;
     this.mode = mode & 0o777;
     this.uid = owner.fsuid;
     this.gid = owner.fsgid;
@@ -75,27 +80,95 @@ export class PosixQueue extends WaitQueue {
     this.messageSize = messageSize;
   }
 
-  /** The name or a description has gone. */
-  forgetIfUnused(): void {
-    if (this.links === 0 && this.opens === 0) this.accounts.add(this.account, -this.bytes);
-  }
-
   get isFull(): boolean {
-    return this.messages.length >= this.maxMessages;
+    return this.heap.length >= this.maxMessages;
   }
 
-  push(message: PriorityMessage): void {
-    let at = this.messages.length;
-    while (at > 0 && (this.messages[at - 1] as PriorityMessage).priority < message.priority) at--;
-    this.messages.splice(at, 0, message);
+  get count(): number {
+    return this.heap.length;
+  }
+
+  hold(): void {
+    this.holders++;
+  }
+
+  letGo(): void {
+    if (--this.holders === 0) this.onGone();
+  }
+
+  /** `sender` is told to whom a notification goes. A receiver that waits takes the message, and nobody is notified. */
+  push(message: PriorityMessage, sender: KernelProcess): void {
+    const wasEmpty = this.heap.length === 0;
+    this.insert({ priority: message.priority, text: message.text, seq: this.nextSeq++ });
+    this.bytes += message.text.length;
+    let isAwaited = false;
+    if (wasEmpty && this.notification !== null) {
+      this.each((waiter) => {
+        if (waiter instanceof QueueReceiveOperation) isAwaited = true;
+      });
+    }
     this.wake(Poll.IN | Poll.RDNORM);
+    if (wasEmpty && !isAwaited) this.notify(sender);
   }
 
+  /** __do_notify: once. */
+  private notify(sender: KernelProcess): void {
+    const { notification } = this;
+    if (notification === null) return;
+    this.notification = null;
+    const { process, event } = notification;
+    if (event.notify !== SIGEV.SIGNAL || event.signo === 0) return;
+    const info = SignalInfo.from(sender, event.signo, SignalCode.MESGQ);
+    info.value = event.value;
+    process.signals.send(info, process === sender);
+  }
+
+  /** The next one to be received: by priority, then by age. */
   shift(): PriorityMessage {
-    const message = this.messages.shift() as PriorityMessage;
+    const { heap } = this;
+    const message = heap[0] as QueuedMessage;
+    const last = heap.pop() as QueuedMessage;
+    if (heap.length > 0) this.sink(last);
+    this.bytes -= message.text.length;
     this.wake(Poll.OUT | Poll.WRNORM);
     return message;
   }
+
+  private insert(message: QueuedMessage): void {
+    const { heap } = this;
+    let at = heap.push(message) - 1;
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      const above = heap[parent] as QueuedMessage;
+      if (!goesBefore(message, above)) break;
+      heap[at] = above;
+      at = parent;
+    }
+    heap[at] = message;
+  }
+
+  /** `message` takes the place of the first, and goes down to its own. */
+  private sink(message: QueuedMessage): void {
+    const { heap } = this;
+    let at = 0;
+    for (;;) {
+      let child = 2 * at + 1;
+      if (child >= heap.length) break;
+      if (child + 1 < heap.length && goesBefore(heap[child + 1] as QueuedMessage, heap[child] as QueuedMessage)) child++;
+      if (!goesBefore(heap[child] as QueuedMessage, message)) break;
+      heap[at] = heap[child] as QueuedMessage;
+      at = child;
+    }
+    heap[at] = message;
+  }
+}
+
+interface QueuedMessage extends PriorityMessage {
+  readonly seq: number;
+}
+
+function goesBefore(a: QueuedMessage, b: QueuedMessage): boolean {
+  return a.priority > b.priority || (a.priority === b.priority && a.seq < b.seq);
 }
 
 /** How long a queue is as a file, whatever is in it (FILENT_SIZE). */
@@ -110,7 +183,7 @@ export class OpenQueue implements Seekable {
   constructor(queue: PosixQueue, accessMode: number) {
     this.queue = queue;
     this.accessMode = accessMode;
-    queue.opens++;
+    queue.hold();
   }
 
   get size(): number {
@@ -127,10 +200,13 @@ export class OpenQueue implements Seekable {
     return n;
   }
 
-  /** Nobody is notified of anything here. */
+  /** How full it is, and who is notified how. */
   readAt(offset: number, to: Uint8Array, at: number, length: number): number {
-    const size = this.queue.messages.reduce((sum, { text }) => sum + text.length, 0);
-    const line = `QSIZE:${String(size).padEnd(10)} NOTIFY:${'0'.padEnd(5)} SIGNO:${'0'.padEnd(5)} NOTIFY_PID:${'0'.padEnd(6)}\n`;
+    const { bytes: size, notification } = this.queue;
+    const { notify, signo } = notification?.event ?? { notify: 0, signo: 0 };
+    const field = (value: number, width: number): string => String(value).padEnd(width);
+    const line = `QSIZE:${field(size, 10)} NOTIFY:${field(notify, 5)} SIGNO:${field(notify === SIGEV.SIGNAL ? signo : 0, 5)} ` +
+      `NOTIFY_PID:${field(notification?.process.pid ?? 0, 6)}\n`;
     const bytes = new TextEncoder().encode(line).subarray(offset, offset + length);
     to.set(bytes, at);
     return bytes.length;
@@ -145,17 +221,21 @@ export class OpenQueue implements Seekable {
   }
 
   readiness(): number {
-    const { messages, isFull } = this.queue;
-    return (messages.length > 0 ? Poll.IN | Poll.RDNORM : 0) | (isFull ? 0 : Poll.OUT | Poll.WRNORM);
+    const { count, isFull } = this.queue;
+    return (count > 0 ? Poll.IN | Poll.RDNORM : 0) | (isFull ? 0 : Poll.OUT | Poll.WRNORM);
   }
 
   control(request: number): number {
     return request === IOCTL.FIONREAD ? Math.max(0, this.size - this.position) : -Errno.ENOTTY;
   }
 
+  closedBy(pid: number): void {
+    const { queue } = this;
+    if (queue.notification !== null && queue.notification.process.pid === pid) queue.notification = null;
+  }
+
   release(): void {
-    this.queue.opens--;
-    this.queue.forgetIfUnused();
+    this.queue.letGo();
   }
 }
 
@@ -196,7 +276,7 @@ export class QueueSendOperation extends QueueTransfer {
   protected step(): number {
     const { queue } = this.opened as OpenQueue;
     if (queue.isFull) return -Errno.EAGAIN;
-    queue.push(this.message);
+    queue.push(this.message, this.process);
     return 0;
   }
 
@@ -217,7 +297,7 @@ export class QueueReceiveOperation extends QueueTransfer {
 
   protected step(): number {
     const { queue } = this.opened as OpenQueue;
-    if (queue.messages.length === 0) return -Errno.EAGAIN;
+    if (queue.count === 0) return -Errno.EAGAIN;
     this.received = queue.shift();
     return this.received.text.length;
   }

@@ -105,27 +105,15 @@ const interrupted = program('errors-of-ipc-interrupted', async (env) => {
   await env.attempt(waiting);
 });
 
-const limits = program('errors-of-ipc-limits', async (env) => {
+const limits = (['msgget', 'semget', 'shmget'] as const).map((call) => program(`errors-of-${call}-limit`, async (env) => {
   const p = await env.process();
   const silent = silently(p);
-  let segments = 0;
-  while ((await env.attempt(silent.shmget(IPC.PRIVATE, 1, NEW))) === null) segments++;
-  env.note('segments', segments);
-  await env.attempt(p.shmget(IPC.PRIVATE, 1, NEW));
-});
-
-const many = (['msgget', 'semget'] as const).map((call) => program(`errors-of-${call}-limit`, async (env) => {
-  const p = await env.process();
-  const silent = silently(p);
-  const make = (q: Syscalls): Promise<number> => (call === 'msgget' ? q.msgget(IPC.PRIVATE, NEW) : q.semget(IPC.PRIVATE, 1, NEW));
-  let made = 0;
-  // Several at a time, which is quicker where each request is a message.
-  for (;;) {
-    const results = await Promise.all(Array.from({ length: 500 }, () => env.attempt(make(silent))));
-    made += results.filter((code) => code === null).length;
-    if (results.some((code) => code !== null)) break;
-  }
-  env.note('made', made);
+  const make = (q: Syscalls): Promise<number> =>
+    call === 'msgget' ? q.msgget(IPC.PRIVATE, NEW) : call === 'semget' ? q.semget(IPC.PRIVATE, 1, NEW) : q.shmget(IPC.PRIVATE, 1, NEW);
+  const ids: number[] = [];
+  for (let full = false; !full; ) full = (await env.attempt(make(silent).then((id) => ids.push(id)))) !== null;
+  env.note('made', ids.length);
+  env.note('in the places', ids.map((id) => id % 32768).join(' '));
   await env.attempt(make(p));
 }));
 
@@ -150,4 +138,4 @@ const ids = program('errors-of-ids', async (env) => {
   await env.attempt(p.waitpid(-1, 0x77));
 });
 
-export const programs: Program[] = [permissions, places, removed, interrupted, limits, ...many, queues, ids];
+export const programs: Program[] = [permissions, places, removed, interrupted, ...limits, queues, ids];
