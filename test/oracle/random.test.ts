@@ -11,7 +11,7 @@ import { distribution, RandomPrograms, reportText } from './random/run-random.ts
 import { shrink } from './random/shrink.ts';
 import { p1, type Sequence, sourceOf } from './random/steps.ts';
 
-const PROGRAMS = isFull ? 2000 : 250;
+const PROGRAMS = isFull ? 2000 : 200;
 /** How often calls succeed, per thousand programs: what the model knows must not be in vain. */
 const LEAST_SUCCESSES: Readonly<Record<string, number>> = {
   socket: 2000, socketpair: 1000, bind: 900, listen: 400, connect: 480, accept4: 340, send: 400, sendmsg: 110, recvmsg: 100, recv: 70,

@@ -1,7 +1,6 @@
 /** sendfile(2), splice(2), tee(2). Offsets are the caller's, or -1 for the description's own position. */
 import { Errno } from '../../base/errno.ts';
 import { O } from '../../socket/constants.ts';
-import { Epoll } from '../epoll.ts';
 import { OpenDevice } from '../fs/device.ts';
 import { OpenRegular } from '../fs/regular-file.ts';
 import type { OpenFile } from '../open-file.ts';
@@ -30,7 +29,7 @@ export function prepareSendfile(
   return 0;
 }
 
-/** Pipes, sockets, files and devices take bytes this way; eventfd, epoll and their kin have no splice_write. */
+/** Pipes, sockets, files and devices; eventfd, epoll and their kin have no splice_read and no splice_write. */
 function takesSplice(file: OpenFile): boolean {
   const { operations, socket } = file;
   return socket !== null || pipeOf(file) !== null || operations instanceof OpenRegular || operations instanceof OpenDevice;
@@ -55,7 +54,7 @@ export function prepareSplice(
   if ((sourcePipe !== null && fromOffset !== -1) || (targetPipe !== null && toOffset !== -1)) return -Errno.ESPIPE;
   if (sourcePipe === null && targetPipe === null) return -Errno.EINVAL;
   if (sourcePipe !== null && sourcePipe === targetPipe) return -Errno.EINVAL;
-  if (fromOffset < -1 || toOffset < -1 || !takesSplice(targetFile) || sourceFile.operations instanceof Epoll) return -Errno.EINVAL;
+  if (fromOffset < -1 || toOffset < -1 || !takesSplice(targetFile) || !takesSplice(sourceFile)) return -Errno.EINVAL;
   for (const [file, offset] of [[sourceFile, fromOffset], [targetFile, toOffset]] as const) {
     if (offset !== -1 && seekable(file.operations) === null) return -Errno.EINVAL;
   }

@@ -162,7 +162,12 @@ export abstract class InetSocket extends Socket implements EndpointUpcalls {
     }
     if (result < 0) return result;
     // RFC 1122 and Linux: connecting to "any" means this host, by IPv4 where the socket's own address is one.
-    if (parsed.address.isUnspecified) parsed.address = parsed.address.isV4 || this.endpoint.localAddress.isV4 ? LOOPBACK4 : LOOPBACK6;
+    if (parsed.address.isUnspecified) {
+      const { localAddress: own } = this.endpoint;
+      // IPv4 means the socket's own address then, where it has one (ip_route_output_key_hash_rcu).
+      if (!parsed.address.isV4 && !own.isV4) parsed.address = LOOPBACK6;
+      else parsed.address = parsed.address.isV4 && own.isV4 && !own.isUnspecified && !own.isMulticast ? own : LOOPBACK4;
+    }
     if (!this.isV4 && parsed.address.isV4 && this.endpoint.settledOptions.v6Only) return -Errno.ENETUNREACH;
     return 0;
   }

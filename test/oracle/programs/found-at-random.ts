@@ -217,4 +217,15 @@ export const programs: readonly Program[] = [
       p2('connect', [{ fd: 'd15' }, { bytes: Uint8Array.of(10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0) }]),
       p2('send', [{ fd: 'd15' }, { pattern: 3000 }, 0]),
   ]),
+  sequence('random-m-14', true, [
+      p1('socket', [2, 2049, 0], ['d5']),
+      p1('bind', [{ fd: 'd5' }, { bytes: Uint8Array.of(2, 0, 19, 137, 127, 1, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0) }]),
+      p1('connect', [{ fd: 'd5' }, { bytes: Uint8Array.of(2, 0, 19, 137, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0) }]),
+      p1('readv', [{ fd: 'd5' }, { list: [{ room: 10 }, { room: 10 }] }]),
+  ]),
+  sequence('random-m-902', false, [
+      p1('eventfd', [1, 2048], ['d5']),
+      p1('pipe', [16384], ['d8', 'd9']),
+      p1('splice', [{ fd: 'd5' }, null, { fd: 'd9' }, null, 10, 2], [], true),
+  ]),
 ];

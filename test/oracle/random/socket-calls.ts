@@ -91,6 +91,8 @@ export const connect: Choose = (m, process) => {
   const target = targets.length > 0 && m.chance(92) ? m.pick(targets) : null;
   if (target === null && m.chance(50)) return null;
   const address = target === null ? addressFor(m, thing) : reachable(m, target.address as Uint8Array);
+  // A peer at port 0 stands for all of them in Linux (docs/deviations.md).
+  if (thing.kind === 'udp' && address[2] === 0 && address[3] === 0) return null;
   if (thing.kind === 'tcp' && thing.domain === AF.INET6) {
     const isMapped = address.length === 28 && address[18] === 0xff;
     if (thing.isMapped !== null && thing.isMapped !== isMapped) return null;
@@ -216,8 +218,9 @@ const COMMON: readonly Option[] = [
   SO.REUSEADDR, SO.REUSEPORT, SO.KEEPALIVE, SO.BROADCAST, SO.OOBINLINE, SO.DONTROUTE, SO.PRIORITY, SO.RCVLOWAT, SO.ERROR, SO.TYPE,
   SO.ACCEPTCONN, SO.DOMAIN, SO.PROTOCOL, SO.SNDBUF, SO.RCVBUF, SO.PASSCRED, SO.MARK, SO.PEEK_OFF, SO.NO_CHECK, SO.DEBUG, SO.TIMESTAMP,
 ].map((option) => [SOL.SOCKET, option] as const);
+/** Not TCP_MAXSEG: it follows the windows, which grow with the time between acknowledgements. */
 const OF_TCP: readonly Option[] = [
-  TCP.NODELAY, TCP.MAXSEG, TCP.KEEPIDLE, TCP.KEEPINTVL, TCP.KEEPCNT, TCP.SYNCNT, TCP.LINGER2, TCP.DEFER_ACCEPT, TCP.WINDOW_CLAMP,
+  TCP.NODELAY, TCP.KEEPIDLE, TCP.KEEPINTVL, TCP.KEEPCNT, TCP.SYNCNT, TCP.LINGER2, TCP.DEFER_ACCEPT, TCP.WINDOW_CLAMP,
   TCP.USER_TIMEOUT, TCP.NOTSENT_LOWAT, TCP.QUICKACK,
 ].map((option) => [IPPROTO.TCP, option] as const);
 const OF_IP: readonly Option[] = [

@@ -40,6 +40,8 @@ export interface Sequence {
 const NOTHING = 77;
 /** After this many milliseconds a call that has not returned waits; more than any SO_RCVTIMEO that is set. */
 const WAITING_MS = 60;
+const DELAYED_ACK_MS = 45;
+const SENDS: ReadonlySet<string> = new Set(['write', 'writev', 'send', 'sendto', 'sendmsg', 'splice', 'sendfile']);
 
 /** What a call returned, as the descriptors that it made. */
 function made(value: unknown): number[] {
@@ -109,7 +111,8 @@ class Replay {
       await returned;
     }
     if (call === 'kill' || call === 'sigprocmask') await this.noteCaught(process);
-    await env.settle(1);
+    // Nagle's algorithm keeps what comes next until this is acknowledged: at once, or after 40 ms.
+    await env.settle(SENDS.has(call) ? DELAYED_ACK_MS : 1);
   }
 
   /** What handlers have got; a call that does nothing comes first, so that the other kernel has told it. */
