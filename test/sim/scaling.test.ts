@@ -1,6 +1,7 @@
 /**
  * Work that grows with how many there are, and not with the square of it: each case is run for a number and for eight times as
- * many. What is linear takes eight times as long, what is quadratic sixty-four times; the limit lies between.
+ * many. What is linear takes eight times as long, what is quadratic sixty-four times; the limit lies between, and the best
+ * of some tries counts, since a busy machine only ever makes things slower.
  */
 import { equal, ok } from 'node:assert/strict';
 import { test } from 'node:test';
@@ -101,7 +102,7 @@ async function took(count: number, run: Case): Promise<number> {
   let ms = 0;
   await simulate({ seed: 1 }, async (world) => {
     const process = new Process(world.host('a'), 'p');
-    await process.setrlimit(C.RLIMIT_MSGQUEUE, { soft: Infinity, hard: Infinity });
+    for (const resource of [C.RLIMIT_MSGQUEUE, C.RLIMIT_SIGPENDING]) await process.setrlimit(resource, { soft: Infinity, hard: Infinity });
     const start = performance.now();
     await run(process, count);
     ms = performance.now() - start;
@@ -113,7 +114,7 @@ for (const [name, [count, run]] of Object.entries(CASES)) {
   test(name, { timeout: 120_000 }, async () => {
     await took(count, run);
     let ratio = Infinity;
-    for (let i = 0; i < 3 && ratio >= LIMIT; i++) ratio = Math.min(ratio, (await took(count * TIMES, run)) / (await took(count, run)));
+    for (let i = 0; i < 8 && ratio >= LIMIT; i++) ratio = Math.min(ratio, (await took(count * TIMES, run)) / (await took(count, run)));
     console.log(`${name}: ${ratio.toFixed(1)}`);
     ok(ratio < LIMIT, `${TIMES} times as many took ${ratio.toFixed(1)} times as long`);
   });
