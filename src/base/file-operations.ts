@@ -19,6 +19,8 @@ export interface FileOperations {
   readonly takesWhole?: boolean;
   /** O_APPEND has been set or cleared; for what has a position. */
   setAppend?(on: boolean): void;
+  /** A process has closed a descriptor of it, which need not be the last. */
+  closedBy?(pid: number): void;
   /** The last descriptor and the last operation in flight are gone. */
   release(): void;
 }

@@ -10,14 +10,15 @@ import { Code, type Instruction } from './instruction.ts';
 
 /** struct sll2_header: protocol 2, reserved 2, interface 4, hardware 2, packet type 1, address length 1, address 8. */
 export const COOKED2_LEN = 20;
-const FACTS: ReadonlyMap<number, number> = new Map([
-  [0, Ancillary.Protocol], [4, Ancillary.InterfaceIndex], [8, Ancillary.HardwareType], [10, Ancillary.PacketType],
-]);
+/** A whole field is a fact; a part of one is not. */
+const FACTS: readonly { readonly at: number; readonly code: Code; readonly fact: number }[] = [
+  { at: 0, code: Code.LoadHalf, fact: Ancillary.Protocol }, { at: 4, code: Code.LoadWord, fact: Ancillary.InterfaceIndex },
+  { at: 8, code: Code.LoadHalf, fact: Ancillary.HardwareType }, { at: 10, code: Code.LoadByte, fact: Ancillary.PacketType },
+];
 const LOADS: ReadonlySet<number> = new Set([
   Code.LoadWord, Code.LoadHalf, Code.LoadByte, Code.LoadWordIndexed, Code.LoadHalfIndexed, Code.LoadByteIndexed,
   Code.LoadXHeaderLength,
 ]);
-const INDEXED: ReadonlySet<number> = new Set([Code.LoadWordIndexed, Code.LoadHalfIndexed, Code.LoadByteIndexed]);
 
 /**
  * A program for LinkType.LinuxSll2 as a packet socket of SOCK_DGRAM runs it; null when it asks for what only the header
@@ -36,9 +37,9 @@ export function forCookedSocket(program: readonly Instruction[]): Instruction[] 
       fixed.push({ ...instruction, k: k - COOKED2_LEN });
       continue;
     }
-    const fact = INDEXED.has(code) || code === Code.LoadXHeaderLength ? undefined : FACTS.get(k);
-    if (fact === undefined) return null;
-    fixed.push({ ...instruction, code: Code.LoadWord, k: (ANCILLARY_AREA + fact) >>> 0 });
+    const field = FACTS.find((one) => one.at === k && one.code === code);
+    if (field === undefined) return null;
+    fixed.push({ ...instruction, code: Code.LoadWord, k: (ANCILLARY_AREA + field.fact) >>> 0 });
   }
   return fixed;
 }

@@ -28,11 +28,13 @@ export type {
   SharedSegmentStatus,
 } from '../api/posix/ipc-syscalls.ts';
 export type { DirectoryEntry, Stat } from '../api/posix/file-syscalls.ts';
+export type { FileTimes, Statfs } from '../api/posix/file-state-syscalls.ts';
+export type { MessageRoom } from '../api/posix/batch-syscalls.ts';
 export * from '../api/posix/stdio.ts';
 export type { CredentialSyscalls, ProcessSyscalls, Rlimit, WaitResult } from '../api/posix/process-syscalls.ts';
 export type { ChildOptions, Program } from '../api/posix/program.ts';
 export type {
-  IntervalTimerValue, Sigaction, SignalDisposition, SignalInformation, SignalSyscalls,
+  IntervalTimerValue, Sigaction, Sigevent, SignalDisposition, SignalInformation, SignalSyscalls,
 } from '../api/posix/signal-syscalls.ts';
 export type { MessageHeader, PollFd, PollRequest, ReceivedMessage, Syscalls, SystemError } from '../api/posix/syscalls.ts';
 export { Host, type HostOptions } from '../host.ts';

@@ -14,6 +14,7 @@ import type { Kernel } from './kernel.ts';
 import { OpenFile } from './open-file.ts';
 import type { Pipe } from './pipe.ts';
 import type { KernelProcess } from './process.ts';
+import { SignalDescriptor } from './signalfd.ts';
 import { Terminal } from './terminal.ts';
 import { TimerDescriptor } from './timerfd.ts';
 
@@ -130,6 +131,7 @@ export function linkText(kernel: Kernel, file: OpenFile): string {
   if (operations instanceof Epoll) return 'anon_inode:[eventpoll]';
   if (operations instanceof EventCounter) return 'anon_inode:[eventfd]';
   if (operations instanceof TimerDescriptor) return 'anon_inode:[timerfd]';
+  if (operations instanceof SignalDescriptor) return 'anon_inode:[signalfd]';
   if (operations instanceof OpenQueue) return `/${name}`;
   if (directory === null) return `anon_inode:[${operations.constructor.name.toLowerCase()}]`;
   if (name === '') return '/';

@@ -18,6 +18,12 @@ export class DescriptorTable {
   private lowestFree = 0;
   /** The process has ended: nothing is opened any more. */
   private isClosed = false;
+  /** Whose table it is: what a queue notifies ends with any close of its process (mqueue_flush_file). */
+  private readonly pid: number;
+
+  constructor(pid: number) {
+    this.pid = pid;
+  }
 
   /** Takes over every descriptor of another table, as fork(2) does. */
   inherit(other: DescriptorTable): void {
@@ -27,7 +33,8 @@ export class DescriptorTable {
       this.closeOnExec.push(other.closesOnExec(fd));
       if (file !== null) file.hold();
     }
-    this.findLowest(0);
+    // Whatever is free among them is found by who looks for it.
+    this.lowestFree = 0;
   }
 
   /** The description behind a descriptor; null is EBADF. */
@@ -67,7 +74,7 @@ export class DescriptorTable {
     if (fd >= this.max) return -Errno.EMFILE;
     while (this.files.length < fd) this.files.push(null);
     this.files[fd] = undefined;
-    if (fd === this.lowestFree) this.findLowest(fd + 1);
+    if (from <= this.lowestFree) this.lowestFree = fd + 1;
     return fd;
   }
 
@@ -84,16 +91,11 @@ export class DescriptorTable {
     if (fd < this.lowestFree) this.lowestFree = fd;
   }
 
-  private findLowest(from: number): void {
-    let fd = from;
-    while (fd < this.files.length && this.files[fd] !== null) fd++;
-    this.lowestFree = fd;
-  }
-
   /** Takes an open descriptor out of the table; its reference is the caller's now. */
   remove(fd: number): OpenFile {
     const file = this.files[fd] as OpenFile;
     this.giveBack(fd);
+    file.operations.closedBy?.(this.pid);
     return file;
   }
 
@@ -103,8 +105,11 @@ export class DescriptorTable {
     if (this.files[to] === undefined) return -Errno.EBUSY;
     const old = this.file(to);
     this.fill(to, file, closeOnExec);
-    if (to === this.lowestFree) this.findLowest(to + 1);
-    if (old !== null) old.letGo();
+    if (to === this.lowestFree) this.lowestFree = to + 1;
+    if (old !== null) {
+      old.operations.closedBy?.(this.pid);
+      old.letGo();
+    }
     return to;
   }
 
@@ -130,6 +135,7 @@ export class DescriptorTable {
       const file = this.files[fd];
       if (file === null || file === undefined) continue;
       this.files[fd] = null;
+      file.operations.closedBy?.(this.pid);
       file.letGo();
     }
     this.lowestFree = 0;

@@ -43,6 +43,7 @@ class EpollItem extends Waiter {
   /** Its place among the ready ones. */
   listed = false;
   nextInEpoll: EpollItem | null = null;
+  previousInEpoll: EpollItem | null = null;
 
   constructor(epoll: Epoll, file: OpenFile, fd: number) {
     super();
@@ -164,61 +165,46 @@ export class Epoll implements FileOperations {
   // The list of what may be ready.
 
   mayBeReady(item: EpollItem): void {
-    if (!item.listed) {
-      item.listed = true;
-      item.nextInEpoll = null;
-      if (this.lastReady === null) this.firstReady = item;
-      else this.lastReady.nextInEpoll = item;
-      this.lastReady = item;
-    }
+    if (!item.listed) this.list(item);
     this.waiters.wake(Poll.IN | Poll.RDNORM);
   }
 
+  private list(item: EpollItem): void {
+    item.listed = true;
+    item.nextInEpoll = null;
+    item.previousInEpoll = this.lastReady;
+    if (this.lastReady === null) this.firstReady = item;
+    else this.lastReady.nextInEpoll = item;
+    this.lastReady = item;
+  }
+
   private withoutReady(item: EpollItem): void {
-    let before: EpollItem | null = null;
-    for (let at = this.firstReady; at !== null && at !== item; at = at.nextInEpoll) before = at;
-    if (before === null) this.firstReady = item.nextInEpoll;
-    else before.nextInEpoll = item.nextInEpoll;
-    if (this.lastReady === item) this.lastReady = before;
+    const { nextInEpoll: next, previousInEpoll: previous } = item;
+    if (previous === null) this.firstReady = next;
+    else previous.nextInEpoll = next;
+    if (next === null) this.lastReady = previous;
+    else next.previousInEpoll = previous;
     item.listed = false;
     item.nextInEpoll = null;
+    item.previousInEpoll = null;
   }
 
   /** Up to `most` events, into `events`; returns how many. */
   collect(events: EpollEvent[], most: number): number {
+    // Those that stay ready go behind the others, so that all get their turn; each is looked at once.
+    const last = this.lastReady;
     let item = this.firstReady;
-    this.firstReady = null;
-    this.lastReady = null;
-    let kept: EpollItem | null = null;
-    let lastKept: EpollItem | null = null;
     while (item !== null && events.length < most) {
-      const next: EpollItem | null = item.nextInEpoll;
-      item.listed = false;
-      item.nextInEpoll = null;
+      const next: EpollItem | null = item === last ? null : item.nextInEpoll;
+      this.withoutReady(item);
       const { revents } = item;
       if (revents !== 0) {
         events.push({ events: revents, data: item.data });
         if ((item.asked & EPOLL.ONESHOT) !== 0) item.asked &= PRIVATE;
-        else if ((item.asked & EPOLL.ET) === 0) {
-          // Level-triggered: behind the others, so that all get their turn.
-          item.listed = true;
-          if (lastKept === null) kept = item;
-          else lastKept.nextInEpoll = item;
-          lastKept = item;
-        }
+        else if ((item.asked & EPOLL.ET) === 0) this.list(item);
       }
       item = next;
     }
-    // What was not looked at comes first.
-    this.firstReady = item ?? kept;
-    if (item === null) {
-      this.lastReady = lastKept;
-      return events.length;
-    }
-    let last = item;
-    while (last.nextInEpoll !== null) last = last.nextInEpoll;
-    last.nextInEpoll = kept;
-    this.lastReady = lastKept ?? last;
     return events.length;
   }
 
@@ -233,8 +219,10 @@ export class Epoll implements FileOperations {
   }
 
   readiness(): number {
-    for (let item = this.firstReady; item !== null; item = item.nextInEpoll) {
-      if (item.revents !== 0) return Poll.IN | Poll.RDNORM;
+    // One that is not ready after all leaves the list (__ep_eventpoll_poll).
+    while (this.firstReady !== null) {
+      if (this.firstReady.revents !== 0) return Poll.IN | Poll.RDNORM;
+      this.withoutReady(this.firstReady);
     }
     return 0;
   }

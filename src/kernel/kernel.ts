@@ -104,7 +104,8 @@ export class Kernel {
     const { credentials } = parent;
     const most = parent.limits.get(Resource.NPROC).soft;
     const isExempt = credentials.uid === 0 || credentials.has(Capability.SYS_RESOURCE) || credentials.has(Capability.SYS_ADMIN);
-    if (!isExempt && this.processesOf(credentials.uid) >= most) return -Errno.EAGAIN;
+    // Who is counted is there: as long as all of them are few, nobody need count.
+    if (!isExempt && this.table.size >= most && this.processesOf(credentials.uid) >= most) return -Errno.EAGAIN;
     const child = new KernelProcess(this, this.takePid(), name, parent.terminal, parent, parent);
     child.pgid = parent.pgid;
     child.sid = parent.sid;

@@ -47,7 +47,7 @@ export class KernelProcess implements Caller {
   readonly credentials: Credentials;
   /** Working directory and umask. */
   readonly files: FileContext;
-  readonly descriptors: DescriptorTable = new DescriptorTable();
+  readonly descriptors: DescriptorTable;
   readonly limits: ResourceLimits = new ResourceLimits();
   readonly signals: Signals = new Signals(this);
   readonly alarm: IntervalTimer = new IntervalTimer(this);
@@ -80,6 +80,9 @@ export class KernelProcess implements Caller {
   /** A stop or a continuation that nobody has waited for yet; -1 when there is none. */
   report = NO_REPORT;
   private firstWaiting: Operation | null = null;
+  /** The one that has waited longest; how many wait under a mask of their own. */
+  private longestWaiting: Operation | null = null;
+  private masksWaiting = 0;
   private readonly parked: SignalDelivery[] = [];
 
   /** `inheritFrom`: whose descriptors it has, as after fork; null for a terminal on 0, 1 and 2. */
@@ -88,6 +91,7 @@ export class KernelProcess implements Caller {
   ) {
     this.kernel = kernel;
     this.pid = pid;
+    this.descriptors = new DescriptorTable(pid);
     this.name = name;
     this.terminal = terminal;
     this.parent = parent;
@@ -142,7 +146,9 @@ export class KernelProcess implements Caller {
     operation.nextOfProcess = first;
     operation.previousOfProcess = null;
     if (first !== null) first.previousOfProcess = operation;
+    else this.longestWaiting = operation;
     this.firstWaiting = operation;
+    if (operation.temporaryMask !== null) this.masksWaiting++;
     if (this.isStopped) operation.pause();
   }
 
@@ -151,6 +157,8 @@ export class KernelProcess implements Caller {
     if (previous !== null) previous.nextOfProcess = next;
     else if (this.firstWaiting === operation) this.firstWaiting = next;
     if (next !== null) next.previousOfProcess = previous;
+    else if (this.longestWaiting === operation) this.longestWaiting = previous;
+    if (operation.temporaryMask !== null) this.masksWaiting--;
     operation.nextOfProcess = null;
     operation.previousOfProcess = null;
   }
@@ -166,13 +174,14 @@ export class KernelProcess implements Caller {
 
   /** The call that a signal interrupts (signals.ts says which); null when no task waits. */
   interruptible(): Operation | null {
-    let chosen: Operation | null = null;
-    for (let operation = this.firstWaiting; operation !== null; operation = operation.nextOfProcess) {
-      if (operation.delivery !== null) continue;
-      if (operation.temporaryMask !== null) return operation;
-      chosen = operation;
+    if (this.masksWaiting > 0) {
+      for (let operation = this.firstWaiting; operation !== null; operation = operation.nextOfProcess) {
+        if (operation.delivery === null && operation.temporaryMask !== null) return operation;
+      }
     }
-    return chosen;
+    let operation = this.longestWaiting;
+    while (operation !== null && operation.delivery !== null) operation = operation.previousOfProcess;
+    return operation;
   }
 
   /** execve(2): what another program does not inherit goes. */

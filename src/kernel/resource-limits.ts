@@ -19,6 +19,13 @@ export interface ResourceLimit {
 
 const NO_LIMIT: ResourceLimit = { soft: Infinity, hard: Infinity };
 const DESCRIPTORS: ResourceLimit = { soft: MOST_DESCRIPTORS, hard: MOST_DESCRIPTORS };
+/**
+ * RLIMIT_NPROC and RLIMIT_SIGPENDING follow from memory: a thread for each 128 KiB, and half of them for one user (fork_init,
+ * set_max_threads). This is what a machine with 24 GiB has.
+ */
+const PER_USER: ResourceLimit = { soft: 98304, hard: 98304 };
+/** MQ_BYTES_MAX. */
+const QUEUE_BYTES: ResourceLimit = { soft: 819200, hard: 819200 };
 /** There are no core files. */
 const NOTHING: ResourceLimit = { soft: 0, hard: Infinity };
 
@@ -26,8 +33,7 @@ export class ResourceLimits {
   private readonly changed: Map<number, ResourceLimit> = new Map();
 
   get(resource: number): ResourceLimit {
-    const standard = resource === Resource.NOFILE ? DESCRIPTORS : resource === Resource.CORE ? NOTHING : NO_LIMIT;
-    return this.changed.get(resource) ?? standard;
+    return this.changed.get(resource) ?? standard(resource);
   }
 
   /** setrlimit(2)'s checks in do_prlimit's order: 0, or -EINVAL, -EPERM. `mayRaise`: the caller has CAP_SYS_RESOURCE. */
@@ -42,6 +48,16 @@ export class ResourceLimits {
   /** A child has its parent's limits. */
   inherit(other: ResourceLimits): void {
     for (const [resource, limit] of other.changed) this.changed.set(resource, limit);
+  }
+}
+
+function standard(resource: number): ResourceLimit {
+  switch (resource) {
+    case Resource.NOFILE: return DESCRIPTORS;
+    case Resource.NPROC: case Resource.SIGPENDING: return PER_USER;
+    case Resource.MSGQUEUE: return QUEUE_BYTES;
+    case Resource.CORE: return NOTHING;
+    default: return NO_LIMIT;
   }
 }
 

@@ -3,9 +3,7 @@
  */
 import { ETHERNET_HEADER_LEN, EthernetHeader, VLAN_TAG_LEN } from '../wire/ethernet.ts';
 import type { Packet } from './packet.ts';
-
-/** Where TCP keeps its header's length, in the upper half of the byte. */
-const TCP_DATA_OFFSET = 12;
+import { segmentHeaderLen } from './segment.ts';
 
 const header = new EthernetHeader();
 
@@ -17,7 +15,6 @@ export function frameFits(p: Packet, mtuBytes: number): boolean {
   const tagged = header.parse(p.view, p.head, p.headEnd, length) && header.vlan >= 0;
   const room = tagged ? limit + VLAN_TAG_LEN : limit;
   if (p.gsoSize === 0) return length <= room;
-  // Headers up to the end of TCP's, as the sender wrote them, and one piece of payload.
-  const tcpHeaderLen = ((p.bytes[p.l4 + TCP_DATA_OFFSET] as number) >> 4) * 4;
-  return p.l4 - p.head + tcpHeaderLen + p.gsoSize <= room;
+  // Headers up to the end of TCP's or UDP's, as the sender wrote them, and one piece of payload.
+  return p.l4 - p.head + segmentHeaderLen(p) + p.gsoSize <= room;
 }

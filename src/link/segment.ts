@@ -20,7 +20,8 @@ export const TCP = {
   SEQ: 4, ACK: 8, OFFSET_FLAGS: 12, FLAGS: 13, CHECKSUM: 16, URGENT: 18, HEADER_LEN: 20, FIN: 0x01, PSH: 0x08, ACK_FLAG: 0x10, CWR: 0x80,
 } as const;
 const IPPROTO_TCP = 6;
-const UDP_CHECKSUM = 6;
+/** Where UDP has its length and its checksum, and how long its header is. */
+export const UDP = { LENGTH: 4, CHECKSUM: 6, HEADER_LEN: 8 } as const;
 
 /** Turns a partial checksum into a full one. A super-segment's pieces have checksums of their own: cut it first. */
 export function completeChecksum(p: Packet): void {
@@ -29,13 +30,19 @@ export function completeChecksum(p: Packet): void {
   const checksum = ~packetSum(p, p.l4, 0) & 0xffff;
   // RFC 768: a computed zero goes out as all ones. For TCP both mean the same, and RFC 1624 wants zero; Linux, when it
   // completes a checksum itself, writes all ones for every protocol (skb_checksum_help).
-  const value = checksum === 0 && p.checksumOffset === UDP_CHECKSUM ? 0xffff : checksum;
+  const value = checksum === 0 && p.checksumOffset === UDP.CHECKSUM ? 0xffff : checksum;
   p.view.setUint16(p.l4 + p.checksumOffset, value);
   p.checksumState = ChecksumState.Full;
 }
 
-/** Bytes of the TCP header of a super-segment. */
+/** Is this super-segment one of datagrams (UDP_SEGMENT)? Its checksum is partial, and where that stands tells. */
+export function isDatagrams(p: Packet): boolean {
+  return p.checksumOffset === UDP.CHECKSUM;
+}
+
+/** Bytes of the TCP or UDP header of a super-segment. */
 export function segmentHeaderLen(p: Packet): number {
+  if (isDatagrams(p)) return UDP.HEADER_LEN;
   return ((p.bytes[p.l4 + TCP.OFFSET_FLAGS] as number) >> 4) << 2;
 }
 
@@ -47,8 +54,8 @@ export function segmentCount(p: Packet): number {
 }
 
 /**
- * Cuts a TCP super-segment at `gsoSize` and hands the pieces to `emit`, which takes them over, in order. Takes over
- * `p`. Sequence numbers advance, FIN and PSH stay with the last piece and CWR with the first (RFC 3168 6.1.2), IPv4
+ * Cuts a super-segment at `gsoSize` and hands the pieces to `emit`, which takes them over, in order. Takes over
+ * `p`. TCP's sequence numbers advance, FIN and PSH stay with the last piece and CWR with the first (RFC 3168 6.1.2), IPv4
  * identifications count up; payload is shared. Checksums of the pieces are partial. The last piece inherits the owner.
  */
 export function cutSegments(p: Packet, emit: (piece: Packet) => void): void {
@@ -63,10 +70,12 @@ export function cutSegments(p: Packet, emit: (piece: Packet) => void): void {
   }
   const isV4 = (p.bytes[p.l3] as number) >> 4 === 4;
   const wholeL4 = p.length - (p.l4 - p.head);
-  const pseudo = p.checksumState === ChecksumState.Partial ? p.view.getUint16(p.l4 + TCP.CHECKSUM) : pseudoSum(p, isV4, wholeL4);
+  const isUdp = isDatagrams(p);
+  const checksumOffset = isUdp ? UDP.CHECKSUM : TCP.CHECKSUM;
+  const pseudo = p.checksumState === ChecksumState.Partial ? p.view.getUint16(p.l4 + checksumOffset) : pseudoSum(p, isV4, wholeL4);
   const withoutLength = fold(pseudo + (~fold(wordSum(wholeL4)) & 0xffff));
-  const flags = p.bytes[p.l4 + TCP.FLAGS] as number;
-  const firstSeq = p.view.getInt32(p.l4 + TCP.SEQ);
+  const flags = isUdp ? 0 : (p.bytes[p.l4 + TCP.FLAGS] as number);
+  const firstSeq = isUdp ? 0 : p.view.getInt32(p.l4 + TCP.SEQ);
   let linearAt = headerEnd;
   let range: Range | null = p.ranges;
   let into = 0;
@@ -100,15 +109,18 @@ export function cutSegments(p: Packet, emit: (piece: Packet) => void): void {
       }
     }
     const view = q.view;
-    view.setInt32(q.l4 + TCP.SEQ, (firstSeq + done) | 0);
-    let pieceFlags = flags;
-    if (!isLast) pieceFlags &= ~(TCP.FIN | TCP.PSH);
-    if (done > 0) pieceFlags &= ~TCP.CWR;
-    view.setUint8(q.l4 + TCP.FLAGS, pieceFlags);
+    if (isUdp) view.setUint16(q.l4 + UDP.LENGTH, UDP.HEADER_LEN + n);
+    else {
+      view.setInt32(q.l4 + TCP.SEQ, (firstSeq + done) | 0);
+      let pieceFlags = flags;
+      if (!isLast) pieceFlags &= ~(TCP.FIN | TCP.PSH);
+      if (done > 0) pieceFlags &= ~TCP.CWR;
+      view.setUint8(q.l4 + TCP.FLAGS, pieceFlags);
+    }
     setIpLength(q, isV4, q.length - (q.l3 - q.head), done / size);
-    view.setUint16(q.l4 + TCP.CHECKSUM, fold(withoutLength + wordSum(headerEnd - p.l4 + n)));
+    view.setUint16(q.l4 + checksumOffset, fold(withoutLength + wordSum(headerEnd - p.l4 + n)));
     q.checksumState = ChecksumState.Partial;
-    q.checksumOffset = TCP.CHECKSUM;
+    q.checksumOffset = checksumOffset;
     if (isLast) {
       q.owner = p.owner;
       q.truesize = p.truesize;

@@ -5,17 +5,19 @@
  * Called by ipv4-forward.ts and ipv6-forward.ts.
  */
 import { ChecksumState, type Packet } from '../link/packet.ts';
-import { completeChecksum, segmentHeaderLen, TCP } from '../link/segment.ts';
+import { completeChecksum, isDatagrams, segmentHeaderLen, TCP, UDP } from '../link/segment.ts';
 
 /**
- * Makes the headers of a super-segment linear up to the end of TCP's: whoever cuts it or describes it to a device reads
+ * Makes the headers of a super-segment linear up to the end of TCP's or UDP's: whoever cuts it or describes it to a device reads
  * them there, and a device may have left a part in the ranges. False when the packet is none, or when what the device says of
- * it puts TCP's header into IP's, which is `ipHeaderLen` long at least.
+ * it puts that header into IP's, which is `ipHeaderLen` long at least.
  */
 export function linearSegment(p: Packet, ipHeaderLen: number): boolean {
   const transportAt = p.l4 - p.head;
+  if (p.checksumState !== ChecksumState.Partial || transportAt < ipHeaderLen) return false;
+  if (isDatagrams(p)) return p.pull(transportAt + UDP.HEADER_LEN);
   return (
-    p.checksumState === ChecksumState.Partial && p.checksumOffset === TCP.CHECKSUM && transportAt >= ipHeaderLen &&
+    p.checksumOffset === TCP.CHECKSUM &&
     p.pull(transportAt + TCP.HEADER_LEN) && segmentHeaderLen(p) >= TCP.HEADER_LEN && p.pull(transportAt + segmentHeaderLen(p))
   );
 }

@@ -5,6 +5,7 @@
  * Called by the programs of this room that have options.
  */
 import type { Syscalls } from '../api/posix/syscalls.ts';
+import { strerror } from '../base/errno.ts';
 
 const STDOUT = 1;
 const STDERR = 2;
@@ -63,6 +64,18 @@ export function getopt(args: readonly string[], letters: string): Words {
     }
   }
   return { options, operands };
+}
+
+/** Runs a program; a call's error that it does not expect ends it as perror(3) and exit(3) would: `NAME: CALL: REASON`. */
+export async function guarded(process: Syscalls, name: string, status: number, run: () => Promise<number>): Promise<number> {
+  try {
+    return await run();
+  } catch (error) {
+    const { errno, syscall } = error as { errno?: unknown; syscall?: unknown };
+    if (typeof errno !== 'number') throw error;
+    await warn(process, `${name}: ${syscall}: ${strerror(-errno)}\n`).catch(() => {});
+    return status;
+  }
 }
 
 /** Writes a text to standard output. */

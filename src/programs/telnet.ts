@@ -13,7 +13,7 @@ import type { NameProcess } from '../api/posix/name-process.ts';
 import { AI_CANONNAME } from '../api/posix/netdb-constants.ts';
 import { int32 } from '../api/posix/option-values.ts';
 import { numericHost, reasonOf } from './endpoint-names.ts';
-import { getopt, say, UsageFault, warn } from './getopt.ts';
+import { getopt, guarded, say, UsageFault, warn } from './getopt.ts';
 import { sendAll } from './service.ts';
 
 export const TELNET_USAGE = `Usage: telnet [OPTION...] [HOST [PORT]]
@@ -38,7 +38,11 @@ const decoder = new TextDecoder();
 const encoder = new TextEncoder();
 
 /** `telnet [OPTION...] [HOST [PORT]]`: 0, or 1 when there is no connection. */
-export async function telnet(process: NameProcess, args: readonly string[]): Promise<number> {
+export function telnet(process: NameProcess, args: readonly string[]): Promise<number> {
+  return guarded(process, 'telnet', 1, () => main(process, args));
+}
+
+async function main(process: NameProcess, args: readonly string[]): Promise<number> {
   let family: number = AF_UNSPEC;
   let escapeByte: number = TELNET_ESCAPE;
   let operands: readonly string[];
@@ -96,7 +100,7 @@ class Telnet {
     try {
       found = await getaddrinfo(process, host, port, { family, socktype: SOCK_STREAM, flags: AI_CANONNAME });
     } catch (error) {
-      await warn(process, `Server lookup failure:  ${host}:${port}, ${reasonOf(error)}\n`);
+      await say(process, `Server lookup failure:  ${host}:${port}, ${reasonOf(error)}\n`);
       return false;
     }
     this.host = found[0].canonname ?? host;
@@ -254,16 +258,15 @@ export class TelnetParser {
   take(bytes: Uint8Array): { text: Uint8Array; answer: Uint8Array } {
     const text: number[] = [];
     const answer: number[] = [];
-    for (const [i, byte] of bytes.entries()) {
+    for (const byte of bytes) {
       switch (this.state) {
         case 'return':
         case 'text': {
-          // RFC 854: CR NUL is a CR alone.
-          const isFiller = this.state === 'return' && byte === NUL;
+          // RFC 854: CR LF is the end of a line, which a line feed is here; CR NUL is a CR alone. So a CR waits for what follows.
+          const follows = this.state === 'return';
+          if (follows && byte !== LF) text.push(CR);
           this.state = byte === IAC ? 'command' : byte === CR ? 'return' : 'text';
-          // CR LF is the end of a line, which a line feed is here.
-          const isLineEnd = byte === CR && bytes[i + 1] === LF;
-          if (byte !== IAC && !isFiller && !isLineEnd) text.push(byte);
+          if (byte !== IAC && byte !== CR && !(follows && byte === NUL)) text.push(byte);
           break;
         }
         case 'command':

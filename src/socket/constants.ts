@@ -73,7 +73,7 @@ export const TCP = {
   ULP: 31, MD5SIG_EXT: 32, FASTOPEN_KEY: 33, FASTOPEN_NO_COOKIE: 34, ZEROCOPY_RECEIVE: 35, INQ: 36, TX_DELAY: 37,
 } as const;
 
-export const UDP = { CORK: 1, ENCAP: 100, NO_CHECK6_TX: 101, NO_CHECK6_RX: 102 } as const;
+export const UDP = { CORK: 1, ENCAP: 100, NO_CHECK6_TX: 101, NO_CHECK6_RX: 102, SEGMENT: 103, GRO: 104 } as const;
 
 /** <linux/if_packet.h>: options of SOL_PACKET, kinds of membership, where a frame goes, and bits of tp_status. */
 export const PACKET = {

@@ -11,6 +11,7 @@ import { InetStream } from './family/inet-stream.ts';
 import { NetlinkSocket } from './family/netlink.ts';
 import type { NetlinkHost } from './family/netlink-host.ts';
 import { PacketSocket } from './family/packet.ts';
+import { OldPacketSocket } from './family/packet-old.ts';
 import type { PacketHost } from './family/packet-host.ts';
 import { UnixDatagram } from './family/unix-datagram.ts';
 import type { UnixHost } from './family/unix-host.ts';
@@ -25,7 +26,8 @@ export function resolveProtocol(
   if (family < 0 || family >= AF.MAX) return -Errno.EAFNOSUPPORT;
   if (type < 0 || type > 10) return -Errno.EINVAL;
   if (family === AF.UNIX) return resolveUnix(type, protocol);
-  if (family === AF.PACKET) return resolvePacket(type, protocol, credentials);
+  // AF_INET with SOCK_PACKET is how it was before there was AF_PACKET (__sock_create).
+  if (family === AF.PACKET || (family === AF.INET && type === SOCK.PACKET)) return resolvePacket(type, protocol, credentials);
   if (family === AF.NETLINK) return resolveNetlink(type, protocol);
   if (family !== AF.INET && family !== AF.INET6) return -Errno.EAFNOSUPPORT;
   if (protocol < 0 || protocol >= 263) return -Errno.EINVAL;
@@ -61,7 +63,7 @@ function resolveUnix(type: number, protocol: number): number {
 /** packet_create: the protocol is an EtherType in network order, of which two bytes count. */
 function resolvePacket(type: number, protocol: number, credentials: Credentials): number {
   if (!credentials.has(Capability.NET_RAW)) return -Errno.EPERM;
-  if (type !== SOCK.RAW && type !== SOCK.DGRAM) return -Errno.ESOCKTNOSUPPORT;
+  if (type !== SOCK.RAW && type !== SOCK.DGRAM && type !== SOCK.PACKET) return -Errno.ESOCKTNOSUPPORT;
   return ((protocol & 0xff) << 8) | ((protocol >> 8) & 0xff);
 }
 
@@ -82,6 +84,7 @@ export interface FamilyHosts {
 /** A fresh socket of a host; the protocol has been resolved. */
 export function createSocket({ unix, packet, netlink }: FamilyHosts, family: number, type: number, protocol: number): Socket {
   if (family === AF.NETLINK) return new NetlinkSocket(netlink, type, netlink.protocol(protocol));
+  if (type === SOCK.PACKET) return new OldPacketSocket(packet, protocol);
   if (family === AF.PACKET) return new PacketSocket(packet, type, protocol);
   if (family === AF.UNIX) {
     if (type === SOCK.STREAM) return new UnixStream(unix);

@@ -44,6 +44,7 @@ export class Received extends ReceiveResult {
     this.isWhole = false;
     this.taken = 0;
     this.told = 0;
+    this.segmentBytes = 0;
     this.error = null;
   }
 }

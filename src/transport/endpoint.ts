@@ -52,11 +52,15 @@ export class ReceiveResult {
   mark = 0;
   priority = 0;
   largestFragment = 0;
+  /** What the way to `destination` takes (IPV6_RECVPATHMTU). */
+  pathMtuBytes = 0;
   /** Its network header with whatever belongs to it, for those who asked for options or extension headers. */
   header: Uint8Array = NO_OPTION;
   /** When it arrived, in the loop's time, and how many were lost before it. */
   arrivedUs = 0.5;
   lost = 0;
+  /** UDP_GRO: how long each of the datagrams is that are received as one, but for the last; 0 for one alone. */
+  segmentBytes = 0;
   /** What MSG_ERRQUEUE found. */
   error: QueuedError | null = null;
 }

@@ -7,6 +7,7 @@ import { IpAddress } from '../base/inet-address.ts';
 import type { IcmpErrorReport } from '../net/transport-input.ts';
 import { Msg, type ReceiveResult } from './endpoint.ts';
 import { NO_OPTION } from './rare-options.ts';
+import { Tell } from './tell.ts';
 
 /** `ee_origin` of struct sock_extended_err. */
 export const ErrorOrigin = { None: 0, Local: 1, Icmp: 2, Icmp6: 3 } as const;
@@ -107,7 +108,7 @@ export function tellError(
   result.address = error.address;
   result.port = error.port;
   result.scopeId = error.address.isLinkLocal ? error.interfaceIndex : 0;
-  result.told = tell;
+  result.told = tell & ~Tell.PathMtu6;
   result.isV4 = error.address.isV4;
   result.arrivedUs = error.arrivedUs;
   result.header = NO_OPTION;

@@ -21,6 +21,8 @@ export class SendChoices {
   tos = -1;
   /** IPV6_DONTFRAG: it goes in one piece or not at all. */
   dontFragment = false;
+  /** UDP_SEGMENT: it is cut into datagrams of so many bytes, 0 for one; -1 for what the socket says. */
+  segmentBytes = -1;
   /** SO_MARK and SO_PRIORITY; null for the socket's. */
   mark: number | null = null;
   priority: number | null = null;

@@ -215,6 +215,7 @@ static const struct {
   CALL(lseek), CALL(pread64), CALL(pwrite64), CALL(truncate), CALL(ftruncate),
   CALL(mkdirat), CALL(mknodat), CALL(symlinkat), CALL(linkat), CALL(unlinkat),
   CALL(renameat2), CALL(fchmodat), CALL(fchmod), CALL(fchownat), CALL(umask),
+  CALL(preadv), CALL(pwritev), CALL(fsync), CALL(fdatasync), CALL(fchown), CALL(fchdir), CALL(utimensat), CALL(statfs), CALL(fstatfs),
   CALL(chdir), CALL(getcwd), CALL(getdents64),
 };
 

@@ -1,5 +1,6 @@
 /** The recorder's calls on files and pipes. */
 import type { EventSyscalls } from '../../src/api/posix/event-syscalls.ts';
+import type { FileTimes, Statfs } from '../../src/api/posix/file-state-syscalls.ts';
 import type { DirectoryEntry, Stat } from '../../src/api/posix/file-syscalls.ts';
 import type { IpcSyscalls } from '../../src/api/posix/ipc-syscalls.ts';
 import type { SpliceSyscalls } from '../../src/api/posix/splice-syscalls.ts';
@@ -132,6 +133,56 @@ export class FileRecorder extends Recorder implements Omit<Syscalls, keyof Event
     });
   }
 
+  preadv(fd: number, iov: Uint8Array[], offset: number): Promise<number> {
+    const entry = this.add('preadv', fd, `[${iov.map(({ length }) => length).join(' ')}], ${offset}`);
+    return this.run(entry, this.inner.preadv(fd, iov, offset), countAndBytes(iov));
+  }
+
+  pwritev(fd: number, iov: Uint8Array[], offset: number): Promise<number> {
+    return this.run(this.add('pwritev', fd, `${iov.map(bytesText).join(' ')}, ${offset}`), this.inner.pwritev(fd, iov, offset), countText);
+  }
+
+  fsync(fd: number): Promise<void> {
+    return this.run(this.add('fsync', fd), this.inner.fsync(fd), okText);
+  }
+
+  fdatasync(fd: number): Promise<void> {
+    return this.run(this.add('fdatasync', fd), this.inner.fdatasync(fd), okText);
+  }
+
+  fchown(fd: number, uid: number, gid: number): Promise<void> {
+    return this.run(this.add('fchown', fd, `${uid}, ${gid}`), this.inner.fchown(fd, uid, gid), okText);
+  }
+
+  lchown(path: string, uid: number, gid: number): Promise<void> {
+    return this.run(this.named('lchown', `'${short(path)}', ${uid}, ${gid}`), this.inner.lchown(path, uid, gid), okText);
+  }
+
+  fchdir(fd: number): Promise<void> {
+    return this.run(this.add('fchdir', fd), this.inner.fchdir(fd), okText);
+  }
+
+  mknod(path: string, mode: number, device = 0): Promise<void> {
+    const entry = this.named('mknod', `'${short(path)}', ${mode.toString(8)}, ${device}`, (mode & S.IFMT).toString(8));
+    return this.run(entry, this.inner.mknod(path, mode, device), okText);
+  }
+
+  utimensat(path: string, times: FileTimes | null, flags = 0): Promise<void> {
+    return this.run(this.named('utimensat', `'${short(path)}', ${timesText(times)}, ${flags}`), this.inner.utimensat(path, times, flags), okText);
+  }
+
+  futimens(fd: number, times: FileTimes | null): Promise<void> {
+    return this.run(this.add('futimens', fd, timesText(times)), this.inner.futimens(fd, times), okText);
+  }
+
+  statfs(path: string): Promise<Statfs> {
+    return this.run(this.named('statfs', `'${short(path)}'`), this.inner.statfs(path), statfsText);
+  }
+
+  fstatfs(fd: number): Promise<Statfs> {
+    return this.run(this.add('fstatfs', fd), this.inner.fstatfs(fd), statfsText);
+  }
+
   protected named(call: string, text: string, variant = ''): Entry {
     return this.trace.add(`${this.name}.${call}(${text})`, variant === '' || variant === '0' ? call : `${call} ${variant}`, 'path');
   }
@@ -151,4 +202,14 @@ function statText({ mode, nlink, uid, gid, size, rdev }: Stat): Described {
   const sized = type === S.IFREG || type === S.IFLNK ? ` size ${size}` : '';
   const device = type === S.IFCHR ? ` device ${rdev >> 8}:${rdev & 0xff}` : '';
   return { text: `${mode.toString(8)} links ${nlink} ${uid}:${gid}${sized}${device}`, kind: mode.toString(8), delivers: false };
+}
+
+function timesText(times: FileTimes | null): string {
+  return times === null ? 'null' : `${times.atimeUs} ${times.mtimeUs}`;
+}
+
+/** How much room there is differs between machines; that it is no more than all does not. */
+function statfsText({ type, bsize, blocks, bfree, files, ffree, namelen, frsize }: Statfs): Described {
+  const text = `${type.toString(16)} ${bsize} ${frsize} ${namelen} ${bfree <= blocks && ffree <= files}`;
+  return { text, kind: text, delivers: false };
 }

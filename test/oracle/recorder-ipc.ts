@@ -3,6 +3,7 @@ import type {
   IpcChange, MessageQueueStatus, PriorityMessage, QueueAttributes, QueuedMessage, SemaphoreOperation, SemaphoreSetStatus,
   SharedSegmentStatus,
 } from '../../src/api/posix/ipc-syscalls.ts';
+import type { Sigevent } from '../../src/api/posix/signal-syscalls.ts';
 import type { SpliceSyscalls } from '../../src/api/posix/splice-syscalls.ts';
 import type { Syscalls } from '../../src/api/posix/syscalls.ts';
 import { SEMCTL } from '../../src/kernel/calls/ipc.ts';
@@ -133,6 +134,11 @@ export class IpcRecorder extends EventRecorder implements Omit<Syscalls, keyof S
     return this.run(this.add('mq_receive', fd, `${size}, ${timeoutUs}`), this.inner.mq_receive(fd, size, timeoutUs), (message) => ({
       text: `${message.priority} ${bytesText(message.text)}`, kind: 'message', delivers: true,
     }));
+  }
+
+  mq_notify(fd: number, event: Sigevent | null): Promise<void> {
+    const text = event === null ? 'null' : `${event.notify} ${event.signo} ${event.value}`;
+    return this.run(this.add('mq_notify', fd, text, event === null ? 'null' : String(event.notify)), this.inner.mq_notify(fd, event), okText);
   }
 
   mq_getattr(fd: number): Promise<QueueAttributes> {

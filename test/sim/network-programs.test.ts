@@ -304,7 +304,7 @@ test('telnet: names, refusals, the escape character, options that the other side
     status: 1, stdout: 'Trying ::1...\nTrying 127.0.0.1...\n',
     stderr: 'telnet: connect to address ::1: Connection refused\ntelnet: Unable to connect to remote host: Connection refused\n',
   });
-  equal((await runProgram(a, 'telnet nosuch')).stderr, 'Server lookup failure:  nosuch:telnet, Temporary failure in name resolution\n');
+  equal((await runProgram(a, 'telnet nosuch')).stdout, 'Server lookup failure:  nosuch:telnet, Temporary failure in name resolution\n');
   deepEqual(await runProgram(a, 'telnet', 'quit\n'), { status: 0, stdout: 'telnet> ', stderr: '' });
 
   // A server that negotiates: WILL ECHO, WILL SUPPRESS-GO-AHEAD (twice), DO TERMINAL-TYPE, a subnegotiation, IAC IAC, CR NUL.

@@ -19,11 +19,12 @@ import { SPLICE_F } from '../../kernel/splice.ts';
 import { WaitFlag, WaitKind } from '../../kernel/wait-child.ts';
 import {
   AF, ETH_P, F, IOCTL, IP, IPPROTO, IPV6, MCAST, MCAST_MODE, NETLINK, NETLINK_PROTOCOL, O, PACKET, PACKET_MR, PACKET_TYPE, SCM, SEEK, SO,
-  SOCK, SOL, TCP, TP_STATUS,
+  SOCK, SOL, TCP, TP_STATUS, UDP,
 } from '../../socket/constants.ts';
 import { Msg, Shut } from '../../transport/endpoint.ts';
 
 export { EFD_SEMAPHORE, TFD_TIMER_ABSTIME } from '../../kernel/calls/events.ts';
+export { AT_SYMLINK_NOFOLLOW, UTIME_NOW, UTIME_OMIT } from '../../kernel/calls/file-state.ts';
 export { ITIMER_REAL } from '../../kernel/calls/signals.ts';
 export { TIMER_ABSTIME } from '../../kernel/calls/timers.ts';
 export { MSG_WAITFORONE } from '../../kernel/message-batch.ts';
@@ -71,6 +72,9 @@ export const SOL_SOCKET = SOL.SOCKET;
 export const SOL_IP = SOL.IP;
 export const SOL_TCP = SOL.TCP;
 export const SOL_UDP = SOL.UDP;
+export const UDP_CORK = UDP.CORK;
+export const UDP_SEGMENT = UDP.SEGMENT;
+export const UDP_GRO = UDP.GRO;
 export const SOL_IPV6 = SOL.IPV6;
 export const SOL_PACKET = SOL.PACKET;
 export const SOL_RAW = SOL.RAW;

@@ -11,9 +11,9 @@ import { isForeignBytes, listFault, notBytes, recordFault, signalsFault } from '
 import { Call, FAILED } from './call.ts';
 import { systemError } from './errors.ts';
 import type { EventSyscalls } from './event-syscalls.ts';
-import { FileCalls } from './file-calls.ts';
+import { FileStateCalls } from './file-state-calls.ts';
 
-export abstract class EventCalls extends FileCalls implements EventSyscalls {
+export abstract class EventCalls extends FileStateCalls implements EventSyscalls {
   /** select(2): resolves to how many bits are set, and leaves in the sets what is ready. */
   select(
     count: number, read: DescriptorSet | null, write: DescriptorSet | null, except: DescriptorSet | null, timeoutUs: number,

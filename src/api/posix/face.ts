@@ -1,7 +1,7 @@
 /**
  * What all calls of `Process` have in common: whose they are, and how a result becomes a promise.
  *
- *   Face <- DescriptorCalls <- SocketCalls <- BatchCalls <- WaitingCalls <- FileCalls <- EventCalls <- IpcCalls <- SpliceCalls
+ *   Face <- DescriptorCalls <- SocketCalls <- BatchCalls <- WaitingCalls <- FileCalls <- FileStateCalls <- EventCalls <- IpcCalls <- SpliceCalls
  *        <- MachineCalls <- SignalCalls <- ProcessCalls <- CredentialCalls <- Process
  */
 import type { Host } from '../../host.ts';

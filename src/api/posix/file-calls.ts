@@ -5,13 +5,14 @@ import { PENDING } from '../../kernel/operation.ts';
 import { isForeignBytes, notBytes, pathFault } from './arguments.ts';
 import { Call } from './call.ts';
 import { countOf } from './face.ts';
+import type { FileStateSyscalls } from './file-state-syscalls.ts';
 import type { DirectoryEntry, FileSyscalls, Stat } from './file-syscalls.ts';
 import { WaitingCalls } from './waiting-calls.ts';
 
 /** Entries that one getdents gives at most. */
 const ENTRIES = 256;
 
-export abstract class FileCalls extends WaitingCalls implements FileSyscalls {
+export abstract class FileCalls extends WaitingCalls implements Omit<FileSyscalls, keyof FileStateSyscalls> {
   /** open(2): resolves to a descriptor. ENOENT, EACCES, EEXIST ... */
   open(path: string, flags: number, mode = 0): Promise<number> {
     const fault = pathFault('open', path);

@@ -1,10 +1,11 @@
 /** Calls on files and pipes: the part of `Syscalls` that has to do with names in a file system. */
 import type { DirectoryEntry } from '../../kernel/fs/directory.ts';
 import type { Stat } from '../../kernel/calls/files.ts';
+import type { FileStateSyscalls } from './file-state-syscalls.ts';
 
 export type { DirectoryEntry, Stat };
 
-export interface FileSyscalls {
+export interface FileSyscalls extends FileStateSyscalls {
   /**
    * open(2): resolves to a descriptor. Waits only for the other end of a FIFO.
    *

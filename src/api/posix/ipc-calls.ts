@@ -11,6 +11,7 @@ import { described, isForeignBytes, listFault, notBytes, pathFault, recordFault 
 import { Call, FAILED } from './call.ts';
 import { systemError } from './errors.ts';
 import { EventCalls } from './event-calls.ts';
+import type { Sigevent } from './signal-syscalls.ts';
 import type { IpcChange, IpcSyscalls, MessageQueueStatus, SemaphoreSetStatus, SharedSegmentStatus } from './ipc-syscalls.ts';
 
 const { SEMCTL } = ipc;
@@ -140,6 +141,13 @@ export abstract class IpcCalls extends EventCalls implements IpcSyscalls {
     if (result !== PENDING) return this.outcome<PriorityMessage>(result < 0 ? systemError(result, name) : operation.received);
     const finish = (): PriorityMessage | typeof FAILED => (operation.result < 0 ? FAILED : operation.received);
     return new Call<QueueReceiveOperation, PriorityMessage>(operation, finish).pending(name);
+  }
+
+  /** mq_notify(3): a signal for the next message that comes to the empty queue, once; null takes that back. EBUSY, EINVAL, EBADF. */
+  mq_notify(fd: number, event: Sigevent | null): Promise<void> {
+    const fault = event === null ? null : recordFault('mq_notify', 'event', event, '{ notify, signo, value } or null');
+    if (fault !== null) return Promise.reject(fault);
+    return this.done(queues.mqNotify(this.core, fd, event), 'mq_notify');
   }
 
   /** mq_getattr(3). */

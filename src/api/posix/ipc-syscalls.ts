@@ -3,6 +3,7 @@ import type { IpcChange, MessageQueueStatus, SemaphoreSetStatus, SharedSegmentSt
 import type { QueuedMessage } from '../../kernel/ipc/message-queue.ts';
 import type { PriorityMessage, QueueAttributes } from '../../kernel/ipc/posix-queue.ts';
 import type { SemaphoreOperation } from '../../kernel/ipc/semaphores.ts';
+import type { Sigevent } from './signal-syscalls.ts';
 
 export type {
   IpcChange, MessageQueueStatus, PriorityMessage, QueueAttributes, QueuedMessage, SemaphoreOperation, SemaphoreSetStatus,
@@ -59,6 +60,11 @@ export interface IpcSyscalls {
    * Errors: EAGAIN, EMSGSIZE, EBADF, ETIMEDOUT, EINTR.
    */
   mq_receive(fd: number, size: number, timeoutUs?: number): Promise<PriorityMessage>;
+  /**
+   * mq_notify(3): `event`'s signal for the next message that comes to the empty queue while nobody waits for it, once; null
+   * takes that back, and so does any close of the queue. One process at a time. Errors: EBUSY, EINVAL, EBADF.
+   */
+  mq_notify(fd: number, event: Sigevent | null): Promise<void>;
   /** mq_getattr(3). Errors: EBADF. */
   mq_getattr(fd: number): Promise<QueueAttributes>;
   /** mq_setattr(3): `flags` O_NONBLOCK or 0; resolves to the attributes before. Errors: EBADF, EINVAL. */

@@ -77,7 +77,7 @@ export abstract class ProcessCalls extends SignalCalls {
     return this.outcome<Rlimit>(typeof limit === 'number' ? systemError(limit, 'getrlimit') : { ...limit });
   }
 
-  /** setrlimit(2): RLIMIT_NOFILE, RLIMIT_NPROC and RLIMIT_SIGPENDING are obeyed. EPERM, EINVAL. */
+  /** setrlimit(2): RLIMIT_NOFILE, RLIMIT_NPROC, RLIMIT_SIGPENDING and RLIMIT_MSGQUEUE are obeyed. EPERM, EINVAL. */
   setrlimit(resource: number, limit: Rlimit): Promise<void> {
     const fault = recordFault('setrlimit', 'limit', limit, '{ soft, hard }');
     if (fault !== null) return Promise.reject(fault);

@@ -42,7 +42,7 @@ export interface ProcessSyscalls {
   setsid(): Promise<number>;
   /** getrlimit(2). Errors: EINVAL. */
   getrlimit(resource: number): Promise<Rlimit>;
-  /** setrlimit(2). RLIMIT_NOFILE, RLIMIT_NPROC and RLIMIT_SIGPENDING are obeyed. Errors: EPERM, EINVAL. */
+  /** setrlimit(2). RLIMIT_NOFILE, RLIMIT_NPROC, RLIMIT_SIGPENDING and RLIMIT_MSGQUEUE are obeyed. Errors: EPERM, EINVAL. */
   setrlimit(resource: number, limit: Rlimit): Promise<void>;
 }
 

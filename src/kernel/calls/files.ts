@@ -53,7 +53,7 @@ function find(
 }
 
 /** The inode at a path, or a negative errno. */
-function inodeAt(process: KernelProcess, path: string, follow = true): Inode | number {
+export function inodeAt(process: KernelProcess, path: string, follow = true): Inode | number {
   const bad = find(process, path, follow, place);
   if (bad < 0) return bad;
   return place.inode ?? -Errno.ENOENT;
@@ -124,7 +124,7 @@ export function fstat(process: KernelProcess, fd: number): Stat | number {
 }
 
 /** What has an inode that it shares with all of its kind, and no type (anon_inode_getfile). */
-function isAnonymous(operations: FileOperations): boolean {
+export function isAnonymous(operations: FileOperations): boolean {
   return [EventCounter, TimerDescriptor, SignalDescriptor, Epoll].some((kind) => operations instanceof kind);
 }
 
@@ -144,7 +144,9 @@ export function access(process: KernelProcess, path: string, mode: number): numb
 export function readlink(process: KernelProcess, path: string): string | number {
   const inode = inodeAt(process, path, false);
   if (typeof inode === 'number') return inode;
-  return inode instanceof Symlink ? inode.read(process.credentials) : -Errno.EINVAL;
+  if (!(inode instanceof Symlink)) return -Errno.EINVAL;
+  inode.accessed();
+  return inode.read(process.credentials);
 }
 
 // Positions.
@@ -190,6 +192,7 @@ export function lseek(process: KernelProcess, fd: number, offset: number, whence
 }
 
 export function pread(process: KernelProcess, fd: number, buffer: Uint8Array, offset: number): number {
+  process.kernel.loop.enter();
   if (!isPosition(offset)) return -Errno.EINVAL;
   if (process.descriptors.file(fd)?.operations instanceof OpenDirectory) return -Errno.EISDIR;
   const seekable = seekableAt(process, fd);
@@ -201,6 +204,7 @@ export function pread(process: KernelProcess, fd: number, buffer: Uint8Array, of
 export function pwrite(process: KernelProcess, fd: number, buffer: Uint8Array, offset: number): number {
   process.kernel.loop.enter();
   if (!isPosition(offset)) return -Errno.EINVAL;
+  // Directories cannot be opened for writing.
   if (process.descriptors.file(fd)?.operations instanceof OpenDirectory) return -Errno.EBADF;
   const seekable = seekableAt(process, fd);
   if (typeof seekable === 'number') return seekable;
@@ -241,7 +245,7 @@ export function truncate(process: KernelProcess, path: string, length: number): 
 // Names.
 
 /** Looks a path up for a call that makes its last component, or takes it away. */
-function named(process: KernelProcess, path: string, toMake: boolean, change: (at: Place) => number | Inode): number {
+export function named(process: KernelProcess, path: string, toMake: boolean, change: (at: Place) => number | Inode): number {
   const bad = find(process, path, false, place, toMake);
   if (bad < 0) return bad;
   const result = change(place);
@@ -312,7 +316,10 @@ export function fchmod(process: KernelProcess, fd: number, mode: number): number
 /** chown(2); -1 leaves an id as it is. */
 export function chown(process: KernelProcess, path: string, uid: number, gid: number): number {
   const inode = inodeAt(process, path);
-  if (typeof inode === 'number') return inode;
+  return typeof inode === 'number' ? inode : changeOwner(process, inode, uid, gid);
+}
+
+export function changeOwner(process: KernelProcess, inode: Inode, uid: number, gid: number): number {
   const who = process.credentials;
   const isRoot = who.has(Capability.CHOWN);
   const keepsUser = uid === -1 || uid === inode.uid;
@@ -355,6 +362,7 @@ export function getcwd(process: KernelProcess): string | number {
 export function getdents(process: KernelProcess, fd: number, count: number): DirectoryEntry[] | number {
   const file = process.descriptors.file(fd);
   if (file === null) return -Errno.EBADF;
+  process.kernel.loop.enter();
   if (!(file.operations instanceof OpenDirectory)) return -Errno.ENOTDIR;
   return file.operations.inode.links < 2 ? -Errno.ENOENT : file.operations.next(count);
 }

@@ -4,11 +4,14 @@ import { Errno } from '../../base/errno.ts';
 import { O } from '../../socket/constants.ts';
 import {
   MQ_HARD_MSG_MAX, MQ_HARD_MSGSIZE_MAX, MQ_MSG_MAX, MQ_MSGSIZE_MAX, MQ_PRIO_MAX, MQ_QUEUES_MAX, OpenQueue, PosixQueue,
-  type QueueAttributes, type QueueReceiveOperation, type QueueSendOperation,
+  type QueueAttributes, queueBytes, type QueueReceiveOperation, type QueueSendOperation,
 } from '../ipc/posix-queue.ts';
 import { owns } from '../fs/inode.ts';
 import { OpenFile } from '../open-file.ts';
+import { SIGEV, type SignalEvent } from '../posix-timers.ts';
 import type { KernelProcess } from '../process.ts';
+import { Resource } from '../resource-limits.ts';
+import { LAST_SIGNAL } from '../signal-numbers.ts';
 import { begin, end } from './edges.ts';
 
 const NAME_MAX = 255;
@@ -73,8 +76,15 @@ function findOrMake(
   if (!(maxMessages > 0 && maxMessages <= (privileged ? MQ_HARD_MSG_MAX : MQ_MSG_MAX))) return -Errno.EINVAL;
   if (!(messageSize > 0 && messageSize <= (privileged ? MQ_HARD_MSGSIZE_MAX : MQ_MSGSIZE_MAX))) return -Errno.EINVAL;
   if (posixQueues.size >= MQ_QUEUES_MAX && !privileged) return -Errno.ENOSPC;
-  const queue = new PosixQueue(mode & ~process.files.umask, process.credentials, maxMessages, messageSize);
-  queue.inodeNumber = process.kernel.takeInodeNumber();
+  const { credentials, kernel, limits } = process;
+  const user = credentials.uid;
+  const bytes = queueBytes(maxMessages, messageSize);
+  if (kernel.queueBytes.of(user) + bytes > limits.get(Resource.MSGQUEUE).soft) return -Errno.EMFILE;
+  kernel.queueBytes.add(user, bytes);
+  const queue = new PosixQueue(mode & ~process.files.umask, credentials, maxMessages, messageSize, () => {
+    kernel.queueBytes.add(user, -bytes);
+  });
+  queue.inodeNumber = kernel.takeInodeNumber();
   posixQueues.set(name, queue);
   return queue;
 }
@@ -92,6 +102,28 @@ export function mqUnlink(process: KernelProcess, path: string): number {
   if (!owns(queue, process.credentials)) return -Errno.EPERM;
   posixQueues.delete(name);
   queue.links = 0;
+  queue.letGo();
+  return 0;
+}
+
+/** mq_notify(3): a signal for the next message that comes to the empty queue; null is none any more. */
+export function mqNotify(process: KernelProcess, fd: number, event: SignalEvent | null): number {
+  const gone = begin(process);
+  if (gone < 0) return gone;
+  if (event !== null) {
+    // SIGEV_THREAD is the C library's, which asks for SIGEV_NONE's kin with a socket of its own.
+    if (event.notify !== SIGEV.NONE && event.notify !== SIGEV.SIGNAL) return -Errno.EINVAL;
+    if (event.notify === SIGEV.SIGNAL && (event.signo < 0 || event.signo > LAST_SIGNAL)) return -Errno.EINVAL;
+  }
+  const file = queueAt(process, fd, -1);
+  if (typeof file === 'number') return file;
+  const { queue } = file.operations as OpenQueue;
+  if (event === null) {
+    if (queue.notification?.process === process) queue.notification = null;
+    return 0;
+  }
+  if (queue.notification !== null) return -Errno.EBUSY;
+  queue.notification = { process, event };
   return 0;
 }
 
@@ -135,8 +167,8 @@ export function mqAttributes(process: KernelProcess, fd: number): QueueAttribute
   if (gone < 0) return gone;
   const file = queueAt(process, fd, -1);
   if (typeof file === 'number') return file;
-  const { maxMessages, messageSize, messages } = (file.operations as OpenQueue).queue;
-  return { flags: file.nonBlocking ? O.NONBLOCK : 0, maxMessages, messageSize, currentMessages: messages.length };
+  const { maxMessages, messageSize, count } = (file.operations as OpenQueue).queue;
+  return { flags: file.nonBlocking ? O.NONBLOCK : 0, maxMessages, messageSize, currentMessages: count };
 }
 
 /** mq_setattr(3): only O_NONBLOCK can be set; the attributes before. */

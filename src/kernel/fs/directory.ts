@@ -31,6 +31,7 @@ export class OpenDirectory implements FileOperations {
 
   /** Up to `count` more entries; none at the end. What is made or removed after the first call may be missed. */
   next(count: number): DirectoryEntry[] {
+    this.inode.accessed();
     this.names ??= [['.', this.inode] as const, ['..', this.inode.parent] as const, ...this.inode.entries()].map(
       ([name, inode]) => ({ ino: inode.number, type: inode.type >> 12, name }),
     );

@@ -22,6 +22,8 @@ export class FileSystem implements FileSystemLimits {
   readonly root: Directory;
   /** Bytes that files may still take. */
   roomBytes = DEFAULT_ROOM_BYTES;
+  readonly capacityBytes: number = DEFAULT_ROOM_BYTES;
+  readonly mostInodes: number = DEFAULT_INODES;
   /** Inodes that there may still be. As on tmpfs, each further name of a file counts as one. */
   roomInodes: number = DEFAULT_INODES;
   private nextInode = 1;

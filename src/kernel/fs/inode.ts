@@ -14,10 +14,12 @@ export const S = {
 } as const;
 
 /** st_dev of the file system itself; those of /proc, sockets, pipes and the rest have others (kernel/anonymous.ts). */
-const MAIN_DEVICE = 1;
+export const MAIN_DEVICE = 1;
 
 /** access(2)'s questions. */
 export const Access = { F: 0, X: 1, W: 2, R: 4 } as const;
+
+const DAY_US = 86_400_000_000;
 
 /** What an inode needs from the file system that it is part of. */
 export interface FileSystemLimits {
@@ -60,6 +62,21 @@ export abstract class Inode {
   /** st_size. */
   get size(): number {
     return 0;
+  }
+
+  /** Somebody has read it: its time changes when it tells nothing new otherwise (relative_atime). */
+  accessed(): void {
+    const now = this.limits.now();
+    const { accessedUs } = this;
+    if (accessedUs <= this.modifiedUs || accessedUs <= this.changedUs || now - accessedUs >= DAY_US) this.accessedUs = now;
+  }
+
+  /** utimensat(2): microseconds, null for now, -Infinity for what stays. */
+  setTimes(accessedUs: number | null, modifiedUs: number | null): void {
+    const now = this.limits.now();
+    if (accessedUs !== -Infinity) this.accessedUs = accessedUs ?? now;
+    if (modifiedUs !== -Infinity) this.modifiedUs = modifiedUs ?? now;
+    this.changedUs = now;
   }
 
   /** st_blksize. */

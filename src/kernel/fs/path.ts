@@ -68,6 +68,7 @@ export function lookUp(
     if (inode === null) return isLast ? 0 : -Errno.ENOENT;
     if (inode instanceof Symlink && (!isLast || follow || place.slash)) {
       if (++links > LINKS_MAX) return -Errno.ELOOP;
+      inode.accessed();
       const led = inode.follow(who);
       if (typeof led === 'number') return led;
       if (led !== null) {

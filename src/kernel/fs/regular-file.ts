@@ -26,6 +26,7 @@ export class RegularFile extends Inode {
 
   readAt(offset: number, to: Uint8Array, at: number, length: number): number {
     const n = Math.max(0, Math.min(length, this.length - offset));
+    this.accessed();
     for (let done = 0; done < n; ) {
       const { block, into, room } = this.place(offset + done, n - done);
       if (block === undefined) to.fill(0, at + done, at + done + room);
@@ -59,10 +60,15 @@ export class RegularFile extends Inode {
 
   truncate(length: number): void {
     if (length < this.length) {
-      for (const [index, block] of this.blocks) {
-        if (index * BLOCK >= length) this.drop(index);
-        else if ((index + 1) * BLOCK > length) block.fill(0, length - index * BLOCK);
+      const kept = Math.ceil(length / BLOCK);
+      const beyond = Math.ceil(this.length / BLOCK) - kept;
+      // Whichever is less: the blocks that there are, or those that could be in what is cut off.
+      if (beyond > this.blocks.size) {
+        for (const index of this.blocks.keys()) if (index >= kept) this.drop(index);
+      } else {
+        for (let index = kept; index < kept + beyond; index++) if (this.blocks.has(index)) this.drop(index);
       }
+      if (kept * BLOCK > length) this.blocks.get(kept - 1)?.fill(0, length - (kept - 1) * BLOCK);
     }
     this.length = length;
     this.modified();

@@ -6,7 +6,10 @@ import type { Seekable } from '../fs/regular-file.ts';
 import { IOCTL } from '../../socket/constants.ts';
 import type { OpenFile } from '../open-file.ts';
 import { Operation } from '../operation.ts';
+import { SIGEV, type SignalEvent } from '../posix-timers.ts';
 import type { KernelProcess } from '../process.ts';
+import { SignalInfo } from '../signal-info.ts';
+import { SignalCode } from '../signal-numbers.ts';
 
 /** fs.mqueue.msg_max, msgsize_max, queues_max; and what a privileged process may go up to. */
 export const MQ_MSG_MAX = 10;
@@ -31,6 +34,20 @@ export interface PriorityMessage {
   readonly text: Uint8Array;
 }
 
+/** mq_notify's: one for a queue. */
+export interface Notification {
+  readonly process: KernelProcess;
+  readonly event: SignalEvent;
+}
+
+/** sizeof(struct msg_msg), and of the node for each priority that there may be (mqueue_get_inode). */
+const MESSAGE_OVERHEAD = 48, PRIORITY_OVERHEAD = 48;
+
+/** What a queue counts for RLIMIT_MSGQUEUE, filled or not. */
+export function queueBytes(maxMessages: number, messageSize: number): number {
+  return maxMessages * (MESSAGE_OVERHEAD + messageSize) + Math.min(maxMessages, MQ_PRIO_MAX) * PRIORITY_OVERHEAD;
+}
+
 export class PosixQueue extends WaitQueue {
   inodeNumber = 0;
   mode: number;
@@ -42,11 +59,20 @@ export class PosixQueue extends WaitQueue {
   readonly gid: number;
   readonly maxMessages: number;
   readonly messageSize: number;
-  /** The next one to be received first: by priority, then by age. */
-  readonly messages: PriorityMessage[] = [];
+  private readonly heap: QueuedMessage[] = [];
+  private nextSeq = 0;
+  /** Bytes of all messages. */
+  bytes = 0;
+  /** Who is told of a message that comes to an empty queue (mq_notify). */
+  notification: Notification | null = null;
+  /** Its name and its descriptions: without either its bytes are free (mqueue_evict_inode). */
+  private holders = 1;
+  private readonly onGone: () => void;
 
-  constructor(mode: number, owner: Credentials, maxMessages: number, messageSize: number) {
+  /** `onGone` is called when neither a name nor a description is left. */
+  constructor(mode: number, owner: Credentials, maxMessages: number, messageSize: number, onGone: () => void) {
     super();
+    this.onGone = onGone;
     this.mode = mode & 0o777;
     this.uid = owner.fsuid;
     this.gid = owner.fsgid;
@@ -55,21 +81,94 @@ export class PosixQueue extends WaitQueue {
   }
 
   get isFull(): boolean {
-    return this.messages.length >= this.maxMessages;
+    return this.heap.length >= this.maxMessages;
   }
 
-  push(message: PriorityMessage): void {
-    let at = this.messages.length;
-    while (at > 0 && (this.messages[at - 1] as PriorityMessage).priority < message.priority) at--;
-    this.messages.splice(at, 0, message);
+  get count(): number {
+    return this.heap.length;
+  }
+
+  hold(): void {
+    this.holders++;
+  }
+
+  letGo(): void {
+    if (--this.holders === 0) this.onGone();
+  }
+
+  /** `sender` is told to whom a notification goes. A receiver that waits takes the message, and nobody is notified. */
+  push(message: PriorityMessage, sender: KernelProcess): void {
+    const wasEmpty = this.heap.length === 0;
+    this.insert({ priority: message.priority, text: message.text, seq: this.nextSeq++ });
+    this.bytes += message.text.length;
+    let isAwaited = false;
+    if (wasEmpty && this.notification !== null) {
+      this.each((waiter) => {
+        if (waiter instanceof QueueReceiveOperation) isAwaited = true;
+      });
+    }
     this.wake(Poll.IN | Poll.RDNORM);
+    if (wasEmpty && !isAwaited) this.notify(sender);
   }
 
+  /** __do_notify: once. */
+  private notify(sender: KernelProcess): void {
+    const { notification } = this;
+    if (notification === null) return;
+    this.notification = null;
+    const { process, event } = notification;
+    if (event.notify !== SIGEV.SIGNAL || event.signo === 0) return;
+    const info = SignalInfo.from(sender, event.signo, SignalCode.MESGQ);
+    info.value = event.value;
+    process.signals.send(info, process === sender);
+  }
+
+  /** The next one to be received: by priority, then by age. */
   shift(): PriorityMessage {
-    const message = this.messages.shift() as PriorityMessage;
+    const { heap } = this;
+    const message = heap[0] as QueuedMessage;
+    const last = heap.pop() as QueuedMessage;
+    if (heap.length > 0) this.sink(last);
+    this.bytes -= message.text.length;
     this.wake(Poll.OUT | Poll.WRNORM);
     return message;
   }
+
+  private insert(message: QueuedMessage): void {
+    const { heap } = this;
+    let at = heap.push(message) - 1;
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      const above = heap[parent] as QueuedMessage;
+      if (!goesBefore(message, above)) break;
+      heap[at] = above;
+      at = parent;
+    }
+    heap[at] = message;
+  }
+
+  /** `message` takes the place of the first, and goes down to its own. */
+  private sink(message: QueuedMessage): void {
+    const { heap } = this;
+    let at = 0;
+    for (;;) {
+      let child = 2 * at + 1;
+      if (child >= heap.length) break;
+      if (child + 1 < heap.length && goesBefore(heap[child + 1] as QueuedMessage, heap[child] as QueuedMessage)) child++;
+      if (!goesBefore(heap[child] as QueuedMessage, message)) break;
+      heap[at] = heap[child] as QueuedMessage;
+      at = child;
+    }
+    heap[at] = message;
+  }
+}
+
+interface QueuedMessage extends PriorityMessage {
+  readonly seq: number;
+}
+
+function goesBefore(a: QueuedMessage, b: QueuedMessage): boolean {
+  return a.priority > b.priority || (a.priority === b.priority && a.seq < b.seq);
 }
 
 /** How long a queue is as a file, whatever is in it (FILENT_SIZE). */
@@ -84,6 +183,7 @@ export class OpenQueue implements Seekable {
   constructor(queue: PosixQueue, accessMode: number) {
     this.queue = queue;
     this.accessMode = accessMode;
+    queue.hold();
   }
 
   get size(): number {
@@ -100,10 +200,13 @@ export class OpenQueue implements Seekable {
     return n;
   }
 
-  /** Nobody is notified of anything here. */
+  /** How full it is, and who is notified how. */
   readAt(offset: number, to: Uint8Array, at: number, length: number): number {
-    const size = this.queue.messages.reduce((sum, { text }) => sum + text.length, 0);
-    const line = `QSIZE:${String(size).padEnd(10)} NOTIFY:${'0'.padEnd(5)} SIGNO:${'0'.padEnd(5)} NOTIFY_PID:${'0'.padEnd(6)}\n`;
+    const { bytes: size, notification } = this.queue;
+    const { notify, signo } = notification?.event ?? { notify: 0, signo: 0 };
+    const field = (value: number, width: number): string => String(value).padEnd(width);
+    const line = `QSIZE:${field(size, 10)} NOTIFY:${field(notify, 5)} SIGNO:${field(notify === SIGEV.SIGNAL ? signo : 0, 5)} ` +
+      `NOTIFY_PID:${field(notification?.process.pid ?? 0, 6)}\n`;
     const bytes = new TextEncoder().encode(line).subarray(offset, offset + length);
     to.set(bytes, at);
     return bytes.length;
@@ -118,15 +221,22 @@ export class OpenQueue implements Seekable {
   }
 
   readiness(): number {
-    const { messages, isFull } = this.queue;
-    return (messages.length > 0 ? Poll.IN | Poll.RDNORM : 0) | (isFull ? 0 : Poll.OUT | Poll.WRNORM);
+    const { count, isFull } = this.queue;
+    return (count > 0 ? Poll.IN | Poll.RDNORM : 0) | (isFull ? 0 : Poll.OUT | Poll.WRNORM);
   }
 
   control(request: number): number {
     return request === IOCTL.FIONREAD ? Math.max(0, this.size - this.position) : -Errno.ENOTTY;
   }
 
-  release(): void {}
+  closedBy(pid: number): void {
+    const { queue } = this;
+    if (queue.notification !== null && queue.notification.process.pid === pid) queue.notification = null;
+  }
+
+  release(): void {
+    this.queue.letGo();
+  }
 }
 
 abstract class QueueTransfer extends Operation {
@@ -166,7 +276,7 @@ export class QueueSendOperation extends QueueTransfer {
   protected step(): number {
     const { queue } = this.opened as OpenQueue;
     if (queue.isFull) return -Errno.EAGAIN;
-    queue.push(this.message);
+    queue.push(this.message, this.process);
     return 0;
   }
 
@@ -187,7 +297,7 @@ export class QueueReceiveOperation extends QueueTransfer {
 
   protected step(): number {
     const { queue } = this.opened as OpenQueue;
-    if (queue.messages.length === 0) return -Errno.EAGAIN;
+    if (queue.count === 0) return -Errno.EAGAIN;
     this.received = queue.shift();
     return this.received.text.length;
   }

@@ -18,6 +18,7 @@ import { type Chunk, CHUNK_SIZE, copyBytes, releaseChunk, takeChunk } from '../.
 import { Device } from '../../link/device.ts';
 import { ChecksumState, type Packet, takePacket } from '../../link/packet.ts';
 import { GSO_MAX_BYTES } from '../../link/nic.ts';
+import { cutSegments, isDatagrams } from '../../link/segment.ts';
 import { type Libc, loadLibc, PlatformError, type PollHandle } from './libc.ts';
 
 const TUNSETIFF = 0x400454ca;
@@ -185,13 +186,19 @@ export class TapDevice extends Device {
       return;
     }
     if (!this.sending(p)) return;
+    // Kernels take datagrams to cut only from 6.2 on.
+    if (p.gsoSize !== 0 && isDatagrams(p)) cutSegments(p, this.queue);
+    else this.queue(p);
+  }
+
+  private readonly queue = (p: Packet): void => {
     p.next = null;
     if (this.last === null) this.first = p;
     else this.last.next = p;
     this.last = p;
     this.queued++;
     if (this.writer.at === Infinity) this.writer.schedule(this.loop, this.loop.now);
-  }
+  };
 
   override dropQueued(): void {
     while (this.first !== null) this.takeFirst().release();

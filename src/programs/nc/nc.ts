@@ -16,7 +16,7 @@ import { int32 } from '../../api/posix/option-values.ts';
 import { readSockaddr, sockaddrUn } from '../../api/posix/sockaddr.ts';
 import { strerror } from '../../base/errno.ts';
 import { nameOfHost, numericHost, reasonOf } from '../endpoint-names.ts';
-import { UsageFault, warn } from '../getopt.ts';
+import { guarded, UsageFault, warn } from '../getopt.ts';
 import { NC_USAGE, type NcOptions, parseNc, portOf, portsOf } from './options.ts';
 import { relay } from './relay.ts';
 
@@ -28,7 +28,11 @@ const PROBE = new TextEncoder().encode('X');
 class Failure extends Error {}
 
 /** `nc [OPTION...] [DESTINATION] [PORT...]`: 0, or 1 when there was no connection. */
-export async function nc(process: NameProcess, args: readonly string[]): Promise<number> {
+export function nc(process: NameProcess, args: readonly string[]): Promise<number> {
+  return guarded(process, 'nc', 1, () => main(process, args));
+}
+
+async function main(process: NameProcess, args: readonly string[]): Promise<number> {
   try {
     const options = parseNc(args);
     if (options === null) {

@@ -17,7 +17,7 @@ import { int32 } from '../../api/posix/option-values.ts';
 import { readSockaddr, sockaddrIn, sockaddrIn6 } from '../../api/posix/sockaddr.ts';
 import { IpAddress } from '../../base/inet-address.ts';
 import { nameAndAddress, numericHost, reasonOf } from '../endpoint-names.ts';
-import { say, UsageFault, warn } from '../getopt.ts';
+import { guarded, say, UsageFault, warn } from '../getopt.ts';
 import { ICMP_HEADER_LEN } from '../icmp-words.ts';
 import { PING4, PING6, type PingFamily } from './family.ts';
 import { parsePing, PING_USAGE, type PingOptions } from './options.ts';
@@ -45,7 +45,11 @@ class Failure extends Error {
 }
 
 /** `ping [OPTION...] DESTINATION`: 0 when replies came, 1 when none did, 2 for other errors. */
-export async function ping(process: NameProcess, args: readonly string[]): Promise<number> {
+export function ping(process: NameProcess, args: readonly string[]): Promise<number> {
+  return guarded(process, 'ping', 2, () => run(process, args));
+}
+
+async function run(process: NameProcess, args: readonly string[]): Promise<number> {
   try {
     const options = parsePing(args);
     if (options !== null) return await new Ping(process, options).run();

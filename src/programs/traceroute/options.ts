@@ -4,6 +4,7 @@ import { getopt, UsageFault } from '../getopt.ts';
 
 export const TRACEROUTE_USAGE = `Usage:
   traceroute [ -46FInU ] [ -f first_ttl ] [ -i device ] [ -m max_ttl ] [ -N squeries ] [ -p port ] [ -t tos ] [ -w MAX,HERE,NEAR ] [ -q nqueries ] [ -s src_addr ] [ -z sendwait ] host [ packetlen ]
+
 Options:
   -4, -6        Use IPv4, IPv6
   -F            Do not fragment packets

@@ -9,7 +9,7 @@ import { isErrno } from '../../api/posix/errors.ts';
 import { type Addrinfo, getaddrinfo } from '../../api/posix/getaddrinfo.ts';
 import type { NameProcess } from '../../api/posix/name-process.ts';
 import { nameOfHost, numericHost, reasonOf } from '../endpoint-names.ts';
-import { say, UsageFault, warn } from '../getopt.ts';
+import { guarded, say, UsageFault, warn } from '../getopt.ts';
 import { IcmpMethod, type Method, PROBE_EVENTS, UdpMethod } from './methods.ts';
 import { parseTraceroute, TRACEROUTE_USAGE, type TracerouteOptions } from './options.ts';
 import { Probe } from './probe.ts';
@@ -24,7 +24,11 @@ const LEAST_WAIT_US = 1000;
 const MOST_RETRIES = 2;
 
 /** `traceroute [OPTION...] HOST [PACKETLEN]`: 0, 1 when probes cannot be sent, 2 when it is called wrongly. */
-export async function traceroute(process: NameProcess, args: readonly string[]): Promise<number> {
+export function traceroute(process: NameProcess, args: readonly string[]): Promise<number> {
+  return guarded(process, 'traceroute', 1, () => main(process, args));
+}
+
+async function main(process: NameProcess, args: readonly string[]): Promise<number> {
   let options: TracerouteOptions | null;
   try {
     options = parseTraceroute(args);

@@ -8,7 +8,7 @@ import { IpAddress, V4_MAPPED } from '../../base/inet-address.ts';
 import { bindsAnything, NO_OPTION } from '../../transport/rare-options.ts';
 import { ChosenHeaders, SendChoices } from '../../transport/send-choices.ts';
 import type { Caller } from '../caller.ts';
-import { IP, IPV6, SOL } from '../constants.ts';
+import { IP, IPPROTO, IPV6, SOL, UDP } from '../constants.ts';
 import { type ControlMessage, readInts, walkControl } from '../control.ts';
 import type { Ancillary } from '../socket.ts';
 import { readSocketControl } from '../socket-control.ts';
@@ -33,7 +33,9 @@ export class InetAncillary implements Ancillary {
   read(socket: InetSocket, isV4: boolean, scopeId: number, caller: Caller): SendChoices {
     if (this.choices !== null) return this.choices;
     const choices = new SendChoices();
-    choices.error = walkControl(this.control, (message) => {
+    // UDP reads its own before IP reads anything (udp_cmsg_send).
+    choices.error = socket.protocol === IPPROTO.UDP ? walkControl(this.control, (message) => readUdp(message, choices)) : 0;
+    if (choices.error === 0) choices.error = walkControl(this.control, (message) => {
       if (message.level === SOL.SOCKET) return readSocketControl(message, socket.settledOptions, caller, choices);
       if (isV4) return readIpv4(message, socket, choices);
       return message.level === SOL.IPV6 ? readIpv6(message, socket, scopeId, choices, caller) : 0;
@@ -43,6 +45,14 @@ export class InetAncillary implements Ancillary {
   }
 
   letGo(): void {}
+}
+
+/** __udp_cmsg_send. */
+function readUdp({ level, type, data }: ControlMessage, choices: SendChoices): number {
+  if (level !== SOL.UDP) return 0;
+  if (type !== UDP.SEGMENT || data.length !== 2) return -Errno.EINVAL;
+  choices.segmentBytes = viewOf(data).getUint16(0, true);
+  return 0;
 }
 
 /** ip_cmsg_send. */

@@ -6,7 +6,7 @@ import { ANY4, type IpAddress } from '../../base/inet-address.ts';
 import { ErrorOrigin, type QueuedError } from '../../transport/error-queue.ts';
 import type { ReceiveResult } from '../../transport/endpoint.ts';
 import { Tell, TELL_IPV4, TELL_IPV6 } from '../../transport/tell.ts';
-import { IP, IPV6, SO, SOL } from '../constants.ts';
+import { IP, IPV6, SO, SOL, UDP } from '../constants.ts';
 import { type ControlWriter, ints } from '../control.ts';
 import { sockaddrBytes } from '../sockaddr.ts';
 import type { InetSocket } from './inet.ts';
@@ -18,12 +18,22 @@ const EXTENDED_ERROR_LEN = 16;
 /** What was received, for a socket that asked for something or reads its errors. */
 export function writeInetControl(socket: InetSocket, received: ReceiveResult, writer: ControlWriter): void {
   const { told, error } = received;
+  if (told === Tell.PathMtu6) return putPathMtu(received, writer);
   if ((told & Tell.Time) !== 0) putTime(writer, socket.stack.context.loop.environment.epochUs + received.arrivedUs, told);
   if (error !== null) return putError(socket, received, error, writer);
   if ((told & Tell.Lost) !== 0 && received.lost > 0) writer.put(SOL.SOCKET, SO.RXQ_OVFL, ints([received.lost | 0]));
   if ((told & Tell.Mark) !== 0) writer.put(SOL.SOCKET, SO.MARK, ints([received.mark]));
   if ((told & Tell.Priority) !== 0) writer.put(SOL.SOCKET, SO.PRIORITY, ints([received.priority]));
+  if (received.segmentBytes !== 0) writer.put(SOL.UDP, UDP.GRO, ints([received.segmentBytes]));
   putFacts(socket, received, writer);
+}
+
+/** struct ip6_mtuinfo: where to, and how much (RFC 3542 section 11.3). */
+function putPathMtu({ destination, pathMtuBytes }: ReceiveResult, writer: ControlWriter): void {
+  const bytes = new Uint8Array(32);
+  bytes.set(sockaddrBytes(false, destination as IpAddress, 0, 0));
+  new DataView(bytes.buffer).setUint32(28, pathMtuBytes, true);
+  writer.put(SOL.IPV6, IPV6.PATHMTU, bytes);
 }
 
 function putFacts({ isV4 }: InetSocket, received: ReceiveResult, writer: ControlWriter): void {

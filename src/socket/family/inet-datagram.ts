@@ -135,7 +135,7 @@ export class InetDatagram extends InetSocket {
   }
 
   override writeControl(received: Received, writer: ControlWriter): void {
-    if (received.told !== 0 || received.error !== null) writeInetControl(this, received, writer);
+    if (received.told !== 0 || received.segmentBytes !== 0 || received.error !== null) writeInetControl(this, received, writer);
   }
 
   shutdown(how: number): number {
@@ -164,6 +164,8 @@ export class InetDatagram extends InetSocket {
       case UDP.CORK: return intBytes(this.udp.corked ? 1 : 0, length);
       case UDP.NO_CHECK6_TX: return intBytes(rare.noChecksum6Out ? 1 : 0, length);
       case UDP.NO_CHECK6_RX: return intBytes(rare.noChecksum6In ? 1 : 0, length);
+      case UDP.SEGMENT: return intBytes(this.udp.segmentBytes, length);
+      case UDP.GRO: return intBytes(this.udp.takesSegments ? 1 : 0, length);
       default: return -Errno.ENOPROTOOPT;
     }
   }
@@ -171,11 +173,17 @@ export class InetDatagram extends InetSocket {
   setTransportOption(level: number, option: number, value: Uint8Array): number | null {
     if (level !== IPPROTO.UDP) return null;
     if (value.length < 4) return -Errno.EINVAL;
-    const on = readInt(value) !== 0;
+    const number = readInt(value);
+    const on = number !== 0;
     switch (option) {
       case UDP.CORK: this.udp.setCork(on); return 0;
       case UDP.NO_CHECK6_TX: rareOf(this.options).noChecksum6Out = on; return 0;
       case UDP.NO_CHECK6_RX: rareOf(this.options).noChecksum6In = on; return 0;
+      case UDP.SEGMENT:
+        if (number < 0 || number > 0xffff) return -Errno.EINVAL;
+        this.udp.segmentBytes = number;
+        return 0;
+      case UDP.GRO: this.udp.takesSegments = on; return 0;
       default: return -Errno.ENOPROTOOPT;
     }
   }

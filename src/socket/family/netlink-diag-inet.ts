@@ -221,6 +221,7 @@ function memoryOf(node: TcpEndpoint | Datagram): Parameters<typeof memoryBytes>[
 /** struct inet_diag_sockopt: a bit an option. */
 function sockoptBytes(node: TcpEndpoint | Datagram, options: EndpointOptions, isConnection: boolean): Uint8Array {
   const isHeaderIncluded = 'headerIncluded' in node && node.headerIncluded;
-  const bits = [options.receiveErrors, isConnection, options.freeBind, isHeaderIncluded, options.multicast.loops, false, true, false];
+  const { loops, hearsAll } = options.multicast;
+  const bits = [options.receiveErrors, isConnection, options.freeBind, isHeaderIncluded, loops, false, node.isV4 && hearsAll, false];
   return Uint8Array.of(bits.reduce((byte, isOn, i) => byte | (isOn ? 1 << i : 0), 0), 0);
 }

@@ -29,9 +29,9 @@ export class FrameView {
 
 export class PacketHost extends NetworkObserver implements FrameTap {
   readonly stack: Stack;
-  /** Who sends right now: a socket does not see what it sends (skb_loop_sk). And the protocol that it gave; 0 for the frame's. */
+  /** Who sends right now: a socket does not see what it sends (skb_loop_sk). And the protocol that it gave; -1 for the frame's. */
   sender: PacketSocket | null = null;
-  sentProtocol = 0;
+  sentProtocol = -1;
   /** All of them, the oldest first. */
   readonly sockets: PacketSocket[] = [];
   /** Those that listen. */
@@ -81,7 +81,7 @@ export class PacketHost extends NetworkObserver implements FrameTap {
     if (!p.pull(ETHERNET_HEADER_LEN)) return;
     const { seen, listening } = this;
     look(seen, device, p, outgoing);
-    if (this.sender !== null && this.sentProtocol !== 0) seen.protocol = this.sentProtocol;
+    if (this.sender !== null && this.sentProtocol >= 0) seen.protocol = this.sentProtocol;
     for (let i = 0; i < listening.length; i++) {
       const socket = listening[i] as PacketSocket;
       if (outgoing ? socket.seesOutgoing(this.sender) : socket.listensTo === ETH_P.ALL || socket.listensTo === seen.protocol) {

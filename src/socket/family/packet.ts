@@ -13,6 +13,7 @@ import { Poll } from '../../base/wait-queue.ts';
 import { PacketFacts } from '../../bpf/ancillary.ts';
 import type { Device } from '../../link/device.ts';
 import { ChecksumState, type Packet, type PacketOwner, takePacket } from '../../link/packet.ts';
+import { isDatagrams } from '../../link/segment.ts';
 import { ETHERNET_HEADER_LEN, VLAN_TAG_LEN } from '../../wire/ethernet.ts';
 import { Msg, SocketOptions } from '../../transport/endpoint.ts';
 import type { Caller } from '../caller.ts';
@@ -93,6 +94,10 @@ export class PacketSocket extends Socket implements PacketOwner {
     const index = view.getInt32(4, true);
     const device = index === 0 ? null : this.host.network.deviceAt(index);
     if (index !== 0 && device === null) return -Errno.ENODEV;
+    return this.bindTo(device, index, protocol);
+  }
+
+  protected bindTo(device: Device | null, index: number, protocol: number): number {
     if (protocol === this.listensTo && index === this.boundIndex) return 0;
     this.stopListening();
     this.listensTo = protocol;
@@ -133,7 +138,7 @@ export class PacketSocket extends Socket implements PacketOwner {
     return this.sendCharged;
   }
 
-  private get boundDevice(): Device | null {
+  protected get boundDevice(): Device | null {
     return this.boundIndex <= 0 ? null : this.host.network.deviceAt(this.boundIndex);
   }
 
@@ -261,10 +266,15 @@ export class PacketSocket extends Socket implements PacketOwner {
     const n = packet.copyOut(0, to, at, length < whole ? length : whole);
     if (n < whole) received.flags |= Msg.TRUNC;
     received.datagramLen = whole;
-    received.name = sourceOf(frame);
+    received.name = this.sourceOf(frame);
     received.auxiliary = this.wantsAuxiliary ? auxiliaryOf(frame, whole) : null;
     if ((flags & Msg.PEEK) === 0) this.queue.dropFirst();
     return (flags & Msg.TRUNC) !== 0 ? whole : n;
+  }
+
+  /** The address that recvfrom(2) tells. */
+  protected sourceOf(frame: SeenFrame): Uint8Array {
+    return sourceOf(frame);
   }
 
   override sourceName({ name }: Received): Uint8Array {
@@ -292,12 +302,12 @@ export class PacketSocket extends Socket implements PacketOwner {
     return this.sendFrame(from, at, length, device, view.getUint16(2), address);
   }
 
-  private sendFrame(
+  protected sendFrame(
     from: Uint8Array, at: number, length: number, device: Device | null, protocol: number, address: Uint8Array | null,
   ): number {
     if (device === null) return -Errno.ENXIO;
     if (!device.up) return -Errno.ENETDOWN;
-    const isRaw = this.type === SOCK.RAW;
+    const isRaw = this.type !== SOCK.DGRAM;
     if (isRaw && length < ETHERNET_HEADER_LEN) return -Errno.EINVAL;
     if (length > device.mtuBytes + (isRaw ? ETHERNET_HEADER_LEN + tagLength(from, at) : 0)) return -Errno.EMSGSIZE;
     if (this.sendCharged >= this.options.sendBufferBytes) return -Errno.EAGAIN;
@@ -314,7 +324,9 @@ export class PacketSocket extends Socket implements PacketOwner {
     this.sendCharged += p.truesize;
     const { host } = this;
     host.sender = this;
-    host.sentProtocol = isRaw && protocol === ETH_P.ALL ? 0 : protocol;
+    // SOCK_PACKET alone leaves none where none was given (packet_parse_headers).
+    const isOpen = (protocol === 0 && this.type !== SOCK.PACKET) || (protocol === ETH_P.ALL && this.type === SOCK.RAW);
+    host.sentProtocol = isOpen ? -1 : protocol;
     device.transmit(p);
     host.sender = null;
     return length;
@@ -430,7 +442,7 @@ function readTag(frame: SeenFrame): void {
 }
 
 function checksumStatus(p: Packet, packetType: number): number {
-  const gso = p.gsoSize === 0 ? 0 : TP_STATUS.GSO_TCP;
+  const gso = p.gsoSize === 0 || isDatagrams(p) ? 0 : TP_STATUS.GSO_TCP;
   if (p.checksumState === ChecksumState.Partial) return TP_STATUS.CSUMNOTREADY | gso;
   return packetType !== PACKET_TYPE.OUTGOING && p.checksumState === ChecksumState.Verified ? TP_STATUS.CSUM_VALID | gso : gso;
 }

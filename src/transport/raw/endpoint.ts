@@ -358,7 +358,7 @@ export class RawEndpoint implements Endpoint, PacketOwner {
     result.address = sourceAddress(p, result.address);
     result.port = 0;
     result.scopeId = result.address.isLinkLocal && !p.isV4 && p.device !== null ? p.device.index : 0;
-    result.told = this.options.tell;
+    result.told = this.options.tell & ~Tell.PathMtu6;
     if (result.told !== 0) tellOf(this.raw.network, p, portOf(p), result);
     if ((flags & Msg.PEEK) === 0) {
       this.first = p.next;

@@ -15,6 +15,7 @@ import { ChecksumState, type Packet, type PacketOwner, takePacket } from '../../
 import { type Destination, DestinationKind } from '../../net/destination.ts';
 import type { IcmpErrorReport } from '../../net/transport-input.ts';
 import { IPV4_HEADER_LEN, IpProto } from '../../wire/ipv4.ts';
+import { IPV6_HEADER_LEN } from '../../wire/ipv6.ts';
 import { UDP_HEADER_LEN, writeUdpHeader } from '../../wire/udp.ts';
 import { boundSource, carriesDf, chosenDevice, datagramTruesize, mustNotFragment, ownSource, sourceAddress } from '../datagram.ts';
 import { type Endpoint, EndpointOptions, type EndpointUpcalls, Msg, type ReceiveResult, Shut } from '../endpoint.ts';
@@ -30,7 +31,14 @@ import type { Udp } from './udp.ts';
 const MAX_PAYLOAD_V4 = 65507;
 const MAX_PAYLOAD_V6 = 65527;
 const CHECKSUM_OFFSET = 6;
+/** UDP_MAX_SEGMENTS: no send becomes more datagrams. */
+const MAX_SEGMENTS = 128;
 const NO_BYTES = new Uint8Array(0);
+
+interface PathMtuNews {
+  readonly to: IpAddress;
+  readonly mtuBytes: number;
+}
 
 export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
   readonly isV4: boolean;
@@ -55,6 +63,8 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
   private error = 0;
   /** What MSG_ERRQUEUE reads; made for the first error. */
   private errors: ErrorQueue | null = null;
+  /** IPV6_RECVPATHMTU: where a message was too long to go, and what the way takes; the latest waits to be read. */
+  private pathMtuNews: PathMtuNews | null = null;
   /** The groups it has joined; null while there are none. Its socket's (socket/family/inet.ts). */
   memberships: Memberships | null = null;
   /** sk_shutdown: 1 no more receiving, 2 no more sending. */
@@ -265,8 +275,14 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     if (this.sendQueued >= this.options.sendBufferBytes) return -Errno.EAGAIN;
     const own = ownSource(this.options, this.localAddress, to) ?? route.source;
     const source = choices === null || choices.source === null ? own : choices.source;
+    const size = choices !== null && choices.segmentBytes >= 0 ? choices.segmentBytes : this.segmentBytes;
+    if (size !== 0) {
+      const fault = this.segmentFault(length, size, to.isV4, route);
+      if (fault < 0) return fault;
+    }
     const p = takePacket();
     p.addBytes(from, at, length, udp.context.writer);
+    if (length > size) p.gsoSize = size;
     this.writeHeader(p, route, source, to, port, length);
     p.owner = this;
     p.truesize = truesize;
@@ -292,12 +308,28 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     }
     const result = udp.network.outputWith(p, route, source, to, IpProto.Udp, ttl, tos, dontFragment, extras);
     if (result < 0) {
-      if (result === -Errno.EMSGSIZE) return this.tooLong(to, port, route);
+      if (result === -Errno.EMSGSIZE) {
+        if (this.options.dontFragment6 || (choices !== null && choices.dontFragment)) this.keepPathMtu(to, route);
+        return this.tooLong(to, port, route);
+      }
       udp.count(to.isV4, Mib.UdpSndbufErrors, Mib.Udp6SndbufErrors);
       return result;
     }
     udp.count(to.isV4, Mib.UdpOutDatagrams, Mib.Udp6OutDatagrams);
     return length;
+  }
+
+  /** UDP_SEGMENT: a send is cut into datagrams of so many bytes; 0 is off. UDP_GRO: those that come together are received as one. */
+  segmentBytes = 0;
+  takesSegments = false;
+
+  /** What udp_send_skb asks of one send that is to become several datagrams: 0 or a negative errno. */
+  private segmentFault(length: number, size: number, isV4: boolean, route: Destination): number {
+    const headers = (isV4 ? IPV4_HEADER_LEN : IPV6_HEADER_LEN) + UDP_HEADER_LEN;
+    const discover = isV4 ? this.options.mtuDiscover : this.options.mtuDiscover6;
+    const mtuBytes = discover < 3 ? route.mtuBytes : route.device.mtuBytes;
+    if (headers + Math.min(length, size) > mtuBytes) return -Errno.EMSGSIZE;
+    return length > size * MAX_SEGMENTS || (isV4 && this.options.noCheck) ? -Errno.EINVAL : 0;
   }
 
   /** UDP_CORK: while it is on, writes collect into one datagram; turning it off sends what there is. */
@@ -329,7 +361,8 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     const pseudo = to.isV4
       ? pseudoHeaderSum4(source.d, to.d, IpProto.Udp, udpLen)
       : pseudoHeaderSum6(source.a, source.b, source.c, source.d, to.a, to.b, to.c, to.d, IpProto.Udp, udpLen);
-    const offload = route.device.checksumOffload;
+    // One that is to be cut has its pieces' sums completed by whoever cuts it.
+    const offload = route.device.checksumOffload || p.gsoSize !== 0;
     const head = p.push(UDP_HEADER_LEN);
     p.l4 = head;
     if (to.isV4 ? this.options.noCheck : this.options.rare.noChecksum6Out) {
@@ -388,8 +421,28 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     return this.memberships === null ? byDefault : this.memberships.hears(p, byDefault);
   }
 
-  /** Queues a datagram (`head` at its UDP header); false when the buffer is full. Takes over `p`. */
-  deliver(p: Packet, srcPort: number): boolean {
+  /**
+   * Queues what came (`head` at its UDP header): one datagram, or several that were sent or arrived together, whole for who
+   * asked for it and cut for all others (udp_rcv_segment). Returns how many; those beyond the buffer are lost. Takes over `p`.
+   */
+  deliver(p: Packet, srcPort: number): number {
+    const size = p.gsoSize;
+    if (size === 0 || this.takesSegments) return this.enqueue(p, srcPort) ? 1 : 0;
+    const payload = p.length - UDP_HEADER_LEN;
+    let count = 0;
+    for (let done = 0; done < payload; done += size) {
+      const piece = p.clone();
+      piece.gsoSize = 0;
+      piece.trimTo(UDP_HEADER_LEN + Math.min(done + size, payload));
+      // What is in front of it goes as well as the header does.
+      piece.trimFront(done);
+      if (this.enqueue(piece, srcPort)) count++;
+    }
+    p.release();
+    return count;
+  }
+
+  private enqueue(p: Packet, srcPort: number): boolean {
     const truesize = datagramTruesize(p.length - UDP_HEADER_LEN, p.isV4);
     if (this.receiveQueued + truesize > this.options.receiveBufferBytes && this.receiveQueued > 0) {
       this.drops++;
@@ -422,6 +475,7 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
   receive(to: Uint8Array, at: number, length: number, flags: number, result: ReceiveResult): number {
     result.flags = 0;
     if ((flags & Msg.ERRQUEUE) !== 0) return this.receiveError(to, at, length, result);
+    if (this.pathMtuNews !== null && (this.options.tell & Tell.PathMtu6) !== 0) return this.tellPathMtu(this.pathMtuNews, result);
     if (this.error !== 0) return -this.takeError();
     const peek = (flags & Msg.PEEK) !== 0;
     const { rare } = this.options;
@@ -461,8 +515,9 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     result.port = p.srcPort;
     result.scopeId = result.address.isLinkLocal && !p.isV4 && p.device !== null ? p.device.index : 0;
     const { tell } = this.options;
-    result.told = tell;
+    result.told = tell & ~Tell.PathMtu6;
     if (tell !== 0) tellOf(this.udp.network, p, this.localPort, result);
+    result.segmentBytes = this.takesSegments ? p.gsoSize : 0;
   }
 
   /** The first datagram has been read. */
@@ -518,6 +573,26 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
 
   private wantsErrors(isV4: boolean): boolean {
     return isV4 ? this.options.receiveErrors : this.options.receiveErrors6;
+  }
+
+  /** ipv6_local_rxpmtu. Only who forbids fragments and asked for it hears of it (RFC 3542 section 11.3). */
+  private keepPathMtu(to: IpAddress, route: Destination): void {
+    if (to.isV4 || (this.options.tell & Tell.PathMtu6) === 0) return;
+    const { fragmentMtu } = this.options.rare;
+    this.pathMtuNews = { to, mtuBytes: fragmentMtu === 0 ? route.mtuBytes : Math.min(fragmentMtu, route.mtuBytes) };
+  }
+
+  /** recvmsg(2) of such news: an empty message from where the other was to go (ipv6_recv_rxpmtu). */
+  private tellPathMtu({ to, mtuBytes }: PathMtuNews, result: ReceiveResult): number {
+    this.pathMtuNews = null;
+    result.datagramLen = 0;
+    result.address = to;
+    result.port = 0;
+    result.scopeId = 0;
+    result.told = Tell.PathMtu6;
+    result.destination = to;
+    result.pathMtuBytes = mtuBytes;
+    return 0;
   }
 
   /** A message that is longer than it may be (ip_local_error, ipv6_local_error). */

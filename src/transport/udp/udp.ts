@@ -86,7 +86,8 @@ export class Udp {
       p.release();
       return;
     }
-    if (endpoint.deliver(p, header.srcPort)) values[p.isV4 ? Mib.UdpInDatagrams : Mib.Udp6InDatagrams]++;
+    const { isV4 } = p;
+    values[isV4 ? Mib.UdpInDatagrams : Mib.Udp6InDatagrams] += endpoint.deliver(p, header.srcPort);
   }
 
   /** Broadcasts and multicasts go to every endpoint that matches (RFC 1122 4.1.3.5). */
@@ -95,9 +96,10 @@ export class Udp {
     let endpoint = this.onPort(this.header.dstPort);
     let delivered = false;
     while (endpoint !== null) {
-      if (endpoint.score(p, srcPort) >= 0 && endpoint.hears(p) && endpoint.deliver(p.clone(), srcPort)) {
+      const count = endpoint.score(p, srcPort) >= 0 && endpoint.hears(p) ? endpoint.deliver(p.clone(), srcPort) : 0;
+      if (count > 0) {
         delivered = true;
-        this.count(p.isV4, Mib.UdpInDatagrams, Mib.Udp6InDatagrams);
+        this.context.counters.values[p.isV4 ? Mib.UdpInDatagrams : Mib.Udp6InDatagrams] += count;
       }
       endpoint = endpoint.nextHolder as UdpEndpoint | null;
     }

@@ -50,6 +50,20 @@ export const IMPOSSIBLE: Readonly<Record<string, Readonly<Record<string, string>
   write: { EIO: '', EFBIG: 'fileSize', EPERM: 'flags' },
   readv: { EOPNOTSUPP: 'it is about flags, which preadv2 takes' },
   writev: { EOPNOTSUPP: 'it is about flags, which pwritev2 takes', EFBIG: 'fileSize', EPERM: 'flags' },
+  pwritev: {
+    EFBIG: 'the largest position is smaller than on Linux; see docs/deviations.md', EPERM: 'flags', EDESTADDRREQ: 'a socket has no positions: ESPIPE',
+    EPIPE: 'a pipe has no positions: ESPIPE', EAGAIN: 'what has positions never waits', EINTR: 'what has positions never waits',
+    ENXIO: 'it is about SEEK_DATA and SEEK_HOLE of lseek', EOPNOTSUPP: 'it is about flags, which pwritev2 takes',
+  },
+  preadv: {
+    EAGAIN: 'what has positions never waits', EINTR: 'what has positions never waits', ENXIO: 'it is about SEEK_DATA and SEEK_HOLE of lseek',
+    EOPNOTSUPP: 'it is about flags, which preadv2 takes',
+  },
+  fsync: { EINTR: 'slow', ENOSPC: 'what is written has its room already' },
+  fdatasync: { EINTR: 'slow', ENOSPC: 'what is written has its room already' },
+  statfs: { EINTR: 'slow', ENOSYS: 'every file system here can tell' },
+  fstatfs: { EINTR: 'slow', ENOSYS: 'every file system here can tell' },
+  futimens: { EINVAL: 'time' },
   pwrite: {
     EFBIG: 'the largest position is smaller than on Linux; see docs/deviations.md', EPERM: 'flags', EDESTADDRREQ: 'a socket has no positions: ESPIPE',
     EPIPE: 'a pipe has no positions: ESPIPE', EAGAIN: 'what has positions never waits', EINTR: 'what has positions never waits',

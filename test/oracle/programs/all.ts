@@ -12,6 +12,7 @@ import { programs as errorsOfDescriptors } from './errors-descriptors.ts';
 import { programs as errorsOfIpc } from './errors-ipc.ts';
 import { programs as errorsOfPaths } from './errors-paths.ts';
 import { programs as events } from './events.ts';
+import { programs as fileState } from './file-state.ts';
 import { programs as files } from './files.ts';
 import { programs as foundAtRandom } from './found-at-random.ts';
 import { programs as interruptions } from './interruptions.ts';
@@ -24,19 +25,23 @@ import { programs as netlink } from './netlink.ts';
 import { programs as optionEffects } from './option-effects.ts';
 import { programs as optionWalk } from './option-walk.ts';
 import { programs as options } from './options.ts';
+import { programs as packetOld } from './packet-old.ts';
 import { programs as packets } from './packets.ts';
 import { programs as ping } from './ping.ts';
 import { programs as pipes } from './pipes.ts';
 import { programs as proc } from './proc.ts';
 import { programs as processes } from './processes.ts';
+import { programs as queueNotices } from './queue-notices.ts';
 import { programs as raw } from './raw.ts';
 import { programs as signalDescriptors } from './signal-descriptors.ts';
 import { programs as signalSources } from './signal-sources.ts';
 import { programs as signals } from './signals.ts';
+import { programs as sockDiag } from './sock-diag.ts';
 import { programs as sockets } from './sockets.ts';
 import { programs as splices } from './splices.ts';
 import { programs as streams } from './streams.ts';
 import { programs as timers } from './timers.ts';
+import { programs as udpSegments } from './udp-segments.ts';
 import { programs as unixControl } from './unix-control.ts';
 import { programs as unixDatagrams } from './unix-datagrams.ts';
 import { programs as unixNames } from './unix-names.ts';
@@ -50,5 +55,5 @@ export const PROGRAMS: readonly Program[] = [
   ...datagramErrors, ...raw, ...ping, ...files, ...pipes, ...events, ...ipc, ...splices, ...signals, ...interruptions,
   ...signalSources, ...processes, ...credentials, ...packets, ...netlink, ...batches, ...maskedWaits, ...signalDescriptors,
   ...timers, ...proc, ...netlinkRoute, ...foundAtRandom, ...multicast, ...multicastDevices, ...errorsOfPaths,
-  ...errorsOfDescriptors, ...errorsOfIpc,
+  ...errorsOfDescriptors, ...errorsOfIpc, ...udpSegments, ...fileState, ...queueNotices, ...packetOld, ...sockDiag,
 ];

@@ -210,7 +210,7 @@ const fullInodes = program('errors-of-no-inodes', async (env) => {
   while ((await env.attempt(silently(p).link('f', `name${made}`))) === null) made++;
   env.note('names', made);
   for (const call of [
-    () => p.open('new', O.WRONLY | O.CREAT, 0o644), () => p.mkdir('new', 0o755), () => p.mkfifo('new', 0o644),
+    () => p.open('new', O.WRONLY | O.CREAT, 0o644), () => p.mkdir('new', 0o755), () => p.mkfifo('new', 0o644), () => p.mknod('new', 0o100644),
     () => p.symlink('f', 'new'), () => p.link('f', 'new'), () => p.rename('f', 'new'),
   ]) await env.attempt(call());
   const socket = await p.socket(AF.UNIX, SOCK.DGRAM, 0);

@@ -443,6 +443,33 @@ const rights = program('effects-unix-pass-rights', async (env) => {
   }
 });
 
+const pathMtu = program('effects-path-mtu-news', async (env) => {
+  const p = await env.process();
+  const { a } = await dgramPair(p, INET6);
+  await p.setsockopt(a, IPPROTO.IPV6, IPV6.MTU, ints(1280));
+  const look = async (): Promise<void> => {
+    await env.attempt(p.recvmsg(a, [room(16)], MSG.DONTWAIT, 128, 128));
+    await env.attempt(p.recvmsg(a, [room(16)], MSG.DONTWAIT, 128, 128));
+  };
+  await env.attempt(p.send(a, room(3000), 0));
+  await look();
+  await p.setsockopt(a, IPPROTO.IPV6, IPV6.RECVPATHMTU, ints(1));
+  await env.attempt(p.send(a, room(3000), 0));
+  await look();
+  await p.setsockopt(a, IPPROTO.IPV6, IPV6.DONTFRAG, ints(1));
+  await env.attempt(p.send(a, room(3000), 0));
+  await env.attempt(p.send(a, room(1300), 0));
+  await look();
+  await env.attempt(p.send(a, room(3000), 0));
+  await p.setsockopt(a, IPPROTO.IPV6, IPV6.RECVPATHMTU, ints(0));
+  await look();
+  await p.setsockopt(a, IPPROTO.IPV6, IPV6.RECVPATHMTU, ints(1));
+  await look();
+  await p.setsockopt(a, IPPROTO.IPV6, IPV6.DONTFRAG, ints(0));
+  await env.attempt(p.sendmsg(a, { iov: [room(3000)], control: controlMessage(SOL.IPV6, IPV6.DONTFRAG, ints(1)) }, 0));
+  await look();
+});
+
 /** SO_MEMINFO: what waits, the buffers, what was lost; how much the kernel sets aside is its own affair. */
 const memory = ALL_FAMILIES.map((family) => program(`effects-memory-${family.name}`, async (env) => {
   const p = await env.process();
@@ -522,5 +549,5 @@ const header6 = program('effects-ipv6-header-included', async (env) => {
 
 export const programs: Program[] = [
   fragments, ...marks, ipOptions, extensions, flows, ...fragmentSizes, ...transparent, ...noPort, ...ranges, ...peeks, ...unicast, ...minimum,
-  checksums, rest, rights, ...memory, unixTimes, ...rawErrors, header6,
+  checksums, rest, rights, ...memory, unixTimes, pathMtu, ...rawErrors, header6,
 ];

@@ -12,10 +12,13 @@ import type {
 import { SEMCTL } from '../../../kernel/calls/ipc.ts';
 import { IPC, type IpcPermissions } from '../../../kernel/ipc/ipc-object.ts';
 import type { MessageHeader, PollRequest, ReceivedMessage, Syscalls } from '../../../api/posix/syscalls.ts';
+import type { Sigevent } from '../../../api/posix/signal-syscalls.ts';
 import { Errno, strerror } from '../../../base/errno.ts';
 import { bufferOf, failed, Operation } from './agent-calls.ts';
 import { AgentConnection } from './agent-connection.ts';
-import { EPOLL_EVENT_BYTES, LinuxWaitingCalls, POLLFD_BYTES } from './linux-waiting-calls.ts';
+import { LinuxFileStateCalls, pathBytes } from './linux-file-state-calls.ts';
+import { eventBytes } from './linux-signal-calls.ts';
+import { EPOLL_EVENT_BYTES, POLLFD_BYTES } from './linux-waiting-calls.ts';
 
 /** Its result may be negative without being an error. */
 const F_GETOWN = 9;
@@ -30,7 +33,7 @@ const IPC_DS_BYTES = 120;
 /** struct stat of a 64-bit machine. */
 const STAT_BYTES = 144;
 
-export class LinuxProcess extends LinuxWaitingCalls implements Syscalls {
+export class LinuxProcess extends LinuxFileStateCalls implements Syscalls {
   /** Where the kernel has attached what each view is a copy of. */
   private readonly attached = new Map<Uint8Array, bigint>();
 
@@ -500,6 +503,10 @@ export class LinuxProcess extends LinuxWaitingCalls implements Syscalls {
     return { priority: priority[0] as number, text: text.slice(0, length) };
   }
 
+  async mq_notify(fd: number, event: Sigevent | null): Promise<void> {
+    await this.syscall('mq_notify', fd, event === null ? null : eventBytes(event));
+  }
+
   mq_getattr(fd: number): Promise<QueueAttributes> {
     return this.queueAttributes(fd, null);
   }
@@ -568,11 +575,6 @@ function scatter(from: Uint8Array, iov: readonly Uint8Array[]): void {
     part.set(piece);
     at += piece.length;
   }
-}
-
-/** A string as C has it. */
-function pathBytes(path: string): Uint8Array {
-  return new TextEncoder().encode(`${path}\0`);
 }
 
 /** C's longs, one after the other. */
