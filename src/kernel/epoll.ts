@@ -11,6 +11,7 @@ import { O } from '../socket/constants.ts';
 import type { OpenFile } from './open-file.ts';
 import { Operation, Restart } from './operation.ts';
 import type { KernelProcess } from './process.ts';
+import type { UserCounts } from './user-counts.ts';
 import type { SignalSet } from './signal-set.ts';
 
 export const EPOLL_CTL = { ADD: 1, DEL: 2, MOD: 3 } as const;
@@ -71,13 +72,24 @@ class EpollItem extends Waiter {
   }
 }
 
+/** fs.epoll.max_user_watches: how many descriptors the epolls of one user may watch, all together. */
+export const MAX_USER_WATCHES = 262144;
+
 export class Epoll implements FileOperations {
   readonly waiters: WaitQueue = new WaitQueue();
   readonly accessMode: number = O.RDWR;
   /** By descriptor and description: a number may have been given to another file since. */
   private readonly items = new Map<OpenFile, Map<number, EpollItem>>();
+  /** How much each user's epolls watch, and whose this one is. */
+  private readonly watches: UserCounts;
+  private readonly uid: number;
   private firstReady: EpollItem | null = null;
   private lastReady: EpollItem | null = null;
+
+  constructor(watches: UserCounts, uid: number) {
+    this.watches = watches;
+    this.uid = uid;
+  }
 
   /** How many items there are, for leak tests. */
   get size(): number {
@@ -93,6 +105,8 @@ export class Epoll implements FileOperations {
     if ((events & EPOLL.EXCLUSIVE) !== 0 && (nested !== null || (events & ~WITH_EXCLUSIVE) !== 0)) return -Errno.EINVAL;
     if (nested !== null && (nested.contains(this) || nested.depth + this.height - 1 > MAX_NESTS)) return -Errno.ELOOP;
     if (this.items.get(file)?.has(fd)) return -Errno.EEXIST;
+    if (this.watches.of(this.uid) >= MAX_USER_WATCHES) return -Errno.ENOSPC;
+    this.watches.add(this.uid, 1);
     const item = new EpollItem(this, file, fd);
     item.exclusive = (events & EPOLL.EXCLUSIVE) !== 0;
     this.ask(item, events, data);
@@ -132,7 +146,7 @@ export class Epoll implements FileOperations {
 
   forget(item: EpollItem): void {
     const ofFile = this.items.get(item.file);
-    ofFile?.delete(item.fd);
+    if (ofFile?.delete(item.fd) === true) this.watches.add(this.uid, -1);
     if (ofFile?.size === 0) this.items.delete(item.file);
     item.file.unwatch(item);
     item.queue?.remove(item);

@@ -25,6 +25,9 @@ const RESERVED_PIDS = 300;
 /** Sockets and pipes count from here on, in an order of their own (get_next_ino). */
 const FIRST_INODE = 4096;
 
+/** kernel.threads-max: how many processes there may be at once, whoever's they are; those that nobody has waited for count. */
+export const MOST_PROCESSES = 32768;
+
 export class Kernel {
   readonly stack: Stack;
   readonly fileSystem: FileSystem;
@@ -47,6 +50,8 @@ export class Kernel {
   readonly pendingSignals: UserCounts = new UserCounts();
   /** What RLIMIT_MSGQUEUE counts: the bytes of the queues that a user has made. */
   readonly queueBytes: UserCounts = new UserCounts();
+  /** What fs.epoll.max_user_watches counts: the descriptors that a user's epolls watch. */
+  readonly epollWatches: UserCounts = new UserCounts();
   /** The process whose call is being made: for what is another thing for each caller (signalfd). */
   current: KernelProcess | null = null;
   private readonly table: Map<number, KernelProcess> = new Map();
@@ -106,6 +111,7 @@ export class Kernel {
     const isExempt = credentials.uid === 0 || credentials.has(Capability.SYS_RESOURCE) || credentials.has(Capability.SYS_ADMIN);
     // Who is counted is there: as long as all of them are few, nobody need count.
     if (!isExempt && this.table.size >= most && this.processesOf(credentials.uid) >= most) return -Errno.EAGAIN;
+    if (this.table.size >= MOST_PROCESSES) return -Errno.EAGAIN;
     const child = new KernelProcess(this, this.takePid(), name, parent.terminal, parent, parent);
     child.pgid = parent.pgid;
     child.sid = parent.sid;

@@ -19,21 +19,22 @@ export interface ResourceLimit {
 
 const NO_LIMIT: ResourceLimit = { soft: Infinity, hard: Infinity };
 const DESCRIPTORS: ResourceLimit = { soft: MOST_DESCRIPTORS, hard: MOST_DESCRIPTORS };
-/**
- * RLIMIT_NPROC and RLIMIT_SIGPENDING follow from memory: a thread for each 128 KiB, and half of them for one user (fork_init,
- * set_max_threads). This is what a machine with 24 GiB has.
- */
-const PER_USER: ResourceLimit = { soft: 98304, hard: 98304 };
-/** MQ_BYTES_MAX. */
+/** As on a machine of some four gigabytes: half of kernel.threads-max (fork_init), and what mqueue(7) says. */
+const TASKS: ResourceLimit = { soft: 16384, hard: 16384 };
 const QUEUE_BYTES: ResourceLimit = { soft: 819200, hard: 819200 };
 /** There are no core files. */
 const NOTHING: ResourceLimit = { soft: 0, hard: Infinity };
+
+const STANDARD: ReadonlyMap<number, ResourceLimit> = new Map([
+  [Resource.NOFILE, DESCRIPTORS], [Resource.CORE, NOTHING], [Resource.NPROC, TASKS], [Resource.SIGPENDING, TASKS],
+  [Resource.MSGQUEUE, QUEUE_BYTES],
+]);
 
 export class ResourceLimits {
   private readonly changed: Map<number, ResourceLimit> = new Map();
 
   get(resource: number): ResourceLimit {
-    return this.changed.get(resource) ?? standard(resource);
+    return this.changed.get(resource) ?? STANDARD.get(resource) ?? NO_LIMIT;
   }
 
   /** setrlimit(2)'s checks in do_prlimit's order: 0, or -EINVAL, -EPERM. `mayRaise`: the caller has CAP_SYS_RESOURCE. */
@@ -48,16 +49,6 @@ export class ResourceLimits {
   /** A child has its parent's limits. */
   inherit(other: ResourceLimits): void {
     for (const [resource, limit] of other.changed) this.changed.set(resource, limit);
-  }
-}
-
-function standard(resource: number): ResourceLimit {
-  switch (resource) {
-    case Resource.NOFILE: return DESCRIPTORS;
-    case Resource.NPROC: case Resource.SIGPENDING: return PER_USER;
-    case Resource.MSGQUEUE: return QUEUE_BYTES;
-    case Resource.CORE: return NOTHING;
-    default: return NO_LIMIT;
   }
 }
 

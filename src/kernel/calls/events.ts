@@ -31,7 +31,7 @@ function install(process: KernelProcess, operations: FileOperations, flags: numb
 }
 
 export function epollCreate(process: KernelProcess, flags: number): number {
-  return (flags & ~O.CLOEXEC) !== 0 ? -Errno.EINVAL : install(process, new Epoll(), flags);
+  return (flags & ~O.CLOEXEC) !== 0 ? -Errno.EINVAL : install(process, new Epoll(process.kernel.epollWatches, process.credentials.uid), flags);
 }
 
 /** What has no poll of its own cannot be waited for (file_can_poll). */

@@ -50,7 +50,9 @@ export function msgget(process: KernelProcess, key: number, flags: number): numb
   const gone = begin(process);
   if (gone < 0) return gone;
   const { ipc, realtimeUs } = process.kernel;
-  const make = (id: number): MessageQueue => new MessageQueue(id, key | 0, flags, process.credentials, realtimeUs);
+  const make = (id: number): MessageQueue => (
+    new MessageQueue(id, key | 0, flags, process.credentials, realtimeUs, ipc.messageRoom)
+  );
   return ipc.queues.obtain(key | 0, flags, process.credentials, () => 0, make);
 }
 
@@ -63,6 +65,7 @@ export function prepareMessageSend(
   if (!(type >= 1) || text.length > MSGMAX) return -Errno.EINVAL;
   const queue = process.kernel.ipc.queues.get(id);
   if (typeof queue === 'number') return queue;
+  if (!queue.fits(text.length)) return -Errno.ENOMEM;
   operation.prepare(queue, type, text, flags);
   return 0;
 }
@@ -122,6 +125,7 @@ export function removeMessageQueue(process: KernelProcess, id: number): number {
   const denied = queue.permitsControl(process.credentials);
   if (denied < 0) return denied;
   queues.drop(queue);
+  queue.discard();
   queue.destroy();
   return end(process, 0);
 }
@@ -135,7 +139,12 @@ export function semget(process: KernelProcess, key: number, count: number, flags
   if (count < 0 || count > SEMMSL) return -Errno.EINVAL;
   return ipc.semaphores.obtain(
     key | 0, flags, process.credentials, (set) => (count > set.values.length ? -Errno.EINVAL : 0),
-    (id) => (count === 0 ? -Errno.EINVAL : new SemaphoreSet(id, key | 0, flags, process.credentials, toInt(count), realtimeUs)),
+    (id) => {
+      if (count === 0) return -Errno.EINVAL;
+      if (toInt(count) > ipc.semaphoreRoom) return -Errno.ENOSPC;
+      ipc.semaphoreRoom -= toInt(count);
+      return new SemaphoreSet(id, key | 0, flags, process.credentials, toInt(count), realtimeUs);
+    },
   );
 }
 
@@ -241,6 +250,7 @@ export function removeSemaphores(process: KernelProcess, id: number): number {
   const denied = set.permitsControl(process.credentials);
   if (denied < 0) return denied;
   semaphores.drop(set);
+  process.kernel.ipc.semaphoreRoom += set.values.length;
   process.kernel.ipc.willNotUndo(set);
   set.destroy();
   return end(process, 0);

@@ -1,9 +1,9 @@
 /** A host's System V objects and POSIX message queues. */
 import type { KernelProcess } from '../process.ts';
 import { IpcTable } from './ipc-object.ts';
-import { type MessageQueue, MSGMNI } from './message-queue.ts';
+import { MESSAGE_ROOM_BYTES, type MessageQueue, type MessageRoom, MSGMNI } from './message-queue.ts';
 import type { PosixQueue } from './posix-queue.ts';
-import { SEMMNI, type SemaphoreSet } from './semaphores.ts';
+import { MOST_SEMAPHORES, SEMMNI, type SemaphoreSet } from './semaphores.ts';
 import { SHM_ROOM_BYTES, type SharedSegment, SHMMNI } from './shared-memory.ts';
 
 export class Ipc {
@@ -12,6 +12,9 @@ export class Ipc {
   readonly segments: IpcTable<SharedSegment> = new IpcTable(SHMMNI);
   /** POSIX message queues by their names, without the slash. */
   readonly posixQueues: Map<string, PosixQueue> = new Map();
+  /** Bytes that messages of System V queues may still take, their own 48 each included; and how many semaphores there may still be. */
+  readonly messageRoom: MessageRoom = { bytes: MESSAGE_ROOM_BYTES };
+  semaphoreRoom = MOST_SEMAPHORES;
   /** Bytes that segments may still take. */
   roomBytes = SHM_ROOM_BYTES;
   /** What each process has attached: a view for each attachment. */

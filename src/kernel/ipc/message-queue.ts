@@ -16,6 +16,15 @@ export interface QueuedMessage {
   readonly text: Uint8Array;
 }
 
+/** What the messages of all queues of a host may take. */
+export interface MessageRoom {
+  bytes: number;
+}
+
+export const MESSAGE_ROOM_BYTES: number = 64 * 1024 * 1024;
+/** sizeof(struct msg_msg). */
+const MESSAGE_BYTES = 48;
+
 export class MessageQueue extends IpcObject {
   readonly messages: QueuedMessage[] = [];
   bytes = 0;
@@ -27,8 +36,11 @@ export class MessageQueue extends IpcObject {
   receivedUs = 0;
   changedUs: number;
 
-  constructor(id: number, key: number, mode: number, owner: Credentials, nowUs: number) {
+  private readonly room: MessageRoom;
+
+  constructor(id: number, key: number, mode: number, owner: Credentials, nowUs: number, room: MessageRoom) {
     super(id, key, mode, owner);
+    this.room = room;
     this.changedUs = nowUs;
   }
 
@@ -36,7 +48,18 @@ export class MessageQueue extends IpcObject {
     return this.bytes + length <= this.mostBytes && this.messages.length + 1 <= this.mostBytes;
   }
 
+  /** Memory for a message of this length; there is none: -ENOMEM. */
+  fits(length: number): boolean {
+    return this.room.bytes >= length + MESSAGE_BYTES;
+  }
+
+  /** The queue goes, with all that is in it. */
+  discard(): void {
+    while (this.messages.length > 0) this.take(this.messages.length - 1);
+  }
+
   push(message: QueuedMessage): void {
+    this.room.bytes -= message.text.length + MESSAGE_BYTES;
     this.messages.push(message);
     this.bytes += message.text.length;
     this.changed();
@@ -56,6 +79,7 @@ export class MessageQueue extends IpcObject {
   take(at: number): QueuedMessage {
     const [message] = this.messages.splice(at, 1) as [QueuedMessage];
     this.bytes -= message.text.length;
+    this.room.bytes += message.text.length + MESSAGE_BYTES;
     this.changed();
     return message;
   }

@@ -12,6 +12,8 @@ export const SEMMSL = 32000;
 export const SEMOPM = 500;
 export const SEMMNI = 32000;
 export const SEMVMX = 32767;
+/** SEMMNS: semaphores of all sets. Linux has a thousand million, and memory ends before. */
+export const MOST_SEMAPHORES = 1 << 22;
 
 /** `struct sembuf`. */
 export interface SemaphoreOperation {

@@ -4,7 +4,7 @@ import { IPC } from '../../../src/kernel/ipc/ipc-object.ts';
 import { MSG as MESSAGE } from '../../../src/kernel/ipc/message-queue.ts';
 import { SEM_UNDO } from '../../../src/kernel/ipc/semaphores.ts';
 import { SHM_RDONLY } from '../../../src/kernel/ipc/shared-memory.ts';
-import { F, O } from '../numbers.ts';
+import { F, O, RLIMIT } from '../numbers.ts';
 import { program } from '../program.ts';
 import type { Program } from '../program.ts';
 import { pattern, silently, state, text } from '../toolkit.ts';
@@ -264,4 +264,32 @@ const posixQueues = program('posix-queues', async (env) => {
   await env.attempt(p.mq_send(file, text('x'), 0));
 });
 
-export const programs: readonly Program[] = [keys, messages, fullQueue, semaphores, semaphoreWaits, shared, posixQueues];
+/** RLIMIT_MSGQUEUE is the user's, over all processes: one of its own, so that nobody else's queues count. */
+const queuesWithoutEnd = program('ipc-posix-queues-without-end', async (env) => {
+  const p = await env.signalProcess();
+  await p.getrlimit(RLIMIT.MSGQUEUE);
+  await p.setresgid(4242, 4242, 4242);
+  await p.setresuid(4242, 4242, 4242);
+  const open = (name: string, attributes: { maxMessages: number; messageSize: number } | null = null): Promise<string | null> => (
+    env.attempt(p.mq_open(name, O.RDWR | O.CREAT | O.NONBLOCK, 0o600, attributes))
+  );
+  for (let i = 0; i < 12; i++) await open(`/default${i}`);
+  // What is left is enough for smaller ones.
+  for (let i = 0; i < 4; i++) await open(`/small${i}`, { maxMessages: 10, messageSize: 2500 });
+  await open('/one', { maxMessages: 1, messageSize: 8192 });
+  for (let i = 0; i < 4; i++) await open(`/least${i}`, { maxMessages: 1, messageSize: 4000 });
+  // The room comes back with the last descriptor.
+  await p.mq_unlink('/default0');
+  await open('/again');
+  await p.close(3);
+  await open('/again');
+  await p.setrlimit(RLIMIT.MSGQUEUE, { soft: 1000, hard: 819200 });
+  await p.mq_unlink('/default1');
+  await p.close(4);
+  await open('/too-large', { maxMessages: 1, messageSize: 905 });
+  await open('/default2');
+});
+
+export const programs: readonly Program[] = [
+  keys, messages, fullQueue, semaphores, semaphoreWaits, shared, posixQueues, queuesWithoutEnd,
+];

@@ -59,7 +59,8 @@ const binding = program('netlink-binding', async (env) => {
   await p.getsockname(other);
   await env.attempt(p.bind(other, nl(78)));
   await p.close(fd);
-  await p.bind(other, nl(77, 1));
+  await env.attempt(p.bind(other, nl(77, 1)));
+  await p.bind(other, nl(78, 1));
   await p.getsockname(other);
   await p.close(other);
   // Who binds nothing gets the number of his process, the next one another.

@@ -212,7 +212,8 @@ export const queue: Choose = (m, process) => {
   const found = m.find(process, isOf('queue'));
   if (found === null || m.chance(15)) {
     const made = m.add(process, new Thing('queue', 0, false));
-    const attributes = m.chance(50) ? null : { record: { maxMessages: m.pick([1, 3, 8, 0]), messageSize: m.pick([10, 100, 0]) } };
+    // RLIMIT_MSGQUEUE counts those of all programs that root runs: small ones.
+    const attributes = m.chance(5) ? null : { record: { maxMessages: m.pick([1, 3, 8, 0]), messageSize: m.pick([10, 100, 0]) } };
     return { call: 'mq_open', args: [m.pick(['/q1', '/q2']), m.pick([O.RDWR, O.RDONLY, O.WRONLY, O.RDWR]) | O.NONBLOCK | m.pick([O.CREAT, O.CREAT, O.CREAT | O.EXCL, 0]), 0o600, attributes], makes: [made.name] };
   }
   const name = fd(found.name);
