@@ -74,7 +74,7 @@ export function isFragment(frame: Uint8Array): boolean {
 export function isForwarded(device: Device, frame: Uint8Array): boolean {
   const network = device.input as Network;
   const view = new DataView(frame.buffer, frame.byteOffset, frame.length);
-  const type = view.getUint16(12);
+  const type = frame.length < 14 + 40 ? 0 : view.getUint16(12);
   if (type === 0x0800) return !network.localWords(0, 0, V4_MAPPED, view.getInt32(26));
   return type === 0x86dd && !network.localWords(view.getInt32(22), view.getInt32(26), view.getInt32(30), view.getInt32(34));
 }
@@ -168,7 +168,8 @@ if (folder !== '') {
   const program = basename(path).replace(/\.[cm]?js$/, '');
   const recorder = new FrameRecorder(folder, `${program}-${process.pid}`);
   // Tests of the network and link layers hand made-up payloads down as if a transport had written them; a router that is fed
-  // damaged packets sends their payloads on, and its test looks at what it makes of their headers.
-  if (!/[\\/]src[\\/](net|link)[\\/]|[\\/]fuzz[\\/]router\.test/.test(path)) recordHosts(recorder);
+  // damaged packets sends their payloads on, and its test looks at what it makes of their headers; a program with random calls
+  // sends what it likes by raw and packet sockets.
+  if (!/[\\/]src[\\/](net|link)[\\/]|[\\/]fuzz[\\/](router|calls)\.test/.test(path)) recordHosts(recorder);
   process.on('exit', () => recorder.end());
 }

@@ -1,6 +1,7 @@
 /** sendfile(2), splice(2), tee(2). Offsets are the caller's, or -1 for the description's own position. */
 import { Errno } from '../../base/errno.ts';
 import { O } from '../../socket/constants.ts';
+import { breakPipe } from '../broken-pipe.ts';
 import { OpenDevice } from '../fs/device.ts';
 import { OpenRegular } from '../fs/regular-file.ts';
 import type { OpenFile } from '../open-file.ts';
@@ -23,10 +24,21 @@ export function prepareSendfile(
   if (!(count >= 0) || offset < -1) return -Errno.EINVAL;
   if (target === null || target.operations.accessMode === O.RDONLY) return -Errno.EBADF;
   if (target.append) return -Errno.EINVAL;
-  if (!(source.operations instanceof OpenRegular) || !takesSplice(target)) return -Errno.EINVAL;
+  if (!(source.operations instanceof OpenRegular) || !takesSplice(target)) return refusal(process, target);
   const moving = { keeps: false, toTheEnd: true, nonBlocking: false };
   operation.prepare(source, target, offset, -1, Math.min(count, MOST), moving);
   return 0;
+}
+
+/** Room in a pipe is looked for before the source is asked whether it can (splice_file_to_pipe). */
+function refusal(process: KernelProcess, target: OpenFile): number {
+  const pipe = pipeOf(target);
+  if (pipe === null) return -Errno.EINVAL;
+  if (pipe.readers === 0) {
+    breakPipe(process, 0);
+    return -Errno.EPIPE;
+  }
+  return pipe.isFull && target.nonBlocking ? -Errno.EAGAIN : -Errno.EINVAL;
 }
 
 /** Pipes, sockets, files and devices; eventfd, epoll and their kin have no splice_read and no splice_write. */

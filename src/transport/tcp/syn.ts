@@ -206,12 +206,15 @@ export function synSentInput(t: TcpEndpoint, segment: TcpHeader, p: Packet): voi
   t.maxWindow = segment.window;
   established(t);
   t.upcalls?.connected();
-  if (t.sendHead !== null) {
-    // The user's data that waited takes our ACK along.
+  // Data takes our ACK along: that which has waited, or that which a socket with TCP_DEFER_ACCEPT or without TCP_QUICKACK is
+  // said to send soon (tcp_rcv_synsent_state_process).
+  const comesSoon = t.pingPong >= 1 || (t.user !== null && t.user.deferAccept > 0);
+  if (t.sendHead !== null || comesSoon) {
     enterQuickAck(t);
     armDelayedAck(t, DELACK_MAX_US);
     pushPending(t, nagleOf(t));
   }
+  if (comesSoon && t.sendHead === null && segment.segLen <= 1) return p.release();
   if ((t.bits & Bit.AckScheduled) !== 0 || t.sndNxt === t.sndUna) sendAck(t);
   // Data or FIN on the SYN-ACK (RFC 9293: "continue processing at the sixth step").
   if (segment.segLen > 1) {

@@ -228,4 +228,22 @@ export const programs: readonly Program[] = [
       p1('pipe', [16384], ['d8', 'd9']),
       p1('splice', [{ fd: 'd5' }, null, { fd: 'd9' }, null, 10, 2], [], true),
   ]),
+  sequence('random-4711-234', false, [
+      p1('socket', [10, 2049, 0], ['d1']),
+      p1('bind', [{ fd: 'd1' }, { bytes: Uint8Array.of(10, 0, 19, 136, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0) }]),
+      p1('listen', [{ fd: 'd1' }, 5]),
+      p1('socket', [10, 2049, 0], ['d11']),
+      p1('setsockopt', [{ fd: 'd11' }, 6, 9, { bytes: Uint8Array.of(0, 1, 0, 0) }]),
+      p1('connect', [{ fd: 'd11' }, { bytes: Uint8Array.of(10, 0, 19, 136, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0) }]),
+      p1('accept4', [{ fd: 'd1' }, 2048], ['d18']),
+      // What is sent takes the third ACK along.
+      p1('write', [{ fd: 'd11' }, { pattern: 10 }]),
+      p1('accept4', [{ fd: 'd1' }, 2048], ['d19']),
+  ]),
+  sequence('random-4711-1007', false, [
+      p1('pipe', [2048], ['d1', 'd2']),
+      p1('close', [{ fd: 'd1' }]),
+      p1('pipe', [524288], ['d17', 'd18']),
+      p1('sendfile', [{ fd: 'd2' }, { fd: 'd17' }, null, 3000], [], true),
+  ]),
 ];
