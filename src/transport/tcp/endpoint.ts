@@ -344,7 +344,7 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
           rcvBuf.drop(1);
           this.receivedBytes--;
           this.copiedSeq = (this.copiedSeq + 1) | 0;
-          urgent.data = urgent.data === URGENT_READ ? 0 : urgent.data;
+          urgent.data = 0;
         }
         available = rcvBuf.length - skip;
       } else if (offset > 0 && offset < available) {

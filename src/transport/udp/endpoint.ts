@@ -252,8 +252,6 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     // A peer's port was looked at by nobody when it was connected to (udp_sendmsg).
     if (port === 0 && address !== this.remoteAddress) return -Errno.EINVAL;
     if (choices !== null && choices.error !== 0) return choices.error;
-    if (this.error !== 0) return -this.takeError();
-    if ((this.shut & 2) !== 0) return -Errno.EPIPE;
     const udp = this.udp;
     const to = address.isUnspecified ? (address.isV4 ? LOOPBACK4 : LOOPBACK6) : address;
     const onLink = this.options.dontRoute || (flags & Msg.DONTROUTE) !== 0;
@@ -262,6 +260,9 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     if (route === null) return -udp.network.lookupErrno;
     if (route.kind === DestinationKind.Broadcast && !this.options.broadcast) return -Errno.EACCES;
     if (length > (to.isV4 ? MAX_PAYLOAD_V4 : MAX_PAYLOAD_V6)) return this.tooLong(to, port, route);
+    // Not before memory is asked for (sock_alloc_send_pskb).
+    if (this.error !== 0) return -this.takeError();
+    if ((this.shut & 2) !== 0) return -Errno.EPIPE;
     if (this.corked || (flags & Msg.MORE) !== 0) {
       this.pending = from.slice(at, at + length);
       this.pendingAddress = to;

@@ -246,4 +246,23 @@ export const programs: readonly Program[] = [
       p1('pipe', [524288], ['d17', 'd18']),
       p1('sendfile', [{ fd: 'd2' }, { fd: 'd17' }, null, 3000], [], true),
   ]),
+  sequence('random-99001-72', false, [
+      p1('socket', [10, 2049, 0], ['d1']),
+      p1('bind', [{ fd: 'd1' }, { bytes: Uint8Array.of(10, 0, 19, 136, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0) }]),
+      p1('listen', [{ fd: 'd1' }, 5]),
+      p1('socket', [10, 2049, 0], ['d2']),
+      p1('connect', [{ fd: 'd2' }, { bytes: Uint8Array.of(10, 0, 19, 136, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0) }]),
+      p1('accept4', [{ fd: 'd1' }, 2048], ['d3']),
+      p1('send', [{ fd: 'd2' }, { pattern: 10 }, 1]),
+      p1('readv', [{ fd: 'd3' }, { list: [{ room: 10000 }, { room: 10 }] }]),
+      p1('select', [128, { set: [] }, { set: ['d3'] }, { set: ['d1', 'd3'] }, 0]),
+      p1('read', [{ fd: 'd3' }, { room: 10000 }]),
+      p1('select', [128, { set: [] }, { set: ['d3'] }, { set: ['d1', 'd3'] }, 0]),
+      p1('recv', [{ fd: 'd3' }, { room: 10 }, 1]),
+  ]),
+  sequence('random-99001-1473', false, [
+      p1('socket', [2, 2050, 0], ['d3']),
+      p1('shutdown', [{ fd: 'd3' }, 1]),
+      p1('sendto', [{ fd: 'd3' }, { pattern: 500 }, 0, { bytes: Uint8Array.of(2, 0, 19, 138, 192, 0, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0) }]),
+  ]),
 ];
