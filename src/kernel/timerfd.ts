@@ -97,6 +97,6 @@ export class TimerDescriptor extends Timer implements FileOperations {
 }
 
 /** C's smallest part of a second; what is less than one is none. */
-function wholeNanoseconds(us: number): number {
+export function wholeNanoseconds(us: number): number {
   return Math.floor(us * 1000) / 1000;
 }

@@ -3,6 +3,7 @@
  * those of iproute2). Each object has its file: ip-link.ts, ip-address.ts, ip-route.ts, ip-neighbour.ts. **Not** there: other
  * objects, JSON, batch files, monitoring.
  */
+import { guarded } from './getopt.ts';
 import { AF_INET, AF_INET6, AF_PACKET, AF_UNSPEC } from '../api/posix/constants.ts';
 import type { Syscalls } from '../api/posix/syscalls.ts';
 import { ipAddress } from './ip-address.ts';
@@ -19,7 +20,11 @@ const OBJECTS: readonly (readonly [string, Command])[] = [
 ];
 
 /** `ip [OPTIONS] OBJECT [COMMAND ...]`: resolves to its exit status. */
-export async function ip(process: Syscalls, args: readonly string[]): Promise<number> {
+export function ip(process: Syscalls, args: readonly string[]): Promise<number> {
+  return guarded(process, 'ip', 255, () => run(process, args));
+}
+
+async function run(process: Syscalls, args: readonly string[]): Promise<number> {
   const options: IpOptions = { family: AF_UNSPEC, isBrief: false, isOneLine: false, hasStatistics: false, hasDetails: false };
   let client: IpClient | null = null;
   try {

@@ -2,7 +2,7 @@
 import { IPC_RMID } from '../api/posix/constants.ts';
 import type { Process } from '../api/posix/process.ts';
 import { readText } from '../api/posix/text-file.ts';
-import { getopt, say, UsageFault, warn } from './getopt.ts';
+import { getopt, guarded, say, UsageFault, warn } from './getopt.ts';
 
 type Kind = 'shm' | 'msg' | 'sem';
 
@@ -97,7 +97,11 @@ async function removeListed(process: Process, kind: Kind, ids: readonly string[]
   return isDone ? 0 : 1;
 }
 
-export async function ipcrm(process: Process, args: readonly string[]): Promise<number> {
+export function ipcrm(process: Process, args: readonly string[]): Promise<number> {
+  return guarded(process, 'ipcrm', 1, () => main(process, args));
+}
+
+async function main(process: Process, args: readonly string[]): Promise<number> {
   try {
     const [first = ''] = args;
     const old = kindOf(first);

@@ -8,7 +8,7 @@ import type { MessageQueueStatus, SemaphoreSetStatus, SharedSegmentStatus } from
 import type { Process } from '../api/posix/process.ts';
 import { readText } from '../api/posix/text-file.ts';
 import { Accounts } from './accounts.ts';
-import { getopt, say, UsageFault, warn } from './getopt.ts';
+import { getopt, guarded, say, UsageFault, warn } from './getopt.ts';
 
 const LONG: Readonly<Record<string, string>> = {
   id: 'i', shmems: 'm', queues: 'q', semaphores: 's', all: 'a', time: 't', pid: 'p', creator: 'c', limits: 'l', summary: 'u', bytes: 'b',
@@ -256,7 +256,11 @@ function shortened(args: readonly string[]): string[] {
   });
 }
 
-export async function ipcs(process: Process, args: readonly string[]): Promise<number> {
+export function ipcs(process: Process, args: readonly string[]): Promise<number> {
+  return guarded(process, 'ipcs', 1, () => run(process, args));
+}
+
+async function run(process: Process, args: readonly string[]): Promise<number> {
   try {
     const { options } = getopt(shortened(args), 'i:qmsatpcluhb');
     const chosen = new Set<Kind>();

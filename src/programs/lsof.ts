@@ -9,7 +9,7 @@ import type { Process } from '../api/posix/process.ts';
 import { sockaddrIn, sockaddrIn6 } from '../api/posix/sockaddr.ts';
 import { readText } from '../api/posix/text-file.ts';
 import { Accounts } from './accounts.ts';
-import { say, UsageFault, warn } from './getopt.ts';
+import { guarded, say, UsageFault, warn } from './getopt.ts';
 import { chosenBy, isSelected, type LsofChoice, readLsofOptions } from './lsof-options.ts';
 import { listDirectory } from './proc-files.ts';
 import { type InetEntry, readSocketTables, type SocketTables } from './proc-sockets.ts';
@@ -205,7 +205,11 @@ function fieldText(lines: readonly LsofLine[], fields: string, accounts: Account
   return text;
 }
 
-export async function lsof(process: Process, args: readonly string[]): Promise<number> {
+export function lsof(process: Process, args: readonly string[]): Promise<number> {
+  return guarded(process, 'lsof', 1, () => run(process, args));
+}
+
+async function run(process: Process, args: readonly string[]): Promise<number> {
   try {
     const choice = readLsofOptions(args);
     const accounts = await Accounts.read(process);

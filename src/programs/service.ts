@@ -23,9 +23,9 @@ const STDERR = 2;
 const ON = new Uint8Array([1, 0, 0, 0]);
 const OFF = new Uint8Array(4);
 
-/** A sentence on standard error. */
+/** A sentence on standard error; where there is none, nobody can be told. */
 export async function complain(process: Syscalls, program: string, sentence: string): Promise<void> {
-  await process.write(STDERR, new TextEncoder().encode(`${program}: ${sentence}\n`));
+  await process.write(STDERR, new TextEncoder().encode(`${program}: ${sentence}\n`)).catch(() => {});
 }
 
 /** The port that `args` name: its first word, or `standard` without one; -1 when it is no port. */

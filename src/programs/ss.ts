@@ -7,7 +7,7 @@ import type { Process } from '../api/posix/process.ts';
 import { readSockaddrLl } from '../api/posix/sockaddr.ts';
 import { INET_DIAG, PACKET_DIAG, UNIX_DIAG } from '../api/posix/sock-diag.ts';
 import { readText } from '../api/posix/text-file.ts';
-import { getopt, say, UsageFault, warn } from './getopt.ts';
+import { getopt, guarded, say, UsageFault, warn } from './getopt.ts';
 import { inetDetails, memoryText, packetDetails, tcpText, timerText, unixDetails } from './ss-details.ts';
 import { type InetKind, inetSockets, packetSockets, type SsSocket, unixSockets } from './ss-dump.ts';
 import {
@@ -80,7 +80,11 @@ function shortened(args: readonly string[]): string[] {
 
 const FAMILIES: Readonly<Record<string, number>> = { inet: AF_INET, inet6: AF_INET6, link: AF_PACKET, unix: AF_UNIX };
 
-export async function ss(process: Process, args: readonly string[]): Promise<number> {
+export function ss(process: Process, args: readonly string[]): Promise<number> {
+  return guarded(process, 'ss', 255, () => run(process, args));
+}
+
+async function run(process: Process, args: readonly string[]): Promise<number> {
   try {
     const { options, operands } = getopt(shortened(args), 'hnaletumpiswx460f:oHO');
     const letters = new Set(options.map(([letter]) => letter));

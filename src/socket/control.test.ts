@@ -64,3 +64,11 @@ test('put_cmsg: what does not fit is cut, and MSG_CTRUNC says so', () => {
     deepEqual([bytes.length, bytes[0] ?? 0, writer.flags], [used, length, flags], `room for ${room}`);
   }
 });
+
+test('a length that no message can have ends the reading', () => {
+  for (const length of [0xffffffff, 0xfffffff8, 0x80000000, 0x7fffffff, 17, 16, 15, 0]) {
+    const bytes = new Uint8Array(16);
+    new DataView(bytes.buffer).setUint32(0, length, true);
+    equal(readControl(bytes).length, length < 16 ? 0 : 1, String(length));
+  }
+});

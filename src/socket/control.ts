@@ -79,6 +79,8 @@ export function readControl(control: Uint8Array): ControlMessage[] {
       level: view.getInt32(at + LEVEL, true), type: view.getInt32(at + TYPE, true),
       data: control.slice(at + CMSG_HEADER_LEN, Math.min(at + length, control.length)),
     });
+    // One that says it is longer than all there is was the last (CMSG_NXTHDR).
+    if (length > control.length - at) break;
     at += CMSG_ALIGN(length);
   }
   return messages;

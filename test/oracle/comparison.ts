@@ -27,6 +27,8 @@ export class Comparison {
   /** Which errnos came from which call, equal on both kernels. */
   readonly errnos: Map<string, Set<string>> = new Map();
   private readonly results = new Map<string, Entry>();
+  /** How many results have been compared of each program's calls. */
+  private readonly perId = new Map<string, number>();
   private deliveries = 0;
 
   add(program: string, linux: Trace, ours: Trace): void {
@@ -50,7 +52,7 @@ export class Comparison {
         this.differences.push({ ...place, ours: `went another way: ${b.request}`, linux: a.outcome });
         return;
       }
-      this.count(a);
+      this.count(a, id);
       if (a.outcome === b.outcome) {
         this.equal++;
         this.countErrno(a);
@@ -65,8 +67,9 @@ export class Comparison {
     }
   }
 
-  private count(entry: Entry): void {
+  private count(entry: Entry, id: string): void {
     this.compared++;
+    this.perId.set(id, (this.perId.get(id) ?? 0) + 1);
     if (entry.call === 'note') return;
     if (entry.delivers) this.deliveries++;
     this.results.set(`${entry.call} | ${entry.family} | ${entry.kind}`, entry);
@@ -91,6 +94,13 @@ export class Comparison {
     };
   }
 
+  /** Which part of all results a deviation's mark covers, whether they differ or not. */
+  shareOf(deviation: string): number {
+    let covered = 0;
+    for (const [id, count] of this.perId) if (covers(deviation, id)) covered += count;
+    return this.compared === 0 ? 0 : covered / this.compared;
+  }
+
   distinctResults(): string[] {
     return [...this.results.keys()].sort();
   }
@@ -108,8 +118,9 @@ export function readDeviations(file: string): string[] {
 }
 
 export function isListed(difference: Difference, deviations: readonly string[]): string | null {
-  for (const name of deviations) {
-    if (name.endsWith('*') ? difference.id.startsWith(name.slice(0, -1)) : difference.id === name) return name;
-  }
-  return null;
+  return deviations.find((name) => covers(name, difference.id)) ?? null;
+}
+
+function covers(deviation: string, id: string): boolean {
+  return deviation.endsWith('*') ? id.startsWith(deviation.slice(0, -1)) : id === deviation;
 }

@@ -148,5 +148,6 @@ async function compare(): Promise<void> {
   else print(report);
   if (options.has('--errors')) writeErrors(root, report);
   // Not process.exit: a pipe may still have most of the report before it.
-  process.exitCode = report.unexplained.length > 0 || report.comparison.broken.length > 0 ? 1 : 0;
+  for (const name of report.tooWide) console.log(`deviation \`oracle:${name}\` covers more than a hundredth of the results`);
+  process.exitCode = report.unexplained.length + report.comparison.broken.length + report.tooWide.length > 0 ? 1 : 0;
 }

@@ -17,7 +17,12 @@ export interface OracleReport {
   unexplained: Difference[];
   /** Listed deviations of these programs that no longer occur. */
   unseen: string[];
+  /** Deviations whose mark covers more than a hundredth of the results: too wide to say anything. */
+  tooWide: string[];
 }
+
+/** So many results are those of all programs, or nearly. */
+const MANY = 50_000;
 
 export async function compareAll(
   root: string, programs: readonly Program[], watch: (program: Program, linux: Trace, ours: Trace) => void = () => {},
@@ -47,7 +52,9 @@ export async function compareAll(
       seen.add(name);
     }
   }
+  // Of a few programs that somebody runs alone a mark may cover much.
+  const tooWide = comparison.compared < MANY ? [] : deviations.filter((name) => comparison.shareOf(name) > 0.01);
   const ran = new Set(programs.map(({ name }) => name));
   const unseen = deviations.filter((name) => ran.has(name.split('/')[0] as string) && !seen.has(name));
-  return { kernel: release(), programs: programs.length, comparison, listed, unexplained, unseen };
+  return { kernel: release(), programs: programs.length, comparison, listed, unexplained, unseen, tooWide };
 }

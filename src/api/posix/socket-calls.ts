@@ -208,8 +208,12 @@ export abstract class SocketCalls extends DescriptorCalls {
 
   /** getsockopt(2): resolves to the option's bytes, at most `length`; or the bytes that the option reads. ENOPROTOOPT ... */
   getsockopt(fd: number, level: number, option: number, length: number | Uint8Array): Promise<Uint8Array> {
-    const given = typeof length === 'number' ? NO_BYTES : length;
-    const room = typeof length === 'number' ? length : length.length;
+    const isRoom = typeof length === 'number';
+    if (!isRoom && bytesOf(length) === null) {
+      return Promise.reject(new TypeError(`getsockopt: length must be a number, or the bytes that the option reads, not ${described(length)}`));
+    }
+    const given = isRoom ? NO_BYTES : length;
+    const room = isRoom ? length : length.length;
     return this.bytes(sockets.getOption(this.core, fd, level, option, room, given), 'getsockopt');
   }
 

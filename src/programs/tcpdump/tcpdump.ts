@@ -15,7 +15,7 @@ import { LinkType } from '../../capture/capture-record.ts';
 import { PcapWriter } from '../../capture/pcap.ts';
 import { TcpdumpPrinter } from '../../capture/tcpdump-printer.ts';
 import { reasonOf } from '../endpoint-names.ts';
-import { say, UsageFault, warn } from '../getopt.ts';
+import { guarded, say, UsageFault, warn } from '../getopt.ts';
 import { HostNames } from './host-names.ts';
 import { filterListing, matchingPackets } from './matching.ts';
 import { NAME_FILES, namesFromFiles, portNames } from './name-files.ts';
@@ -67,7 +67,7 @@ export const HOST_FILES: TcpdumpFiles = {
 
 /** `tcpdump [OPTION...] [FILTER]`: 0, 1 when something is wrong. */
 export function tcpdump(process: NameProcess, args: readonly string[], files: TcpdumpFiles = HOST_FILES): Promise<number> {
-  return new Tcpdump(process, files).run(args);
+  return guarded(process, 'tcpdump', 1, () => new Tcpdump(process, files).run(args));
 }
 
 class Tcpdump {
