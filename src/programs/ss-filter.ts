@@ -67,6 +67,9 @@ const COMPARISONS: Readonly<Record<string, (a: number, b: number) => boolean>> =
   '>': (a, b) => a > b, gt: (a, b) => a > b, '<': (a, b) => a < b, lt: (a, b) => a < b,
 };
 
+/** Each may open a level, and levels are kept on the stack. */
+const MOST_WORDS = 1000;
+
 /** or binds less than and, which may be left out. */
 class FilterParser {
   private readonly process: Process;
@@ -75,6 +78,7 @@ class FilterParser {
   constructor(process: Process, words: readonly string[]) {
     this.process = process;
     this.words = [...words];
+    if (words.length > MOST_WORDS) throw new UsageFault(`a filter has ${MOST_WORDS} words at most`);
   }
 
   get next(): string | undefined {
