@@ -59,7 +59,7 @@ export class ProcFileSystem {
   readonly root: ProcDirectory;
   /** /proc/PID/net, the same for all. */
   readonly net: ProcDirectory;
-  /** Who looked a path up, or reads, right now: whom /proc/self is, and whose rights count (set by `walk` and by reads). */
+  /** Who looked a path up, or reads, right now: whom /proc/self is, and whose rights count (set by `walk`, `mayAccess` and reads). */
   asker: KernelProcess;
   private readonly directories: WeakMap<KernelProcess, ProcessDirectory> = new WeakMap();
 

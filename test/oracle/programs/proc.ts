@@ -390,6 +390,29 @@ const permissions = program('proc-permissions', async (env) => {
   }
 });
 
+/** With a descriptor nothing is looked up: whose rights count is who calls, whoever else looked at something last. */
+const byDescriptor = program('proc-permissions-by-descriptor', async (env) => {
+  const root = await env.signalProcess();
+  const [target, user] = [await env.fork(root), await env.fork(root)];
+  await target.setresuid(ANOTHER_USER + 1, ANOTHER_USER + 1, ANOTHER_USER + 1);
+  const quiet = silently(user);
+  const fds: [string, number][] = [];
+  for (const name of ['fd', 'fdinfo', 'cwd']) fds.push([name, await quiet.open(`/proc/${env.pidOf(target)}/${name}`, O.RDONLY | O.DIRECTORY)]);
+  const ask = async (who: string): Promise<void> => {
+    for (const looker of [user, target, root]) {
+      for (const [name, fd] of fds) {
+        for (const [call, tried] of [['fchdir', () => quiet.fchdir(fd)], ['futimens', () => quiet.futimens(fd, null)]] as const) {
+          await silently(looker).stat('/');
+          env.note(`${who} ${call} ${name}`, (await env.attempt(tried())) ?? 'may');
+        }
+      }
+    }
+  };
+  await ask('root');
+  await user.setresuid(ANOTHER_USER, ANOTHER_USER, ANOTHER_USER);
+  await ask('user');
+});
+
 export const programs: readonly Program[] = [
-  ...tcp, udp, raw, unix, packet, others, descriptors, reading, changing, settings, permissions,
+  ...tcp, udp, raw, unix, packet, others, descriptors, reading, changing, settings, permissions, byDescriptor,
 ];
