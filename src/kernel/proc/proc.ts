@@ -12,6 +12,7 @@ import type { Kernel } from '../kernel.ts';
 import type { KernelProcess } from '../process.ts';
 import { netDirectory } from './net.ts';
 import { LiveDirectory, type ProcDirectory, ProcEntry, ProcLink, ProcNumbers } from './nodes.ts';
+import { Pointers } from './pointers.ts';
 import { ProcessDirectory } from './process-directory.ts';
 import { SettingsDirectory } from './settings.ts';
 import { ipcDirectory } from './sysvipc.ts';
@@ -56,6 +57,7 @@ class ProcRoot extends LiveDirectory {
 export class ProcFileSystem {
   readonly kernel: Kernel;
   readonly numbers: ProcNumbers;
+  readonly pointers: Pointers = new Pointers();
   readonly root: ProcDirectory;
   /** /proc/PID/net, the same for all. */
   readonly net: ProcDirectory;
