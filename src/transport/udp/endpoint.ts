@@ -401,8 +401,12 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     const remote = this.remoteAddress;
     if (remote !== null) {
       if (remote.d !== p.srcD || remote.a !== p.srcA || remote.b !== p.srcB || remote.c !== p.srcC) return -1;
-      if (this.remotePort !== 0 && this.remotePort !== srcPort) return -1;
-      score += 8;
+      score += 4;
+      // A peer at port 0 stands for all ports of its address.
+      if (this.remotePort !== 0) {
+        if (this.remotePort !== srcPort) return -1;
+        score += 4;
+      }
     }
     const bound = this.options.boundDevice;
     if (bound !== null) {
@@ -545,20 +549,10 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
 
   // Errors and the end.
 
-  /** Linux's __udp4_lib_err: connected sockets learn of it, others only with IP_RECVERR. */
+  /** An error about something of ours (Linux's __udp4_lib_err): who is connected learns of it, others only with IP_RECVERR. */
   icmpError(report: IcmpErrorReport, remotePort: number): void {
-    const remote = this.remoteAddress;
-    const local = this.localAddress;
-    if (remote === null) {
-      if (!this.wantsErrors(report.isV4)) return;
-    } else if (
-      this.remotePort !== remotePort || remote.a !== report.remoteA || remote.b !== report.remoteB ||
-      remote.c !== report.remoteC || remote.d !== report.remoteD
-    ) {
-      return;
-    }
-    if (!local.isUnspecified && (local.d !== report.localD || local.a !== report.localA || local.b !== report.localB)) return;
     const { isV4, mtuBytes, packet } = report;
+    if (this.remoteAddress === null && !this.wantsErrors(isV4)) return;
     const discover = isV4 ? this.options.mtuDiscover : this.options.mtuDiscover6;
     if (mtuBytes > 0 && isV4 && discover === 0) return;
     if (this.wantsErrors(isV4)) {
