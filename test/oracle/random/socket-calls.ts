@@ -253,8 +253,6 @@ export const setOption: Choose = (m, process) => {
     return { call: 'setsockopt', args: [fd(found.name), SOL.SOCKET, m.pick([SO.RCVTIMEO, SO.SNDTIMEO]), { bytes: timeval(0, 10_000) }] };
   }
   const [level, option] = optionFor(m, thing);
-  // IPV6_MTU can only be asked for (docs/deviations.md).
-  if (level === IPPROTO.IPV6 && option === IPV6.MTU) return null;
   // A buffer as small as an int of these would be is no longer far above what is sent.
   const value = option === SO.SNDBUF || option === SO.RCVBUF ? 100_000 + m.below(50_000) : m.pick(VALUES);
   const bytes = ints(value);
