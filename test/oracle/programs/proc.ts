@@ -390,6 +390,13 @@ const permissions = program('proc-permissions', async (env) => {
   }
 });
 
+/** How often a route is referred to is each kernel's own affair. */
+const routes6 = program('proc-net-ipv6-route', async (env) => {
+  const p = await env.process();
+  const lines = (await contents(silently(p), '/proc/net/ipv6_route')).split('\n').filter((line) => line !== '');
+  for (const line of lines) env.note(`route ${line.length}`, line.replace(/ [0-9a-f]{8}(?= [0-9a-f]{8} [0-9a-f]{8} +\S+$)/, ' *'));
+});
+
 /** With a descriptor nothing is looked up: whose rights count is who calls, whoever else looked at something last. */
 const byDescriptor = program('proc-permissions-by-descriptor', async (env) => {
   const root = await env.signalProcess();
@@ -414,5 +421,5 @@ const byDescriptor = program('proc-permissions-by-descriptor', async (env) => {
 });
 
 export const programs: readonly Program[] = [
-  ...tcp, udp, raw, unix, packet, others, descriptors, reading, changing, settings, permissions, byDescriptor,
+  ...tcp, udp, raw, unix, packet, others, descriptors, reading, changing, settings, permissions, byDescriptor, routes6,
 ];
