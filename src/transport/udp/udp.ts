@@ -1,7 +1,7 @@
 /**
  * UDP (RFC 768) for one host: demultiplexing, ports, input and ICMP errors. The endpoint itself is in endpoint.ts.
  *
- * Called by stack/ (`input`, `icmpError`) and by kernel/ (`create`).
+ * Called by stack/ (`input`, `icmpError`) and by socket/ (`create`).
  */
 import type { HostContext } from '../../base/host-context.ts';
 import { Mib } from '../../base/counters.ts';
