@@ -50,6 +50,8 @@ const LEAST = {
 };
 /** The comment of the recorder on frames that a host has sent on for somebody else. */
 const FORWARDED = 'forwarded';
+/** The recorder's on frames of raw and packet sockets, and without a checksum that a program did not want. */
+const OF_PROGRAM = 'of a program';
 /** PI_ERROR of tshark's expert information. */
 const ERROR = String(0x800000);
 /** So many frames at fault are shown. */
@@ -84,6 +86,8 @@ function isLinuxZero(field) {
 function faultOf(field) {
   const headers = headersOf(field);
   const quotes = /icmp(v6)?:ip/.test(field['frame.protocols']);
+  // Whoever writes headers himself answers for them.
+  if (field['frame.comment'] === OF_PROGRAM) return '';
   const linuxZero = isLinuxZero(field);
   for (const name of CHECKSUMS) {
     if (quotes && !headers.includes(name)) continue;

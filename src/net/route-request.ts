@@ -6,7 +6,7 @@
  * cannot be done is an errno.
  */
 import { ANY4, ANY6, Cidr, IpAddress, parseCidr } from '../base/inet-address.ts';
-import type { Device } from '../link/device.ts';
+import { Device } from '../link/device.ts';
 import type { RouteTarget } from './route-configuration.ts';
 import { RouteScope, RouteType } from './routes.ts';
 
@@ -50,6 +50,7 @@ export function readRoute(to: string | Cidr, options: RouteOptions): RouteReques
   if (metric !== undefined && !(Number.isInteger(metric) && metric >= 0 && metric <= 0xffffffff)) {
     throw new TypeError(`route: the metric is a whole number from 0 to 4294967295, not ${metric}`);
   }
+  if (device !== undefined && !(device instanceof Device)) throw new TypeError(`route: device takes a device (cable.a), not '${String(device)}'`);
   const isV4 = (gateway ?? source ?? ANY4).isV4;
   const prefix = to === 'default' ? new Cidr(isV4 ? ANY4 : ANY6, 0) : typeof to === 'string' ? parseCidr(to) : to;
   if (prefix === null) throw new TypeError(`route: '${String(to)}' is no prefix such as 10.2.0.0/16, and not 'default'`);

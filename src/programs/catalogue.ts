@@ -85,7 +85,7 @@ const ENTRIES: readonly ProgramEntry[] = [
   },
   { name: 'ss', run: ss, readsInput: false, summary: 'sockets, their ends, states and owners', usage: SS_USAGE },
   { name: 'ipcs', run: ipcs, readsInput: false, summary: 'System V message queues, shared memory, semaphores', usage: IPCS_USAGE },
-  { name: 'ipcrm', run: ipcrm, readsInput: false, summary: 'takes them away', usage: IPCRM_USAGE },
+  { name: 'ipcrm', run: ipcrm, readsInput: false, summary: 'removes message queues, shared memory, semaphores', usage: IPCRM_USAGE },
 ];
 
 /** By name. */

@@ -191,6 +191,6 @@ test('no bundle for pages asks for a module of Node', () => {
   for (const name of files) {
     const text = readFileSync(join(dist, 'browser', name), 'utf8');
     equal(/["'`]node:[a-z_/]+["'`]/.exec(text)?.[0], undefined, name);
-    for (const found of text.matchAll(/\b(?:from|import)\s*\(?\s*["']([^"']+)["']/g)) match(found[1], /^\.\/[\w.-]+\.js$/, name);
+    for (const found of text.matchAll(/(?<!["'\w])(?:from|import)\s*\(?\s*["']([^"']+)["']/g)) match(found[1], /^\.\/[\w.-]+\.js$/, name);
   }
 });

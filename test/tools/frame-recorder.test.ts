@@ -16,7 +16,7 @@ import { tcpChecksumHolds, tcpSegment } from '../../src/link/test-frames.ts';
 import { type Bytes, checksum, ENDS4, ENDS6, ethernet, icmp, ipv4, ipv6, MAC_A, pseudoHeader, tcp, udp } from '../interop/packet-bytes.ts';
 import { needs } from '../needs.ts';
 import { root } from '../results.ts';
-import { FORWARDED, FrameRecorder, isFragment, recordHosts } from './frame-recorder.ts';
+import { FORWARDED, FrameRecorder, isFragment, OF_PROGRAM, recordHosts } from './frame-recorder.ts';
 
 /** A device that lets everything go. */
 class Drain extends Device {
@@ -193,6 +193,7 @@ test('0xffff for 0 in TCP is a fault of ours, and a way of writing in what Linux
   inFolder((folder) => {
     writeFrames(folder, 'unit', 'ours', [zero]);
     writeFrames(folder, 'unit', 'forwarded', [zero, wrong, SOUND[0]], FORWARDED);
+    writeFrames(folder, 'unit', 'program', [zero, wrong], OF_PROGRAM);
     const { status, text } = judged(folder);
     equal(status, 1, text);
     match(text, /^ours\.pcapng: 1 planted: bad tcp checksum/m);

@@ -14,6 +14,10 @@ import { Device } from '../../src/link/device.ts';
 import type { Packet } from '../../src/link/packet.ts';
 import { completeChecksum, cutSegments } from '../../src/link/segment.ts';
 import type { Network } from '../../src/net/network.ts';
+import { PacketSocket } from '../../src/socket/family/packet.ts';
+import { RawEndpoint } from '../../src/transport/raw/endpoint.ts';
+import { PingEndpoint } from '../../src/transport/raw/ping-endpoint.ts';
+import { UdpEndpoint } from '../../src/transport/udp/endpoint.ts';
 
 /**
  * Up to here every frame of a process is kept; beyond it one in STRIDE, up to twice as many bytes. In `npm test` no process
@@ -24,6 +28,9 @@ const STRIDE = 64;
 
 /** The comment on frames that a host has sent on for somebody else; frames.mjs knows it. */
 export const FORWARDED = 'forwarded';
+
+/** The comment on frames whose headers a program wrote itself, or whose checksum it did not want: it answers for them. */
+export const OF_PROGRAM = 'of a program';
 
 /** Tests may put false clocks in place of the real one. */
 const now = Date.now.bind(Date);
@@ -79,6 +86,13 @@ export function isForwarded(device: Device, frame: Uint8Array): boolean {
   return type === 0x86dd && !network.localWords(view.getInt32(22), view.getInt32(26), view.getInt32(30), view.getInt32(34));
 }
 
+/** Who wrote the headers over IP, or all of them: a raw or packet socket, or UDP that was told to leave out a checksum. */
+function isOfProgram({ owner }: Packet): boolean {
+  if (owner instanceof PacketSocket) return true;
+  if (owner instanceof RawEndpoint) return !(owner instanceof PingEndpoint);
+  return owner instanceof UdpEndpoint && owner.options.rare.noChecksum6Out;
+}
+
 export class FrameRecorder {
   seen = 0;
   recorded = 0;
@@ -99,12 +113,13 @@ export class FrameRecorder {
 
   /** A host's device is about to send `p`. Borrows it. */
   sent(device: Device, p: Packet): void {
+    const ofProgram = isOfProgram(p);
     const copy = p.clone();
-    if (copy.gsoSize === 0) this.piece(device, copy);
-    else cutSegments(copy, (piece) => this.piece(device, piece));
+    if (copy.gsoSize === 0) this.piece(device, copy, ofProgram);
+    else cutSegments(copy, (piece) => this.piece(device, piece, ofProgram));
   }
 
-  private piece(device: Device, p: Packet): void {
+  private piece(device: Device, p: Packet, ofProgram: boolean): void {
     completeChecksum(p);
     const bytes = p.toBytes();
     p.release();
@@ -112,7 +127,7 @@ export class FrameRecorder {
     if (this.bytes >= KEEP_BYTES && (this.seen % STRIDE !== 0 || this.bytes >= 2 * KEEP_BYTES)) return;
     this.recorded++;
     this.bytes += bytes.length;
-    this.fileFor(device, bytes).packet(device, bytes, isForwarded(device, bytes) ? FORWARDED : '');
+    this.fileFor(device, bytes).packet(device, bytes, ofProgram ? OF_PROGRAM : isForwarded(device, bytes) ? FORWARDED : '');
   }
 
   private fileFor(device: Device, bytes: Uint8Array): RecordedFile {

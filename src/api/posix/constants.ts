@@ -130,6 +130,13 @@ export const IP_OPTIONS = IP.OPTIONS;
 export const IP_RECVOPTS = IP.RECVOPTS;
 export const IP_PKTINFO = IP.PKTINFO;
 export const IP_MTU_DISCOVER = IP.MTU_DISCOVER;
+/** Values of IP_MTU_DISCOVER and IPV6_MTU_DISCOVER: <linux/in.h>. */
+export const IP_PMTUDISC_DONT = 0;
+export const IP_PMTUDISC_WANT = 1;
+export const IP_PMTUDISC_DO = 2;
+export const IP_PMTUDISC_PROBE = 3;
+export const IP_PMTUDISC_INTERFACE = 4;
+export const IP_PMTUDISC_OMIT = 5;
 export const IP_RECVERR = IP.RECVERR;
 export const IP_RECVTTL = IP.RECVTTL;
 export const IP_RECVTOS = IP.RECVTOS;

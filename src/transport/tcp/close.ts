@@ -201,7 +201,8 @@ export function shutdownEndpoint(t: TcpEndpoint, how: number): number {
   if (how !== Shut.WR) t.bits |= Bit.ShutRead;
   if (how !== Shut.RD && (t.bits & Bit.ShutWrite) === 0) {
     t.bits |= Bit.ShutWrite;
-    if ((state === TcpState.Established || state === TcpState.CloseWait || state === TcpState.SynReceived) && closeState(t)) sendFin(t);
+    // In SYN-RECEIVED the FIN waits until the connection stands.
+    if ((state === TcpState.Established || state === TcpState.CloseWait) && closeState(t)) sendFin(t);
   }
   return 0;
 }

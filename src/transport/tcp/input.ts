@@ -11,6 +11,7 @@ import type { Packet } from '../../link/packet.ts';
 import { TcpFlag, type TcpHeader } from '../../wire/tcp.ts';
 import { AckResult, handleAck, pushAfterAck } from './ack.ts';
 import { mayAnswer, sendChallengeAck } from './challenge.ts';
+import { closeState, sendFin } from './output.ts';
 import { connectionDone, connectionReset, finWait2Us, orphanInFinWait2 } from './close.ts';
 import { PAWS_DAYS_24, TIME_WAIT_US } from './constants.ts';
 import type { TcpEndpoint } from './endpoint.ts';
@@ -60,12 +61,15 @@ export function segmentArrives(t: TcpEndpoint, segment: TcpHeader, p: Packet): v
   }
   // Fifth: ACK.
   if ((flags & TcpFlag.Ack) === 0) return t.tcp.discard(p);
-  if (t.state === TcpState.SynReceived && !completeHandshake(t, segment)) {
+  const completes = t.state === TcpState.SynReceived;
+  if (completes && !completeHandshake(t, segment)) {
     t.tcp.sendReset(segment, p);
     return t.tcp.discard(p);
   }
   updateTimestamp(t, segment, seq);
   const result = handleAck(t, segment, end);
+  // What was shut down before goes out now (tcp_rcv_state_process).
+  if (completes && (t.bits & Bit.ShutWrite) !== 0 && t.state === TcpState.Established && closeState(t)) sendFin(t);
   if (result === AckResult.Bad || result === AckResult.Challenged) {
     if (result === AckResult.Bad) sendChallengeAck(t);
     return t.tcp.discard(p);

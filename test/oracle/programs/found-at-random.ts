@@ -265,4 +265,13 @@ export const programs: readonly Program[] = [
       p1('shutdown', [{ fd: 'd3' }, 1]),
       p1('sendto', [{ fd: 'd3' }, { pattern: 500 }, 0, { bytes: Uint8Array.of(2, 0, 19, 138, 192, 0, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0) }]),
   ]),
+  sequence('random-4086059520-11', true, [
+      p1('socket', [2, 2049, 0], ['d3']),
+      p1('bind', [{ fd: 'd3' }, { bytes: Uint8Array.of(2, 0, 19, 137, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0) }]),
+      p1('fork', []),
+      p2('shutdown', [{ fd: 'd3' }, 1]),
+      p1('connect', [{ fd: 'd3' }, { bytes: Uint8Array.of(2, 0, 19, 137, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0) }]),
+      p1('poll', [{ poll: [['d3', 4], ['d3', 5]] }, 0]),
+      p1('read', [{ fd: 'd3' }, { room: 10 }]),
+  ]),
 ];

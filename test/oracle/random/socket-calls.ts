@@ -216,9 +216,10 @@ const COMMON: readonly Option[] = [
   SO.REUSEADDR, SO.REUSEPORT, SO.KEEPALIVE, SO.BROADCAST, SO.OOBINLINE, SO.DONTROUTE, SO.PRIORITY, SO.RCVLOWAT, SO.ERROR, SO.TYPE,
   SO.ACCEPTCONN, SO.DOMAIN, SO.PROTOCOL, SO.SNDBUF, SO.RCVBUF, SO.PASSCRED, SO.MARK, SO.PEEK_OFF, SO.NO_CHECK, SO.DEBUG, SO.TIMESTAMP,
 ].map((option) => [SOL.SOCKET, option] as const);
-/** Not TCP_MAXSEG: it follows the windows, which grow with the time between acknowledgements. */
+/** Not TCP_MAXSEG, which follows the windows, that grow with the time between acknowledgements; nor TCP_WINDOW_CLAMP, which follows what
+ * Linux measures of a stream (docs/deviations.md: `tcp_scaling_ratio`). */
 const OF_TCP: readonly Option[] = [
-  TCP.NODELAY, TCP.KEEPIDLE, TCP.KEEPINTVL, TCP.KEEPCNT, TCP.SYNCNT, TCP.LINGER2, TCP.DEFER_ACCEPT, TCP.WINDOW_CLAMP,
+  TCP.NODELAY, TCP.KEEPIDLE, TCP.KEEPINTVL, TCP.KEEPCNT, TCP.SYNCNT, TCP.LINGER2, TCP.DEFER_ACCEPT,
   TCP.USER_TIMEOUT, TCP.NOTSENT_LOWAT, TCP.QUICKACK,
 ].map((option) => [IPPROTO.TCP, option] as const);
 const OF_IP: readonly Option[] = [
