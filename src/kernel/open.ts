@@ -5,11 +5,11 @@ import { Poll } from '../base/wait-queue.ts';
 import { O } from '../socket/constants.ts';
 import { Device, OpenDevice } from './fs/device.ts';
 import { OpenDirectory } from './fs/directory.ts';
-import { Access, Directory, Fifo, type Inode, permission, Symlink } from './fs/inode.ts';
+import { Access, Directory, Fifo, type Inode, Symlink } from './fs/inode.ts';
 import { Place } from './fs/path.ts';
 import { GeneratedFile, OpenGenerated } from './fs/generated-file.ts';
 import { OpenRegular, RegularFile } from './fs/regular-file.ts';
-import { walk } from './fs/walk.ts';
+import { mayAccess, walk } from './fs/walk.ts';
 import { OpenFile } from './open-file.ts';
 import { Operation, PENDING } from './operation.ts';
 import { PipeEnd } from './pipe.ts';
@@ -91,7 +91,7 @@ export class OpenOperation extends Operation {
     const mode = flags & O.ACCMODE;
     if (inode instanceof Directory && (mode !== O.RDONLY || (flags & O.TRUNC) !== 0)) return -Errno.EISDIR;
     const wanted = (mode === O.WRONLY ? 0 : Access.R) | (mode === O.RDONLY && (flags & O.TRUNC) === 0 ? 0 : Access.W);
-    const denied = permission(inode, who, wanted);
+    const denied = mayAccess(process, inode, wanted);
     return denied < 0 ? denied : inode;
   }
 

@@ -10,6 +10,7 @@ import type { HostContext } from '../base/host-context.ts';
 import type { IpAddress } from '../base/inet-address.ts';
 import { below } from '../base/random.ts';
 import { Timer } from '../base/timer-queue.ts';
+import { GroupRecordType } from '../wire/group-record.ts';
 import type { GroupMembership, GroupRecord } from './group-membership.ts';
 import type { Interface } from './interface.ts';
 
@@ -295,9 +296,14 @@ export class GroupReporter extends Timer {
   }
 }
 
+/** RFC 3376 4.2.16, RFC 3810 5.2.15: what is excluded may be told in part. */
+function isTruncated({ type }: GroupRecord): boolean {
+  return type === GroupRecordType.ModeIsExclude || type === GroupRecordType.ChangeToExclude;
+}
+
 /** `records` in parts that fit into reports: `headLen` bytes and `addressLen` for each source, `room` bytes in a report. */
 export function packRecords(
-  records: readonly GroupRecord[], headLen: number, addressLen: number, room: number, truncates: (record: GroupRecord) => boolean,
+  records: readonly GroupRecord[], headLen: number, addressLen: number, room: number,
 ): GroupRecord[][] {
   const reports: GroupRecord[][] = [];
   if (room < headLen + addressLen) return reports;
@@ -311,13 +317,13 @@ export function packRecords(
   for (const record of records) {
     const { type, group } = record;
     let { sources } = record;
-    if (left < headLen + addressLen * sources.length && (truncates(record) || left < headLen + addressLen)) begin();
+    if (left < headLen + addressLen * sources.length && (isTruncated(record) || left < headLen + addressLen)) begin();
     for (;;) {
       const most = Math.floor((left - headLen) / addressLen);
       report.push({ type, group, sources: sources.slice(0, most) });
       left -= headLen + addressLen * Math.min(most, sources.length);
       // RFC 3376 4.2.16: of a list of excluded sources only the first part is told, others go on in the next report.
-      if (sources.length <= most || truncates(record)) break;
+      if (sources.length <= most || isTruncated(record)) break;
       sources = sources.slice(most);
       begin();
     }

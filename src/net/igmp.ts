@@ -9,7 +9,7 @@ import { ALL_HOSTS4, ALL_ROUTERS4, IGMPV3_ROUTERS4, IpAddress, V4_MAPPED } from 
 import { packetSum } from '../link/packet-checksum.ts';
 import { ChecksumState, type Packet, takePacket } from '../link/packet.ts';
 import {
-  completeIgmpChecksum, GroupRecordType, IGMP3_RECORD_LEN, IGMP_LEN, IgmpMessage, IgmpType, writeIgmp, writeIgmp3Record, writeIgmp3Report,
+  completeIgmpChecksum, IGMP3_RECORD_LEN, IGMP_LEN, IgmpMessage, IgmpType, writeIgmp, writeIgmp3Record, writeIgmp3Report,
 } from '../wire/igmp.ts';
 import {
   IPV4_HEADER_LEN, IPV4_ROUTER_ALERT_LEN, Ipv4Fragment, IpProto, writeIpv4HeaderWithOptions, writeIpv4RouterAlert,
@@ -96,7 +96,7 @@ export class Igmp implements GroupProtocol {
 
   sendRecords(owner: Interface, records: readonly GroupRecord[]): void {
     const room = owner.device.mtuBytes - HEADER_LEN - IGMP_LEN;
-    for (const report of packRecords(records, IGMP3_RECORD_LEN, ADDRESS_LEN, room, isTruncated)) this.sendReport(owner, report);
+    for (const report of packRecords(records, IGMP3_RECORD_LEN, ADDRESS_LEN, room)) this.sendReport(owner, report);
   }
 
   private sendReport(owner: Interface, records: readonly GroupRecord[]): void {
@@ -139,9 +139,4 @@ export class Igmp implements GroupProtocol {
     network.counters.values[Mib.IpOutRequests]++;
     network.ipv4Out.outputWhole(p, way);
   }
-}
-
-/** RFC 3376 4.2.16: what is excluded may be told in part. */
-function isTruncated({ type }: GroupRecord): boolean {
-  return type === GroupRecordType.ModeIsExclude || type === GroupRecordType.ChangeToExclude;
 }

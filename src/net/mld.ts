@@ -11,7 +11,7 @@ import { type Packet, takePacket } from '../link/packet.ts';
 import { completeIcmp6Checksum, Icmp6Type } from '../wire/icmp6.ts';
 import { IPV6_HEADER_LEN, IPV6_ROUTER_ALERT_LEN, IpProto, writeIpv6Header, writeIpv6RouterAlert } from '../wire/ipv6.ts';
 import {
-  GroupRecordType, MLD2_RECORD_LEN, MLD2_REPORT_LEN, MLD_LEN, MldMessage, writeMld, writeMld2Record, writeMld2Report,
+  MLD2_RECORD_LEN, MLD2_REPORT_LEN, MLD_LEN, MldMessage, writeMld, writeMld2Record, writeMld2Report,
 } from '../wire/mld.ts';
 import { Destination, DestinationKind } from './destination.ts';
 import type { GroupRecord } from './group-membership.ts';
@@ -111,7 +111,7 @@ export class Mld implements GroupProtocol {
   /** RFC 3810 5.2.14: to all routers that speak version 2. */
   sendRecords(owner: Interface, records: readonly GroupRecord[]): void {
     const room = owner.device.mtuBytes - IPV6_HEADER_LEN - IPV6_ROUTER_ALERT_LEN - MLD2_REPORT_LEN;
-    for (const report of packRecords(records, MLD2_RECORD_LEN, ADDRESS_LEN, room, isTruncated)) this.sendReport(owner, report);
+    for (const report of packRecords(records, MLD2_RECORD_LEN, ADDRESS_LEN, room)) this.sendReport(owner, report);
   }
 
   private sendReport(owner: Interface, records: readonly GroupRecord[]): void {
@@ -162,9 +162,4 @@ export class Mld implements GroupProtocol {
     const way = new Destination(DestinationKind.Multicast, false, device, to, to, from, device.mtuBytes, network.generation);
     network.ipv6Out.outputWhole(p, way);
   }
-}
-
-/** RFC 3810 5.2.15: what is excluded may be told in part. */
-function isTruncated({ type }: GroupRecord): boolean {
-  return type === GroupRecordType.ModeIsExclude || type === GroupRecordType.ChangeToExclude;
 }

@@ -9,6 +9,7 @@ import { waitStatistics } from '../base/wait-queue.ts';
 import type { Host } from '../host.ts';
 import { packetStatistics } from '../link/packet.ts';
 import { Neighbour } from '../net/neighbour.ts';
+import { TcpEndpoint } from '../transport/tcp/tcp.ts';
 
 /** What still exists on a host besides neighbour entries, in words. Standard input, output and errors do not count. */
 export function leftoversOf({ stack, kernel, name }: Host): string[] {
@@ -19,6 +20,12 @@ export function leftoversOf({ stack, kernel, name }: Host): string[] {
   for (const endpoint of stack.tcp.endpoints()) left.push(`${name}: TCP endpoint on port ${endpoint.localPort}`);
   for (const endpoint of stack.udp.endpoints()) left.push(`${name}: UDP endpoint on port ${endpoint.localPort}`);
   for (const endpoint of stack.raw.endpoints()) left.push(`${name}: raw endpoint of protocol ${endpoint.protocol}`);
+  for (const holder of stack.tcp.ports) {
+    if (!(holder instanceof TcpEndpoint)) left.push(`${name}: TCP port ${holder.localPort} of ${holder.constructor.name}`);
+  }
+  const { idsInUse } = stack.ping;
+  if (idsInUse !== 0) left.push(`${name}: ${idsInUse} identifiers of ping sockets`);
+  if (kernel.netlink.socketCount !== 0) left.push(`${name}: ${kernel.netlink.socketCount} netlink sockets`);
   const { socketCount, flights } = kernel.unix;
   if (socketCount !== 0) left.push(`${name}: ${socketCount} AF_UNIX sockets`);
   if (kernel.packet.socketCount !== 0) left.push(`${name}: ${kernel.packet.socketCount} packet sockets`);

@@ -93,6 +93,25 @@ test('one seed is one run: the same capture byte for byte, another one for anoth
   notEqual(Buffer.compare(await of('y'), first), 0);
 });
 
+test('one seed is one run: what /proc says of sockets, too', async () => {
+  const told = (): Promise<string> => run(async (world) => {
+    const { process } = await boundSocket(world.host('a'), 1000);
+    const listener = await process.socket(AF.INET, SOCK.STREAM, 0);
+    await process.listen(listener, 1);
+    await process.socket(AF.UNIX, SOCK.STREAM, 0);
+    const buffer = new Uint8Array(4000);
+    let text = '';
+    for (const table of ['udp', 'tcp', 'unix']) {
+      const fd = await process.open(`/proc/net/${table}`, 0);
+      text += Buffer.from(buffer.subarray(0, await process.read(fd, buffer))).toString();
+    }
+    return text;
+  });
+  const first = await told();
+  match(first, / 2 00000000[0-9a-f]{8} 0/);
+  equal(await told(), first);
+});
+
 test('a capture is a pcapng file of the chosen devices, in virtual time from 2026 on', async () => {
   const bytes = await run((world) => talk(world, { delayUs: 700 }));
   const packets = [...readCapture(bytes)];

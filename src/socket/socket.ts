@@ -3,7 +3,7 @@
  * (`family/`) translates its addresses and options, and turns what happens below into wakes above. Nothing here waits:
  * blocking is the kernel's (`kernel/operation.ts`).
  *
- *   Socket <- InetSocket <- InetStream (TCP), InetDatagram (UDP)
+ *   Socket <- InetSocket <- InetStream (TCP), InetDatagram (UDP), InetRaw <- InetPing
  *          <- UnixSocket <- UnixDatagram, UnixConnection <- UnixStream, UnixSeqpacket
  *          <- PacketSocket, NetlinkSocket
  */

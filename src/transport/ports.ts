@@ -51,8 +51,6 @@ const PERTURB_SLOTS = 256;
  */
 class PortHeads {
   private readonly pages: ((PortHolder | null)[] | null)[] = new Array<(PortHolder | null)[] | null>(256).fill(null);
-  /** Ports that somebody holds. */
-  size = 0;
 
   get(port: number): PortHolder | null {
     const page = this.pages[port >> 8];
@@ -65,10 +63,7 @@ class PortHeads {
       page = new Array<PortHolder | null>(256).fill(null);
       this.pages[port >> 8] = page;
     }
-    const before = page[port & 255];
     page[port & 255] = holder;
-    if (before === null && holder !== null) this.size++;
-    else if (before !== null && holder === null) this.size--;
   }
 
   *values(): IterableIterator<PortHolder> {
@@ -92,11 +87,6 @@ export class PortTable {
     this.isDatagram = isDatagram;
     this.hash = new KeyedHash(context.random);
     for (let i = 0; i < PERTURB_SLOTS; i++) this.perturb[i] = context.random.int32();
-  }
-
-  /** Number of ports that somebody holds: for leak tests. */
-  get portsInUse(): number {
-    return this.heads.size;
   }
 
   /**

@@ -1,7 +1,7 @@
 /**
  * Ethernet II frames, with and without an 802.1Q tag, and MAC addresses.
  *
- * Called by net/ (ethernetInput, neighbour output), by switches and by capture. On the packet path a MAC address is
+ * Called by net/, by link/ (switch, loopback, offload) and by packet and netlink sockets. On the packet path a MAC address is
  * two numbers, so that nothing is allocated: the first two bytes as an unsigned 16-bit `hi`, the last four as an int32
  * `lo`. MacAddress bundles them for configuration and tables.
  * Read IEEE 802.3 clause 3 and 802.1Q clause 9 before changing this file.

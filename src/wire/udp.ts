@@ -1,7 +1,7 @@
 /**
  * UDP datagrams (RFC 768): reading and writing the eight-octet header.
  *
- * Called by transport/udp/input.ts and output.ts. Knows bytes only: no sockets, no routes.
+ * Called by transport/udp/. Knows bytes only: no sockets, no routes.
  * Read RFC 768 and RFC 1122 section 4.1 before changing this file.
  */
 import { fold } from '../base/checksum.ts';

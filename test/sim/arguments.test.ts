@@ -54,6 +54,21 @@ test('an address that is no bytes rejects with a TypeError that names sockaddrIn
   await rejects(process.sendmsg(fd, { iov: [], name: any('127.0.0.1:7') }, 0), fault('sendmsg'));
 }));
 
+test('a message whose address or control data is none rejects, whatever it is, alone or among others', () => run(async (process, fd) => {
+  for (const [wrong, word] of [[5, 'a number'], [{}, 'an object'], ['x'.repeat(200), 'a string'], [true, 'a boolean']] as const) {
+    const iov = [new Uint8Array(1)];
+    for (const [message, what] of [
+      [{ iov, name: any(wrong) }, 'address must be bytes of a sockaddr (sockaddrIn(...))'],
+      [{ iov, control: any(wrong) }, 'control must be a Uint8Array'],
+      [{ iov, name: any(wrong), control: new Uint8Array(16) }, 'address must be bytes of a sockaddr (sockaddrIn(...))'],
+    ] as const) {
+      const fault = (call: string): object => ({ name: 'TypeError', message: `${call}: ${what}, not ${word}` });
+      await rejects(process.sendmsg(fd, message, 0), fault('sendmsg'));
+      await rejects(process.sendmmsg(fd, [{ iov }, message], 0), fault('sendmmsg'));
+    }
+  }
+}));
+
 test('a Uint8Array of another realm is one', () => run(async (process, fd) => {
   const foreign = runInNewContext('Uint8Array.of(1, 2, 3)') as Uint8Array;
   equal(foreign instanceof Uint8Array, false);

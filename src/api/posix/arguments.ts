@@ -31,6 +31,16 @@ export function vectorFault(name: string, iov: unknown): TypeError | null {
   return null;
 }
 
+/** The fault of what is no header of sendmsg(2): its buffers, its address, its control data; null when it will do. */
+export function messageFault(call: string, message: unknown): TypeError | null {
+  if (typeof message !== 'object' || message === null) return vectorFault(call, undefined);
+  const { iov, name, control } = message as Record<string, unknown>;
+  const fault = vectorFault(call, iov) ?? (name === undefined || name === null ? null : addressFault(call, name));
+  if (fault !== null) return fault;
+  if (control === undefined || control === null || control instanceof Uint8Array || isForeignBytes(control)) return null;
+  return notBytes(call, 'control', control);
+}
+
 /** The fault of paths that are no strings; null when all are. */
 export function pathFault(call: string, ...paths: readonly unknown[]): TypeError | null {
   for (const path of paths) {

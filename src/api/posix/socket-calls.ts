@@ -3,7 +3,7 @@ import { Errno } from '../../base/errno.ts';
 import * as sockets from '../../kernel/calls/sockets.ts';
 import { PENDING } from '../../kernel/operation.ts';
 import { AcceptOperation, ConnectOperation, NO_CONTROL, ReceiveOperation, SendMessageOperation } from '../../kernel/transfer.ts';
-import { IOV_MAX, addressFault, bytesOf, described, isForeignBytes, notBytes, vectorFault } from './arguments.ts';
+import { IOV_MAX, addressFault, bytesOf, described, isForeignBytes, messageFault, notBytes, vectorFault } from './arguments.ts';
 import { Call, FAILED, heldBack } from './call.ts';
 import { countOf } from './face.ts';
 import { DescriptorCalls, gather, NO_BYTES, scatter } from './descriptor-calls.ts';
@@ -177,7 +177,7 @@ export abstract class SocketCalls extends DescriptorCalls {
 
   /** sendmsg(2): sendto from several buffers, with control data (`rightsMessage(...)`). EINVAL, EBADF ... */
   sendmsg(fd: number, message: MessageHeader, flags: number): Promise<number> {
-    const fault = vectorFault('sendmsg', message?.iov);
+    const fault = messageFault('sendmsg', message);
     if (fault !== null) return Promise.reject(fault);
     if (message.iov.length > IOV_MAX) return this.value(sockets.tooManyParts(this.core, fd), 'sendmsg');
     const control = message.control;
@@ -186,9 +186,6 @@ export abstract class SocketCalls extends DescriptorCalls {
     if (control === undefined || control === null || control.length === 0) {
       return this.transmit(fd, bytes, flags, name, true, 'sendmsg');
     }
-    if (!(control instanceof Uint8Array) && !isForeignBytes(control)) return Promise.reject(notBytes('sendmsg', 'control', control));
-    const nameFault = name === null ? null : addressFault('sendmsg', name);
-    if (nameFault !== null) return Promise.reject(nameFault);
     const operation = new SendMessageOperation(this.core);
     const bad = sockets.prepareSendMessage(this.core, operation, fd, bytes, flags, name, control);
     const result = bad < 0 ? bad : operation.start();
@@ -228,7 +225,7 @@ export abstract class SocketCalls extends DescriptorCalls {
   }
 }
 
-/** A longer address than there are counts as far as it goes (copy_msghdr_from_user). What is none is refused later. */
+/** A longer address than there are counts as far as it goes (copy_msghdr_from_user). */
 function cut(name: Uint8Array): Uint8Array {
   return name.length <= sockets.MAX_ADDRESS_LEN ? name : name.subarray(0, sockets.MAX_ADDRESS_LEN);
 }

@@ -1,8 +1,9 @@
 /** System calls on what is known of files: times, owners by descriptor, room, nodes of several kinds; and reads and writes of vectors. */
 import { Errno } from '../../base/errno.ts';
 import { OpenDirectory } from '../fs/directory.ts';
-import { Access, Directory, type Inode, MAIN_DEVICE, owns, permission, S } from '../fs/inode.ts';
+import { Access, Directory, type Inode, MAIN_DEVICE, owns, S } from '../fs/inode.ts';
 import { OpenRegular } from '../fs/regular-file.ts';
+import { mayAccess } from '../fs/walk.ts';
 import type { OpenFile } from '../open-file.ts';
 import { PipeEnd } from '../pipe.ts';
 import type { KernelProcess } from '../process.ts';
@@ -75,7 +76,7 @@ export function fchdir(process: KernelProcess, fd: number): number {
   if (file === null) return -Errno.EBADF;
   const inode = inodeOf(file);
   if (!(inode instanceof Directory)) return -Errno.ENOTDIR;
-  const denied = permission(inode, process.credentials, Access.X);
+  const denied = mayAccess(process, inode, Access.X);
   if (denied < 0) return denied;
   process.files.cwd = inode;
   return 0;
@@ -127,7 +128,7 @@ function setTimes(process: KernelProcess, inode: Inode, times: FileTimes | null)
   if (Number.isNaN(atimeUs) || Number.isNaN(mtimeUs)) return -Errno.EINVAL;
   if (!owns(inode, who)) {
     if (atimeUs !== UTIME_NOW || mtimeUs !== UTIME_NOW) return -Errno.EPERM;
-    const denied = permission(inode, who, Access.W);
+    const denied = mayAccess(process, inode, Access.W);
     if (denied < 0) return denied;
   }
   inode.setTimes(atimeUs === UTIME_NOW ? null : atimeUs, mtimeUs === UTIME_NOW ? null : mtimeUs);

@@ -9,9 +9,9 @@ import { EventCounter } from '../eventfd.ts';
 import { Device, OpenDevice } from '../fs/device.ts';
 import { type DirectoryEntry, OpenDirectory } from '../fs/directory.ts';
 import { GeneratedFile, OpenGenerated } from '../fs/generated-file.ts';
-import { Access, Directory, type Inode, owns, permission, S, Symlink } from '../fs/inode.ts';
+import { Access, Directory, type Inode, owns, S, Symlink } from '../fs/inode.ts';
 import { pathOf, Place } from '../fs/path.ts';
-import { walk } from '../fs/walk.ts';
+import { mayAccess, walk } from '../fs/walk.ts';
 import { MAX_OFFSET, OpenRegular, RegularFile, type Seekable } from '../fs/regular-file.ts';
 import { isWithin } from '../int.ts';
 import type { OpenOperation } from '../open.ts';
@@ -137,7 +137,7 @@ export function access(process: KernelProcess, path: string, mode: number): numb
   who.effective = who.uid === 0 ? who.permitted : 0;
   const bad = find(process, path, true, place, false, who);
   if (bad < 0) return bad;
-  return place.inode === null ? -Errno.ENOENT : permission(place.inode, who, mode);
+  return place.inode === null ? -Errno.ENOENT : mayAccess(process, place.inode, mode, who);
 }
 
 /** readlink(2): the target, or a negative errno. */
@@ -234,7 +234,7 @@ export function truncate(process: KernelProcess, path: string, length: number): 
   if (typeof inode === 'number') return inode;
   if (inode instanceof Directory) return -Errno.EISDIR;
   if (!(inode instanceof RegularFile || inode instanceof GeneratedFile)) return -Errno.EINVAL;
-  const denied = permission(inode, process.credentials, Access.W);
+  const denied = mayAccess(process, inode, Access.W);
   if (denied < 0) return denied;
   // Of what is made when it is read, nothing can be cut off (proc_notify_change).
   if (inode instanceof GeneratedFile) return 0;
@@ -346,7 +346,7 @@ export function chdir(process: KernelProcess, path: string): number {
   const inode = inodeAt(process, path);
   if (typeof inode === 'number') return inode;
   if (!(inode instanceof Directory)) return -Errno.ENOTDIR;
-  const denied = permission(inode, process.credentials, Access.X);
+  const denied = mayAccess(process, inode, Access.X);
   if (denied < 0) return denied;
   process.files.cwd = inode;
   return 0;

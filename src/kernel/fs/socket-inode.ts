@@ -4,9 +4,9 @@ import { Errno } from '../../base/errno.ts';
 import type { SocketNode } from '../../socket/family/socket-node.ts';
 import type { Socket } from '../../socket/socket.ts';
 import type { KernelProcess } from '../process.ts';
-import { Access, type Directory, type FileSystemLimits, Inode, permission, S } from './inode.ts';
+import { Access, type Directory, type FileSystemLimits, Inode, S } from './inode.ts';
 import { Place } from './path.ts';
-import { walk } from './walk.ts';
+import { mayAccess, walk } from './walk.ts';
 
 /** What a socket's node permits, without the umask's bits. */
 const MODE = 0o777;
@@ -51,7 +51,7 @@ export function findSocketInode(process: KernelProcess, path: Uint8Array): Socke
   if (bad < 0) return bad;
   const { inode } = place;
   if (inode === null) return -Errno.ENOENT;
-  const denied = permission(inode, process.credentials, Access.W);
+  const denied = mayAccess(process, inode, Access.W);
   if (denied < 0) return denied;
   return inode instanceof SocketInode ? inode : -Errno.ECONNREFUSED;
 }

@@ -11,6 +11,7 @@ import { Request } from '../../transport/tcp/listener.ts';
 import { TcpEndpoint, TcpState } from '../../transport/tcp/tcp.ts';
 import type { UdpEndpoint } from '../../transport/udp/udp.ts';
 import type { Kernel } from '../kernel.ts';
+import type { Pointers } from './pointers.ts';
 
 /** seq_setwidth: IPv4's lines are padded with blanks. */
 const TCP_WIDTH = 149, UDP_WIDTH = 127;
@@ -37,19 +38,6 @@ function endHex(isV4: boolean, address: IpAddress | null, port: number): string 
   return `${words}:${hex(port, 4)}`;
 }
 
-/** Where the kernel has an object in its memory, scrambled as `%pK` does: a number that tells it from others. */
-const pointers = new WeakMap<object, string>();
-let pointersGiven = 0;
-
-export function pointerOf(object: object): string {
-  let text = pointers.get(object);
-  if (text === undefined) {
-    text = hex(Math.imul(++pointersGiven, 0x9e3779b1), 16).toLowerCase();
-    pointers.set(object, text);
-  }
-  return text;
-}
-
 interface InetLine {
   readonly isV4: boolean;
   readonly local: IpAddress | null;
@@ -70,19 +58,19 @@ interface InetLine {
 }
 
 /** What all tables begin with; times in hundredths of a second. */
-function inetText(line: InetLine): string {
+function inetText(line: InetLine, pointers: Pointers): string {
   const { isV4 } = line;
   return `${endHex(isV4, line.local, line.localPort)} ${endHex(isV4, line.remote, line.remotePort)} ${hex(line.state, 2)} ` +
     `${hex(line.send, 8)}:${hex(line.receive, 8)} ${hex(line.timer, 2)}:${hex(Math.floor(line.leftUs / 1e4), 8)} ` +
     `${hex(line.retransmits, 8)} ${String(line.uid).padStart(5)} ${String(line.timeouts).padStart(8)} ${line.inode} ${line.refs} ` +
-    pointerOf(line.object);
+    pointers.of(line.object);
 }
 
 function ends({ localAddress, localPort, remoteAddress, remotePort }: TcpEntry['node'] | UdpEndpoint | RawEndpoint): Pick<InetLine, 'local' | 'localPort' | 'remote' | 'remotePort'> {
   return { local: localAddress, localPort, remote: remoteAddress, remotePort };
 }
 
-function tcpLine({ node, owner, isV4, state }: TcpEntry): string {
+function tcpLine({ node, owner, isV4, state }: TcpEntry, pointers: Pointers): string {
   const common = { isV4, ...ends(node), state, object: node };
   if (node instanceof TcpEndpoint) {
     const { receive, send } = tcpQueues(node);
@@ -95,7 +83,7 @@ function tcpLine({ node, owner, isV4, state }: TcpEntry): string {
     return `${inetText({
       ...common, send, receive, timer: kind, leftUs, retransmits: node.retransmits, uid: owner.uid, timeouts: node.probesOut,
       inode: owner.inode, refs,
-    })} ${Math.floor(node.rtoUs / 1e4)} ${Math.floor(node.atoUs / 1e4)} ${(node.quick << 1) | pingPong} ${node.cwnd} ${ssthresh}`;
+    }, pointers)} ${Math.floor(node.rtoUs / 1e4)} ${Math.floor(node.atoUs / 1e4)} ${(node.quick << 1) | pingPong} ${node.cwnd} ${ssthresh}`;
   }
   const nothing = { send: 0, receive: 0, timeouts: 0, inode: 0 };
   if (node instanceof Request) {
@@ -103,43 +91,43 @@ function tcpLine({ node, owner, isV4, state }: TcpEntry): string {
     return inetText({
       ...common, ...nothing, timer: TcpTimer.Retransmission, leftUs: Math.max(0, node.deadline - now), retransmits: node.timeouts,
       uid: owner.uid, refs: 0,
-    });
+    }, pointers);
   }
-  return inetText({ ...common, ...nothing, timer: TcpTimer.TimeWait, leftUs: timeWaitLeftUs(node), retransmits: 0, uid: 0, refs: 3 });
+  return inetText({ ...common, ...nothing, timer: TcpTimer.TimeWait, leftUs: timeWaitLeftUs(node), retransmits: 0, uid: 0, refs: 3 }, pointers);
 }
 
-export function tcpText({ stack }: Kernel, isV4: boolean): string {
+export function tcpText({ stack, proc: { pointers } }: Kernel, isV4: boolean): string {
   let text = `${(isV4 ? HEADER4.padEnd(TCP_WIDTH) : HEADER6)}\n`;
   let slot = 0;
   for (const entry of tcpEntries(stack)) {
     if (entry.isV4 !== isV4) continue;
-    const line = `${String(slot++).padStart(4)}: ${tcpLine(entry)}`;
+    const line = `${String(slot++).padStart(4)}: ${tcpLine(entry, pointers)}`;
     text += `${isV4 ? line.padEnd(TCP_WIDTH) : line}\n`;
   }
   return text;
 }
 
-function datagramLine(endpoint: UdpEndpoint | RawEndpoint, bucket: string, refs: number): string {
+function datagramLine(endpoint: UdpEndpoint | RawEndpoint, bucket: string, pointers: Pointers): string {
   const { inode, uid } = ownerOf(endpoint);
   const line = inetText({
     isV4: endpoint.isV4, ...ends(endpoint), state: datagramState(endpoint), send: endpoint.sendQueued, receive: endpoint.receiveQueued,
-    timer: 0, leftUs: 0, retransmits: 0, uid, timeouts: 0, inode, refs, object: endpoint,
-  });
+    timer: 0, leftUs: 0, retransmits: 0, uid, timeouts: 0, inode, refs: 2, object: endpoint,
+  }, pointers);
   return `${bucket}: ${line} ${endpoint.drops}`;
 }
 
 /** In the table's order: by bucket. */
-export function udpText({ stack }: Kernel, isV4: boolean): string {
+export function udpText({ stack, proc: { pointers } }: Kernel, isV4: boolean): string {
   const endpoints = [...stack.udp.endpoints()].filter((endpoint) => endpoint.isV4 === isV4);
   const bucketOf = ({ localPort }: UdpEndpoint): number => localPort & (UDP_BUCKETS - 1);
   const header = `${isV4 ? ' ' : ''}${isV4 ? HEADER4 : HEADER6} ref pointer drops`;
-  const lines = endpoints.sort((a, b) => bucketOf(a) - bucketOf(b)).map((endpoint) => datagramLine(endpoint, String(bucketOf(endpoint)).padStart(5), 2));
+  const lines = endpoints.sort((a, b) => bucketOf(a) - bucketOf(b)).map((endpoint) => datagramLine(endpoint, String(bucketOf(endpoint)).padStart(5), pointers));
   return [header, ...lines].map((line) => `${isV4 ? line.padEnd(UDP_WIDTH) : line}\n`).join('');
 }
 
-export function rawText({ stack }: Kernel, isV4: boolean): string {
+export function rawText({ stack, proc: { pointers } }: Kernel, isV4: boolean): string {
   const endpoints = [...stack.raw.endpoints()].filter((endpoint) => endpoint.isV4 === isV4);
-  const lines = endpoints.map((endpoint) => datagramLine(endpoint, String(endpoint.protocol & (RAW_BUCKETS - 1)).padStart(4), 2));
+  const lines = endpoints.map((endpoint) => datagramLine(endpoint, String(endpoint.protocol & (RAW_BUCKETS - 1)).padStart(4), pointers));
   return [`${isV4 ? HEADER4 : HEADER6} ref pointer drops`, ...lines].map((line) => `${line}\n`).join('');
 }
 
@@ -170,7 +158,7 @@ function unixName(socket: UnixSocket): string {
   return ` ${new TextDecoder().decode(filled)}`;
 }
 
-export function unixText({ unix }: Kernel): string {
+export function unixText({ unix, proc: { pointers } }: Kernel): string {
   const refs = unixRefs(unix.sockets);
   let text = 'Num       RefCount Protocol Flags    Type St Inode Path\n';
   for (const socket of unix.sockets) {
@@ -178,7 +166,7 @@ export function unixText({ unix }: Kernel): string {
     const state = socket.listener === null
       ? (isConnected ? SocketState.Connected : SocketState.Unconnected)
       : (isConnected ? SocketState.Connecting : SocketState.Disconnecting);
-    text += `${pointerOf(socket)}: ${hex(2 + (refs.get(socket) ?? 0), 8)} 00000000 ${hex(socket.isListening ? ACCEPTS : 0, 8)} ` +
+    text += `${pointers.of(socket)}: ${hex(2 + (refs.get(socket) ?? 0), 8)} 00000000 ${hex(socket.isListening ? ACCEPTS : 0, 8)} ` +
       `${hex(socket.type, 4)} ${hex(state, 2)} ${String(socket.listener === null ? socket.inodeNumber : 0).padStart(5)}${unixName(socket)}\n`;
   }
   return text;
@@ -186,11 +174,11 @@ export function unixText({ unix }: Kernel): string {
 
 // AF_PACKET.
 
-export function packetText({ packet }: Kernel): string {
+export function packetText({ packet, proc: { pointers } }: Kernel): string {
   let text = `${'sk'.padEnd(16)} RefCnt Type Proto  Iface R Rmem   User   Inode\n`;
   for (const socket of packet.sockets) {
     const { type, listensTo, interfaceIndex, isRunning, receiveCharged, uid, inodeNumber } = socket;
-    text += `${pointerOf(socket)} ${String(isRunning ? 3 : 2).padEnd(6)} ${String(type).padEnd(4)} ${hex(listensTo, 4).toLowerCase()}   ` +
+    text += `${pointers.of(socket)} ${String(isRunning ? 3 : 2).padEnd(6)} ${String(type).padEnd(4)} ${hex(listensTo, 4).toLowerCase()}   ` +
       `${String(interfaceIndex).padEnd(5)} ${isRunning ? 1 : 0} ${String(receiveCharged).padEnd(6)} ${String(uid).padEnd(6)} ${String(inodeNumber).padEnd(6)}\n`;
   }
   return text;

@@ -2,6 +2,7 @@
 import type { IpAddress } from '../../base/inet-address.ts';
 import type { Interface, InterfaceAddress } from '../../net/interface.ts';
 import { AddressScope } from '../../net/interface.ts';
+import { type LocalRoute, localRoutes, LocalType } from '../../net/local-table.ts';
 import { hasKnownMac, type Neighbour, NeighbourState } from '../../net/neighbour.ts';
 import { type Route, RouteType } from '../../net/routes.ts';
 import type { Kernel } from '../kernel.ts';
@@ -78,14 +79,14 @@ function digits6({ a, b, c, d }: IpAddress): string {
 }
 
 const NOWHERE = '0'.repeat(32);
-/** Metrics of what comes with addresses, and of what is never chosen. */
-const KERNEL_METRIC = 256, LOCAL_METRIC = 0, NULL_METRIC = 0xffffffff;
+/** Metrics of the host's own addresses, and of what is never chosen. */
+const LOCAL_METRIC = 0, NULL_METRIC = 0xffffffff;
 
 function route6Line(to: string, prefixLength: number, gateway: string, metric: number, flags: number, device: string): string {
   return `${to} ${hex(prefixLength, 2)} ${NOWHERE} 00 ${gateway} ${hex(metric, 8)} 00000001 00000000 ${hex(flags, 8)} ${device.padStart(8)}\n`;
 }
 
-/** All tables' routes of IPv6: addresses of the host, groups, and the entry for what has no way included. */
+/** Both tables' routes of IPv6, the main one first: addresses of the host and groups included. */
 function routes6Text({ stack }: Kernel): string {
   const { network } = stack;
   const line = (route: Route): string => {
@@ -95,13 +96,18 @@ function routes6Text({ stack }: Kernel): string {
       Flag.UP | refused | (route.gateway === null ? 0 : Flag.GATEWAY), route.device.name,
     );
   };
-  const own = network.interfaces().flatMap(({ addresses, name }) => addresses.filter(({ address, usable }) => !address.isV4 && usable)
-    .map(({ address }) => route6Line(digits6(address), 128, NOWHERE, LOCAL_METRIC, (Flag.LOCAL | Flag.NONEXTHOP | Flag.UP) >>> 0, name)));
-  const groups = network.interfaces().filter(({ device }) => !device.isLoopback)
-    .map(({ name }) => route6Line(`ff${'0'.repeat(30)}`, 8, NOWHERE, KERNEL_METRIC, Flag.UP, name));
+  const local = ({ type, prefix, prefixLength, metric, device }: LocalRoute): string => {
+    const flags = type === LocalType.Local ? (Flag.LOCAL | Flag.NONEXTHOP | Flag.UP) >>> 0 : Flag.UP;
+    return route6Line(digits6(prefix), prefixLength, NOWHERE, metric, flags, device.name);
+  };
+  // The entry for what has no way ends each table.
   const none = route6Line(NOWHERE, 0, NOWHERE, NULL_METRIC, Flag.REJECT | Flag.NONEXTHOP, 'lo');
-  return network.routes().filter(({ isV4, type, metric, device }) => !isV4 && !(device.isLoopback && type === RouteType.Unicast && metric === LOCAL_METRIC))
-    .map(line).join('') + own.join('') + groups.join('') + none;
+  const isOwn = ({ device, type, metric }: Route): boolean => device.isLoopback && type === RouteType.Unicast && metric === LOCAL_METRIC;
+  const main = network.routes().filter((route) => !route.isV4 && !isOwn(route));
+  const locals = localRoutes(network.interfaces()).filter(({ prefix }) => !prefix.isV4);
+  const isAddress = ({ type }: LocalRoute): boolean => type === LocalType.Local;
+  const inOrder = [...locals.filter(isAddress), ...locals.filter((route) => !isAddress(route))];
+  return [...main.map(line), none, ...inOrder.map(local), none].join('');
 }
 
 /** IPV6_ADDR_ scopes, and IFA_F_ flags. */

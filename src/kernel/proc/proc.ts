@@ -12,6 +12,7 @@ import type { Kernel } from '../kernel.ts';
 import type { KernelProcess } from '../process.ts';
 import { netDirectory } from './net.ts';
 import { LiveDirectory, type ProcDirectory, ProcEntry, ProcLink, ProcNumbers } from './nodes.ts';
+import { Pointers } from './pointers.ts';
 import { ProcessDirectory } from './process-directory.ts';
 import { SettingsDirectory } from './settings.ts';
 import { ipcDirectory } from './sysvipc.ts';
@@ -56,10 +57,11 @@ class ProcRoot extends LiveDirectory {
 export class ProcFileSystem {
   readonly kernel: Kernel;
   readonly numbers: ProcNumbers;
+  readonly pointers: Pointers = new Pointers();
   readonly root: ProcDirectory;
   /** /proc/PID/net, the same for all. */
   readonly net: ProcDirectory;
-  /** Who looked a path up, or reads, right now: whom /proc/self is, and whose rights count (set by `walk` and by reads). */
+  /** Who looked a path up, or reads, right now: whom /proc/self is, and whose rights count (set by `walk`, `mayAccess` and reads). */
   asker: KernelProcess;
   private readonly directories: WeakMap<KernelProcess, ProcessDirectory> = new WeakMap();
 

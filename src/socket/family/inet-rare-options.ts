@@ -5,7 +5,7 @@
  */
 import { Capability } from '../../base/credentials.ts';
 import { Errno } from '../../base/errno.ts';
-import { NO_OPTION, rareOf } from '../../transport/rare-options.ts';
+import { NO_OPTION, type RareOptions, rareOf } from '../../transport/rare-options.ts';
 import type { Caller } from '../caller.ts';
 import { IP, IPPROTO, SOCK } from '../constants.ts';
 import { intOrByteBytes, readInt } from '../option-bytes.ts';
@@ -62,7 +62,12 @@ export function setRareIpOption(socket: InetSocket, option: number, value: Uint8
       if (n < 0 || n > 1) return -Errno.EINVAL;
       rareOf(options).errorExtensions = on;
       return 0;
-    case IP.UNICAST_IF: return setUnicastDevice(socket, value);
+    case IP.UNICAST_IF: {
+      const device = unicastDevice(socket, value);
+      if (typeof device === 'number') return device;
+      rareOf(options).unicastDevice = device;
+      return 0;
+    }
     case IP.LOCAL_PORT_RANGE: {
       if (value.length !== 4) return -Errno.EINVAL;
       const low = n & 0xffff;
@@ -95,16 +100,14 @@ function setRouterAlert(socket: InetSocket, on: boolean): number {
   return 0;
 }
 
-/** The index comes, and goes, in network order. */
-function setUnicastDevice(socket: InetSocket, value: Uint8Array): number {
+/** What IP_UNICAST_IF and IPV6_UNICAST_IF name, null for none; or a negative errno. The index comes, and goes, in network order. */
+export function unicastDevice(socket: InetSocket, value: Uint8Array): RareOptions['unicastDevice'] | number {
   if (value.length !== 4) return -Errno.EINVAL;
   const index = networkOrder(readInt(value));
   const device = index === 0 ? null : socket.stack.network.deviceAt(index);
   if (index !== 0 && device === null) return -Errno.EADDRNOTAVAIL;
   const { boundDevice } = socket.options;
-  if (boundDevice !== null && device !== null && device !== boundDevice) return -Errno.EINVAL;
-  rareOf(socket.options).unicastDevice = device;
-  return 0;
+  return boundDevice !== null && device !== null && device !== boundDevice ? -Errno.EINVAL : device;
 }
 
 export function networkOrder(n: number): number {

@@ -1,5 +1,5 @@
 /**
- * What TCP and UDP sockets of AF_INET and AF_INET6 share: addresses, names, and the upcalls of their endpoint.
+ * What all sockets of AF_INET and AF_INET6 share (TCP, UDP, raw, ping): addresses, names, and the upcalls of their endpoint.
  *
  * Called by kernel/; calls transport endpoints. Read transport/endpoint.ts first.
  */

@@ -13,7 +13,7 @@ import { AF, IPPROTO, IPV6, SOCK } from '../constants.ts';
 import { intBytes, readInt } from '../option-bytes.ts';
 import { mayMark } from '../mark.ts';
 import type { InetSocket } from './inet.ts';
-import { networkOrder } from './inet-rare-options.ts';
+import { networkOrder, unicastDevice } from './inet-rare-options.ts';
 
 /** sizeof(struct ip6_mtuinfo), and of its address. */
 const MTU_INFO_LEN = 32;
@@ -98,7 +98,12 @@ export function setRareIpv6Option(socket: InetSocket, option: number, value: Uin
       if (isShort) return -Errno.EINVAL;
       rareOf(options).transparent = on;
       return 0;
-    case IPV6.UNICAST_IF: return setUnicastDevice(socket, value);
+    case IPV6.UNICAST_IF: {
+      const device = unicastDevice(socket, value);
+      if (typeof device === 'number') return device;
+      rareOf(options).unicastDevice6 = device;
+      return 0;
+    }
     case IPV6.IPSEC_POLICY: case IPV6.XFRM_POLICY:
       return credentials.has(Capability.NET_ADMIN) ? -Errno.ENOPROTOOPT : -Errno.EPERM;
     default: return null;
@@ -165,15 +170,4 @@ function setPreferences(socket: InetSocket, n: number): number {
 
 function isOne(bits: number): boolean {
   return (bits & (bits - 1)) === 0;
-}
-
-function setUnicastDevice(socket: InetSocket, value: Uint8Array): number {
-  if (value.length !== 4) return -Errno.EINVAL;
-  const index = networkOrder(readInt(value));
-  const device = index === 0 ? null : socket.stack.network.deviceAt(index);
-  if (index !== 0 && device === null) return -Errno.EADDRNOTAVAIL;
-  const { boundDevice } = socket.options;
-  if (boundDevice !== null && device !== null && device !== boundDevice) return -Errno.EINVAL;
-  rareOf(socket.options).unicastDevice6 = device;
-  return 0;
 }

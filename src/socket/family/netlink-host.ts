@@ -42,6 +42,12 @@ export class NetlinkHost {
     return this.protocols.get(number) as NetlinkProtocol;
   }
 
+  /** Those that have a port id or hear of groups: for leak tests. */
+  get socketCount(): number {
+    const bound = [...this.ports.values()].flatMap((ports) => [...ports.values()]);
+    return new Set([...bound, ...this.listeners]).size;
+  }
+
   find(protocol: number, port: number): NetlinkSocket | null {
     return this.ports.get(protocol)?.get(port) ?? null;
   }

@@ -6,7 +6,7 @@ import { type Destination, DestinationKind } from '../../net/destination.ts';
 import { localRoutes, type LocalRoute } from '../../net/local-table.ts';
 import type { Network } from '../../net/network.ts';
 import type { Route } from '../../net/routes.ts';
-import { RT_TABLE, RTA, RTCF, RTM, RTM_F, RTMSG_LEN, RTN } from '../../wire/netlink-route.ts';
+import { RT_TABLE, RTA, RTCF, RTM, RTM_F, RTMSG_LEN, RTN, RTPROT } from '../../wire/netlink-route.ts';
 import { AF } from '../constants.ts';
 import type { NetlinkRequest } from './netlink-protocol.ts';
 import { putLocalRoute, putRoute, putUse6 } from './netlink-messages.ts';
@@ -117,7 +117,7 @@ export function lookUpRoute6(network: Network, request: NetlinkRequest): number 
     const { port, sequence } = request.to;
     writer.begin(RTM.NEWROUTE, 0, sequence, port).uint8(AF.INET6).uint8(128).uint8(128).uint8(0);
     const table = local === null ? RT_TABLE.MAIN : RT_TABLE.LOCAL;
-    writer.uint8(table).uint8(kernelMade ? KERNEL : (route as Route).origin).uint8(0).uint8(local?.type ?? typeOf(found)).uint32(0);
+    writer.uint8(table).uint8(kernelMade ? RTPROT.KERNEL : (route as Route).origin).uint8(0).uint8(local?.type ?? typeOf(found)).uint32(0);
     writer.attributeUint32(RTA.TABLE, table).attribute(RTA.DST, to.toBytes()).attribute(RTA.SRC, (from ?? ANY6).toBytes());
     if (from === null) writer.attribute(RTA.PREFSRC, found.source.toBytes());
     writer.attributeUint32(RTA.PRIORITY, route === null ? 0 : route.metric);
@@ -128,5 +128,3 @@ export function lookUpRoute6(network: Network, request: NetlinkRequest): number 
   });
   return 0;
 }
-
-const KERNEL = 2;

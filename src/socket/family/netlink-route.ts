@@ -13,7 +13,7 @@ import type { Network } from '../../net/network.ts';
 import { NetworkObserver } from '../../net/network-observer.ts';
 import { type Route, RouteConflict } from '../../net/routes.ts';
 import { NLM_F } from '../../wire/netlink.ts';
-import { IFADDRMSG_LEN, RTM, RTM_MAX, RTNLGRP, RTNLGRP_COUNT } from '../../wire/netlink-route.ts';
+import { IFADDRMSG_LEN, RTM, RTM_MAX, RTNLGRP, RTNLGRP_COUNT, RTPROT } from '../../wire/netlink-route.ts';
 import { AF, NETLINK_PROTOCOL } from '../constants.ts';
 import type { Put, Reply } from './netlink-dump.ts';
 import type { NetlinkHost } from './netlink-host.ts';
@@ -174,7 +174,7 @@ export class RouteProtocol extends NetworkObserver implements NetlinkProtocol {
 
   override routeChanged(route: Route, isThere: boolean, how: RouteConflict): void {
     const { isV4 } = route;
-    const flags = !isThere || (!isV4 && route.origin === KERNEL) ? 0 : FLAGS[how];
+    const flags = !isThere || (!isV4 && route.origin === RTPROT.KERNEL) ? 0 : FLAGS[how];
     this.tell(isV4 ? RTNLGRP.IPV4_ROUTE : RTNLGRP.IPV6_ROUTE, (to) => {
       putRoute(to, isThere ? RTM.NEWROUTE : RTM.DELROUTE, flags, this.requester, route);
     });
@@ -184,8 +184,6 @@ export class RouteProtocol extends NetworkObserver implements NetlinkProtocol {
     this.tell(RTNLGRP.NEIGH, (to) => putNeighbour(to, isThere ? RTM.NEWNEIGH : RTM.DELNEIGH, 0, { port: this.requester.port, sequence: 0 }, neighbour));
   }
 }
-
-const KERNEL = 2;
 
 /** What notifications say of how a route came (fib_table_insert). */
 const FLAGS: Readonly<Record<RouteConflict, number>> = {

@@ -6,7 +6,7 @@ import type { Network } from '../../net/network.ts';
 import type { RouteTarget } from '../../net/route-configuration.ts';
 import { type Route, RouteConflict, RouteScope, RouteType } from '../../net/routes.ts';
 import { NLM_F } from '../../wire/netlink.ts';
-import { RT_SCOPE, RT_TABLE, RTA, RTM, RTM_F, RTMSG_LEN, RTN, RTNH_F } from '../../wire/netlink-route.ts';
+import { RT_SCOPE, RT_TABLE, RTA, RTM, RTM_F, RTMSG_LEN, RTN, RTNH_F, RTPROT } from '../../wire/netlink-route.ts';
 import type { Put } from './netlink-dump.ts';
 import type { NetlinkRequest } from './netlink-protocol.ts';
 import { putLocalRoute, putRoute, routeOrder } from './netlink-messages.ts';
@@ -64,13 +64,11 @@ export function dumpRoutes(network: Network, families: readonly boolean[], reque
       if (isWanted(filter, RT_TABLE.MAIN, route, route.origin)) puts.push((writer) => putRoute(writer, RTM.NEWROUTE, flags, to, route));
     }
     for (const route of localRoutes(network.interfaces()).filter(({ prefix }) => prefix.isV4 === isV4).sort(routeOrder)) {
-      if (isWanted(filter, RT_TABLE.LOCAL, route, KERNEL)) puts.push((writer) => putLocalRoute(writer, RTM.NEWROUTE, flags, to, route));
+      if (isWanted(filter, RT_TABLE.LOCAL, route, RTPROT.KERNEL)) puts.push((writer) => putLocalRoute(writer, RTM.NEWROUTE, flags, to, route));
     }
   }
   return request.dump(puts, { flags: limits });
 }
-
-const KERNEL = 2;
 
 function mainRoutes(network: Network, isV4: boolean): Route[] {
   return network.routes().filter((route) => route.isV4 === isV4).sort(routeOrder);

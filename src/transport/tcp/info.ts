@@ -1,5 +1,5 @@
 /**
- * TCP_INFO: `struct tcp_info` of linux/tcp.h, as far as its first 104 bytes (what every program reads).
+ * TCP_INFO: `struct tcp_info` of linux/tcp.h: its first 104 bytes (what every program reads) for getsockopt(2), 232 for `ss -i`.
  */
 import { linuxState, TcpState } from './state.ts';
 import { Bit } from './tcb.ts';

@@ -1,7 +1,7 @@
 /**
  * TCP for one host: its tables, its clock, and the way of every segment to whom it is for.
  *
- * Called by stack/ (`input`, `icmpError`) and kernel/ (`create`).
+ * Called by stack/ (`input`, `icmpError`) and socket/ (`create`).
  *
  *   input -> ConnectionTable -> segmentArrives | requestInput | timeWaitInput
  *        `-> ListenerTable  -> listenInput

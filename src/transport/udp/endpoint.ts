@@ -40,6 +40,17 @@ interface PathMtuNews {
   readonly mtuBytes: number;
 }
 
+/** What MSG_MORE or UDP_CORK has collected so far, where it will go and how: all of it is the first write's choice. */
+interface Pending {
+  readonly bytes: Uint8Array;
+  readonly to: IpAddress;
+  readonly port: number;
+  readonly scopeId: number;
+  /** MSG_DONTROUTE or 0. */
+  readonly flags: number;
+  readonly choices: SendChoices | null;
+}
+
 export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
   readonly isV4: boolean;
   readonly options: EndpointOptions;
@@ -73,13 +84,7 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
   private addressFromConnect = false;
   private portFromBind = false;
   private cork = false;
-  /** What MSG_MORE or UDP_CORK has collected so far, and where it will go. */
-  private pending: Uint8Array | null = null;
-  private pendingAddress: IpAddress | null = null;
-  private pendingPort = 0;
-  private pendingScope = 0;
-  /** MSG_DONTROUTE of the first write: it chose the way. */
-  private pendingFlags = 0;
+  private pending: Pending | null = null;
 
   constructor(udp: Udp, isV4: boolean) {
     this.udp = udp;
@@ -226,7 +231,7 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
   }
 
   send(from: Uint8Array, at: number, length: number, flags: number, choices: SendChoices | null = null): number {
-    if (this.pending !== null) return this.append(from, at, length, flags);
+    if (this.pending !== null) return this.append(this.pending, from, at, length, flags);
     if (this.remoteAddress === null) {
       const unbound = this.autobind();
       if (unbound < 0) return unbound;
@@ -248,7 +253,7 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     if (length > 65535 && address.isV4) return -Errno.EMSGSIZE;
     // Datagrams know no urgent data; over IPv6 Linux does not even say so (udpv6_sendmsg).
     if ((flags & Msg.OOB) !== 0 && address.isV4) return -Errno.EOPNOTSUPP;
-    if (this.pending !== null) return this.append(from, at, length, flags);
+    if (this.pending !== null) return this.append(this.pending, from, at, length, flags);
     // A peer's port was looked at by nobody when it was connected to (udp_sendmsg).
     if (port === 0 && address !== this.remoteAddress) return -Errno.EINVAL;
     if (choices !== null && choices.error !== 0) return choices.error;
@@ -264,11 +269,7 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     if (this.error !== 0) return -this.takeError();
     if ((this.shut & 2) !== 0) return -Errno.EPIPE;
     if (this.corked || (flags & Msg.MORE) !== 0) {
-      this.pending = from.slice(at, at + length);
-      this.pendingAddress = to;
-      this.pendingPort = port;
-      this.pendingScope = scopeId;
-      this.pendingFlags = flags & Msg.DONTROUTE;
+      this.pending = { bytes: from.slice(at, at + length), to, port, scopeId, flags: flags & Msg.DONTROUTE, choices };
       return length;
     }
     const truesize = datagramTruesize(length, to.isV4);
@@ -340,20 +341,17 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
 
   setCork(on: boolean): void {
     this.cork = on;
-    if (!on && this.pending !== null) this.append(NO_BYTES, 0, 0, 0);
+    if (!on && this.pending !== null) this.append(this.pending, NO_BYTES, 0, 0, 0);
   }
 
-  /** A write behind one with MSG_MORE: joins its datagram and has its destination, whatever it was given itself. */
-  private append(from: Uint8Array, at: number, length: number, flags: number): number {
-    const before = this.pending as Uint8Array;
-    const to = this.pendingAddress as IpAddress;
-    const whole = new Uint8Array(before.length + length);
-    whole.set(before);
-    whole.set(from.subarray(at, at + length), before.length);
+  /** A write behind one with MSG_MORE: joins its datagram, destination and control data, whatever it was given itself. */
+  private append({ bytes, to, port, scopeId, flags, choices }: Pending, from: Uint8Array, at: number, length: number, own: number): number {
+    const whole = new Uint8Array(bytes.length + length);
+    whole.set(bytes);
+    whole.set(from.subarray(at, at + length), bytes.length);
     this.pending = null;
     if (whole.length > (to.isV4 ? MAX_PAYLOAD_V4 : MAX_PAYLOAD_V6)) return -Errno.EMSGSIZE;
-    const first = (flags & Msg.MORE) | this.pendingFlags;
-    const result = this.sendTo(whole, 0, whole.length, first, to, this.pendingPort, this.pendingScope);
+    const result = this.sendTo(whole, 0, whole.length, (own & Msg.MORE) | flags, to, port, scopeId, choices);
     return result < 0 ? result : length;
   }
 
@@ -403,8 +401,12 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     const remote = this.remoteAddress;
     if (remote !== null) {
       if (remote.d !== p.srcD || remote.a !== p.srcA || remote.b !== p.srcB || remote.c !== p.srcC) return -1;
-      if (this.remotePort !== 0 && this.remotePort !== srcPort) return -1;
-      score += 8;
+      score += 4;
+      // A peer at port 0 stands for all ports of its address.
+      if (this.remotePort !== 0) {
+        if (this.remotePort !== srcPort) return -1;
+        score += 4;
+      }
     }
     const bound = this.options.boundDevice;
     if (bound !== null) {
@@ -547,20 +549,10 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
 
   // Errors and the end.
 
-  /** Linux's __udp4_lib_err: connected sockets learn of it, others only with IP_RECVERR. */
+  /** An error about something of ours (Linux's __udp4_lib_err): who is connected learns of it, others only with IP_RECVERR. */
   icmpError(report: IcmpErrorReport, remotePort: number): void {
-    const remote = this.remoteAddress;
-    const local = this.localAddress;
-    if (remote === null) {
-      if (!this.wantsErrors(report.isV4)) return;
-    } else if (
-      this.remotePort !== remotePort || remote.a !== report.remoteA || remote.b !== report.remoteB ||
-      remote.c !== report.remoteC || remote.d !== report.remoteD
-    ) {
-      return;
-    }
-    if (!local.isUnspecified && (local.d !== report.localD || local.a !== report.localA || local.b !== report.localB)) return;
     const { isV4, mtuBytes, packet } = report;
+    if (this.remoteAddress === null && !this.wantsErrors(isV4)) return;
     const discover = isV4 ? this.options.mtuDiscover : this.options.mtuDiscover6;
     if (mtuBytes > 0 && isV4 && discover === 0) return;
     if (this.wantsErrors(isV4)) {

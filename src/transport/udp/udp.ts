@@ -1,12 +1,12 @@
 /**
  * UDP (RFC 768) for one host: demultiplexing, ports, input and ICMP errors. The endpoint itself is in endpoint.ts.
  *
- * Called by stack/ (`input`, `icmpError`) and by kernel/ (`create`).
+ * Called by stack/ (`input`, `icmpError`) and by socket/ (`create`).
  */
 import type { HostContext } from '../../base/host-context.ts';
 import { Mib } from '../../base/counters.ts';
 import { transportChecksumOk } from '../../link/packet-checksum.ts';
-import type { Packet } from '../../link/packet.ts';
+import { Packet } from '../../link/packet.ts';
 import type { Network } from '../../net/network.ts';
 import type { IcmpErrorReport } from '../../net/transport-input.ts';
 import { UDP_HEADER_LEN, UdpHeader } from '../../wire/udp.ts';
@@ -25,6 +25,8 @@ export class Udp {
   readonly network: Network;
   readonly ports: PortTable;
   private readonly header = new UdpHeader();
+  /** Addresses alone: of the answer that did not come. */
+  private readonly answer: Packet = new Packet(new ArrayBuffer(0), 0, 0);
   private readonly hash: KeyedHash;
 
   constructor(context: HostContext, network: Network) {
@@ -50,7 +52,7 @@ export class Udp {
 
   /** UDP_NO_CHECK6_RX (RFC 6935): does whoever it is for take datagrams without a checksum? */
   private takesNoChecksum(p: Packet): boolean {
-    const endpoint = this.find(p);
+    const endpoint = this.find(p, this.header.dstPort, this.header.srcPort);
     return endpoint !== null && endpoint.options.rare.noChecksum6In;
   }
 
@@ -79,7 +81,7 @@ export class Udp {
       return;
     }
     if (isGroup(p)) return this.groupInput(p);
-    const endpoint = this.find(p);
+    const endpoint = this.find(p, header.dstPort, header.srcPort);
     if (endpoint === null) {
       this.count(p.isV4, Mib.UdpNoPorts, Mib.Udp6NoPorts);
       if (p.linkType === PACKET_HOST) this.network.sendPortUnreachable(p);
@@ -111,13 +113,13 @@ export class Udp {
    * The endpoint that fits best: connected before bound to an address before any (udp4_lib_lookup's score). Among equals
    * with SO_REUSEPORT that are not connected the hash of the two ends decides.
    */
-  private find(p: Packet): UdpEndpoint | null {
+  private find(p: Packet, dstPort: number, srcPort: number): UdpEndpoint | null {
     let best: UdpEndpoint | null = null;
     let bestScore = -1;
     let equals = 0;
-    let endpoint = this.onPort(this.header.dstPort);
+    let endpoint = this.onPort(dstPort);
     while (endpoint !== null) {
-      const score = endpoint.score(p, this.header.srcPort);
+      const score = endpoint.score(p, srcPort);
       if (score > bestScore) {
         best = endpoint;
         bestScore = score;
@@ -128,12 +130,11 @@ export class Udp {
       endpoint = endpoint.nextHolder as UdpEndpoint | null;
     }
     if (best === null || equals === 1 || !best.options.reusePort || best.remoteAddress !== null) return best;
-    return this.sharer(p, bestScore);
+    return this.sharer(p, dstPort, srcPort, bestScore);
   }
 
   /** One of the endpoints with SO_REUSEPORT and this score; there is one. */
-  private sharer(p: Packet, score: number): UdpEndpoint {
-    const { srcPort, dstPort } = this.header;
+  private sharer(p: Packet, dstPort: number, srcPort: number, score: number): UdpEndpoint {
     let count = 0;
     for (let e = this.onPort(dstPort); e !== null; e = e.nextHolder as UdpEndpoint | null) {
       if (e.options.reusePort && e.score(p, srcPort) === score) count++;
@@ -144,14 +145,23 @@ export class Udp {
     return e;
   }
 
+  /** Whoever an answer to the quoted datagram would have been for hears of the error, nobody else (__udp4_lib_err). */
   icmpError(report: IcmpErrorReport): void {
     const localPort = report.view.getUint16(report.at);
     const remotePort = report.view.getUint16(report.at + 2);
-    let endpoint = this.onPort(localPort);
-    while (endpoint !== null) {
-      endpoint.icmpError(report, remotePort);
-      endpoint = endpoint.nextHolder as UdpEndpoint | null;
-    }
+    const { answer } = this;
+    answer.isV4 = report.isV4;
+    answer.dstA = report.localA;
+    answer.dstB = report.localB;
+    answer.dstC = report.localC;
+    answer.dstD = report.localD;
+    answer.srcA = report.remoteA;
+    answer.srcB = report.remoteB;
+    answer.srcC = report.remoteC;
+    answer.srcD = report.remoteD;
+    answer.device = report.packet.device;
+    const endpoint = this.find(answer, localPort, remotePort);
+    if (endpoint !== null) endpoint.icmpError(report, remotePort);
   }
 
   /** Counts under the IPv4 or the IPv6 name. */

@@ -5,8 +5,11 @@ import { IPPROTO, IP, IPV6, MSG, SO, SOL } from '../numbers.ts';
 import { in4, in6 } from '../address.ts';
 import { program } from '../program.ts';
 import type { Program, ProgramEnvironment } from '../program.ts';
-import { ALL_FAMILIES, FAMILIES, INET, INET6, MAPPED, POLL, PORT, dgram, dgramPair, ints, room, stream, text, wait } from '../toolkit.ts';
+import { ALL_FAMILIES, FAMILIES, INET, INET6, MAPPED, POLL, PORT, dgram, dgramPair, ints, room, silently, stream, text, wait } from '../toolkit.ts';
 import type { Family } from '../toolkit.ts';
+
+/** <linux/udp.h> */
+const UDP_SEGMENT = 103;
 
 type Option = readonly [level: number, option: number];
 
@@ -190,6 +193,69 @@ const choices = ALL_FAMILIES.flatMap((family) => [
   program(`control-choices-socket-${family.name}`, (env) => choose(env, family, SOCKET_CHOICES)),
 ]);
 
+/** MSG_MORE: what the first write of a datagram chooses holds for all of it, and what a later one chooses for nothing. */
+const collected = ALL_FAMILIES.map((family) => program(`control-choices-collected-${family.name}`, async (env) => {
+  const p = await env.process();
+  const receiver = await dgram(p, family);
+  await p.bind(receiver, family.any(PORT));
+  for (const [level, option] of factsOf(family).slice(0, -6)) await p.setsockopt(receiver, level, option, ints(1));
+  const free = await dgram(p, family);
+  const connected = await dgram(p, family);
+  await p.connect(connected, family.loopback(PORT));
+  const choices = family === INET6
+    ? [ip6(IPV6.HOPLIMIT, ints(9)), ip6(IPV6.TCLASS, ints(0x20)), ip6(IPV6.PKTINFO, info6(1, '::1')), ip6(IPV6.HOPLIMIT, ints(999))]
+    : [ip(IP.TTL, ints(9)), ip(IP.TOS, ints(0x20)), ip(IP.PKTINFO, info4(0, '127.0.0.9')), ip(IP.TTL, ints(999))];
+  const choice = own(SO.PRIORITY, ints(3));
+  for (const control of [...choices, controlData(choices[0] as Uint8Array, choices[1] as Uint8Array, choice)]) {
+    for (const [fd, name] of [[free, family.loopback(PORT)], [connected, null]] as const) {
+      // That is kept there: the next program.
+      if (name === null && family !== INET6 && control === choices[2]) continue;
+      const send = (word: string, flags: number, chosen?: Uint8Array): Promise<string | null> => (
+        env.attempt(p.sendmsg(fd, chosen === undefined ? { name, iov: [text(word)] } : { name, iov: [text(word)], control: chosen }, flags)));
+      await send('A', MSG.MORE, control);
+      await send('B', 0);
+      await arrived(p, receiver, 400);
+      await send('A', MSG.MORE, control);
+      await send('B', MSG.MORE, choices[0]);
+      await send('C', 0, choices[1]);
+      await arrived(p, receiver, 400);
+      await send('A', MSG.MORE);
+      await send('B', 0, control);
+      await arrived(p, receiver, 400);
+      await p.send(connected, text('plain'), 0);
+      await arrived(p, receiver, 400);
+    }
+  }
+}));
+
+/** A source that a collected datagram chose stays that of a connected socket in Linux (inet->cork), for IPv4 alone. */
+const keptSource = program('control-source-kept-inet', async (env) => {
+  const p = await env.process();
+  const [a, b] = [await dgram(p, INET), await dgram(p, INET)];
+  await p.bind(b, INET.any(PORT));
+  await p.connect(a, INET.loopback(PORT));
+  await p.sendmsg(a, { iov: [text('A')], control: ip(IP.PKTINFO, info4(0, '127.0.0.9')) }, MSG.MORE);
+  await p.send(a, text('B'), 0);
+  await wait(p, b, POLL.IN);
+  const { address } = await silently(p).recvfrom(b, room(16), 0);
+  env.note('source of what was collected', [...address.subarray(4, 8)].join('.'));
+  await p.send(a, text('plain'), 0);
+  await arrived(p, b, 0);
+});
+
+/** The same with datagrams that are cut. */
+const collectedSegments = FAMILIES.map((family) => program(`control-segments-collected-${family.name}`, async (env) => {
+  const p = await env.process();
+  const { a, b } = await dgramPair(p, family);
+  const cut = controlMessage(IPPROTO.UDP, UDP_SEGMENT, Uint8Array.of(4, 0));
+  await env.attempt(p.sendmsg(a, { iov: [text('one two ')], control: cut }, MSG.MORE));
+  await env.attempt(p.send(a, text('six'), 0));
+  for (let i = 0; i < 3; i++) await arrived(p, b);
+  await env.attempt(p.send(a, text('one two '), MSG.MORE));
+  await env.attempt(p.sendmsg(a, { iov: [text('six')], control: cut }, 0));
+  await arrived(p, b);
+}));
+
 const order = ALL_FAMILIES.map((family) => program(`control-errors-in-order-${family.name}`, async (env) => {
   const p = await env.process();
   const fd = await dgram(p, family);
@@ -274,5 +340,6 @@ const others = program('options-of-sockets-and-devices', async (env) => {
 });
 
 export const programs: Program[] = [
-  ...settings, timestamps, ...single, ...chosen, ...choices, ...order, ...queueOverflow, ...late, broadcasts, others,
+  ...settings, timestamps, ...single, ...chosen, ...choices, ...collected, keptSource, ...collectedSegments, ...order,
+  ...queueOverflow, ...late, broadcasts, others,
 ];

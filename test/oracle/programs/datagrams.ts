@@ -1,8 +1,10 @@
 /** UDP: addresses, boundaries, flags, errors that ICMP brings back. */
-import { F, IOCTL, IPPROTO, IPV6, MSG, O, SHUT, SO, SOL } from '../numbers.ts';
+import { finish, sumBytes } from '../../../src/base/checksum.ts';
+import { F, IOCTL, IP, IPPROTO, IPV6, MSG, O, SHUT, SO, SOCK, SOL } from '../numbers.ts';
 import { familyOnly, in4, in6 } from '../address.ts';
 import { program } from '../program.ts';
 import type { Program } from '../program.ts';
+import type { Family } from '../toolkit.ts';
 import {
   ALL_FAMILIES, FAMILIES, INET, INET6, MAPPED, POLL, PORT, dgram, dgramPair, ints, pattern, room, state, text, wait,
 } from '../toolkit.ts';
@@ -363,6 +365,51 @@ const best = FAMILIES.map((family) => program(`datagram-best-match-${family.name
   await env.attempt(p.recvfrom(any, room(16), 0));
 }));
 
+/** An ICMP message: nobody listens on `to`, said of a datagram of 8 bytes that was sent from `from`; both are the loopback's. */
+function unreachable(family: Family, from: number, to: number): Uint8Array {
+  const address = family === INET ? INET.loopback(0).subarray(4, 8) : INET6.loopback(0).subarray(8, 24);
+  const ip = family === INET
+    ? [0x45, 0, 0, 36, 0, 1, 0, 0, 64, 17, 0, 0, ...address, ...address] : [0x60, 0, 0, 0, 0, 16, 17, 64, ...address, ...address];
+  const udp = [from >> 8, from & 255, to >> 8, to & 255, 0, 16, 0, 0, ...new Uint8Array(8)];
+  const message = Uint8Array.from([family === INET ? 3 : 1, family === INET ? 3 : 4, 0, 0, 0, 0, 0, 0, ...ip, ...udp]);
+  // ICMPv6's is the kernel's to reckon.
+  if (family === INET) new DataView(message.buffer).setUint16(2, finish(sumBytes(message, 0, message.length, 0)));
+  return message;
+}
+
+/** Several on one port with different peers: who gets what, and who hears of errors (compute_score). A peer's port may be 0. */
+const peers = FAMILIES.flatMap((family) => [
+  [1, 0], [0, 1], [0, 2], [1, 0, 2], [0, 2, 1], [null, 0], [0, null], [null, 0, 1], [2, 1, 0, null], [null, 1], [1, 2], [null], [0],
+].map((order) => program(`datagram-peers-${family.name}-${order.map((peer) => peer ?? 'none').join('-')}`, async (env) => {
+  const p = await env.process();
+  const fds: number[] = [];
+  for (const peer of order) {
+    const fd = await dgram(p, family);
+    await p.setsockopt(fd, SOL.SOCKET, SO.REUSEADDR, ints(1));
+    await p.setsockopt(fd, family === INET ? IPPROTO.IP : IPPROTO.IPV6, family === INET ? IP.RECVERR : IPV6.RECVERR, ints(1));
+    await p.bind(fd, family.loopback(PORT));
+    if (peer !== null) await p.connect(fd, family.loopback(peer === 0 ? 0 : PORT + peer));
+    await p.fcntl(fd, F.SETFL, O.NONBLOCK);
+    fds.push(fd);
+  }
+  const look = async (): Promise<void> => {
+    await env.settle();
+    for (const fd of fds) {
+      await p.getsockopt(fd, SOL.SOCKET, SO.ERROR, 4);
+      await env.attempt(p.recvfrom(fd, room(16), 0));
+    }
+  };
+  const raw = await p.socket(family.domain, SOCK.RAW, family === INET ? IPPROTO.ICMP : IPPROTO.ICMPV6);
+  for (const port of [PORT + 1, PORT + 2, PORT + 3]) {
+    const other = await dgram(p, family);
+    await p.bind(other, family.loopback(port));
+    await p.sendto(other, text('data'), 0, family.loopback(PORT));
+    await look();
+    await p.sendto(raw, unreachable(family, PORT, port), 0, family.loopback(0));
+    await look();
+  }
+})));
+
 const overflow = program('datagram-receive-buffer', async (env) => {
   const p = await env.process();
   const { a, b } = await dgramPair(p, INET);
@@ -378,5 +425,5 @@ const overflow = program('datagram-receive-buffer', async (env) => {
 
 export const programs: Program[] = [
   ...addressed, ...truncation, ...sizes, ...more, ...unaddressed, ...refused, ...connected, ...shutdowns, wildcard,
-  ...best, overflow, broadcast, ...cork,
+  ...best, ...peers, overflow, broadcast, ...cork,
 ];

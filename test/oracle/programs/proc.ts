@@ -390,6 +390,36 @@ const permissions = program('proc-permissions', async (env) => {
   }
 });
 
+/** How often a route is referred to is each kernel's own affair. */
+const routes6 = program('proc-net-ipv6-route', async (env) => {
+  const p = await env.process();
+  const lines = (await contents(silently(p), '/proc/net/ipv6_route')).split('\n').filter((line) => line !== '');
+  for (const line of lines) env.note(`route ${line.length}`, line.replace(/ [0-9a-f]{8}(?= [0-9a-f]{8} [0-9a-f]{8} +\S+$)/, ' *'));
+});
+
+/** With a descriptor nothing is looked up: whose rights count is who calls, whoever else looked at something last. */
+const byDescriptor = program('proc-permissions-by-descriptor', async (env) => {
+  const root = await env.signalProcess();
+  const [target, user] = [await env.fork(root), await env.fork(root)];
+  await target.setresuid(ANOTHER_USER + 1, ANOTHER_USER + 1, ANOTHER_USER + 1);
+  const quiet = silently(user);
+  const fds: [string, number][] = [];
+  for (const name of ['fd', 'fdinfo', 'cwd']) fds.push([name, await quiet.open(`/proc/${env.pidOf(target)}/${name}`, O.RDONLY | O.DIRECTORY)]);
+  const ask = async (who: string): Promise<void> => {
+    for (const looker of [user, target, root]) {
+      for (const [name, fd] of fds) {
+        for (const [call, tried] of [['fchdir', () => quiet.fchdir(fd)], ['futimens', () => quiet.futimens(fd, null)]] as const) {
+          await silently(looker).stat('/');
+          env.note(`${who} ${call} ${name}`, (await env.attempt(tried())) ?? 'may');
+        }
+      }
+    }
+  };
+  await ask('root');
+  await user.setresuid(ANOTHER_USER, ANOTHER_USER, ANOTHER_USER);
+  await ask('user');
+});
+
 export const programs: readonly Program[] = [
-  ...tcp, udp, raw, unix, packet, others, descriptors, reading, changing, settings, permissions,
+  ...tcp, udp, raw, unix, packet, others, descriptors, reading, changing, settings, permissions, byDescriptor, routes6,
 ];

@@ -91,8 +91,6 @@ export const connect: Choose = (m, process) => {
   const target = targets.length > 0 && m.chance(92) ? m.pick(targets) : null;
   if (target === null && m.chance(50)) return null;
   const address = target === null ? addressFor(m, thing) : reachable(m, target.address as Uint8Array);
-  // A peer at port 0 stands for all of them in Linux (docs/deviations.md).
-  if (thing.kind === 'udp' && address[2] === 0 && address[3] === 0) return null;
   if (thing.kind === 'tcp' && thing.domain === AF.INET6) {
     const isMapped = address.length === 28 && address[18] === 0xff;
     if (thing.isMapped !== null && thing.isMapped !== isMapped) return null;
@@ -258,8 +256,6 @@ export const setOption: Choose = (m, process) => {
     return { call: 'setsockopt', args: [fd(found.name), SOL.SOCKET, m.pick([SO.RCVTIMEO, SO.SNDTIMEO]), { bytes: timeval(0, 10_000) }] };
   }
   const [level, option] = optionFor(m, thing);
-  // IPV6_MTU can only be asked for (docs/deviations.md).
-  if (level === IPPROTO.IPV6 && option === IPV6.MTU) return null;
   // A buffer as small as an int of these would be is no longer far above what is sent.
   const value = option === SO.SNDBUF || option === SO.RCVBUF ? 100_000 + m.below(50_000) : m.pick(VALUES);
   const bytes = ints(value);
