@@ -63,7 +63,8 @@ export const IMPOSSIBLE: Readonly<Record<string, Readonly<Record<string, string>
   fdatasync: { EINTR: 'slow', ENOSPC: 'what is written has its room already' },
   statfs: { EINTR: 'slow', ENOSYS: 'every file system here can tell' },
   fstatfs: { EINTR: 'slow', ENOSYS: 'every file system here can tell' },
-  futimens: { EINVAL: 'time' },
+  futimens: { EINVAL: 'time', ESRCH: 'what may not be searched on the way is EACCES, on Linux too' },
+  utimensat: { ESRCH: 'what may not be searched on the way is EACCES, on Linux too' },
   pwrite: {
     EFBIG: 'the largest position is smaller than on Linux; see docs/deviations.md', EPERM: 'flags', EDESTADDRREQ: 'a socket has no positions: ESPIPE',
     EPIPE: 'a pipe has no positions: ESPIPE', EAGAIN: 'what has positions never waits', EINTR: 'what has positions never waits',
