@@ -189,7 +189,10 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
   private route(address: IpAddress, scopeId: number, onLink: boolean): Destination | null {
     const cached = this.destination;
     const network = this.udp.network;
-    const device = chosenDevice(network, this.options, address, scopeId);
+    const { options } = this;
+    // Most sockets choose none.
+    const choosesNone = scopeId === 0 && options.rare === NO_RARE && options.boundDevice === null && !address.isMulticast;
+    const device = choosesNone ? null : chosenDevice(network, options, address, scopeId);
     // The source of what goes to a group is an option, and may have changed.
     if (
       cached !== null && cached.generation === network.generation && cached.askedOnLink === onLink && cached.to.equals(address) &&
@@ -297,11 +300,12 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     }
     let tos = to.isV4 ? this.options.tos : this.options.trafficClass;
     const extras = extrasOf(this.options, choices);
-    let dontFragment = mustNotFragment(this.options, to.isV4);
+    let dontFragment: boolean;
     if (to.isV4) {
       udp.network.refreshPathMtu(route);
-      dontFragment = carriesDf(this.options, route, p.length + IPV4_HEADER_LEN + (extras === null ? 0 : extras.ipOptions.length));
-    }
+      const headers = UDP_HEADER_LEN + IPV4_HEADER_LEN + (extras === null ? 0 : extras.ipOptions.length);
+      dontFragment = carriesDf(this.options, route, length + headers);
+    } else dontFragment = mustNotFragment(this.options, false);
     markPacket(p, this.options, choices);
     if (choices !== null) {
       if (choices.ttl >= 0) ttl = choices.ttl;
