@@ -389,8 +389,9 @@ describe('multicast with a real kernel as the other member', { skip: NEEDS.skip,
         await member.tell('take');
         await inject(queryFrame(family, { isOld: true }));
         await pause(900);
-        const own = (all: Report[]): string[] => all.filter((report) => report.ours && [group, second].includes(report.group ?? ''))
-          .map(({ type, to, group: named, hops, alert }) => `${type} ${named} to ${to} ${hops} ${alert}`);
+        // A report is said again within ten seconds, which may be at once: what is said counts, not how often.
+        const own = (all: Report[]): string[] => [...new Set(all.filter((report) => report.ours && [group, second].includes(report.group ?? ''))
+          .map(({ type, to, group: named, hops, alert }) => `${type} ${named} to ${to} ${hops} ${alert}`))];
         deepEqual(own(await member.tell('take')), [`${family.old.report} ${group} to ${group} 1 true`]);
         await process.setsockopt(fd, level, MCAST.JOIN_GROUP, group_req(device.index, second));
         await pause(300);
