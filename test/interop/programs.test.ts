@@ -96,7 +96,7 @@ describe('our programs beside Debian\'s', { skip: NEEDS.skip, timeout: 300_000 }
     linux.run('sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1');
     // Two traceroutes at once soon ask for more than the fifty errors that a host has in hand for all together.
     const limits = ['net.ipv4.icmp_ratelimit=0', 'net.ipv6.icmp.ratelimit=0', 'net.ipv4.icmp_msgs_per_sec=100000', 'net.ipv4.icmp_msgs_burst=10000'];
-    for (const namespace of [linux, far]) namespace.run('sysctl', '-qw', ...limits);
+    for (const namespace of [linux, far]) namespace.run('sysctl', '-eqw', ...limits);
     ours = new TapHost();
     const device = await ours.connect(linux, ['198.51.100.2/24', '2001:db8:2::2/64']);
     for (const address of ['198.51.100.1/24', '2001:db8:2::1/64']) {
