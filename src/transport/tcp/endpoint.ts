@@ -336,8 +336,8 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
     let skip = 0;
     if (urgent !== null && urgent.data !== 0 && available > 0) {
       const offset = (urgent.seq - this.copiedSeq) | 0;
-      if (offset === 0 && !this.settledOptions.oobInline) {
-        // At the mark: the urgent byte is not part of the stream. A peek steps over it and leaves it there.
+      if (offset === 0 && length > 0 && !this.settledOptions.oobInline) {
+        // At the mark: the urgent byte is not part of the stream. A peek steps over it and leaves it there; who wants nothing stays.
         if (peek) {
           skip = 1;
         } else {

@@ -274,4 +274,18 @@ export const programs: readonly Program[] = [
       p1('poll', [{ poll: [['d3', 4], ['d3', 5]] }, 0]),
       p1('read', [{ fd: 'd3' }, { room: 10 }]),
   ]),
+  sequence('random-2541591651-1762', true, [
+      p1('socket', [10, 2049, 0], ['d1']),
+      p1('bind', [{ fd: 'd1' }, { bytes: Uint8Array.of(10, 0, 19, 136, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0) }]),
+      p1('listen', [{ fd: 'd1' }, 5]),
+      p1('socket', [10, 2049, 0], ['d2']),
+      p1('connect', [{ fd: 'd2' }, { bytes: Uint8Array.of(10, 0, 19, 136, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0) }]),
+      p1('accept4', [{ fd: 'd1' }, 2048], ['d3']),
+      p1('sendto', [{ fd: 'd2' }, { pattern: 5 }, 1, null]),
+      p1('recvmsg', [{ fd: 'd3' }, { list: [{ room: 0 }, { room: 10 }] }, 0, 0, 256]),
+      p1('fork', []),
+      p1('writev', [{ fd: 'd2' }, { list: [{ pattern: 1 }, { pattern: 1000 }] }]),
+      p2('recvfrom', [{ fd: 'd3' }, { room: 0 }, 64]),
+      p1('recv', [{ fd: 'd3' }, { room: 1000 }, 1]),
+  ]),
 ];
