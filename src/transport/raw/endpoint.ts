@@ -4,11 +4,9 @@
  */
 import { pseudoHeaderSum6 } from '../../base/checksum.ts';
 import { Errno } from '../../base/errno.ts';
-import { ANY4, ANY6, type IpAddress } from '../../base/inet-address.ts';
+import type { IpAddress } from '../../base/inet-address.ts';
 import type { HostContext } from '../../base/host-context.ts';
-import { Poll } from '../../base/wait-queue.ts';
-import type { Device } from '../../link/device.ts';
-import { ChecksumState, type Packet, type PacketOwner, takePacket } from '../../link/packet.ts';
+import { ChecksumState, type Packet, takePacket } from '../../link/packet.ts';
 import { packetSum } from '../../link/packet-checksum.ts';
 import { completeChecksum } from '../../link/segment.ts';
 import { type Destination, DestinationKind } from '../../net/destination.ts';
@@ -17,9 +15,9 @@ import type { IcmpErrorReport } from '../../net/transport-input.ts';
 import { completeIpv4Checksum, IPV4_HEADER_LEN, IpProto } from '../../wire/ipv4.ts';
 import { IPV6_HEADER_LEN } from '../../wire/ipv6.ts';
 import { boundSource, carriesDf, chosenDevice, datagramTruesize, mustNotFragment, ownSource, sourceAddress } from '../datagram.ts';
-import { type Endpoint, EndpointOptions, type EndpointUpcalls, Msg, type ReceiveResult, Shut } from '../endpoint.ts';
-import { ErrorOrigin, ErrorQueue, QueuedError, queuedIcmpError, tellError } from '../error-queue.ts';
-import type { Memberships } from '../memberships.ts';
+import { DatagramEndpoint } from '../datagram-endpoint.ts';
+import { type Endpoint, Msg, type ReceiveResult } from '../endpoint.ts';
+import { queuedIcmpError } from '../error-queue.ts';
 import { bindsAnything } from '../rare-options.ts';
 import { extrasOf, markPacket, type SendChoices } from '../send-choices.ts';
 import { Tell } from '../tell.ts';
@@ -28,7 +26,6 @@ import { tellOf } from '../told.ts';
 const MAX_LEN = 65535;
 /** Where ICMPv6 has its checksum; the kernel computes it without being asked (RFC 3542 section 3.1). */
 const ICMP6_CHECKSUM_AT = 2;
-const NO_BYTES = new Uint8Array(0);
 const SOURCE_AT = 12, TOTAL_LENGTH_AT = 2, ID_AT = 4;
 
 /** The table that an endpoint is in: raw sockets', or ping sockets'. */
@@ -39,17 +36,8 @@ export interface RawTable {
   remove(endpoint: RawEndpoint): void;
 }
 
-export class RawEndpoint implements Endpoint, PacketOwner {
-  readonly isV4: boolean;
+export class RawEndpoint extends DatagramEndpoint implements Endpoint {
   readonly protocol: number;
-  readonly options: EndpointOptions;
-  upcalls: EndpointUpcalls | null = null;
-  localAddress: IpAddress;
-  /** The protocol stands where others have their port. */
-  localPort: number;
-  remoteAddress: IpAddress | null = null;
-  remotePort = 0;
-  scopeId = 0;
   next: RawEndpoint | null = null;
   /** IP_HDRINCL: what is sent begins with its IPv4 header. */
   headerIncluded: boolean;
@@ -57,52 +45,22 @@ export class RawEndpoint implements Endpoint, PacketOwner {
   readonly blockedTypes: Int32Array;
   /** IPV6_CHECKSUM: where the checksum is that the kernel computes and verifies; -1 for none. */
   checksumAt: number;
-  /** The groups it has joined; null while there are none. */
-  memberships: Memberships | null = null;
   protected readonly raw: RawTable;
   /** Does what is received begin with its IP header? */
   protected givesHeader: boolean;
-  protected first: Packet | null = null;
-  protected last: Packet | null = null;
-  /** Bytes (true size) waiting in the receive queue and among the errors, and on their way out; packets lost for want of room. */
-  receiveQueued = 0;
-  sendQueued = 0;
-  drops = 0;
-  protected error = 0;
-  /** What MSG_ERRQUEUE reads; made for the first error. */
-  protected errors: ErrorQueue | null = null;
-  protected shut = 0;
-  protected addressFromConnect = false;
 
   constructor(raw: RawTable, isV4: boolean, protocol: number) {
+    super(raw.context, isV4);
     this.raw = raw;
-    this.isV4 = isV4;
-    this.options = new EndpointOptions(isV4);
     this.protocol = protocol;
+    // The protocol stands where others have their port.
     this.localPort = protocol;
-    this.localAddress = isV4 ? ANY4 : ANY6;
     this.givesHeader = isV4;
     this.headerIncluded = isV4 && protocol === IpProto.Raw;
     this.blockedTypes = new Int32Array(isV4 ? 1 : 8);
     this.checksumAt = !isV4 && protocol === IpProto.Icmp6 ? ICMP6_CHECKSUM_AT : -1;
-    const { settings } = raw.context;
     // Raw sockets share everything (INET_PROTOSW_REUSE).
     this.options.reuseAddress = true;
-    this.options.sendBufferBytes = settings.wmemDefault;
-    this.options.receiveBufferBytes = settings.rmemDefault;
-  }
-
-  get hasPort(): boolean {
-    return this.localPort !== 0;
-  }
-
-  get settledOptions(): EndpointOptions {
-    return this.options;
-  }
-
-  /** sk_shutdown: 1 no more receiving, 2 no more sending. */
-  get shutBits(): number {
-    return this.shut;
   }
 
   // Naming.
@@ -136,13 +94,7 @@ export class RawEndpoint implements Endpoint, PacketOwner {
 
   /** connect(2) with AF_UNSPEC. Linux takes it from its table, and it never hears anything again (__udp_disconnect). */
   disconnect(): number {
-    this.remoteAddress = null;
-    this.remotePort = 0;
-    this.error = 0;
-    if (this.addressFromConnect) {
-      this.localAddress = this.isV4 ? ANY4 : ANY6;
-      this.addressFromConnect = false;
-    }
+    this.forgetPeer();
     this.raw.remove(this);
     this.localPort = 0;
     return 0;
@@ -179,7 +131,7 @@ export class RawEndpoint implements Endpoint, PacketOwner {
     const route = this.route(to, scopeId !== 0 ? scopeId : this.scopeId, onLink, choices);
     if (route === null) return -network.lookupErrno;
     if (route.kind === DestinationKind.Broadcast && !options.broadcast) return -Errno.EACCES;
-    if (this.headerIncluded && length > route.device.mtuBytes) return this.tooLong(to, this.remotePort, route.device.mtuBytes);
+    if (this.headerIncluded && length > route.device.mtuBytes) return this.refuseTooLong(to, this.isV4, this.remotePort, route.device.mtuBytes);
     if (this.headerIncluded && length < (this.isV4 ? IPV4_HEADER_LEN : IPV6_HEADER_LEN)) return -Errno.EINVAL;
     if (this.checksumAt >= length - 1 && this.checksumAt >= 0) return -Errno.EINVAL;
     const ownSource = this.localAddress.isUnspecified || this.localAddress.isMulticast ? route.source : this.localAddress;
@@ -210,7 +162,7 @@ export class RawEndpoint implements Endpoint, PacketOwner {
     if (result === -Errno.EMSGSIZE) {
       // Over IPv6 an ICMP message's type and code stand where others have a port (struct flowi_uli).
       const word = protocol === IpProto.Icmp6 && length > 1 ? ((from[at] as number) << 8) | (from[at + 1] as number) : 0;
-      return this.tooLong(to, this.isV4 ? this.remotePort : word, route.mtuBytes);
+      return this.refuseTooLong(to, this.isV4, this.isV4 ? this.remotePort : word, route.mtuBytes);
     }
     return result < 0 ? result : length;
   }
@@ -273,12 +225,6 @@ export class RawEndpoint implements Endpoint, PacketOwner {
     return result < 0 ? result : length;
   }
 
-  released(truesize: number): void {
-    const wasFull = this.sendQueued >= this.options.sendBufferBytes;
-    this.sendQueued -= truesize;
-    if (wasFull && this.upcalls !== null) this.upcalls.writable();
-  }
-
   // Receiving.
 
   /** raw_v4_match, raw_v6_match. */
@@ -330,12 +276,7 @@ export class RawEndpoint implements Endpoint, PacketOwner {
     copy.truesize = datagramTruesize(copy.length, this.isV4);
     copy.order = this.drops;
     copy.dueAt = (this.options.tell & Tell.Time) !== 0 ? this.raw.context.loop.now : 0;
-    copy.next = null;
-    if (this.last === null) this.first = copy;
-    else this.last.next = copy;
-    this.last = copy;
-    this.receiveQueued += copy.truesize;
-    if (this.upcalls !== null) this.upcalls.readable();
+    this.queue(copy);
   }
 
   protected isSound(p: Packet): boolean {
@@ -360,28 +301,8 @@ export class RawEndpoint implements Endpoint, PacketOwner {
     result.scopeId = result.address.isLinkLocal && !p.isV4 && p.device !== null ? p.device.index : 0;
     result.told = this.options.tell & ~Tell.PathMtu6;
     if (result.told !== 0) tellOf(this.raw.network, p, portOf(p), result);
-    if ((flags & Msg.PEEK) === 0) {
-      this.first = p.next;
-      if (this.first === null) this.last = null;
-      this.receiveQueued -= p.truesize;
-      p.next = null;
-      p.release();
-    }
+    if ((flags & Msg.PEEK) === 0) this.takeFirst(p);
     return (flags & Msg.TRUNC) !== 0 ? whole : n;
-  }
-
-  get receiveIsShut(): boolean {
-    return (this.shut & 1) !== 0;
-  }
-
-  /** FIONREAD. */
-  get nextDatagramLength(): number {
-    return this.first === null ? 0 : this.first.length;
-  }
-
-  /** SIOCOUTQ. */
-  get outqBytes(): number {
-    return this.sendQueued;
   }
 
   // Errors and the end.
@@ -391,7 +312,7 @@ export class RawEndpoint implements Endpoint, PacketOwner {
     const { remoteAddress: remote, localAddress: local } = this;
     if (report.isV4 !== this.isV4) return;
     if (remote === null) {
-      if (!this.wantsErrors) return;
+      if (!this.wantsErrors(this.isV4)) return;
     } else if (remote.d !== report.remoteD || remote.a !== report.remoteA || remote.b !== report.remoteB || remote.c !== report.remoteC) {
       return;
     }
@@ -408,99 +329,15 @@ export class RawEndpoint implements Endpoint, PacketOwner {
 
   /** `skip`: where the quoted bytes begin that the reader gets, counted from the transport header. */
   protected heard(report: IcmpErrorReport, isHard: boolean, skip: number): void {
-    if (this.wantsErrors) this.queueError(queuedIcmpError(report, skip, 0, datagramTruesize(report.packet.length, report.isV4)));
+    if (this.wantsErrors(this.isV4)) this.queueError(queuedIcmpError(report, skip, 0, datagramTruesize(report.packet.length, report.isV4)));
     else if (!isHard) return;
     this.error = report.errno;
     if (this.upcalls !== null) this.upcalls.failed(report.errno);
   }
 
-  protected get wantsErrors(): boolean {
-    return this.isV4 ? this.options.receiveErrors : this.options.receiveErrors6;
-  }
-
-  /** A message that is longer than it may be (ip_local_error, ipv6_local_error). */
-  protected tooLong(to: IpAddress, port: number, mtuBytes: number): number {
-    if (this.wantsErrors) {
-      const truesize = datagramTruesize(0, this.isV4);
-      this.queueError(new QueuedError(Errno.EMSGSIZE, ErrorOrigin.Local, 0, 0, mtuBytes, to, port, null, NO_BYTES, truesize));
-      if (this.upcalls !== null) this.upcalls.failed(Errno.EMSGSIZE);
-    }
-    return -Errno.EMSGSIZE;
-  }
-
-  /** Errors take room of the receive buffer; one that finds none is lost (sock_queue_err_skb). */
-  protected queueError(error: QueuedError): void {
-    if (this.receiveQueued + error.truesize >= this.options.receiveBufferBytes) return;
-    this.errors ??= new ErrorQueue();
-    this.errors.push(error);
-    this.receiveQueued += error.truesize;
-    error.arrivedUs = this.raw.context.loop.now;
-  }
-
-  /** Nobody wants to read errors any more (skb_errqueue_purge). */
-  forgetErrors(): void {
-    if (this.errors === null) return;
-    for (let error = this.errors.first; error !== null; error = error.next) this.receiveQueued -= error.truesize;
-    this.errors = null;
-  }
-
-  /** recvmsg(2) with MSG_ERRQUEUE. The pending error follows the queue (sock_dequeue_err_skb). */
-  private receiveError(to: Uint8Array, at: number, length: number, result: ReceiveResult): number {
-    const { errors } = this;
-    const error = errors === null ? null : errors.shift();
-    if (errors === null || error === null) return -Errno.EAGAIN;
-    this.receiveQueued -= error.truesize;
-    const next = errors.first;
-    if (next !== null && next.isFromIcmp) this.error = next.errno;
-    else if (error.isFromIcmp) this.error = 0;
-    if (next !== null && this.upcalls !== null) this.upcalls.failed(next.errno);
-    return tellError(error, this.options.tell, to, at, length, result);
-  }
-
-  shutdown(how: number): number {
-    this.shut |= how === Shut.RD ? 1 : how === Shut.WR ? 2 : 3;
-    return this.remoteAddress === null ? -Errno.ENOTCONN : 0;
-  }
-
   close(): void {
     this.raw.remove(this);
-    for (let p = this.first; p !== null;) {
-      const next: Packet | null = p.next;
-      p.next = null;
-      p.release();
-      p = next;
-    }
-    this.first = null;
-    this.last = null;
-    this.errors = null;
-    this.receiveQueued = 0;
-    this.upcalls = null;
-  }
-
-  readiness(): number {
-    let events = 0;
-    if (this.first !== null || (this.shut & 1) !== 0) events |= Poll.IN | Poll.RDNORM;
-    if ((this.shut & 1) !== 0) events |= Poll.RDHUP;
-    if (this.shut === 3) events |= Poll.HUP;
-    if (this.error !== 0 || (this.errors !== null && this.errors.first !== null)) {
-      events |= this.options.selectErrors ? Poll.ERR | Poll.PRI : Poll.ERR;
-    }
-    if (this.sendQueued < this.options.sendBufferBytes) events |= Poll.OUT | Poll.WRNORM | Poll.WRBAND;
-    return events;
-  }
-
-  takeError(): number {
-    const { error } = this;
-    this.error = 0;
-    return error;
-  }
-
-  keepError(errno: number): void {
-    this.error = errno;
-  }
-
-  get boundDevice(): Device | null {
-    return this.options.boundDevice;
+    this.letGoOfQueues();
   }
 }
 

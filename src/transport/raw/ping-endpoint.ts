@@ -4,7 +4,7 @@
  */
 import { Mib } from '../../base/counters.ts';
 import { Errno } from '../../base/errno.ts';
-import { ANY4, ANY6, type IpAddress } from '../../base/inet-address.ts';
+import type { IpAddress } from '../../base/inet-address.ts';
 import type { Device } from '../../link/device.ts';
 import type { Packet } from '../../link/packet.ts';
 import { packetSum } from '../../link/packet-checksum.ts';
@@ -64,13 +64,7 @@ export class PingEndpoint extends RawEndpoint {
 
   /** connect(2) with AF_UNSPEC (__udp_disconnect). */
   override disconnect(): number {
-    this.remoteAddress = null;
-    this.remotePort = 0;
-    this.error = 0;
-    if (this.addressFromConnect) {
-      this.localAddress = this.isV4 ? ANY4 : ANY6;
-      this.addressFromConnect = false;
-    }
+    this.forgetPeer();
     if (!this.idFromBind && this.localPort !== 0) {
       this.ping.remove(this);
       this.localPort = 0;

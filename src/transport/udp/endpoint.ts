@@ -7,20 +7,18 @@
 import { pseudoHeaderSum4, pseudoHeaderSum6 } from '../../base/checksum.ts';
 import { Mib } from '../../base/counters.ts';
 import { Errno } from '../../base/errno.ts';
-import { ANY4, ANY6, type IpAddress, LOOPBACK4, LOOPBACK6 } from '../../base/inet-address.ts';
-import { Poll } from '../../base/wait-queue.ts';
+import { type IpAddress, LOOPBACK4, LOOPBACK6 } from '../../base/inet-address.ts';
 import { packetSum } from '../../link/packet-checksum.ts';
-import type { Device } from '../../link/device.ts';
-import { ChecksumState, type Packet, type PacketOwner, takePacket } from '../../link/packet.ts';
+import { ChecksumState, type Packet, takePacket } from '../../link/packet.ts';
 import { type Destination, DestinationKind } from '../../net/destination.ts';
 import type { IcmpErrorReport } from '../../net/transport-input.ts';
 import { IPV4_HEADER_LEN, IpProto } from '../../wire/ipv4.ts';
 import { IPV6_HEADER_LEN } from '../../wire/ipv6.ts';
 import { UDP_HEADER_LEN, writeUdpHeader } from '../../wire/udp.ts';
 import { boundSource, carriesDf, chosenDevice, datagramTruesize, mustNotFragment, ownSource, sourceAddress } from '../datagram.ts';
-import { type Endpoint, EndpointOptions, type EndpointUpcalls, Msg, type ReceiveResult, Shut } from '../endpoint.ts';
-import { ErrorOrigin, ErrorQueue, queuedIcmpError, QueuedError, tellError } from '../error-queue.ts';
-import type { Memberships } from '../memberships.ts';
+import { DatagramEndpoint } from '../datagram-endpoint.ts';
+import { type Endpoint, Msg, type ReceiveResult } from '../endpoint.ts';
+import { queuedIcmpError } from '../error-queue.ts';
 import { PortFlag, type PortHolder } from '../ports.ts';
 import { bindsAnything, NO_RARE, portRangeOf, rareOf } from '../rare-options.ts';
 import { extrasOf, markPacket, type SendChoices } from '../send-choices.ts';
@@ -51,58 +49,21 @@ interface Pending {
   readonly choices: SendChoices | null;
 }
 
-export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
-  readonly isV4: boolean;
-  readonly options: EndpointOptions;
-  upcalls: EndpointUpcalls | null = null;
-  localAddress: IpAddress;
-  localPort = 0;
-  remoteAddress: IpAddress | null = null;
-  remotePort = 0;
-  scopeId = 0;
+export class UdpEndpoint extends DatagramEndpoint implements Endpoint, PortHolder {
   nextHolder: PortHolder | null = null;
   previousHolder: PortHolder | null = null;
-  /** Bytes (true size) waiting in the receive queue, and on their way out. */
-  receiveQueued = 0;
-  sendQueued = 0;
-  /** Datagrams lost because the receive buffer was full. */
-  drops = 0;
   private readonly udp: Udp;
-  private first: Packet | null = null;
-  private last: Packet | null = null;
   private destination: Destination | null = null;
-  private error = 0;
-  /** What MSG_ERRQUEUE reads; made for the first error. */
-  private errors: ErrorQueue | null = null;
   /** IPV6_RECVPATHMTU: where a message was too long to go, and what the way takes; the latest waits to be read. */
   private pathMtuNews: PathMtuNews | null = null;
-  /** The groups it has joined; null while there are none. Its socket's (socket/family/inet.ts). */
-  memberships: Memberships | null = null;
-  /** sk_shutdown: 1 no more receiving, 2 no more sending. */
-  private shut = 0;
-  /** The address was chosen by connect, not by bind: disconnecting gives it back. */
-  private addressFromConnect = false;
   private portFromBind = false;
   private cork = false;
   private pending: Pending | null = null;
 
   constructor(udp: Udp, isV4: boolean) {
+    super(udp.context, isV4);
     this.udp = udp;
-    this.isV4 = isV4;
-    this.localAddress = isV4 ? ANY4 : ANY6;
-    this.options = new EndpointOptions(isV4);
-    const settings = udp.context.settings;
-    this.options.v6Only = !isV4 && settings.ipv6Bindv6only !== 0;
-    this.options.sendBufferBytes = settings.wmemDefault;
-    this.options.receiveBufferBytes = settings.rmemDefault;
-  }
-
-  get hasPort(): boolean {
-    return this.localPort !== 0;
-  }
-
-  get settledOptions(): EndpointOptions {
-    return this.options;
+    this.options.v6Only = !isV4 && udp.context.settings.ipv6Bindv6only !== 0;
   }
 
   // Naming.
@@ -140,14 +101,6 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     return (reuseAddress ? PortFlag.ReuseAddress : 0) | (reusePort ? PortFlag.ReusePort : 0) | (v6Only ? PortFlag.V6Only : 0);
   }
 
-  get shutBits(): number {
-    return this.shut;
-  }
-
-  get boundDevice(): Device | null {
-    return this.options.boundDevice;
-  }
-
   connect(address: IpAddress, port: number, scopeId: number): number {
     const scope = scopeId !== 0 ? scopeId : this.scopeId;
     if (address.needsScope && scope === 0 && this.options.boundDevice === null) return -Errno.EINVAL;
@@ -171,14 +124,8 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
 
   /** connect(2) with AF_UNSPEC: forgets the peer, and the port unless bind chose it. */
   disconnect(): number {
-    this.remoteAddress = null;
-    this.remotePort = 0;
+    this.forgetPeer();
     this.destination = null;
-    this.error = 0;
-    if (this.addressFromConnect) {
-      this.localAddress = this.isV4 ? ANY4 : ANY6;
-      this.addressFromConnect = false;
-    }
     if (!this.portFromBind && this.localPort !== 0) {
       this.udp.ports.release(this);
       this.localPort = 0;
@@ -380,13 +327,6 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     }
   }
 
-  /** A packet of ours is gone: its memory is free again. */
-  released(truesize: number): void {
-    const wasFull = this.sendQueued >= this.options.sendBufferBytes;
-    this.sendQueued -= truesize;
-    if (wasFull && this.upcalls !== null) this.upcalls.writable();
-  }
-
   // Receiving.
 
   /** How well a received packet fits; -1 when it does not. */
@@ -470,12 +410,7 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     p.srcPort = srcPort;
     p.order = this.drops;
     p.dueAt = (this.options.tell & Tell.Time) !== 0 ? this.udp.context.loop.now : 0;
-    p.next = null;
-    if (this.last === null) this.first = p;
-    else this.last.next = p;
-    this.last = p;
-    this.receiveQueued += truesize;
-    if (this.upcalls !== null) this.upcalls.readable();
+    this.queue(p);
     return true;
   }
 
@@ -527,30 +462,6 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     result.segmentBytes = this.takesSegments ? p.gsoSize : 0;
   }
 
-  /** The first datagram has been read. */
-  private takeFirst(p: Packet): void {
-    this.first = p.next;
-    if (this.first === null) this.last = null;
-    this.receiveQueued -= p.truesize;
-    p.next = null;
-    p.release();
-  }
-
-  /** After shutdown(SHUT_RD): a receive call that finds nothing returns 0 instead of waiting. */
-  get receiveIsShut(): boolean {
-    return (this.shut & 1) !== 0;
-  }
-
-  /** Length of the datagram that the next receive would return (FIONREAD). */
-  get nextDatagramLength(): number {
-    return this.first === null ? 0 : this.first.length;
-  }
-
-  /** Bytes on their way out (SIOCOUTQ). */
-  get outqBytes(): number {
-    return this.sendQueued;
-  }
-
   // Errors and the end.
 
   /** An error about something of ours (Linux's __udp4_lib_err): who is connected learns of it, others only with IP_RECVERR. */
@@ -566,10 +477,6 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
     }
     this.error = report.errno;
     if (this.upcalls !== null) this.upcalls.failed(report.errno);
-  }
-
-  private wantsErrors(isV4: boolean): boolean {
-    return isV4 ? this.options.receiveErrors : this.options.receiveErrors6;
   }
 
   /** ipv6_local_rxpmtu. Only who forbids fragments and asked for it hears of it (RFC 3542 section 11.3). */
@@ -594,90 +501,18 @@ export class UdpEndpoint implements Endpoint, PacketOwner, PortHolder {
 
   /** A message that is longer than it may be (ip_local_error, ipv6_local_error). */
   private tooLong(to: IpAddress, port: number, route: Destination): number {
-    if (this.wantsErrors(to.isV4)) {
-      // Linux names the connected peer's port over IPv4, whatever port it was sent to.
-      const named = to.isV4 ? (this.remoteAddress === null ? 0 : this.remotePort) : port;
-      const truesize = datagramTruesize(0, to.isV4);
-      // PROBE and what is above take no notice of the path's MTU (ip_sk_use_pmtu).
-      const mtuBytes = (to.isV4 ? this.options.mtuDiscover : this.options.mtuDiscover6) < 3 ? route.mtuBytes : route.device.mtuBytes;
-      this.queueError(new QueuedError(Errno.EMSGSIZE, ErrorOrigin.Local, 0, 0, mtuBytes, to, named, null, NO_BYTES, truesize));
-      if (this.upcalls !== null) this.upcalls.failed(Errno.EMSGSIZE);
-    }
-    return -Errno.EMSGSIZE;
-  }
-
-  /** Errors take room of the receive buffer; one that finds none is lost (sock_queue_err_skb). */
-  private queueError(error: QueuedError): void {
-    if (this.receiveQueued + error.truesize >= this.options.receiveBufferBytes) return;
-    this.errors ??= new ErrorQueue();
-    this.errors.push(error);
-    this.receiveQueued += error.truesize;
-    error.arrivedUs = this.udp.context.loop.now;
-  }
-
-  /** IP_RECVERR or IPV6_RECVERR is off again: what waits is forgotten, but for the pending error (skb_errqueue_purge). */
-  forgetErrors(): void {
-    if (this.errors === null) return;
-    for (let error = this.errors.first; error !== null; error = error.next) this.receiveQueued -= error.truesize;
-    this.errors = null;
-  }
-
-  /** recvmsg(2) with MSG_ERRQUEUE. The pending error follows the queue (sock_dequeue_err_skb). */
-  private receiveError(to: Uint8Array, at: number, length: number, result: ReceiveResult): number {
-    const { errors } = this;
-    const error = errors === null ? null : errors.shift();
-    if (errors === null || error === null) return -Errno.EAGAIN;
-    this.receiveQueued -= error.truesize;
-    const next = errors.first;
-    if (next !== null && next.isFromIcmp) this.error = next.errno;
-    else if (error.isFromIcmp) this.error = 0;
-    if (next !== null && this.upcalls !== null) this.upcalls.failed(next.errno);
-    return tellError(error, this.options.tell, to, at, length, result);
-  }
-
-  shutdown(how: number): number {
-    // Linux shuts an unconnected socket down too, and complains all the same (inet_shutdown).
-    this.shut |= how === Shut.RD ? 1 : how === Shut.WR ? 2 : 3;
-    return this.remoteAddress === null ? -Errno.ENOTCONN : 0;
+    const { isV4 } = to;
+    // Linux names the connected peer's port over IPv4, whatever port it was sent to.
+    const named = isV4 ? (this.remoteAddress === null ? 0 : this.remotePort) : port;
+    // PROBE and what is above take no notice of the path's MTU (ip_sk_use_pmtu).
+    const mtuBytes = (isV4 ? this.options.mtuDiscover : this.options.mtuDiscover6) < 3 ? route.mtuBytes : route.device.mtuBytes;
+    return this.refuseTooLong(to, isV4, named, mtuBytes);
   }
 
   close(): void {
     if (this.localPort !== 0) this.udp.ports.release(this);
-    let p = this.first;
-    while (p !== null) {
-      const next: Packet | null = p.next;
-      p.next = null;
-      p.release();
-      p = next;
-    }
-    this.first = null;
-    this.last = null;
-    this.errors = null;
-    this.receiveQueued = 0;
+    this.letGoOfQueues();
     this.pending = null;
     this.localPort = 0;
-    this.upcalls = null;
-  }
-
-  readiness(): number {
-    let events = 0;
-    if (this.first !== null || (this.shut & 1) !== 0) events |= Poll.IN | Poll.RDNORM;
-    if ((this.shut & 1) !== 0) events |= Poll.RDHUP;
-    if (this.shut === 3) events |= Poll.HUP;
-    if (this.error !== 0 || (this.errors !== null && this.errors.first !== null)) {
-      events |= this.options.selectErrors ? Poll.ERR | Poll.PRI : Poll.ERR;
-    }
-    if (this.sendQueued < this.options.sendBufferBytes) events |= Poll.OUT | Poll.WRNORM | Poll.WRBAND;
-    return events;
-  }
-
-  takeError(): number {
-    const error = this.error;
-    this.error = 0;
-    return error;
-  }
-
-  keepError(errno: number): void {
-    this.error = errno;
   }
 }
