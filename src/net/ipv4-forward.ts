@@ -8,7 +8,6 @@
  */
 import { Mib } from '../base/counters.ts';
 import { Errno } from '../base/errno.ts';
-import { V4_MAPPED } from '../base/inet-address.ts';
 import type { Packet } from '../link/packet.ts';
 import { completeChecksum, cutSegments } from '../link/segment.ts';
 import { decrementIpv4Ttl, IPV4_HEADER_LEN, Ipv4Fragment } from '../wire/ipv4.ts';
@@ -29,7 +28,6 @@ export class Ipv4Forward {
   private mtuBytes = 0;
   private readonly piece = (p: Packet): void => this.sendPiece(p);
   private readonly fragment = (p: Packet): void => this.sendFragment(p);
-  private readonly isOurs = (address: number): boolean => this.network.localWords(0, 0, V4_MAPPED, address);
 
   constructor(network: Network) {
     this.network = network;
@@ -99,7 +97,7 @@ export class Ipv4Forward {
     decrementIpv4Ttl(p.view, p.l3);
     if (onward.redirects) network.redirects.send4(p, way);
     if (headerLen > IPV4_HEADER_LEN) {
-      this.options.forward(p.view, p.l3, headerLen, way.source.d, network.icmp.timestamp(), this.isOurs);
+      this.options.forward(p.view, p.l3, headerLen, way.source.d, network.icmp.timestamp(), this.network.isLocal4);
     }
     this.way = way;
     this.mtuBytes = mtuBytes;

@@ -137,13 +137,13 @@ export class Ipv4Input implements ReassemblyOwner {
     p.release();
   }
 
-  /** Refuses what is malformed, and source routes (accept_source_route 0). */
   /** The receiver is a station of recorded routes and timestamps too (ip_options_compile, RFC 1122 3.2.1.8). */
   private recordHere(p: Packet): void {
     const { options, header, network } = this;
-    options.forward(p.view, p.l3, header.headerLen, header.dst, network.icmp.timestamp(), (address) => network.localWords(0, 0, V4_MAPPED, address));
+    options.forward(p.view, p.l3, header.headerLen, header.dst, network.icmp.timestamp(), network.isLocal4);
   }
 
+  /** Refuses what is malformed, and source routes (accept_source_route 0). */
   private optionsOk(p: Packet): boolean {
     const { options, header, network } = this;
     if (options.check(p.view, p.l3, header.headerLen)) return true;

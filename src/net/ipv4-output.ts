@@ -5,13 +5,12 @@
  */
 import { Mib } from '../base/counters.ts';
 import { Errno } from '../base/errno.ts';
-import { V4_MAPPED } from '../base/inet-address.ts';
 import { completeChecksum, cutSegments, segmentCount, segmentHeaderLen } from '../link/segment.ts';
 import { ChecksumState, type Packet } from '../link/packet.ts';
 import { IPV4_HEADER_LEN, IPV4_MAX_LEN, Ipv4Fragment, writeIpv4Header } from '../wire/ipv4.ts';
 import { type Destination, DestinationKind } from './destination.ts';
 import { fragmentIpv4 } from './ipv4-fragment.ts';
-import { Ipv4Options, readOwnOptions } from './ipv4-options.ts';
+import { Ipv4Options } from './ipv4-options.ts';
 import type { Network } from './network.ts';
 
 export class Ipv4Output {
@@ -93,16 +92,11 @@ export class Ipv4Output {
     p.view.setUint8(at, 0x40 | (headerLen >> 2));
     p.bytes.set(options, at + IPV4_HEADER_LEN);
     // Routes and times that are recorded begin with this host's (ip_options_build).
-    this.options.forward(p.view, at, headerLen, from, network.icmp.timestamp(), (address) => network.localWords(0, 0, V4_MAPPED, address));
+    this.options.forward(p.view, at, headerLen, from, network.icmp.timestamp(), network.isLocal4);
     if (isTooLong) return this.fragment(p, d, hops, headerLen);
     if (d.kind >= DestinationKind.Broadcast && !this.toGroup(p, d, hops)) return 0;
     this.count(total);
     return network.link.output(p, d);
-  }
-
-  /** IP_OPTIONS as a program gives them: as packets carry them, or null when they will not do. */
-  readOptions(value: Uint8Array): Uint8Array | null {
-    return readOwnOptions(value);
   }
 
   /** An identification, for a packet whose header is its sender's own work. */

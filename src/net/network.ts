@@ -272,6 +272,9 @@ export class Network implements NetInput {
     return c === V4_MAPPED && isLoopback(a, b, c, d);
   }
 
+  /** The same of an IPv4 address as one word, for who hands the question on. */
+  readonly isLocal4 = (address: number): boolean => this.localWords(0, 0, V4_MAPPED, address);
+
   /** A path's MTU was learnt from an ICMP error that the transport has checked. */
   setPathMtu(to: IpAddress, mtuBytes: number): void {
     this.routing.setPathMtu(to, mtuBytes);
@@ -290,6 +293,12 @@ export class Network implements NetInput {
 
   // Output.
 
+  /** What was learnt of the way's MTU since `d` was looked up, and what has been forgotten. */
+  private bringUpToDate(d: Destination): void {
+    this.refreshPathMtu(d);
+    if (d.mtuExpiresAt <= this.context.loop.now) this.routing.expirePathMtu(d);
+  }
+
   /**
    * Sends a packet whose `head` is at its transport header; takes over `p`. `ttl` -1 is the default. Returns 0 or a
    * negative errno: -EMSGSIZE (longer than the path MTU and not to be fragmented, or than IP allows), -ENOBUFS.
@@ -298,8 +307,7 @@ export class Network implements NetInput {
     p: Packet, d: Destination, from: IpAddress, to: IpAddress, protocol: number, ttl: number, tos: number,
     dontFragment: boolean,
   ): number {
-    if (!d.isCached) this.routing.refreshPathMtu(d);
-    if (d.mtuExpiresAt <= this.context.loop.now) this.routing.expirePathMtu(d);
+    this.bringUpToDate(d);
     return d.isV4
       ? this.ipv4Out.output(p, d, from.d, to.d, protocol, ttl, tos, dontFragment)
       : this.ipv6Out.output(p, d, from, to, protocol, ttl, tos, dontFragment);
@@ -311,8 +319,7 @@ export class Network implements NetInput {
     dontFragment: boolean, extras: HeaderExtras | null,
   ): number {
     if (extras === null) return this.output(p, d, from, to, protocol, ttl, tos, dontFragment);
-    if (!d.isCached) this.routing.refreshPathMtu(d);
-    if (d.mtuExpiresAt <= this.context.loop.now) this.routing.expirePathMtu(d);
+    this.bringUpToDate(d);
     return d.isV4
       ? this.ipv4Out.outputWith(p, d, from.d, to.d, protocol, ttl, tos, dontFragment, extras.ipOptions)
       : this.ipv6Out.outputWith(p, d, from, to, protocol, ttl, tos, dontFragment, extras);

@@ -1,7 +1,7 @@
 /**
  * One host's wiring: which input is called by which layer. Made by Host; the socket layer finds its transports here.
  *
- *   devices -> Network --TransportInput--> Stack -> Tcp.input / Udp.input
+ *   devices -> Network --TransportInput--> Stack -> Tcp.input / Udp.input / Raw.input / Ping.input
  */
 import type { Counters } from '../base/counters.ts';
 import { HostContext } from '../base/host-context.ts';
@@ -9,6 +9,7 @@ import type { Loop } from '../base/loop.ts';
 import type { RandomSource } from '../base/random.ts';
 import type { Settings } from '../base/settings.ts';
 import type { Packet } from '../link/packet.ts';
+import { readOwnOptions } from '../net/ipv4-options.ts';
 import { Network } from '../net/network.ts';
 import type { IcmpErrorReport, TransportInput } from '../net/transport-input.ts';
 import { Ping } from '../transport/raw/ping.ts';
@@ -61,6 +62,11 @@ export class Stack implements TransportInput {
   get cookie(): number {
     if (this.ownCookie === 0) this.ownCookie = (this.context.random.int32() & 0x7fffffff) | 1;
     return this.ownCookie;
+  }
+
+  /** IP_OPTIONS as a program gives them: as packets carry them, or null when they will not do. */
+  readIpOptions(value: Uint8Array): Uint8Array | null {
+    return readOwnOptions(value);
   }
 
   /** The machine loses its power. Devices first: nothing of what follows must find a way out. */

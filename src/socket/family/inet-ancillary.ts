@@ -83,7 +83,7 @@ function readIpv4({ level, type, data }: ControlMessage, socket: InetSocket, cho
       return 0;
     }
     case IP.RETOPTS: {
-      const options = socket.stack.network.ipv4Out.readOptions(data.slice(0, MAX_OPTIONS_LEN));
+      const options = socket.stack.readIpOptions(data.slice(0, MAX_OPTIONS_LEN));
       if (options === null) return -Errno.EINVAL;
       headersOf(socket, choices).ipOptions = options;
       return 0;

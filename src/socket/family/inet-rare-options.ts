@@ -86,7 +86,7 @@ export function setRareIpOption(socket: InetSocket, option: number, value: Uint8
 }
 
 function setIpOptions(socket: InetSocket, value: Uint8Array): number {
-  const bytes = socket.stack.network.ipv4Out.readOptions(value);
+  const bytes = socket.stack.readIpOptions(value);
   if (bytes === null) return -Errno.EINVAL;
   rareOf(socket.options).ipOptions = bytes;
   return 0;
