@@ -12,7 +12,7 @@ import { Signal, SignalCode } from './signal-numbers.ts';
 import type { SignalSet } from './signal-set.ts';
 
 /** struct signalfd_siginfo. */
-export const SIGNAL_INFO_BYTES = 128;
+const SIGNAL_INFO_BYTES = 128;
 const SIGNO = 0, CODE = 8, PID = 12, UID = 16, FD = 20, TIMER_ID = 24, BAND = 28, OVERRUN = 32, STATUS = 40, INT = 44, PTR = 48;
 
 export class SignalDescriptor implements FileOperations {

@@ -8,6 +8,7 @@ import { ALL_HOSTS4, ALL_NODES, ALL_ROUTERS, IpAddress, solicitedNode } from '..
 import type { Device } from '../link/device.ts';
 import type { LoopbackDevice } from '../link/loopback.ts';
 import { interfaceIdHigh, interfaceIdLow } from '../wire/ethernet.ts';
+import { IFAPROT } from '../wire/netlink-route.ts';
 import { AddressScope, Interface, InterfaceAddress, LocalAddresses } from './interface.ts';
 import type { Network } from './network.ts';
 import { isPrefixLength } from './route-configuration.ts';
@@ -35,9 +36,6 @@ export interface AddressOptions {
 
 /** Addresses of one interface; Linux's limit is its memory. */
 const MOST_ADDRESSES = 4096;
-/** IFAPROT_KERNEL_LO and IFAPROT_KERNEL_LL: IPv6 addresses that are there by themselves. */
-const MADE_FOR_LOOPBACK = 1, MADE_FOR_LINK = 3;
-
 export class Configuration {
   readonly interfaces: Interface[] = [];
   readonly local = new LocalAddresses();
@@ -60,11 +58,11 @@ export class Configuration {
   /** The IPv6 address that is there by itself: `::1`, or the link-local one made of the hardware address. */
   private addOwnAddress6(device: Device): void {
     if (device.isLoopback) {
-      this.addAddress(device, new IpAddress(0, 0, 0, 1), 128, { maker: MADE_FOR_LOOPBACK });
+      this.addAddress(device, new IpAddress(0, 0, 0, 1), 128, { maker: IFAPROT.KERNEL_LO });
       return;
     }
     const linkLocal = new IpAddress(FE80, 0, interfaceIdHigh(device.macHi, device.macLo), interfaceIdLow(device.macLo));
-    this.addAddress(device, linkLocal, 64, { maker: MADE_FOR_LINK });
+    this.addAddress(device, linkLocal, 64, { maker: IFAPROT.KERNEL_LL });
   }
 
   attach(device: Device): number {

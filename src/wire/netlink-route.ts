@@ -28,7 +28,6 @@ export const RTA = {
 } as const;
 export const NDA = { DST: 1, LLADDR: 2, CACHEINFO: 3, PROBES: 4 } as const;
 export const NTF = { PROXY: 0x08, ROUTER: 0x80 } as const;
-export const NUD_NOARP = 0x40;
 
 export const RT_TABLE = { UNSPEC: 0, MAIN: 254, LOCAL: 255 } as const;
 export const RTPROT = { UNSPEC: 0, KERNEL: 2 } as const;

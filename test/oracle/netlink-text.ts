@@ -6,7 +6,7 @@ import type { Syscalls } from '../../src/api/posix/syscalls.ts';
 import { AF, MSG, SOCK } from './numbers.ts';
 import { hex } from './address.ts';
 import type { ProgramEnvironment } from './program.ts';
-import { room, silently } from './toolkit.ts';
+import { joined, room, silently } from './toolkit.ts';
 
 export const T = {
   NEWLINK: 16, DELLINK: 17, GETLINK: 18, SETLINK: 19, NEWADDR: 20, DELADDR: 21, GETADDR: 22, NEWROUTE: 24, DELROUTE: 25, GETROUTE: 26,
@@ -27,16 +27,6 @@ export function packed(...fields: readonly (readonly [number, number])[]): Uint8
     else if (length === 2) view.setUint16(at, value, true);
     else view.setUint32(at, value, true);
     at += length;
-  }
-  return bytes;
-}
-
-export function joined(...parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
   }
   return bytes;
 }

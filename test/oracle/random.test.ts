@@ -3,7 +3,7 @@
  * long tier 2,000. A difference is printed as the shortest program that shows it.
  */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { OracleUnavailable } from '../../src/platform/node/oracle/linux-host.ts';
 import { isFull, recordResult, root, seed } from '../results.ts';
 import { generate, MOST_STEPS } from './random/generator.ts';
@@ -19,15 +19,20 @@ const LEAST_SUCCESSES: Readonly<Record<string, number>> = {
   fcntl: 330,
 };
 
-test(`${PROGRAMS} random programs end alike on both kernels, seed ${seed}`, { timeout: 3_600_000 }, async (t) => {
-  let programs: RandomPrograms;
+/** Both kernels; null, and the test is left out, where there is no Linux to compare with. */
+async function opened(t: TestContext): Promise<RandomPrograms | null> {
   try {
-    programs = await RandomPrograms.open(root);
+    return await RandomPrograms.open(root);
   } catch (error) {
     if (!(error instanceof OracleUnavailable) || process.env['CI'] === 'true') throw error;
     t.skip(error.message);
-    return;
+    return null;
   }
+}
+
+test(`${PROGRAMS} random programs end alike on both kernels, seed ${seed}`, { timeout: 3_600_000 }, async (t) => {
+  const programs = await opened(t);
+  if (programs === null) return;
   const report = await programs.run(seed, 0, PROGRAMS);
   const { comparison, outcomes } = report;
   t.diagnostic(`${report.programs} programs of ${report.steps} calls\n${distribution(outcomes)}`);
@@ -70,14 +75,8 @@ test('a program that fails is shortened to what makes it fail', async () => {
 });
 
 test('the comparison sees a kernel that lies', async (t) => {
-  let programs: RandomPrograms;
-  try {
-    programs = await RandomPrograms.open(root);
-  } catch (error) {
-    if (!(error instanceof OracleUnavailable) || process.env['CI'] === 'true') throw error;
-    t.skip(error.message);
-    return;
-  }
+  const programs = await opened(t);
+  if (programs === null) return;
   programs.spoil((call, outcome) => (call === 'listen' && outcome === 'ok' ? 'EINVAL' : outcome));
   const report = await programs.run('lies', 0, 40);
   assert.equal(report.differences.length, 1, reportText(report));

@@ -60,6 +60,17 @@ export function pattern(length: number, seed = 1): Uint8Array {
   return bytes;
 }
 
+/** Pieces of bytes behind each other. */
+export function joined(...parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
 /** Option values: consecutive C ints. */
 export function ints(...values: number[]): Uint8Array {
   return new Uint8Array(Int32Array.from(values).buffer);

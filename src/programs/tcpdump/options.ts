@@ -27,7 +27,7 @@ export interface TcpdumpWords {
   readonly filter: string;
 }
 
-export const LARGEST_SNAPSHOT = 262_144;
+const LARGEST_SNAPSHOT = 262_144;
 const PRINTING = 'neSqvxXAt#';
 const LETTERS = `${PRINTING}c:dDi:lpQ:r:s:Uw:`;
 

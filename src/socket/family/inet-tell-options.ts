@@ -47,7 +47,7 @@ export function setTell(options: SocketOptions, bit: number, on: boolean): numbe
 }
 
 /** SO_TIMESTAMP and its kin: the four are one setting (sk_getsockopt, __sock_set_timestamps). Null for another option. */
-export function getTimestamps({ tell }: SocketOptions, option: number): boolean | null {
+function getTimestamps({ tell }: SocketOptions, option: number): boolean | null {
   const isOn = (tell & Tell.Time) !== 0;
   const isNew = (tell & Tell.NewTime) !== 0;
   const isNano = (tell & Tell.Nanoseconds) !== 0;
@@ -61,7 +61,7 @@ export function getTimestamps({ tell }: SocketOptions, option: number): boolean 
 }
 
 /** False for another option. */
-export function setTimestamps(options: SocketOptions, option: number, on: boolean): boolean {
+function setTimestamps(options: SocketOptions, option: number, on: boolean): boolean {
   const isNano = option === SO.TIMESTAMPNS || option === SO.TIMESTAMPNS_NEW;
   const isNew = option === SO.TIMESTAMP_NEW || option === SO.TIMESTAMPNS_NEW;
   if (!isNano && !isNew && option !== SO.TIMESTAMP) return false;

@@ -42,7 +42,7 @@ export interface DumpOptions {
 }
 
 /** The request was a dump that has begun: the dump is its answer, and there is no acknowledgement. */
-export const DUMPING = 1;
+const DUMPING = 1;
 
 /** One message that a program sent to the kernel. */
 export class NetlinkRequest {

@@ -166,7 +166,10 @@ const SOCKET_CHOICES: readonly Uint8Array[] = [
   controlMessage(99, 1, ints(1)), controlMessage(IPPROTO.TCP, 1, ints(1)),
 ];
 
-async function choose(env: ProgramEnvironment, family: Family, choices: readonly Uint8Array[]): Promise<void> {
+/** A receiver that is told of everything, a socket that sends to it, and one that is connected to it. */
+async function chooserSockets(
+  env: ProgramEnvironment, family: Family,
+): Promise<{ p: Syscalls; receiver: number; free: number; connected: number }> {
   const p = await env.process();
   const receiver = await dgram(p, family);
   await p.bind(receiver, family.any(PORT));
@@ -174,6 +177,11 @@ async function choose(env: ProgramEnvironment, family: Family, choices: readonly
   const free = await dgram(p, family);
   const connected = await dgram(p, family);
   await p.connect(connected, family.loopback(PORT));
+  return { p, receiver, free, connected };
+}
+
+async function choose(env: ProgramEnvironment, family: Family, choices: readonly Uint8Array[]): Promise<void> {
+  const { p, receiver, free, connected } = await chooserSockets(env, family);
   for (const control of choices) {
     for (const [fd, name] of [[free, family.loopback(PORT)], [connected, null]] as const) {
       if ((await env.attempt(p.sendmsg(fd, { name, iov: [text('choice')], control }, 0))) !== null) continue;
@@ -195,13 +203,7 @@ const choices = ALL_FAMILIES.flatMap((family) => [
 
 /** MSG_MORE: what the first write of a datagram chooses holds for all of it, and what a later one chooses for nothing. */
 const collected = ALL_FAMILIES.map((family) => program(`control-choices-collected-${family.name}`, async (env) => {
-  const p = await env.process();
-  const receiver = await dgram(p, family);
-  await p.bind(receiver, family.any(PORT));
-  for (const [level, option] of factsOf(family).slice(0, -6)) await p.setsockopt(receiver, level, option, ints(1));
-  const free = await dgram(p, family);
-  const connected = await dgram(p, family);
-  await p.connect(connected, family.loopback(PORT));
+  const { p, receiver, free, connected } = await chooserSockets(env, family);
   const choices = family === INET6
     ? [ip6(IPV6.HOPLIMIT, ints(9)), ip6(IPV6.TCLASS, ints(0x20)), ip6(IPV6.PKTINFO, info6(1, '::1')), ip6(IPV6.HOPLIMIT, ints(999))]
     : [ip(IP.TTL, ints(9)), ip(IP.TOS, ints(0x20)), ip(IP.PKTINFO, info4(0, '127.0.0.9')), ip(IP.TTL, ints(999))];

@@ -1,17 +1,7 @@
 /** The structures of <linux/in.h> about multicast, written apart from the project's own. */
 import { in4, in6 } from '../address.ts';
 import { AF } from '../numbers.ts';
-import { ints } from '../toolkit.ts';
-
-export function joined(...parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
-}
+import { ints, joined } from '../toolkit.ts';
 
 export function v4(text: string): Uint8Array {
   return in4(text, 0).subarray(4, 8);

@@ -7,9 +7,9 @@ import { AF, IP, IPPROTO, IPV6, MCAST, MCAST_MODE, MSG, SO, SOCK, SOL } from '..
 import { hex, in4, in6 } from '../address.ts';
 import { program } from '../program.ts';
 import type { Program, ProgramEnvironment } from '../program.ts';
-import { dgram, INET, INET6, ints, PORT, room, silently, text } from '../toolkit.ts';
+import { dgram, INET, INET6, ints, joined, PORT, room, silently, text } from '../toolkit.ts';
 import {
-  groupFilter, groupReq, groupSource, joined, mreq, mreq6, mreqn, mreqSource, msfilter, storage, v4,
+  groupFilter, groupReq, groupSource, mreq, mreq6, mreqn, mreqSource, msfilter, storage, v4,
 } from './multicast-values.ts';
 
 const LO = 1;
@@ -171,78 +171,48 @@ const sources4 = each('source4', [AF.INET, AF.INET6], async (env, p, fd) => {
   await lengths(options, unblock, mreqSource(GROUP, '10.0.1.1'), block);
 });
 
-const groups4 = each('group4', [AF.INET, AF.INET6], async (env, p, fd) => {
-  const options = new Options(env, p, fd, IPPROTO.IP);
+/** The forms of RFC 3678 that name a family themselves. `source`: an address of the family. */
+async function groupForms(
+  options: Options, group: string, elsewhere: string, single: string, link: string, source: (n: number) => string, foreign: string,
+): Promise<void> {
   for (const value of [
-    groupReq(GROUP), groupReq(GROUP, 0), groupReq(GROUP, NOWHERE), groupReq(GROUP6), groupReq('10.0.0.1'), joined(ints(LO, 0), storage(GROUP, AF.UNSPEC)),
-    groupReq(LINK), joined(groupReq(GROUP), room(8)), groupReq(GROUP).subarray(0, 135), groupReq(GROUP).subarray(0, 24),
+    groupReq(group), groupReq(group, 0), groupReq(group, NOWHERE), groupReq(elsewhere), groupReq(single), joined(ints(LO, 0), storage(group, AF.UNSPEC)),
+    groupReq(link), joined(groupReq(group), room(8)), groupReq(group).subarray(0, 135), groupReq(group).subarray(0, 24),
   ]) {
-    await options.set(MCAST.JOIN_GROUP, value);
-    await options.set(MCAST.JOIN_GROUP, value);
-    await options.set(MCAST.LEAVE_GROUP, value);
-    await options.set(MCAST.LEAVE_GROUP, value);
-  }
-  const { JOIN_SOURCE_GROUP: join, LEAVE_SOURCE_GROUP: leave, BLOCK_SOURCE: block, UNBLOCK_SOURCE: unblock } = MCAST;
-  const all = [join, block, unblock, leave];
-  const show = (count = 4): Promise<string | null> => options.get(MCAST.MSFILTER, joined(groupFilter(GROUP, 0, [], LO, count), room(128 * count)));
-  for (const value of [
-    groupSource(GROUP, '10.0.0.1'), groupSource(GROUP, '10.0.0.1', 0), groupSource(GROUP, '10.0.0.1', NOWHERE), groupSource(GROUP, '::1'),
-    groupSource(GROUP6, '10.0.0.1'), groupSource('10.0.0.2', '10.0.0.1'), groupSource(GROUP, '10.0.0.1').subarray(0, 263),
-    joined(groupSource(GROUP, '10.0.0.1'), room(4)),
-  ]) {
-    for (const option of all) await options.set(option, value);
-  }
-  await options.set(MCAST.JOIN_GROUP, groupReq(GROUP));
-  for (const option of [unblock, block, block, join, leave]) await options.set(option, groupSource(GROUP, '10.0.0.7'));
-  await show();
-  for (const option of [unblock, unblock]) await options.set(option, groupSource(GROUP, '10.0.0.7'));
-  await show();
-  await options.set(MCAST.LEAVE_GROUP, groupReq(GROUP));
-  await options.set(join, groupSource(GROUP, '10.0.0.8'));
-  await options.set(join, groupSource(GROUP, '10.0.0.9'));
-  for (const count of [0, 1, 2, 3]) await show(count);
-  await options.set(leave, groupSource(GROUP, '10.0.0.8'));
-  await options.set(leave, groupSource(GROUP, '10.0.0.9'));
-  await show();
-});
-
-const groups6 = each('group6', [AF.INET6], async (env, p, fd) => {
-  const options = new Options(env, p, fd, IPPROTO.IPV6);
-  for (const value of [
-    groupReq(GROUP6), groupReq(GROUP6, 0), groupReq(GROUP6, NOWHERE), groupReq(GROUP), groupReq('fe80::1'), joined(ints(LO, 0), storage(GROUP6, AF.UNSPEC)),
-    groupReq(LINK6), joined(groupReq(GROUP6), room(8)), groupReq(GROUP6).subarray(0, 135), groupReq(GROUP6).subarray(0, 24),
-  ]) {
-    await options.set(MCAST.JOIN_GROUP, value);
-    await options.set(MCAST.JOIN_GROUP, value);
-    await options.set(MCAST.LEAVE_GROUP, value);
-    await options.set(MCAST.LEAVE_GROUP, value);
+    for (const option of [MCAST.JOIN_GROUP, MCAST.JOIN_GROUP, MCAST.LEAVE_GROUP, MCAST.LEAVE_GROUP]) await options.set(option, value);
   }
   const { JOIN_SOURCE_GROUP: join, LEAVE_SOURCE_GROUP: leave, BLOCK_SOURCE: block, UNBLOCK_SOURCE: unblock } = MCAST;
   const all = [join, block, unblock, leave];
   const show = (count = 4, index = LO): Promise<string | null> =>
-    options.get(MCAST.MSFILTER, joined(groupFilter(GROUP6, 0, [], index, count), room(128 * count)));
+    options.get(MCAST.MSFILTER, joined(groupFilter(group, 0, [], index, count), room(128 * count)));
   for (const value of [
-    groupSource(GROUP6, '2001:db8::1'), groupSource(GROUP6, '2001:db8::1', 0), groupSource(GROUP6, '2001:db8::1', NOWHERE),
-    groupSource(GROUP6, '10.0.0.1'), groupSource(GROUP, '::1'), groupSource('2001:db8::2', '2001:db8::1'),
-    groupSource(GROUP6, '2001:db8::1').subarray(0, 263), joined(groupSource(GROUP6, '2001:db8::1'), room(4)),
+    groupSource(group, source(1)), groupSource(group, source(1), 0), groupSource(group, source(1), NOWHERE), groupSource(group, foreign),
+    groupSource(elsewhere, source(1)), groupSource(source(2), source(1)), groupSource(group, source(1)).subarray(0, 263),
+    joined(groupSource(group, source(1)), room(4)),
   ]) {
     for (const option of all) await options.set(option, value);
   }
   await show();
-  await options.set(MCAST.JOIN_GROUP, groupReq(GROUP6));
-  for (const option of [unblock, block, block, join, leave]) await options.set(option, groupSource(GROUP6, '2001:db8::7'));
+  await options.set(MCAST.JOIN_GROUP, groupReq(group));
+  for (const option of [unblock, block, block, join, leave]) await options.set(option, groupSource(group, source(7)));
   await show();
-  await show(4, 0);
-  await show(4, NOWHERE);
-  for (const option of [unblock, unblock]) await options.set(option, groupSource(GROUP6, '2001:db8::7'));
+  for (const index of [0, NOWHERE]) await show(4, index);
+  for (const option of [unblock, unblock]) await options.set(option, groupSource(group, source(7)));
   await show();
-  await options.set(MCAST.LEAVE_GROUP, groupReq(GROUP6));
-  await options.set(join, groupSource(GROUP6, '2001:db8::8'));
-  await options.set(join, groupSource(GROUP6, '2001:db8::9'));
+  await options.set(MCAST.LEAVE_GROUP, groupReq(group));
+  for (const n of [8, 9]) await options.set(join, groupSource(group, source(n)));
   for (const count of [0, 1, 2, 3]) await show(count);
-  await options.set(leave, groupSource(GROUP6, '2001:db8::8'));
-  await options.set(leave, groupSource(GROUP6, '2001:db8::9'));
+  for (const n of [8, 9]) await options.set(leave, groupSource(group, source(n)));
   await show();
+}
+
+const groups4 = each('group4', [AF.INET, AF.INET6], (env, p, fd) =>
+  groupForms(new Options(env, p, fd, IPPROTO.IP), GROUP, GROUP6, '10.0.0.1', LINK, (n) => `10.0.0.${n}`, '::1'));
+
+const groups6 = each('group6', [AF.INET6], async (env, p, fd) => {
+  const options = new Options(env, p, fd, IPPROTO.IPV6);
+  await groupForms(options, GROUP6, GROUP, 'fe80::1', LINK6, (n) => `2001:db8::${n}`, '10.0.0.1');
+  await options.set(MCAST.JOIN_SOURCE_GROUP, groupSource(GROUP, '::1'));
 });
 
 const filters4 = each('filter4', [AF.INET], async (env, p, fd) => {

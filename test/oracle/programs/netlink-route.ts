@@ -1,7 +1,7 @@
 /** NETLINK_ROUTE: links, addresses, routes and neighbours that change; who hears of it, and what is lost. */
 import { AF, MSG, SO, SOCK, SOL } from '../numbers.ts';
-import { ASK, attribute, F, ifaddr, ifinfo, joined, LO, MAKE, message, ndmsg, nl, type RouteHead, rtmsg, T, Talk, u32 } from '../netlink-text.ts';
-import { ints, POLL, pattern, room, silently, state, wait } from '../toolkit.ts';
+import { ASK, attribute, F, ifaddr, ifinfo, LO, MAKE, message, ndmsg, nl, type RouteHead, rtmsg, T, Talk, u32 } from '../netlink-text.ts';
+import { ints, joined, pattern, POLL, room, silently, state, wait } from '../toolkit.ts';
 import { program } from '../program.ts';
 import type { Program } from '../program.ts';
 

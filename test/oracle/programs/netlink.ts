@@ -1,7 +1,7 @@
 /** AF_NETLINK: sockets, names, options, groups, limits; and what NETLINK_ROUTE answers. */
 import { AF, IOCTL, MSG, SHUT, SO, SOCK, SOL } from '../numbers.ts';
-import { attribute, F, ifaddr, ifinfo, joined, LO, message, ndmsg, nl, rtmsg, T, Talk, u32 } from '../netlink-text.ts';
-import { ints, pattern, room, silently, state } from '../toolkit.ts';
+import { attribute, F, ifaddr, ifinfo, LO, message, ndmsg, nl, rtmsg, T, Talk, u32 } from '../netlink-text.ts';
+import { ints, joined, pattern, room, silently, state } from '../toolkit.ts';
 import { in4 } from '../address.ts';
 import { program } from '../program.ts';
 import type { Program } from '../program.ts';

@@ -1,10 +1,10 @@
 /** NETLINK_SOCK_DIAG: what it tells of sockets, one and all of a kind, and what it refuses. */
 import type { Syscalls } from '../../../src/api/posix/syscalls.ts';
 import { hex, portOf, un } from '../address.ts';
-import { attribute, F, joined, message, packed, u32 } from '../netlink-text.ts';
+import { attribute, F, message, packed, u32 } from '../netlink-text.ts';
 import { AF, IPPROTO, MSG, SHUT, SO, SOCK, SOL, TCP } from '../numbers.ts';
 import { type Program, program, type ProgramEnvironment } from '../program.ts';
-import { dgram, FAMILIES, INET, INET6, ints, MAPPED, PORT, room, silently, text } from '../toolkit.ts';
+import { dgram, FAMILIES, INET, INET6, ints, joined, MAPPED, PORT, room, silently, text } from '../toolkit.ts';
 
 const DIAG = 4, BY_FAMILY = 20, DESTROY = 21;
 const LOWEST_AUTOMATIC = 32768, ALL = 0xffffffff;

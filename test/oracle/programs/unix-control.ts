@@ -3,7 +3,7 @@ import { hex, in4, un } from '../address.ts';
 import { AF, F, IOCTL, MSG, SHUT, SO, SOCK, SOL } from '../numbers.ts';
 import { program } from '../program.ts';
 import type { Program, ProgramEnvironment } from '../program.ts';
-import { ints, PORT, room, state, text } from '../toolkit.ts';
+import { ints, joined, PORT, room, state, text } from '../toolkit.ts';
 import type { Syscalls } from '../../../src/api/posix/syscalls.ts';
 
 const TYPES = [SOCK.STREAM, SOCK.DGRAM, SOCK.SEQPACKET] as const;
@@ -16,16 +16,6 @@ function cmsg(level: number, type: number, data: Uint8Array, length = 16 + data.
   view.setInt32(8, level, true);
   view.setInt32(12, type, true);
   bytes.set(data, 16);
-  return bytes;
-}
-
-function join(...parts: Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
   return bytes;
 }
 
@@ -160,14 +150,14 @@ const malformed = program('unix-control-errors', async (env) => {
     await send(cmsg(SOL.IP, 8, ints(0)));
     await send(cmsg(SOL.IP, 1, ints(0)));
     await send(cmsg(99, 99, ints(0)));
-    await send(join(rights(0), rights(1)));
-    await send(join(rights(0), cmsg(99, 99, ints(7)), rights(1, 2)));
-    await send(join(rights(0), cmsg(SOL.SOCKET, 99, ints(7))));
-    await send(join(rights(0), room(8)));
-    await send(join(rights(0, 1), cmsg(SOL.SOCKET, 1, ints(2), 12)));
+    await send(joined(rights(0), rights(1)));
+    await send(joined(rights(0), cmsg(99, 99, ints(7)), rights(1, 2)));
+    await send(joined(rights(0), cmsg(SOL.SOCKET, 99, ints(7))));
+    await send(joined(rights(0), room(8)));
+    await send(joined(rights(0, 1), cmsg(SOL.SOCKET, 1, ints(2), 12)));
     await send(rights(...Array.from({ length: 253 }, () => 0)));
     await send(rights(...Array.from({ length: 254 }, () => 0)));
-    await send(join(rights(...Array.from({ length: 200 }, () => 0)), rights(...Array.from({ length: 54 }, () => 0))));
+    await send(joined(rights(...Array.from({ length: 200 }, () => 0)), rights(...Array.from({ length: 54 }, () => 0))));
     await send(credentials(env.pidOf(p), 0, 0));
     await send(credentials(env.pidOf(p), 1, 2));
     await send(credentials(999999, 0, 0));
@@ -288,7 +278,7 @@ const who = program('unix-credentials', async (env) => {
     await p.send(from, text('own'), 0);
     await take();
     await take();
-    await p.sendmsg(from, { iov: [text('both')], control: join(credentials(env.pidOf(p), 0, 0), rights(0)) }, 0);
+    await p.sendmsg(from, { iov: [text('both')], control: joined(credentials(env.pidOf(p), 0, 0), rights(0)) }, 0);
     await take(128, MSG.PEEK);
     await take(128);
     await p.send(from, text('plain'), 0);
