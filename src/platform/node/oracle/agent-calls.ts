@@ -2,7 +2,8 @@
  * What every call of a process on the Linux side goes through: the agent's requests, and calls by name with memory as C lays
  * it out.
  *
- *   AgentCalls <- LinuxSignalCalls <- LinuxProcessCalls <- LinuxWaitingCalls <- LinuxFileStateCalls <- LinuxProcess
+ *   AgentCalls <- LinuxSignalCalls <- LinuxProcessCalls <- LinuxWaitingCalls <- LinuxFileStateCalls <-
+ *     LinuxFileCalls <- LinuxIpcCalls <- LinuxProcess
  */
 import type { SystemError } from '../../../api/posix/syscalls.ts';
 import { errnoName, strerror } from '../../../base/errno.ts';
