@@ -78,10 +78,10 @@ async function linuxSide(): Promise<{ side: Side; settings: Map<string, string> 
   }
   const calls = await host.spawn(true);
   const side: Side = {
-    calls, pid: calls.pid,
+    calls, pid: calls.hostPid,
     settle: () => new Promise((resolve) => setTimeout(resolve, 100)),
     async run(name, args) {
-      const { stdout, status } = spawnSync('nsenter', ['-t', String(calls.pid), '-n', '-i', name, ...args], {
+      const { stdout, status } = spawnSync('nsenter', ['-t', String(calls.hostPid), '-n', '-i', name, ...args], {
         encoding: 'utf8', env: { ...process.env, COLUMNS: '400', LC_ALL: 'C', TZ: 'UTC' },
       });
       return { stdout, status: status ?? -1 };

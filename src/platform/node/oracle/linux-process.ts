@@ -37,10 +37,19 @@ export class LinuxProcess extends LinuxIpcCalls implements Syscalls {
   }
 
   /** A child with this process's descriptors, except those marked close-on-exec. Only of one that takes signals. */
-  async fork(): Promise<LinuxProcess> {
+  fork(): Promise<LinuxProcess> {
+    return this.start('fork', true);
+  }
+
+  /** A child of the machine's init, which this must be: with no descriptors but 0, 1 and 2. */
+  spawn(takesSignals: boolean): Promise<LinuxProcess> {
+    return this.start('spawn', takesSignals);
+  }
+
+  private async start(how: 'fork' | 'spawn', takesSignals: boolean): Promise<LinuxProcess> {
     const meeting = await AgentConnection.meet();
-    const { result } = await this.call('fork', 0, 0, 0, 0, [new TextEncoder().encode(`${meeting.path}\0`)]);
-    return new LinuxProcess(await meeting.connection(result), true);
+    const { result } = await this.call(how, takesSignals ? 1 : 0, 0, 0, 0, [new TextEncoder().encode(`${meeting.path}\0`)]);
+    return new LinuxProcess(await meeting.connection(result, this.agent), takesSignals);
   }
 
   socket(domain: number, type: number, protocol: number): Promise<number> {
