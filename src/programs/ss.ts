@@ -11,7 +11,7 @@ import { getopt, guarded, say, UsageFault, warn } from './getopt.ts';
 import { inetDetails, memoryText, packetDetails, tcpText, timerText, unixDetails } from './ss-details.ts';
 import { type InetKind, inetSockets, packetSockets, type SsSocket, unixSockets } from './ss-dump.ts';
 import {
-  ALL_STATES, CONNECTED_STATES, LISTENING_STATES, readFilter, type SsFilter, STATE_NAMES,
+  ALL_STATES, CONNECTED_STATES, FilterFault, LISTENING_STATES, readFilter, type SsFilter, STATE_NAMES,
 } from './ss-filter.ts';
 import { usersByInode } from './ss-users.ts';
 
@@ -100,6 +100,10 @@ async function run(process: Process, args: readonly string[]): Promise<number> {
     await say(process, await list(process, choice));
     return 0;
   } catch (error) {
+    if (error instanceof FilterFault) {
+      await warn(process, `${error.message}\n${error.showsUsage ? SS_USAGE : ''}`);
+      return error.status;
+    }
     if (!(error instanceof UsageFault)) throw error;
     await warn(process, `ss: ${error.message}\n${error.showsUsage ? SS_USAGE : ''}`);
     return 255;

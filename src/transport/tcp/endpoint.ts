@@ -358,7 +358,10 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
       available = Math.max(0, available - peeksFrom);
     }
     if (available === 0) {
-      if ((this.bits & Bit.Done) !== 0) return 0;
+      if ((this.bits & Bit.Done) !== 0) {
+        if (!peek) this.passFin();
+        return 0;
+      }
       if (this.errno !== 0) return -this.takeError();
       if ((this.bits & Bit.ShutRead) !== 0) return 0;
       if (this.state === TcpState.Closed) return -Errno.ENOTCONN;
@@ -378,8 +381,15 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
     this.receivedBytes -= n;
     if (urgent !== null && urgent.data !== 0 && seqGt(this.copiedSeq, urgent.seq)) urgent.data = 0;
     adjustReceiveSpace(this);
+    this.passFin();
     this.acknowledgeRead(n);
     return n;
+  }
+
+  /** The peer's FIN is read with the last byte before it, or by who finds nothing else (tcp_recvmsg_locked's found_fin_ok). */
+  private passFin(): void {
+    const { bits, rcvBuf, rcvNxt } = this;
+    if ((bits & Bit.Done) !== 0 && rcvBuf.length === 0 && ((rcvNxt - this.copiedSeq) | 0) === 1) this.copiedSeq = rcvNxt;
   }
 
   /** recv(2) with MSG_OOB (tcp_recv_urg). */

@@ -20,7 +20,7 @@ import { appendSent, currentMss, pushLossProbe, sendAck, splitRecord, transmitRe
 import { rackReorderTimeout } from './rack.ts';
 import { retransmitRecord } from './retransmit.ts';
 import { sendSegment } from './segment-out.ts';
-import { RecordFlag, type SendRecord } from './send-record.ts';
+import { dataBytes, RecordFlag, type SendRecord } from './send-record.ts';
 import { TcpState } from './state.ts';
 import { Bit, CaState, forgetProbeTime, ownRecovery, RexmtKind, SlowKind } from './tcb.ts';
 import { enterFinWait2Record } from './time-wait.ts';
@@ -436,7 +436,7 @@ function retransmitProbe(t: TcpEndpoint, record: SendRecord): boolean {
   if (!transmitRecord(t, record)) return false;
   t.tcp.counters[Mib.TcpRetransSegs] += record.segs;
   t.totalRetrans += record.segs;
-  t.bytesRetrans += (record.end - record.seq) | 0;
+  t.bytesRetrans += dataBytes(record);
   record.flags |= RecordFlag.EverRetransmitted;
   appendSent(t, record);
   return true;
