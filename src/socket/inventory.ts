@@ -5,7 +5,7 @@
 import type { Stack } from '../stack/stack.ts';
 import type { RawEndpoint } from '../transport/raw/raw.ts';
 import { type DemuxNode, NodeKind } from '../transport/tcp/demux.ts';
-import type { Request } from '../transport/tcp/listener.ts';
+import type { Request } from '../transport/tcp/request.ts';
 import { type TcpEndpoint, TcpState } from '../transport/tcp/tcp.ts';
 import { linuxState } from '../transport/tcp/state.ts';
 import { RexmtKind, SlowKind } from '../transport/tcp/tcb.ts';

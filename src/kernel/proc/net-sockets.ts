@@ -7,7 +7,7 @@ import { type UnixSocket, UnixState } from '../../socket/family/unix.ts';
 import { isAbstract, SUN_PATH } from '../../socket/family/unix-address.ts';
 import { datagramState, ownerOf, tcpEntries, type TcpEntry, tcpQueues, TcpTimer, timerOf, timeWaitLeftUs } from '../../socket/inventory.ts';
 import type { RawEndpoint } from '../../transport/raw/raw.ts';
-import { Request } from '../../transport/tcp/listener.ts';
+import { Request } from '../../transport/tcp/request.ts';
 import { TcpEndpoint, TcpState } from '../../transport/tcp/tcp.ts';
 import type { UdpEndpoint } from '../../transport/udp/udp.ts';
 import type { Kernel } from '../kernel.ts';

@@ -6,7 +6,7 @@ import type { Stack } from '../../stack/stack.ts';
 import type { EndpointOptions } from '../../transport/endpoint.ts';
 import type { RawEndpoint } from '../../transport/raw/raw.ts';
 import { TcpInfo } from '../../transport/tcp/info.ts';
-import { Request } from '../../transport/tcp/listener.ts';
+import { Request } from '../../transport/tcp/request.ts';
 import { Bit } from '../../transport/tcp/tcb.ts';
 import { TcpEndpoint, TcpState } from '../../transport/tcp/tcp.ts';
 import type { TimeWaitRecord } from '../../transport/tcp/time-wait.ts';

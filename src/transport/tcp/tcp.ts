@@ -22,17 +22,19 @@ import { PortTable } from '../ports.ts';
 import { ChallengeBudget } from './challenge.ts';
 import { endWithError, vanish } from './close.ts';
 import { ConnectionTable, type DemuxNode, ListenerTable, NodeKind } from './demux.ts';
+import { chooseCongestion } from './congestion/congestion.ts';
 import { TcpEndpoint } from './endpoint.ts';
 import { segmentArrives } from './input.ts';
-import { dropRequest, listenInput, Request, requestInput } from './listener.ts';
+import { listenInput } from './listener.ts';
+import { dropRequest, Request, requestInput } from './request.ts';
 import { markTooLong, syncMss } from './mss.ts';
 import { requestError, saysNoWay } from './request-error.ts';
 import { bare, sendBare } from './segment-out.ts';
 import { TcpState } from './state.ts';
 import { Bit } from './tcb.ts';
 import { removeTimeWait, sendLastAck, TimeWaitQueue, type TimeWaitRecord, timeWaitInput } from './time-wait.ts';
-import { revertBackoff } from './timers.ts';
-import { xmitRetransmitQueue } from './retransmit.ts';
+import { revertBackoff } from './recovery/timeout.ts';
+import { xmitRetransmitQueue } from './recovery/retransmit.ts';
 
 export { TcpEndpoint } from './endpoint.ts';
 export { stateName, TcpState } from './state.ts';
@@ -115,7 +117,7 @@ export class Tcp {
     t.sndBufBytes = settings.tcpWmemDefault;
     t.rcvBufBytes = settings.tcpRmemDefault;
     t.reordering = settings.tcpReordering;
-    if (settings.tcpCongestionControl === 'reno') t.bits |= Bit.Reno;
+    chooseCongestion(t, settings.tcpCongestionControl);
     return t;
   }
 
