@@ -234,7 +234,7 @@ function waitForRoom(operation: Operation, file: OpenFile): void {
 
 /** sendmsg(2) with control data. */
 export class SendMessageOperation extends SendOperation {
-  /** What the control data said; the socket takes it along with the first byte. */
+  /** What the control data said; the socket takes it along with the first byte. Null for a message without any. */
   private ancillary: Ancillary | null = null;
 
   take(ancillary: Ancillary): void {
@@ -242,7 +242,8 @@ export class SendMessageOperation extends SendOperation {
   }
 
   protected override put(socket: Socket, buffer: Uint8Array, at: number, length: number): number {
-    return socket.sendMessage(buffer, at, length, this.flags, this.address, this.ancillary as Ancillary, this.process);
+    if (this.ancillary === null) return super.put(socket, buffer, at, length);
+    return socket.sendMessage(buffer, at, length, this.flags, this.address, this.ancillary, this.process);
   }
 
   override start(): number {

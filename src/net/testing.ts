@@ -66,7 +66,7 @@ export class ProbeDevice extends Device {
 export interface SeenDatagram {
   readonly bytes: Uint8Array;
   readonly tos: number;
-  readonly linkType: number;
+  readonly frameFor: number;
 }
 
 /** Stands where the transports are: keeps what comes up. `answer` sees a datagram before it is released. */
@@ -82,7 +82,7 @@ export class ProbeTransport implements TransportInput {
   }
 
   udpInput(p: Packet): void {
-    this.udp.push({ bytes: p.toBytes(), tos: p.tos, linkType: p.linkType });
+    this.udp.push({ bytes: p.toBytes(), tos: p.tos, frameFor: p.frameFor });
     if (this.answer !== null) this.answer(p);
     p.release();
   }

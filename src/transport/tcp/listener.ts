@@ -7,7 +7,7 @@
 import { Mib } from '../../base/counters.ts';
 import { type IpAddress, isLinkLocal } from '../../base/inet-address.ts';
 import type { Seq } from '../../base/seq.ts';
-import type { Packet } from '../../link/packet.ts';
+import { FrameFor, type Packet } from '../../link/packet.ts';
 import { TcpFlag, type TcpHeader } from '../../wire/tcp.ts';
 import { connectionDone, freeEndpoint, sendActiveReset } from './close.ts';
 import { MSS_DEFAULT, MSS_DEFAULT_V6 } from './constants.ts';
@@ -104,7 +104,7 @@ function synArrives(t: TcpEndpoint, segment: TcpHeader, p: Packet, reusedIss: Se
   const settings = tcp.context.settings;
   const listener = t.listener as Listener;
   // Broadcasts and multicasts open nothing.
-  if (p.linkType !== 0 || (p.isV4 ? p.dstD >>> 28 === 0xe : p.dstA >>> 24 === 0xff)) return false;
+  if (p.frameFor !== FrameFor.Host || (p.isV4 ? p.dstD >>> 28 === 0xe : p.dstA >>> 24 === 0xff)) return false;
   // Deviation: Linux answers SYNs beyond the backlog with cookies (tcp_syncookies). Cookies come later; until then
   // requests are kept up to tcp_max_syn_backlog, and dropped beyond it.
   const most = settings.tcpSyncookies !== 0 ? Math.max(listener.backlog, settings.tcpMaxSynBacklog) : listener.backlog;

@@ -12,7 +12,7 @@ import type { HostContext } from '../../base/host-context.ts';
 import { below } from '../../base/random.ts';
 import { seqGt, seqLt } from '../../base/seq.ts';
 import { transportChecksumOk } from '../../link/packet-checksum.ts';
-import type { Packet } from '../../link/packet.ts';
+import { FrameFor, type Packet } from '../../link/packet.ts';
 import type { Network } from '../../net/network.ts';
 import type { IcmpErrorReport } from '../../net/transport-input.ts';
 import { TCP_HEADER_LEN, TcpFlag, TcpHeader } from '../../wire/tcp.ts';
@@ -222,7 +222,7 @@ export class Tcp {
   /** RFC 9293 3.10.7.1: a segment for nobody is answered with a reset. Borrows `p`. */
   sendReset(segment: TcpHeader, p: Packet): void {
     const { flags } = segment;
-    if ((flags & TcpFlag.Rst) !== 0 || p.linkType !== 0) return;
+    if ((flags & TcpFlag.Rst) !== 0 || p.frameFor !== FrameFor.Host) return;
     if (p.isV4 ? p.dstD >>> 28 === 0xe : p.dstA >>> 24 === 0xff) return;
     const onLink = !p.isV4 && isLinkLocal(p.srcA, p.srcB, p.srcC, p.srcD);
     const way = this.network.lookupBack(p, onLink ? p.device : null);
