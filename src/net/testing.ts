@@ -69,8 +69,21 @@ export interface SeenDatagram {
   readonly frameFor: number;
 }
 
+/** Stands where the transports are, and has none of those that hear of every packet. */
+export abstract class BareTransport {
+  icmpAdvice(): void {}
+
+  echoReply(): boolean {
+    return false;
+  }
+
+  rawInput(): boolean {
+    return false;
+  }
+}
+
 /** Stands where the transports are: keeps what comes up. `answer` sees a datagram before it is released. */
-export class ProbeTransport implements TransportInput {
+export class ProbeTransport extends BareTransport implements TransportInput {
   readonly udp: SeenDatagram[] = [];
   readonly tcp: Uint8Array[] = [];
   readonly errors: { errno: number; fatal: boolean; mtu: number; protocol: number; local: string; remote: string }[] = [];
@@ -85,16 +98,6 @@ export class ProbeTransport implements TransportInput {
     this.udp.push({ bytes: p.toBytes(), tos: p.tos, frameFor: p.frameFor });
     if (this.answer !== null) this.answer(p);
     p.release();
-  }
-
-  icmpAdvice(): void {}
-
-  echoReply(): boolean {
-    return false;
-  }
-
-  rawInput(): boolean {
-    return false;
   }
 
   icmpError(report: IcmpErrorReport): void {
