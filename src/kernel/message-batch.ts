@@ -149,12 +149,7 @@ export class SendManyOperation extends SendMessageOperation {
     const { bytes, address, control } = this.messages[this.counts.length] as OutgoingMessage;
     this.prepare(file, bytes, this.manyFlags, address);
     this.letGo();
-    this.fault = 0;
-    if (control === null) return;
-    const isTooMuch = control.length >= this.process.kernel.stack.settings.optmemMax;
-    const ancillary = isTooMuch ? -Errno.ENOBUFS : (file.socket as Socket).prepareAncillary(control, this.process);
-    if (typeof ancillary === 'number') this.fault = ancillary;
-    else this.take(ancillary);
+    this.fault = control === null ? 0 : this.takeControl(file, control);
   }
 
   /** One message after the other, each with what follows from it: a refusal of the first is the second one's error. */
