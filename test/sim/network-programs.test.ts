@@ -160,6 +160,46 @@ test('traceroute: a router that says no, a host that is silent, hops that are le
   equal((await runProgram(first, 'traceroute -Z 10.0.6.2')).stderr, "Bad option `-Z' (argc 1)\n");
 }));
 
+test('traceroute -w: how long it waits for a hop that does not answer; -q, -N, -z, -f, -m', () => simulate({ seed }, async (world) => {
+  const hosts = row(world);
+  const first = hosts[0] as Host;
+  for (const target of ['10.0.6.2', 'fd00:6::2']) {
+    await world.sleep(10e6);
+    equal((await runProgram(first, `ping -c 1 ${target}`)).status, 0);
+  }
+  const timed = async (words: string): Promise<[number, string[]]> => {
+    await world.sleep(30e6);
+    const began = world.now;
+    const { status, stdout } = await runProgram(first, `traceroute -n ${words}`);
+    equal(status, 0, words);
+    return [Math.round((world.now - began) / 1000), stdout.trimEnd().split('\n').slice(1).map((line) => line.replace(/  \d+\.\d{3} ms/g, ' T'))];
+  };
+  // Nobody at the target: no answer before MAX, whatever the factors.
+  equal(hosts[5]?.addRoute('10.0.6.77/32', { type: 'blackhole' }), 0);
+  for (const [words, ms] of [
+    ['-q 1 -f 6 -m 6 -w 2 10.0.6.77', 2000], ['-q 1 -f 6 -m 6 -w 0.5,3,10 10.0.6.77', 500], ['-q 1 -f 6 -m 6 10.0.6.77', 5000],
+    ['-q 3 -f 6 -m 6 -w 1 10.0.6.77', 1000], ['-q 3 -N 1 -f 6 -m 6 -w 1 10.0.6.77', 3000],
+    // Between probes, in seconds up to ten and in milliseconds beyond: the wait is for the last one.
+    ['-q 3 -z 2 -f 6 -m 6 -w 1 10.0.6.77', 5000], ['-q 3 -z 200 -f 6 -m 6 -w 1 10.0.6.77', 1400],
+  ] as const) {
+    const [took, hops] = await timed(words);
+    equal(took, ms, words);
+    deepEqual(hops, [` 6 ${words.includes('-q 3') ? ' * * *' : ' *'}`], words);
+  }
+  // The second hop says nothing: NEAR times what the third one took (6 ms and one more), or MAX.
+  const second = hosts[2] as Host;
+  for (const name of ['net.ipv4.icmp_msgs_per_sec', 'net.ipv4.icmp_msgs_burst']) second.sysctl(name, 0);
+  for (const [wait, ms] of [['', 70], ['-w 5,3,4 ', 28], ['-w 5,3,0 ', 5000], ['-w 0.05,3,10 ', 50]] as const) {
+    const [took, hops] = await timed(`-q 1 -f 2 -m 3 ${wait}10.0.6.2`);
+    equal(took, ms, wait);
+    deepEqual(hops, [' 2  *', ' 3  10.0.3.2 T'], wait);
+  }
+  // One after the other takes the sum of the ways.
+  equal((await timed('-q 1 -N 1 -f 5 -m 5 fd00:6::2'))[0], 10);
+  deepEqual((await timed('-q 2 -N 2 -f 3 -m 4 fd00:6::2'))[1], [' 3  fd00:3::2 T T', ' 4  fd00:4::2 T T']);
+  deepEqual((await timed('-q 4 -N 1 -f 6 10.0.6.2'))[1], [' 6  10.0.6.2 T T T T']);
+}));
+
 const TIME = String.raw`\d\d:\d\d:\d\d\.\d{6}`;
 
 test('the article: tcpdump -i any tcp port 9502 beside telnet 127.0.0.1 9502, with names, and nothing of another port', () =>

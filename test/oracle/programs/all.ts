@@ -21,6 +21,7 @@ import { programs as ipc } from './ipc.ts';
 import { programs as maskedWaits } from './masked-waits.ts';
 import { programs as multicastDevices } from './multicast-devices.ts';
 import { programs as multicast } from './multicast.ts';
+import { programs as netlinkDumps } from './netlink-dumps.ts';
 import { programs as netlinkRoute } from './netlink-route.ts';
 import { programs as netlink } from './netlink.ts';
 import { programs as optionEffects } from './option-effects.ts';
@@ -55,6 +56,7 @@ export const PROGRAMS: readonly Program[] = [
   ...waiting, ...unixNames, ...unixStreams, ...unixDatagrams, ...unixControl, ...unixWalks, ...datagramControl,
   ...datagramErrors, ...raw, ...ping, ...files, ...pipes, ...events, ...ipc, ...splices, ...signals, ...interruptions,
   ...signalSources, ...processes, ...firstProcess, ...credentials, ...packets, ...netlink, ...batches, ...maskedWaits, ...signalDescriptors,
+  ...signalSources, ...processes, ...credentials, ...packets, ...netlink, ...netlinkDumps, ...batches, ...maskedWaits, ...signalDescriptors,
   ...timers, ...proc, ...netlinkRoute, ...foundAtRandom, ...multicast, ...multicastDevices, ...errorsOfPaths,
   ...errorsOfDescriptors, ...errorsOfIpc, ...udpSegments, ...fileState, ...queueNotices, ...packetOld, ...sockDiag,
 ];
