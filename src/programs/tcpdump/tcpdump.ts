@@ -92,7 +92,7 @@ class Tcpdump {
       const names = namesFromFiles((path) => texts.get(path) ?? '');
       if (words.listing > 0) {
         const bytes = words.read === null ? null : await this.files.read(process, words.read);
-        await say(process, filterListing(words.listing, filter, bytes, names));
+        await say(process, filterListing(words, bytes, names));
       } else if (words.read !== null) await this.showFile(words, words.read, names);
       else await this.capture(words, names, portNames(texts.get('/etc/services') ?? ''));
       return 0;
