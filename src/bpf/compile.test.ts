@@ -286,3 +286,37 @@ test('a compiled filter never throws at a packet cut anywhere', () => {
     }
   }
 });
+
+test('however much of something there is, a filter is compiled or refused, with a place in it', () => {
+  const inside: readonly (readonly [before: string, after: string])[] = [
+    ['- ', ''], ['-', ''], ['(', ')'], ['not ', ''], ['!', ''], ['not (', ')'], ['ip[', ']'], ['-(', ')'], ['1 + ', ''], ['1 ^ (', ')'], ['(1 - ', ')'],
+    ['', ' + len'], ['', ' * len'], ['', ' ^ len'], ['', ' + (len)'], ['', ' + ip[0]'], ['', ' - -1'], ['', ' and tcp'], ['', ' or 2'], ['', ' and vlan'],
+    ['tcp or not ', ''], ['port ', ''], ['vlan or (', ')'], ['', ' and ip or not udp'], ['(', ' + 1)'], ['tcp and (', ' or udp)'],
+  ];
+  const cores = ['1', 'len', 'tcp', 'port 1', '1 = 1', 'ip[0] = 1', 'vlan', '(tcp)', 'host ::1', ''];
+  const tails = ['', ' = 1', ' > len', ' and udp', ') = 1', '('];
+  const random = new SeededRandom('repetitions');
+  const pick = <T>(list: readonly T[]): T => list[(random.int32() >>> 0) % list.length] as T;
+  const counts = { compiled: 0, refused: 0 };
+  const attempt = (text: string): void => {
+    try {
+      compileFilter(text, { isLive: counts.compiled % 2 === 0 });
+      counts.compiled++;
+    } catch (error) {
+      ok(error instanceof FilterError && error.at >= 0 && error.at <= text.length && error.message !== '', `${String(error)}: ${text.slice(0, 100)}`);
+      counts.refused++;
+    }
+  };
+  const repeated = ([before, after]: readonly [string, string], times: number, core: string): string =>
+    before.repeat(times) + core + after.repeat(times);
+  for (const pair of inside) {
+    for (const core of cores) for (const tail of tails.slice(0, 3)) attempt(repeated(pair, 4000, core) + tail);
+    attempt(repeated(pair, 100_000, 'tcp'));
+  }
+  for (let i = 0; i < 400; i++) {
+    let text = pick(cores);
+    for (let layer = 0; layer < 3; layer++) text = repeated(pick(inside), [1, 2, 60, 199, 480][(random.int32() >>> 0) % 5] as number, text) + pick(tails);
+    attempt(text);
+  }
+  ok(counts.compiled > 40 && counts.refused > 500, JSON.stringify(counts));
+});
