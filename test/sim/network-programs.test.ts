@@ -297,7 +297,8 @@ test('telnet: names, refusals, the escape character, options that the other side
   deepEqual(await typed.ended, {
     status: 0, stderr: '',
     stdout: "Trying 10.0.1.2...\nConnected to b.\nEscape character is '^]'.\nYou wrote: hello\n" +
-      "\nConnected to b.\nEscape character is '^]'.\n\ntelnet> Connection closed.\n",
+      "\ntelnet> Connected to b.\nOperating in obsolete linemode\nLocal character echo\nEscape character is '^]'.\n" +
+      '\ntelnet> Connection closed.\n',
   });
   server.exit();
   deepEqual(await runProgram(a, 'telnet localhost 81'), {
