@@ -227,6 +227,10 @@ test('the command: a list, a search, a page, and status 16 for what is not there
   assert.match(none.stderr, /^sockscape man: there is no page about 'frobnicate'; [^\n]+\n$/);
   const nothing = run('-k', 'frobnicate');
   assert.deepEqual([nothing.status, nothing.stdout], [16, '']);
-  assert.match(nothing.stderr, /^sockscape man: no page is about 'frobnicate'\n$/);
+  assert.match(nothing.stderr, /^frobnicate: nothing appropriate\.\n$/);
+  // As apropos: what is found counts, what is not is told. CR LF stands in a first paragraph, and in no summary.
+  const some = run('-k', 'frobnicate', 'cr lf');
+  assert.deepEqual([some.status, some.stderr], [0, 'frobnicate: nothing appropriate.\n']);
+  assert.match(some.stdout, /^telnet +- /m);
   assert.equal(run('--width', '5', 'accept').status, 2);
 });
