@@ -234,7 +234,7 @@ test('tcpdump: an interface, a file and back, counts, directions, lists, and wha
     ['tcpdump -i wlan0', /^tcpdump: wlan0: No such device exists\n\(No such device exists\)\n$/],
     ['tcpdump -i any tcp prt 5', /^tcpdump: can't parse filter expression: .*'prt'.*\n  tcp prt 5\n      \^\n$/],
     ['tcpdump -c 0', /^tcpdump: invalid packet count 0\n$/],
-    ['tcpdump -r /tmp/none', /^tcpdump: No such file or directory\n$/],
+    ['tcpdump -r /tmp/none', /^tcpdump: \/tmp\/none: No such file or directory\n$/],
     ['tcpdump -r /etc/hosts', /^tcpdump: .*neither pcap nor pcapng/],
   ] as const) {
     const ended = await runProgram(a, words);
