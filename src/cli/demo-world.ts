@@ -50,7 +50,9 @@ export class DemoWorld {
       host.attach(device);
       host.addAddress(device, IpAddress.from(address), PREFIX_LENGTH);
     }
-    if (capture !== null) new CaptureTee(cable.b, this.loop, capture);
+    if (capture === null) return;
+    capture.host = this.server.name;
+    new CaptureTee(cable.b, this.loop, capture);
   }
 
   /** By name; the first is where programs run unless somebody says where. */

@@ -228,10 +228,12 @@ export class World {
     }
   }
 
-  /** Records what the devices send (before any fault of a wire) and receive, as pcapng. */
+  /** Records what the devices send (before any fault of a wire) and receive, as pcapng; its interfaces are called `HOST:DEVICE`. */
   capture(devices: readonly Device[]): WorldCapture {
     checkDevices(devices);
-    const capture = new WorldCapture(this.loop, devices);
+    const hostOf = (device: Device): string | null =>
+      this.hosts.find(({ network }) => network.interfaces().some((one) => one.device === device))?.name ?? null;
+    const capture = new WorldCapture(this.loop, devices, hostOf);
     this.captures.push(capture);
     return capture;
   }

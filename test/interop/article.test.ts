@@ -56,7 +56,7 @@ async function debian(): Promise<string> {
     equal((await namespace.runBeside(['sh', '-c', session])).status, 0);
     // Another port shall not appear on either side.
     await namespace.runBeside(['telnet', '127.0.0.1', '9503']);
-    await dump.says(/ack 20/);
+    await dump.says(/ack 20,/);
     const { stdout, stderr } = await dump.stop('SIGINT');
     return mapped(stdout) + stderr;
   } finally {

@@ -39,6 +39,15 @@ addr add 10.0.3.3 dev eth0
 addr del 10.0.3.3 dev eth0
 addr del 10.0.1.9/24 dev eth0
 addr del 10.0.1.2/25 dev eth0
+maddr
+-4 maddr show
+-6 maddr show dev eth0
+-0 maddress
+-o maddr list eth0
+maddr show nope
+maddr show eth0 lo
+maddr foo
+ma
 addr add 2001:db8::1/64 dev eth0 nodad
 -6 addr add 2001:db8::1/64 dev eth0
 addr add 2001:db8::/129 dev eth0

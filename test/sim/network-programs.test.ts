@@ -274,7 +274,7 @@ test('tcpdump: an interface, a file and back, counts, directions, lists, and wha
     ['tcpdump -i wlan0', /^tcpdump: wlan0: No such device exists\n\(No such device exists\)\n$/],
     ['tcpdump -i any tcp prt 5', /^tcpdump: can't parse filter expression: .*'prt'.*\n  tcp prt 5\n      \^\n$/],
     ['tcpdump -c 0', /^tcpdump: invalid packet count 0\n$/],
-    ['tcpdump -r /tmp/none', /^tcpdump: No such file or directory\n$/],
+    ['tcpdump -r /tmp/none', /^tcpdump: \/tmp\/none: No such file or directory\n$/],
     ['tcpdump -r /etc/hosts', /^tcpdump: .*neither pcap nor pcapng/],
   ] as const) {
     const ended = await runProgram(a, words);
@@ -337,7 +337,8 @@ test('telnet: names, refusals, the escape character, options that the other side
   deepEqual(await typed.ended, {
     status: 0, stderr: '',
     stdout: "Trying 10.0.1.2...\nConnected to b.\nEscape character is '^]'.\nYou wrote: hello\n" +
-      "\nConnected to b.\nEscape character is '^]'.\n\ntelnet> Connection closed.\n",
+      "\ntelnet> Connected to b.\nOperating in obsolete linemode\nLocal character echo\nEscape character is '^]'.\n" +
+      '\ntelnet> Connection closed.\n',
   });
   server.exit();
   deepEqual(await runProgram(a, 'telnet localhost 81'), {
