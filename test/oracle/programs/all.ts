@@ -55,8 +55,8 @@ export const PROGRAMS: readonly Program[] = [
   ...sockets, ...binding, ...connecting, ...streams, ...datagrams, ...endings, ...options, ...optionWalk, ...optionEffects,
   ...waiting, ...unixNames, ...unixStreams, ...unixDatagrams, ...unixControl, ...unixWalks, ...datagramControl,
   ...datagramErrors, ...raw, ...ping, ...files, ...pipes, ...events, ...ipc, ...splices, ...signals, ...interruptions,
-  ...signalSources, ...processes, ...firstProcess, ...credentials, ...packets, ...netlink, ...batches, ...maskedWaits, ...signalDescriptors,
-  ...signalSources, ...processes, ...credentials, ...packets, ...netlink, ...netlinkDumps, ...batches, ...maskedWaits, ...signalDescriptors,
+  ...signalSources, ...processes, ...firstProcess, ...credentials, ...packets, ...netlink, ...netlinkDumps, ...batches, ...maskedWaits,
+  ...signalDescriptors,
   ...timers, ...proc, ...netlinkRoute, ...foundAtRandom, ...multicast, ...multicastDevices, ...errorsOfPaths,
   ...errorsOfDescriptors, ...errorsOfIpc, ...udpSegments, ...fileState, ...queueNotices, ...packetOld, ...sockDiag,
 ];
