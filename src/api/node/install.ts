@@ -8,6 +8,7 @@
  */
 import { binding } from './bindings.ts';
 import { NodeProgram } from './node-program.ts';
+import { installMachineFacts } from './machine-facts.ts';
 import { PipeHandle } from './pipe-handle.ts';
 import { installResolver } from './resolver.ts';
 import { StreamHandle } from './stream-handle.ts';
@@ -41,6 +42,7 @@ export function installHandles(): void {
   watchTls();
   installResolver();
   keepStandardStreams();
+  installMachineFacts();
   isInstalled = true;
 }
 
@@ -61,8 +63,8 @@ function replace(holder: object, name: string, make: (program: NodeProgram, type
   Object.defineProperty(Handle, Symbol.hasInstance, {
     value: (value: unknown) => value instanceof Machine || value instanceof ourClass,
   });
-  // What looks at or changes the prototype means the machine's.
-  Handle.prototype = Machine.prototype;
+  // Who changes the methods of handles (instrumentation does) means those of the program that he runs in.
+  Handle.prototype = ourClass.prototype;
   Object.defineProperty(holder, name, {
     configurable: true,
     enumerable: true,

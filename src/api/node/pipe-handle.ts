@@ -1,8 +1,9 @@
 /** Local sockets below Node's net (`net.connect('/run/app.sock')`): libuv's uv_pipe_t over AF_UNIX of a host of ours. */
 import { Errno } from '../../base/errno.ts';
-import { chmod } from '../../kernel/calls/files.ts';
+import { statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { chmod, mkdir, unlink } from '../../kernel/calls/files.ts';
 import * as sockets from '../../kernel/calls/sockets.ts';
-import { unlink } from '../../kernel/calls/files.ts';
 import { ConnectOperation } from '../../kernel/transfer.ts';
 import { AF, SOCK } from '../../socket/constants.ts';
 import { readSockaddrUn, sockaddrUn } from '../../socket/sockaddr.ts';
@@ -36,9 +37,13 @@ export class PipeHandle extends StreamHandle {
     if (this.descriptor >= 0) return -Errno.EINVAL;
     const bad = this.ensureListenable();
     if (bad < 0) return bad;
-    const result = sockets.bind(this.program.core, this.descriptor, sockaddrUn(cut(path)));
+    const name = this.nameOf(path);
+    let result = sockets.bind(this.program.core, this.descriptor, sockaddrUn(cut(name)));
+    if (result === -Errno.ENOENT && this.makeFolders(dirname(name))) {
+      result = sockets.bind(this.program.core, this.descriptor, sockaddrUn(cut(name)));
+    }
     if (result === -Errno.ENOENT) return -Errno.EACCES;
-    if (result === 0 && !path.startsWith('\0')) this.boundTo = path;
+    if (result === 0 && !name.startsWith('\0')) this.boundTo = name;
     return result;
   }
 
@@ -49,7 +54,7 @@ export class PipeHandle extends StreamHandle {
     let result = bad;
     if (bad === 0) {
       const operation = new ConnectOperation(core);
-      result = sockets.prepareConnect(core, operation, this.descriptor, sockaddrUn(cut(path)));
+      result = sockets.prepareConnect(core, operation, this.descriptor, sockaddrUn(cut(this.nameOf(path))));
       if (result === 0) result = operation.start();
     }
     this.connecting = request;
@@ -60,6 +65,23 @@ export class PipeHandle extends StreamHandle {
       if (this.connecting === request) this.endConnect(request, status);
     } });
     return 0;
+  }
+
+  /** The name on the host: relative ones are the program's, whose working directory is that of its Node. */
+  private nameOf(path: string): string {
+    return path.startsWith('\0') || path === '' ? path : resolve(path);
+  }
+
+  /**
+   * Node programs make the folders of their sockets with node:fs, on the machine. What is a folder there, the host gets as an
+   * empty one.
+   */
+  private makeFolders(path: string): boolean {
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) return false;
+    const parent = dirname(path);
+    if (parent !== path) this.makeFolders(parent);
+    const result = mkdir(this.program.core, path, 0o755);
+    return result === 0 || result === -Errno.EEXIST;
   }
 
   protected ensureListenable(): number {
