@@ -20,7 +20,7 @@ import { Loop } from '../base/loop.ts';
 import { SeededRandom } from '../base/random.ts';
 import { slabStatistics } from '../base/slab.ts';
 import { VirtualClock } from '../base/virtual-clock.ts';
-import { Host } from '../host.ts';
+import { Host, type HostOptions } from '../host.ts';
 import { Cable, type CableOptions } from '../link/cable.ts';
 import type { Device } from '../link/device.ts';
 import { packetStatistics } from '../link/packet.ts';
@@ -46,6 +46,8 @@ export interface SimulateOptions {
    * fail unseen. Returns how to stop listening. Bound by the entry.
    */
   readonly watchRejections?: (listener: (reason: unknown) => void) => () => void;
+  /** The platform's kind of world, whose hosts can do more; `World` when it has none. Bound by the entry. */
+  readonly worldClass?: new (options: SimulateOptions, fail: (error: Error) => void) => World;
   /** The world fails when its clock passes this; ten years. */
   readonly timeLimitUs?: number;
   /** The world fails after this many events; fifty million. */
@@ -99,19 +101,23 @@ export class World {
   readonly random: SeededRandom;
   readonly hosts: Host[] = [];
   private readonly clock: VirtualClock;
+  /** Ends the run with this error. */
+  protected readonly fail: (error: Error) => void;
   private readonly captures: WorldCapture[] = [];
   private readonly cables: Cable[] = [];
   /** Which of the automatic networks a switch's ports are in. */
   private readonly segments: Map<Switch, Segment> = new Map();
   private networks = 0;
   private nextMac = 1;
-  private readonly keeper: Host;
+  /** A host that no cable reaches: the world's own. */
+  protected readonly keeper: Host;
   private readonly timekeeper: Process;
   private readonly chunksBefore = slabStatistics.chunksInUse;
   private readonly packetsBefore = packetStatistics.packetsInUse;
 
   constructor(options: SimulateOptions, fail: (error: Error) => void) {
     onlyKnown('simulate', options, SIMULATE_OPTIONS);
+    this.fail = fail;
     this.seed = String(options.seed);
     this.random = new SeededRandom(options.seed);
     this.clock = new VirtualClock(this.random, (fn) => {
@@ -153,9 +159,19 @@ export class World {
   host(name: string): Host {
     checkHostName(name);
     if (this.hosts.some((host) => host.name === name)) throw new TypeError(`there is a host named ${name} already`);
-    const host = new Host({ name, loop: this.loop, random: new SeededRandom(`${this.seed}/host/${name}`) });
+    const host = this.makeHost({ name, loop: this.loop, random: new SeededRandom(`${this.seed}/host/${name}`) });
     this.hosts.push(host);
     return host;
+  }
+
+  /** The platform's kind of host. */
+  protected makeHost(options: HostOptions): Host {
+    return new Host(options);
+  }
+
+  /** Runs the world's body: the platform gives it a context. */
+  runBody<T>(body: () => Promise<T>): Promise<T> {
+    return body();
   }
 
   /** Joins two hosts (or a host and a switch, or two switches) and gives the ends their addresses. */
@@ -306,14 +322,14 @@ export async function simulate<T>(options: SimulateOptions, body: (world: World)
     fail = reject;
   });
   failed.catch(() => {});
-  const world = new World(options, fail);
+  const world = new (options.worldClass ?? World)(options, fail);
   const unwatch = options.watchRejections?.((reason) => {
     world.loop.stop();
     fail(reason instanceof Error ? reason : new WorldError(`a promise was rejected with ${String(reason)}`));
   });
   world.loop.userStarted();
   try {
-    return await Promise.race([body(world), failed]);
+    return await Promise.race([world.runBody(() => body(world)), failed]);
   } catch (error) {
     throw withSeed(error, `(seed ${world.seed})`);
   } finally {

@@ -8,6 +8,7 @@
  */
 import { binding } from './bindings.ts';
 import { NodeProgram } from './node-program.ts';
+import { behind, installInPlace } from './in-place.ts';
 import { installMachineFacts } from './machine-facts.ts';
 import { PipeHandle } from './pipe-handle.ts';
 import { installResolver } from './resolver.ts';
@@ -17,21 +18,24 @@ import { UdpHandle } from './udp-handle.ts';
 
 type HandleClass = new (...args: unknown[]) => object;
 
-/** Modules whose classes on the bindings have been taken already: what they make stays the machine's. */
+/** Modules that take the classes from the bindings when they load, and keep them. */
 const TAKERS = ['net', 'dgram'] as const;
 let isInstalled = false;
 
-/** Puts them in place; throws when net or dgram have been loaded before, whose handles could not be ours any more. */
+/** Puts them in place: on the bindings, or in the handles themselves where net or dgram have been loaded before. */
 export function installHandles(): void {
   if (isInstalled) return;
+  isInstalled = true;
   const loaded = (process as unknown as { moduleLoadList: readonly string[] }).moduleLoadList;
-  const early = TAKERS.filter((name) => loaded.includes(`NativeModule ${name}`));
-  if (early.length > 0) {
-    throw new Error(
-      `sockscape: node:${early.join(' and node:')} ${early.length === 1 ? 'was' : 'were'} loaded before sockscape; `
-        + 'load sockscape/register first (node --import sockscape/register), or import sockscape/sim before anything else',
-    );
-  }
+  if (TAKERS.some((name) => loaded.includes(`NativeModule ${name}`))) installInPlace();
+  else installOnBindings();
+  watchTls();
+  installResolver();
+  keepStandardStreams();
+  installMachineFacts();
+}
+
+function installOnBindings(): void {
   const tcp = binding('tcp_wrap');
   const { SERVER } = tcp.constants;
   replace(tcp, 'TCP', (program, type) => new TcpHandle(program, type === SERVER), TcpHandle);
@@ -39,11 +43,6 @@ export function installHandles(): void {
   const pipeServer = pipe.constants['SERVER'];
   replace(pipe, 'Pipe', (program, type) => new PipeHandle(program, type === pipeServer), PipeHandle);
   replace(binding('udp_wrap'), 'UDP', (program) => new UdpHandle(program), UdpHandle);
-  watchTls();
-  installResolver();
-  keepStandardStreams();
-  installMachineFacts();
-  isInstalled = true;
 }
 
 /**
@@ -96,8 +95,9 @@ function watchTls(): void {
   const tls = binding('tls_wrap');
   const wrap = tls.wrap;
   tls.wrap = (handle: object, ...rest: unknown[]): object => {
-    const above = wrap.call(tls, handle, ...rest);
-    if (handle instanceof StreamHandle) handle.above = above;
+    const ours = behind(handle);
+    const above = wrap.call(tls, ours, ...rest);
+    if (ours instanceof StreamHandle) ours.above = above;
     return above;
   };
 }

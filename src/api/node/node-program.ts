@@ -32,6 +32,13 @@ export interface NameService {
   names(address: string, port: number): Promise<{ host: string; service: string } | number>;
 }
 
+/** Events that have been begun and have not run, of all programs: while there are some, a world's time stands still. */
+class HandleEventCounts {
+  pending = 0;
+}
+
+export const handleEvents: HandleEventCounts = new HandleEventCounts();
+
 const contexts = new AsyncLocalStorage<NodeProgram | null>();
 
 export class NodeProgram {
@@ -40,16 +47,32 @@ export class NodeProgram {
   readonly names: NameService;
   private readonly parts: Set<ProgramPart> = new Set();
   private readonly waiting: HandleEvent[] = [];
-  private isOver = false;
+  /** Its clock is the world's: timers, Date and the rest follow it. */
+  readonly isVirtual: boolean;
+  /** Hears of what callbacks of this program throw; null where that is Node's business (`uncaughtException`). */
+  onError: ((error: unknown) => void) | null = null;
+  private ended = false;
   private readonly runNext = (): void => {
+    handleEvents.pending--;
     const event = this.waiting.shift();
-    if (event !== undefined && !this.isOver) event.runEvent();
+    if (event === undefined || this.ended) return;
+    try {
+      event.runEvent();
+    } catch (error) {
+      if (this.onError === null) throw error;
+      this.onError(error);
+    }
   };
 
   constructor(host: Host, name: string, names: (program: NodeProgram) => NameService) {
     this.host = host;
     this.core = host.kernel.spawn(name, null, null);
     this.names = names(this);
+    this.isVirtual = host.loop.environment.virtual;
+  }
+
+  get isOver(): boolean {
+    return this.ended;
   }
 
   /** The program of whoever runs now; null outside of every world. */
@@ -76,6 +99,7 @@ export class NodeProgram {
   /** Runs an event in a macrotask of its own, behind those that wait already. */
   later(event: HandleEvent): void {
     this.waiting.push(event);
+    handleEvents.pending++;
     later(this.runNext);
   }
 
@@ -93,8 +117,8 @@ export class NodeProgram {
 
   /** The program ends as a process does: its sockets are closed, and nothing that it began comes back to it. */
   end(status = 0): void {
-    if (this.isOver) return;
-    this.isOver = true;
+    if (this.ended) return;
+    this.ended = true;
     this.waiting.length = 0;
     for (const part of [...this.parts]) part.abandon();
     this.parts.clear();

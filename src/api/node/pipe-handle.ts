@@ -9,7 +9,7 @@ import { AF, SOCK } from '../../socket/constants.ts';
 import { readSockaddrUn, sockaddrUn } from '../../socket/sockaddr.ts';
 import type { Request } from './bindings.ts';
 import type { NodeProgram } from './node-program.ts';
-import { StreamHandle } from './stream-handle.ts';
+import { giveFace, StreamHandle } from './stream-handle.ts';
 
 /** libuv's flags of fchmod. */
 const READABLE = 1;
@@ -95,6 +95,7 @@ export class PipeHandle extends StreamHandle {
     const handle = new PipeHandle(this.program, false);
     handle.plug(descriptor);
     handle.isConnected = true;
+    giveFace(handle);
     return handle;
   }
 

@@ -93,10 +93,21 @@ class HandleWaiter extends Waiter {
   }
 }
 
+/** Gives a handle that the stack has made the object by which net.js will know it. Set by in-place.ts. */
+let makeFace: ((handle: StreamHandle) => void) | null = null;
+
+export function setFaceMaker(maker: (handle: StreamHandle) => void): void {
+  makeFace = maker;
+}
+
+export function giveFace(handle: StreamHandle): void {
+  if (makeFace !== null) handle.program.run(() => makeFace?.(handle));
+}
+
 export abstract class StreamHandle extends (JSStream as new () => JsStream) implements HandleEvent, ProgramPart {
   readonly program: NodeProgram;
   /** Called with each connection of a listener. */
-  onconnection: ((status: number, handle: StreamHandle | undefined) => void) | undefined;
+  onconnection: ((status: number, handle: object | undefined) => void) | undefined;
   /** net.js and tls read and write it. */
   reading = false;
   /** The descriptor; -1 until it is needed (uv_tcp_init makes none). */
@@ -110,6 +121,8 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
   protected isConnected = false;
   /** The async context in which it was made: what JavaScript is called in, where C++ does not call it. */
   protected readonly scope: AsyncResource;
+  /** The object that net.js has in its hand: this one, or Node's own handle that it stands for (in-place.ts). */
+  face: { onconnection?: ((status: number, handle: object | undefined) => void) | undefined } = this;
   /** Set by `tls_wrap.wrap`: whoever stands on this handle hears of errors in its place (JSStream has no event for them). */
   above: { onread?: (buffer: undefined) => unknown } | null = null;
   private readonly waiter: HandleWaiter = new HandleWaiter(this);
@@ -367,7 +380,7 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
     if (status === 0) this.isConnected = true;
     else this.failWrites(-Errno.ECANCELED);
     this.live();
-    this.inScope(() => request.oncomplete(status, this, request, status === 0, status === 0));
+    this.inScope(() => request.oncomplete(status, this.face, request, status === 0, status === 0));
   }
 
   private acceptOne(): void {
@@ -376,7 +389,7 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
     const bad = sockets.prepareAccept(core, operation, this.descriptor, SOCK.NONBLOCK | SOCK.CLOEXEC);
     const fd = bad < 0 ? bad : operation.start();
     if (fd === -Errno.EAGAIN || fd === -Errno.ECONNABORTED) return;
-    this.inScope(() => this.onconnection?.(fd < 0 ? fd : 0, fd < 0 ? undefined : this.accepted(fd)));
+    this.inScope(() => this.face.onconnection?.(fd < 0 ? fd : 0, fd < 0 ? undefined : this.accepted(fd).face));
   }
 
   /** One recv, and what came of it. */
@@ -410,7 +423,7 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
 
   private settleWrite({ ofStream, request }: PendingWrite, status: number): void {
     if (ofStream) this.finishWrite(request, status);
-    else this.inScope(() => request.oncomplete(status, this, undefined));
+    else this.inScope(() => request.oncomplete(status, this.face, undefined));
   }
 
   private failWrites(status: number): void {
@@ -455,7 +468,7 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
     this.isListening = false;
     this.isReading = false;
     if (connecting !== null) {
-      this.tell(() => this.inScope(() => connecting.oncomplete(-Errno.ECANCELED, this, connecting, false, false)));
+      this.tell(() => this.inScope(() => connecting.oncomplete(-Errno.ECANCELED, this.face, connecting, false, false)));
     }
     this.failWrites(-Errno.ECANCELED);
     if (shutdownRequest !== null) {
@@ -468,7 +481,7 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
     this.tell(() => {
       this.program.drop(this);
       try {
-        if (done !== undefined) this.inScope(() => done.call(this));
+        if (done !== undefined) this.inScope(() => done.call(this.face));
       } finally {
         this.scope.emitDestroy();
       }

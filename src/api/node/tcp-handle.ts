@@ -10,7 +10,7 @@ import { intBytes } from '../../socket/option-bytes.ts';
 import { type Request, binding } from './bindings.ts';
 import type { NodeProgram } from './node-program.ts';
 import { ip4, ip6, type NodeAddress, tellAddress } from './socket-address.ts';
-import { StreamHandle } from './stream-handle.ts';
+import { giveFace, StreamHandle } from './stream-handle.ts';
 
 const { UV_TCP_IPV6ONLY } = binding('tcp_wrap').constants;
 
@@ -113,6 +113,7 @@ export class TcpHandle extends StreamHandle {
     const handle = new TcpHandle(this.program, false);
     handle.plug(descriptor);
     handle.isConnected = true;
+    giveFace(handle);
     return handle;
   }
 

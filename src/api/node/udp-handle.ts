@@ -73,7 +73,9 @@ class HandleWaiter extends Waiter {
 
 export class UdpHandle implements HandleEvent, ProgramPart {
   readonly program: NodeProgram;
-  onmessage: ((count: number, handle: UdpHandle, bytes: Buffer | undefined, from: NodeAddress | undefined) => void) | undefined;
+  onmessage: ((count: number, handle: object, bytes: Buffer | undefined, from: NodeAddress | undefined) => void) | undefined;
+  /** The object that dgram.js has in its hand: this one, or Node's own handle that it stands for (in-place.ts). */
+  face: Pick<UdpHandle, 'onmessage'> = this;
   private readonly scope: AsyncResource;
   private readonly waiter: HandleWaiter = new HandleWaiter(this);
   private readonly sends: PendingSend[] = [];
@@ -272,7 +274,7 @@ export class UdpHandle implements HandleEvent, ProgramPart {
       from.size = n;
     }
     const bytes = n >= 0 ? Buffer.from(incoming.subarray(0, n)) : undefined;
-    this.scope.runInAsyncScope(() => this.onmessage?.(n, this, bytes, n >= 0 ? from : undefined));
+    this.scope.runInAsyncScope(() => this.face.onmessage?.(n, this.face, bytes, n >= 0 ? from : undefined));
   }
 
   // Options.
@@ -426,7 +428,7 @@ export class UdpHandle implements HandleEvent, ProgramPart {
     this.tell(() => {
       this.program.drop(this);
       try {
-        if (done !== undefined) this.scope.runInAsyncScope(() => done.call(this));
+        if (done !== undefined) this.scope.runInAsyncScope(() => done.call(this.face));
       } finally {
         this.scope.emitDestroy();
       }
