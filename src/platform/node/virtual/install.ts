@@ -13,7 +13,6 @@ import { clearProgramImmediate, setProgramImmediate } from './immediates.ts';
 import { installRandomness } from './randomness.ts';
 import { installSocketTimeouts } from './socket-timeouts.ts';
 import { clearVirtual, VirtualTimeout } from './timers.ts';
-import { watchWork } from './work.ts';
 
 type Callback = (...args: unknown[]) => void;
 type Waiting = { ref?: boolean; signal?: AbortSignal } | undefined;
@@ -27,7 +26,6 @@ export function installVirtualTime(): void {
   installTimers();
   installRandomness();
   installSocketTimeouts();
-  watchWork();
   syncBuiltinESMExports();
 }
 

@@ -11,6 +11,7 @@ import { Host, type HostOptions } from '../../../host.ts';
 import { nameService } from '../names.ts';
 import { startClock } from './clocks.ts';
 import { seedProgram } from './randomness.ts';
+import { watchWork } from './work.ts';
 
 /** How a program begins. */
 export interface RunOptions {
@@ -42,6 +43,8 @@ export class NodeHost extends Host {
 
   /** A program of this host that runs nothing yet. */
   startProgram(name: string): NodeProgram {
+    // Not before: every promise of the process costs more from here on.
+    watchWork();
     const program = new NodeProgram(this, name, nameService);
     program.onError = (error) => this.threw(program, error);
     startClock(program);
