@@ -12,7 +12,7 @@ import { createRequire } from 'node:module';
 import { binding } from './bindings.ts';
 import { NodeProgram } from './node-program.ts';
 import { PipeHandle } from './pipe-handle.ts';
-import { setFaceMaker, StreamHandle } from './stream-handle.ts';
+import { setFaceMaker, type StreamHandle } from './stream-handle.ts';
 import { TcpHandle } from './tcp-handle.ts';
 import { UdpHandle } from './udp-handle.ts';
 

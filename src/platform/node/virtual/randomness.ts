@@ -5,7 +5,7 @@
 import crypto from 'node:crypto';
 import { createRequire } from 'node:module';
 import type { NodeProgram } from '../../../api/node/node-program.ts';
-import { SeededRandom } from '../../../base/random.ts';
+import type { SeededRandom } from '../../../base/random.ts';
 import { virtualProgram } from './clocks.ts';
 
 const generators: WeakMap<NodeProgram, SeededRandom> = new WeakMap();
