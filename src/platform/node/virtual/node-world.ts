@@ -6,7 +6,7 @@ import { installHandles } from '../../../api/node/install.ts';
 import { NodeProgram } from '../../../api/node/node-program.ts';
 import type { HostOptions } from '../../../host.ts';
 import { simulate as simulateWith, type SimulateOptions as Options, World, WorldError } from '../../../sim/world.ts';
-import { watchRejections } from '../turn.ts';
+import { watchedBy, watchRejections } from '../turn.ts';
 import { startClock } from './clocks.ts';
 import { idleTurn } from './idle.ts';
 import { installVirtualTime } from './install.ts';
@@ -15,7 +15,7 @@ import { nameService } from '../names.ts';
 import { seedProgram } from './randomness.ts';
 import { SeededRandom } from '../../../base/random.ts';
 
-export type SimulateOptions = Omit<Options, 'turn' | 'watchRejections' | 'worldClass'>;
+export type SimulateOptions = Omit<Options, 'turn' | 'watchRejections' | 'watchedBy' | 'worldClass'>;
 
 export class NodeWorld extends World {
   private readonly bodyProgram: NodeProgram;
@@ -59,6 +59,6 @@ export function prepareNode(): void {
 
 /** Runs `body` in a fresh world in virtual time: see sim/world.ts. */
 export function simulate<T>(options: SimulateOptions, body: (world: NodeWorld) => Promise<T>): Promise<T> {
-  const bound = { ...options, turn: idleTurn, watchRejections, worldClass: NodeWorld };
+  const bound = { ...options, turn: idleTurn, watchRejections, watchedBy, worldClass: NodeWorld };
   return simulateWith(bound, body as (world: World) => Promise<T>);
 }
