@@ -20,7 +20,7 @@ const UDP: InetKind = { netid: 'udp', protocol: IPPROTO_UDP };
 const RAW: InetKind = { netid: 'raw', protocol: IPPROTO_RAW };
 const ESTABLISHED = 1 << 1, CLOSED = 1 << 7;
 const EVERY_PACKET = 3;
-const ETHER_TYPES: Readonly<Record<number, string>> = { 0x0800: 'ip', 0x0806: 'arp', 0x86dd: 'ipv6', 0x8100: '802.1Q', 0x0001: '802_3', 0x0004: '802_2' };
+const ETHER_TYPES: Readonly<Record<number, string>> = { 2048: 'ip', 2054: 'arp', 34525: 'ipv6', 33024: '802.1Q', 1: '802_3', 4: '802_2' };
 
 /** What is listed without -a or -l: connections. AF_PACKET knows none. */
 const USUAL_STATES: Readonly<Record<string, number>> = {

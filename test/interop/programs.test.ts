@@ -65,7 +65,7 @@ function mapped({ status, stdout, stderr }: Omit<ProgramEnd, 'status'> & { statu
     return plain
       .replace(/time[= ][\d.]+ ?ms/g, 'time T')
       .replace(/= [\d.]+\/[\d.]+\/[\d.]+\/[\d.]+ ms/g, '= T')
-      .replace(/  \d+\.\d{3} ms/g, '  T ms')
+      .replace(/ {2}\d+\.\d{3} ms/g, '  T ms')
       .replace(/^\[\d+\.\d{6}\]/gm, '[T]')
       .replace(/ident=\d+/g, 'ident=N')
       .replace(/(received on \S+) \d+/g, '$1 PORT');
@@ -195,7 +195,7 @@ describe('our programs beside Debian\'s', { skip: NEEDS.skip, timeout: 300_000 }
       '--run', 'tcpdump -n -c 2 icmp', '--run', 'ping -c 1 -W 1 198.51.101.77',
     ));
     equal(two.status, 1);
-    match(two.stdout, /^ping    \| 1 packets transmitted, 0 received/m);
+    match(two.stdout, /^ping {4}\| 1 packets transmitted, 0 received/m);
     const tap = linux.start(...commandLine(
       'tap', '--name', 'ss-run', '--address', '198.51.101.2/24', '--host-address', '198.51.101.1/24', '--run', 'ping 198.51.101.1',
     ));
