@@ -16,7 +16,7 @@ const PROGRAMS = isFull ? 2000 : 200;
 const LEAST_SUCCESSES: Readonly<Record<string, number>> = {
   socket: 2000, socketpair: 1000, bind: 900, listen: 400, connect: 480, accept4: 340, send: 400, sendmsg: 110, recvmsg: 100, recv: 70,
   read: 170, write: 700, poll: 850, epoll_ctl: 370, epoll_wait: 140, pipe: 1000, dup: 80, close: 1300, setsockopt: 420, getsockopt: 400,
-  fcntl: 330,
+  fcntl: 330, sendmmsg: 90, recvmmsg: 20, ppoll: 80, pselect: 80, shmget: 150, signalfd: 40,
 };
 
 /** Both kernels; null, and the test is left out, where there is no Linux to compare with. */
@@ -38,8 +38,8 @@ test(`${PROGRAMS} random programs end alike on both kernels, seed ${seed}`, { ti
   t.diagnostic(`${report.programs} programs of ${report.steps} calls\n${distribution(outcomes)}`);
   assert.equal(report.differences.length, 0, reportText(report));
   assert.deepEqual(report.left, []);
-  // A machine that is busy for a second lets a timer of Linux's end; more than a few would be something else.
-  assert.ok(report.unsteady.length <= 2 + PROGRAMS / 100, reportText(report));
+  // A machine that is busy for a second lets a timer of Linux's end; more than one in two hundred would be something else.
+  assert.ok(report.unsteady.length <= PROGRAMS / 200, reportText(report));
   assert.ok(comparison.compared >= PROGRAMS * 18, `${comparison.compared} results`);
   for (const [call, least] of Object.entries(LEAST_SUCCESSES)) {
     const found = outcomes.get(call)?.get('ok') ?? 0;

@@ -1,6 +1,8 @@
 /** Random programs: which call comes next, by a model of what is open. The same seed makes the same program. */
 import { below, SeededRandom } from '../../../src/base/random.ts';
 import { Signal } from '../../../src/kernel/signal-numbers.ts';
+import * as families from './family-calls.ts';
+import * as further from './further-calls.ts';
 import { Model } from './model.ts';
 import * as others from './other-calls.ts';
 import * as sockets from './socket-calls.ts';
@@ -22,6 +24,8 @@ const CHOICES: readonly [choose: Choose, weight: number][] = [
   [others.close, 6], [others.duplicate, 4], [others.control, 5], [others.closeRange, 1], [others.pipe, 3], [others.open, 4],
   [others.path, 5], [others.file, 7], [others.pipeTransfer, 6], [others.splice, 3], [others.event, 3], [others.timer, 2],
   [others.poll, 7], [others.select, 3], [others.epoll, 9], [others.queue, 3], [others.ipc, 3], [others.signal, 4],
+  [further.batch, 5], [further.vector, 2], [further.maskedWait, 4], [further.memory, 4], [further.signalFile, 3], [further.queueFlags, 1],
+  [families.packet, 4], [families.ping, 4], [families.netlink, 4],
 ];
 const WEIGHTED = CHOICES.flatMap(([choose, weight]) => new Array<Choose>(weight).fill(choose));
 

@@ -9,7 +9,7 @@ import type { Choose } from './generator.ts';
 
 export type Kind =
   | 'tcp' | 'udp' | 'raw' | 'packet' | 'unix-stream' | 'unix-dgram' | 'unix-seqpacket' | 'read-end' | 'write-end' | 'file'
-  | 'folder' | 'fifo' | 'event' | 'timer' | 'epoll' | 'queue';
+  | 'folder' | 'fifo' | 'event' | 'timer' | 'epoll' | 'queue' | 'signals' | 'ping' | 'ping6' | 'netlink';
 
 export class Thing {
   readonly kind: Kind;
