@@ -9,6 +9,7 @@ import { Capability } from '../../base/credentials.ts';
 import { Errno } from '../../base/errno.ts';
 import { Poll, WaitQueue } from '../../base/wait-queue.ts';
 import { Msg, SocketOptions } from '../../transport/endpoint.ts';
+import { rareOf } from '../../transport/rare-options.ts';
 import type { Caller } from '../caller.ts';
 import { AF, NETLINK, SCM, SO, SOL } from '../constants.ts';
 import { type ControlWriter, ints } from '../control.ts';
@@ -16,6 +17,7 @@ import { intBytes, readInt } from '../option-bytes.ts';
 import type { Received, Sender } from '../received.ts';
 import { sockaddrFamily } from '../sockaddr.ts';
 import { NO_NAME, Socket } from '../socket.ts';
+import { getTold, setTold } from './inet-tell-options.ts';
 import { lowestGroup, readSockaddrNl, SOCKADDR_NL_LEN, sockaddrNl } from './netlink-address.ts';
 import { type Dump, nextOfDump } from './netlink-dump.ts';
 import type { NetlinkHost } from './netlink-host.ts';
@@ -355,7 +357,9 @@ export class NetlinkSocket extends Socket {
   }
 
   override getSocketOption(option: number, length: number): Uint8Array | number | null {
-    return option === SO.PASSCRED ? intBytes(this.passesCredentials ? 1 : 0, length) : null;
+    // No security module gives labels to messages.
+    if (option === SO.PASSSEC) return intBytes(this.options.rare.passSecurity ? 1 : 0, length);
+    return option === SO.PASSCRED ? intBytes(this.passesCredentials ? 1 : 0, length) : getTold(this.options, option, length);
   }
 
   override setSocketOption(option: number, value: number): number | null {
@@ -363,8 +367,14 @@ export class NetlinkSocket extends Socket {
       this.passesCredentials = value !== 0;
       return 0;
     }
+    if (option === SO.PASSSEC) {
+      rareOf(this.options).passSecurity = value !== 0;
+      return 0;
+    }
     // sk_is_inet alone shares ports.
-    return option === SO.REUSEPORT && value !== 0 ? -Errno.EOPNOTSUPP : null;
+    if (option === SO.REUSEPORT && value !== 0) return -Errno.EOPNOTSUPP;
+    // They are kept; of a netlink message nothing of the kind is told (netlink_recvmsg).
+    return setTold(this.options, option, value !== 0);
   }
 
   // FileOperations.

@@ -9,6 +9,8 @@ import { program } from '../program.ts';
 import type { Program, ProgramEnvironment } from '../program.ts';
 import { FAMILIES, dgramPair, ints, pair, silently } from '../toolkit.ts';
 
+const NETLINK_ROUTE = 0, NETLINK_SOCK_DIAG = 4;
+
 interface Kind {
   name: string;
   domain: number;
@@ -31,6 +33,10 @@ const KINDS: readonly Kind[] = [
   { name: 'unix-stream', domain: AF.UNIX, type: SOCK.STREAM, protocol: 0 },
   { name: 'unix-dgram', domain: AF.UNIX, type: SOCK.DGRAM, protocol: 0 },
   { name: 'unix-seqpacket', domain: AF.UNIX, type: SOCK.SEQPACKET, protocol: 0 },
+  { name: 'netlink-route', domain: AF.NETLINK, type: SOCK.RAW, protocol: NETLINK_ROUTE },
+  { name: 'netlink-diag', domain: AF.NETLINK, type: SOCK.DGRAM, protocol: NETLINK_SOCK_DIAG },
+  { name: 'packet-raw', domain: AF.PACKET, type: SOCK.RAW, protocol: 0 },
+  { name: 'packet-dgram', domain: AF.PACKET, type: SOCK.DGRAM, protocol: 0 },
 ];
 
 interface Level {
