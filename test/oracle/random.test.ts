@@ -7,7 +7,7 @@ import { test, type TestContext } from 'node:test';
 import { OracleUnavailable } from '../../src/platform/node/oracle/linux-host.ts';
 import { isFull, recordResult, root, seed } from '../results.ts';
 import { generate, MOST_STEPS } from './random/generator.ts';
-import { distribution, RandomPrograms, reportText } from './random/run-random.ts';
+import { distribution, ownOutcomes, RandomPrograms, reportText } from './random/run-random.ts';
 import { shrink } from './random/shrink.ts';
 import { p1, type Sequence, sourceOf } from './random/steps.ts';
 
@@ -54,6 +54,29 @@ test(`${PROGRAMS} random programs end alike on both kernels, seed ${seed}`, { ti
     kindsOfCalls: outcomes.size, kindsOfErrors: errors.size,
     outcomes: Object.fromEntries([...outcomes].sort().map(([call, kinds]) => [call, Object.fromEntries(kinds)])),
   });
+});
+
+/** How often each call is drawn in 2,000 programs, and succeeds. */
+const LEAST_DRAWN = 20, LEAST_OK = 8;
+/** Successes in 2,000 programs of what the rarer families are for. */
+const LEAST_TALK: Readonly<Record<string, number>> = {
+  'netlink route send': 150, 'netlink route sendmsg': 80, 'netlink route sendto': 70, 'netlink route recvmsg': 100, 'netlink route recv': 50,
+  'netlink user sendto': 60, 'netlink user recvmsg': 15, 'netlink diag send': 40, 'netlink diag recvmsg': 30,
+  NEWLINK: 30, NEWADDR: 20, NEWROUTE: 30, DONE: 90, ERROR: 80, 'inet 2': 5, 'inet 10': 5, unix: 8, packet: 5,
+  'packet sendto': 150, 'packet sendmsg': 40, 'packet recvmsg': 50, 'packet recvfrom': 30, 'packet recv': 20, 'packet bind': 20,
+  'ping bind': 150, 'ping connect': 20, 'ping send': 15, 'ping sendto': 80, 'ping recvmsg': 20, 'ping6 sendto': 60, 'ping6 recvmsg': 15,
+};
+
+test('two thousand programs draw every call, with success, and talk with every family', async (t) => {
+  const { outcomes, talk } = await ownOutcomes('every call', 2000);
+  t.diagnostic(`${distribution(outcomes)}\n${[...talk].sort().map(([what, count]) => `${what}: ${count}`).join('\n')}`);
+  for (const [call, kinds] of outcomes) {
+    const drawn = [...kinds.values()].reduce((sum, count) => sum + count, 0);
+    assert.ok(drawn >= LEAST_DRAWN || call === 'note', `${call} was drawn ${drawn} times`);
+    assert.ok((kinds.get('ok') ?? 0) >= LEAST_OK || call === 'note', `${call} succeeded ${kinds.get('ok') ?? 0} times`);
+  }
+  assert.ok(outcomes.size >= 90, `${outcomes.size} calls`);
+  for (const [what, least] of Object.entries(LEAST_TALK)) assert.ok((talk.get(what) ?? 0) >= least, `${what}: ${talk.get(what) ?? 0} times`);
 });
 
 test('one seed is one program, of at most forty calls', () => {

@@ -73,7 +73,7 @@ export class Recorder
   }
 
   read(fd: number, buffer: Uint8Array): Promise<number> {
-    return this.run(this.add('read', fd, buffer.length), this.inner.read(fd, buffer), countAndBytes([buffer]));
+    return this.run(this.add('read', fd, buffer.length), this.inner.read(fd, buffer), this.received([buffer]));
   }
 
   write(fd: number, buffer: Uint8Array): Promise<number> {
@@ -81,7 +81,7 @@ export class Recorder
   }
 
   readv(fd: number, iov: Uint8Array[]): Promise<number> {
-    return this.run(this.add('readv', fd, lengthsText(iov)), this.inner.readv(fd, iov), countAndBytes(iov));
+    return this.run(this.add('readv', fd, lengthsText(iov)), this.inner.readv(fd, iov), this.received(iov));
   }
 
   writev(fd: number, iov: Uint8Array[]): Promise<number> {
@@ -91,7 +91,7 @@ export class Recorder
   recv(fd: number, buffer: Uint8Array, flags: number): Promise<number> {
     const text = names.messageFlags(flags);
     const entry = this.add('recv', fd, `${buffer.length}, ${text}`, text);
-    return this.run(entry, this.inner.recv(fd, buffer, flags), countAndBytes([buffer]));
+    return this.run(entry, this.inner.recv(fd, buffer, flags), this.received([buffer]));
   }
 
   send(fd: number, buffer: Uint8Array, flags: number): Promise<number> {
@@ -104,7 +104,7 @@ export class Recorder
     const text = names.messageFlags(flags);
     const entry = this.add('recvfrom', fd, `${buffer.length}, ${text}`, text);
     return this.run(entry, this.inner.recvfrom(fd, buffer, flags), ({ count, address }) => {
-      const data = countAndBytes([buffer])(count);
+      const data = this.received([buffer])(count);
       return { text: `${data.text} from ${addressText(address)}`, kind: data.kind, delivers: true };
     });
   }
@@ -159,8 +159,17 @@ export class Recorder
     });
   }
 
+  /** Count and bytes, or the words that the program has for them. */
+  private received(iov: readonly Uint8Array[]): (count: number) => Described {
+    return (count) => {
+      const [first] = iov;
+      const words = first === undefined ? null : this.trace.words(first.subarray(0, count));
+      return words === null ? countAndBytes(iov)(count) : { text: words, kind: 'words', delivers: true };
+    };
+  }
+
   private messageText(message: ReceivedMessage, iov: readonly Uint8Array[]): Described {
-    const data = countAndBytes(iov)(message.count);
+    const data = this.received(iov)(message.count);
     const shown = names.messageFlags(message.flags);
     const from = message.name.length === 0 ? 'no name' : addressText(message.name);
     const { length } = message.control;

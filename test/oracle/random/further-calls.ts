@@ -80,7 +80,7 @@ export const memory: Choose = (m, process) => {
   if (m.chance(25)) return { call: 'shmctl', args: [id, m.chance(40) ? IPC_RMID : IPC_STAT] };
   if (!m.mayWait) return null;
   const places = m.identifiers.filter(({ call }) => call === `place of ${process}`);
-  if (places.length > 0 && m.chance(50)) return { call: 'shmdt', args: [{ place: m.pick(places).name }] };
+  if (places.length > 0 && m.chance(75)) return { call: 'shmdt', args: [{ place: m.pick(places).name }] };
   const name = m.fresh();
   m.identifiers.push({ name, call: `place of ${process}` });
   return { call: 'shmat', args: [id, m.pick([0, 0, SHM_RDONLY])], makes: [name] };
@@ -104,5 +104,5 @@ export const signalFile: Choose = (m, process) => {
 
 export const queueFlags: Choose = (m, process) => {
   const found = m.find(process, ({ kind }) => kind === 'queue', 10);
-  return found && { call: 'mq_setattr', args: [fd(found.name), m.pick([O.NONBLOCK, O.NONBLOCK | O.APPEND])] };
+  return found && { call: 'mq_setattr', args: [fd(found.name), m.pick([O.NONBLOCK, O.NONBLOCK, O.NONBLOCK | O.APPEND])] };
 };

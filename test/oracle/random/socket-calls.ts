@@ -111,7 +111,7 @@ export const accept: Choose = (m, process) => {
   const found = m.find(process, (thing) => thing.isListening && thing.pending > 0) ?? (m.chance(10) ? m.find(process, (thing) => thing.isListening) : null);
   if (found === null) return null;
   const { thing } = found;
-  const isFour = !m.mayWait || m.chance(85);
+  const isFour = !m.mayWait || m.chance(60);
   const made = new Thing(thing.kind, thing.domain, !isFour);
   const client = thing.clients.shift() ?? null;
   if (thing.pending > 0) thing.pending--;

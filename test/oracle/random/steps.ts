@@ -8,6 +8,7 @@ import type { ReceivedMessage, Syscalls } from '../../../src/api/posix/syscalls.
 import type { SignalInformation } from '../../../src/api/posix/signal-syscalls.ts';
 import { fdsIn, rightsMessage } from '../programs/unix-control.ts';
 import { signalName } from '../names.ts';
+import { netlinkWords, packetWords } from './netlink-talk.ts';
 import { type Program, program, type ProgramEnvironment } from '../program.ts';
 import { pattern } from '../toolkit.ts';
 
@@ -71,6 +72,7 @@ class Replay {
 
   async run({ forks, steps }: Sequence): Promise<void> {
     const { env, processes } = this;
+    env.wordData((bytes) => netlinkWords(bytes) ?? packetWords(bytes));
     // Sockets for pings are for everybody.
     await env.sysctl('net.ipv4.ping_group_range', '0 2147483647');
     processes.set('p1', forks ? await env.signalProcess() : await env.process());
