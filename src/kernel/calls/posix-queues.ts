@@ -46,12 +46,14 @@ export function mqOpen(
   if (accessMode === O.ACCMODE) return -Errno.EINVAL;
   const fd = process.descriptors.reserve();
   if (fd < 0) return fd;
-  const queue = findOrMake(process, name, flags, mode, accessMode, attributes);
+  const { fileTable } = process.kernel;
+  const refused = fileTable.refusal(process.credentials, 1, 0);
+  const queue = refused < 0 ? refused : findOrMake(process, name, flags, mode, accessMode, attributes);
   if (typeof queue === 'number') {
     process.descriptors.giveBack(fd);
     return queue;
   }
-  const file = new OpenFile(new OpenQueue(queue, accessMode));
+  const file = new OpenFile(new OpenQueue(queue, accessMode), fileTable);
   file.nonBlocking = (flags & O.NONBLOCK) !== 0;
   file.name = name;
   // A queue's descriptor is always closed on exec (do_mq_open).

@@ -5,7 +5,7 @@
  */
 import { Capability, type Credentials } from '../../base/credentials.ts';
 import { Errno } from '../../base/errno.ts';
-import { Pipe } from '../pipe.ts';
+import type { Pipe } from '../pipe.ts';
 
 /** st_mode's type bits. */
 export const S = {
@@ -259,21 +259,24 @@ export class Symlink extends Inode {
 
 /** A named pipe: its pipe lives as long as somebody has it open. */
 export class Fifo extends Inode {
-  private current: Pipe | null = null;
+  /** Made by whoever opens it first. */
+  pipe: Pipe | null;
 
   /** `pipe`: of what pipe2(2) has made, which has no name. */
   constructor(number: number, mode: number, owner: Credentials, limits: FileSystemLimits, pipe: Pipe | null = null) {
     super(number, S.IFIFO, mode, owner, limits);
-    this.current = pipe;
-  }
-
-  get pipe(): Pipe {
-    this.current ??= new Pipe();
-    return this.current;
+    this.pipe = pipe;
   }
 
   override closed(): void {
     super.closed();
-    if (this.opens === 0) this.current = null;
+    this.unused();
+  }
+
+  /** Without anybody who has it open there is no pipe. */
+  unused(): void {
+    if (this.opens > 0 || this.pipe === null) return;
+    this.pipe.forget();
+    this.pipe = null;
   }
 }
