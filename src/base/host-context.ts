@@ -5,6 +5,7 @@ import { Counters } from './counters.ts';
 import { HostTimers } from './host-timers.ts';
 import { KernelMemory } from './kernel-memory.ts';
 import type { Loop } from './loop.ts';
+import { DatagramMemory, TcpMemory } from './protocol-memory.ts';
 import type { RandomSource } from './random.ts';
 import { Settings } from './settings.ts';
 import { ChunkWriter } from './slab.ts';
@@ -14,6 +15,8 @@ export class HostContext {
   readonly timers: HostTimers;
   readonly settings: Settings;
   readonly memory: KernelMemory;
+  readonly tcpMemory: TcpMemory;
+  readonly datagramMemory: DatagramMemory;
   readonly counters: Counters = new Counters();
   readonly random: RandomSource;
   /** All sockets of the host append payload through this one writer. */
@@ -26,6 +29,8 @@ export class HostContext {
     this.random = random;
     this.memory = memory;
     this.settings = new Settings(memory.totalBytes);
+    this.tcpMemory = new TcpMemory(memory, this.settings, this.counters.values);
+    this.datagramMemory = new DatagramMemory(memory, this.settings);
     this.writer = new ChunkWriter(memory);
     this.keeper = new ChunkWriter(memory);
     this.timers = new HostTimers(loop);

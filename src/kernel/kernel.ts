@@ -38,7 +38,7 @@ export class Kernel {
   readonly proc: ProcFileSystem;
   /** For inodes that are in no directory. */
   readonly nameless: FileSystemLimits = namelessLimits(() => this.realtimeUs);
-  readonly ipc: Ipc = new Ipc();
+  readonly ipc: Ipc;
   /** What its AF_UNIX sockets share. */
   readonly unix: UnixHost;
   /** And what its AF_PACKET sockets do. */
@@ -52,7 +52,7 @@ export class Kernel {
   /** What RLIMIT_SIGPENDING counts: the signals that the processes of a user have pending, and his timers. */
   readonly pendingSignals: UserCounts;
   /** What RLIMIT_MSGQUEUE counts: the bytes of the queues that a user has made. */
-  readonly queueBytes: UserCounts = new UserCounts();
+  readonly queueBytes: UserCounts;
   /** What fs.epoll.max_user_watches counts: the descriptors that a user's epolls watch. */
   readonly epollWatches: UserCounts;
   readonly memory: KernelMemory;
@@ -74,8 +74,10 @@ export class Kernel {
     this.fileTable = new FileTable(memory, settings);
     this.pipePages = new PipePages(memory, settings, keeper);
     this.pendingSignals = new UserCounts(memory, Cost.SIGNAL);
+    this.queueBytes = new UserCounts(memory, 1);
+    this.ipc = new Ipc(memory);
     this.epollWatches = new UserCounts(memory, Cost.WATCH);
-    this.fileSystem = new FileSystem(() => this.realtimeUs, stack.context.random);
+    this.fileSystem = new FileSystem(() => this.realtimeUs, stack.context.random, memory);
     this.unix = new UnixHost(stack);
     this.packet = new PacketHost(stack);
     this.netlink = new NetlinkHost(stack, this.unix, this.packet);

@@ -82,6 +82,7 @@ function findOrMake(
   const user = credentials.uid;
   const bytes = queueBytes(maxMessages, messageSize);
   if (kernel.queueBytes.of(user) + bytes > limits.get(Resource.MSGQUEUE).soft) return -Errno.EMFILE;
+  if (kernel.memory.lacks(bytes)) return -Errno.ENOMEM;
   kernel.queueBytes.add(user, bytes);
   const queue = new PosixQueue(mode & ~process.files.umask, credentials, maxMessages, messageSize, () => {
     kernel.queueBytes.add(user, -bytes);

@@ -25,7 +25,7 @@ const DAY_US = 86_400_000_000;
 export interface FileSystemLimits {
   /** Microseconds, for the times of a file. */
   now(): number;
-  /** Takes `bytes` more of the file system's room (fewer when negative): 0 or -ENOSPC. */
+  /** Takes `bytes` more of the file system's room (fewer when negative): 0 or -ENOSPC, -ENOMEM. */
   take(bytes: number): number;
   /** An inode is gone. */
   gone(): void;

@@ -9,6 +9,7 @@ import { TcpFlag } from '../../wire/tcp.ts';
 import { TIME_WAIT_US } from './constants.ts';
 import type { TcpEndpoint } from './endpoint.ts';
 import { stopListening, takeAccepted } from './listener.ts';
+import { countQueues, dischargeEndpoint } from './memory.ts';
 import { purgeOutOfOrder } from './out-of-order.ts';
 import { acceptableSeq, closeState, purgeSendQueue, sendFin } from './output.ts';
 import { sendSegment } from './segment-out.ts';
@@ -26,6 +27,7 @@ export function connectionDone(t: TcpEndpoint): void {
   purgeOutOfOrder(t);
   t.leaveTable();
   setState(t, TcpState.Closed);
+  countQueues(t);
   t.bits |= Bit.ShutRead | Bit.ShutWrite;
   if ((t.bits & Bit.Orphan) !== 0) freeEndpoint(t);
   else if ((t.bits & Bit.PortBound) === 0) t.leavePort();
@@ -44,6 +46,7 @@ export function freeEndpoint(t: TcpEndpoint): void {
     t.tcp.orphans--;
   }
   t.upcalls = null;
+  dischargeEndpoint(t);
 }
 
 /**
@@ -127,6 +130,7 @@ export function closeEndpoint(t: TcpEndpoint): void {
   t.bits |= Bit.Orphan | Bit.ShutRead;
   t.rcvBuf.clear();
   t.receivedBytes = 0;
+  countQueues(t);
   if (t.state === TcpState.Closed) {
     freeEndpoint(t);
     return;

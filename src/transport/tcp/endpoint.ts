@@ -28,6 +28,7 @@ import { beginHandshake } from './syn.ts';
 import { Bit, Tcb, URGENT_READ, URGENT_VALID, UserOptions } from './tcb.ts';
 import { TimeWaitRecord, removeTimeWait } from './time-wait.ts';
 import { armKeepalive, clearSlow, keepaliveTime, timerExpired } from './timers.ts';
+import { countQueues } from './memory.ts';
 import { adjustReceiveSpace, bestWindow, expandSendBuffer, receiveWindow } from './window.ts';
 
 /** Options of IPPROTO_TCP (linux/tcp.h). */
@@ -55,7 +56,10 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
   /** SO_SNDBUF as it stands: the user's, or what auto-tuning made of it. */
   get sendBufferBytes(): number {
     const settled = this.settledOptions;
-    return settled.sendBufferLocked ? settled.sendBufferBytes : this.sndBufBytes;
+    const bytes = settled.sendBufferLocked ? settled.sendBufferBytes : this.sndBufBytes;
+    const { tcpMemory } = this.tcp.context;
+    // The host has no memory left for this: as small as it can be (sk_stream_moderate_sndbuf), until there is some again.
+    return tcpMemory.isShort && bytes > tcpMemory.leastSendBytes ? tcpMemory.leastSendBytes : bytes;
   }
 
   get receiveBufferBytes(): number {
@@ -244,11 +248,12 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
     if (this.state !== TcpState.Closed) abortConnection(this);
     this.rcvBuf.clear();
     this.receivedBytes = 0;
+    countQueues(this);
     this.forgetPeer();
     if ((this.bits & Bit.AddressBound) === 0) this.localAddress = this.tcp.anyFor(this.isV4);
     // getsockname goes on to show the port, although it is given back (inet_put_port leaves inet_sport).
     if ((this.bits & Bit.PortBound) === 0) this.leavePort();
-    this.bits &= Bit.OwnOptions | Bit.NoDelay | Bit.Cork | Bit.Reno | Bit.AddressBound | Bit.PortBound | Bit.InPorts;
+    this.bits &= Bit.OwnOptions | Bit.NoDelay | Bit.Cork | Bit.Reno | Bit.AddressBound | Bit.PortBound | Bit.InPorts | Bit.Charged;
     return 0;
   }
 
@@ -291,6 +296,7 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
       pushAfterWrite(this, more);
     }
     if (n < length) this.bits |= Bit.NoSpace;
+    countQueues(this);
     return n === 0 ? -Errno.EAGAIN : n;
   }
 
@@ -377,6 +383,7 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
     this.copiedSeq = (this.copiedSeq + n) | 0;
     this.receivedBytes -= n;
     if (urgent !== null && urgent.data !== 0 && seqGt(this.copiedSeq, urgent.seq)) urgent.data = 0;
+    countQueues(this);
     adjustReceiveSpace(this);
     this.acknowledgeRead(n);
     return n;

@@ -5,6 +5,7 @@
  *   SYN -> Request (in the table of connections, answers with SYN-ACK) -> ACK -> endpoint -> accept queue -> accept()
  */
 import { Mib } from '../../base/counters.ts';
+import { Cost } from '../../base/kernel-memory.ts';
 import { type IpAddress, isLinkLocal } from '../../base/inet-address.ts';
 import { seqGt, seqLt, type Seq } from '../../base/seq.ts';
 import { Timer } from '../../base/timer-queue.ts';
@@ -179,6 +180,10 @@ function synArrives(t: TcpEndpoint, segment: TcpHeader, p: Packet, reusedIss: Se
     tcp.counters[Mib.TcpExtListenDrops]++;
     return false;
   }
+  if (tcp.context.memory.lacks(Cost.REQUEST)) {
+    tcp.counters[Mib.TcpExtListenDrops]++;
+    return false;
+  }
   const onLink = !p.isV4 && isLinkLocal(p.srcA, p.srcB, p.srcC, p.srcD);
   const way = tcp.network.lookupBack(p, onLink ? p.device : t.settledOptions.boundDevice, t.settledOptions.dontRoute);
   if (way === null) {
@@ -210,6 +215,7 @@ function synArrives(t: TcpEndpoint, segment: TcpHeader, p: Packet, reusedIss: Se
   request.rcvScale = initialWindow.scale;
   request.windowClamp = initialWindow.clamp;
   tcp.connections.add(request);
+  tcp.context.memory.hold(Cost.REQUEST);
   listener.requests++;
   armRequest(request);
   request.sentUs = tcp.nowUs;
@@ -281,6 +287,7 @@ export function dropRequest(request: Request): void {
   const { tcp } = request.listener;
   tcp.context.timers.disarm(request);
   tcp.connections.remove(request);
+  tcp.context.memory.letGo(Cost.REQUEST);
   if (request.listener.listener !== null) request.listener.listener.requests--;
 }
 
@@ -331,7 +338,8 @@ export function requestInput(request: Request, segment: TcpHeader, p: Packet): v
     tcp.counters[Mib.TcpExtTCPDeferAcceptDrop]++;
     return tcp.discard(p);
   }
-  if (listener.accepted > listener.backlog) {
+  // No memory for a connection counts as no room for it (tcp_v4_syn_recv_sock).
+  if (listener.accepted > listener.backlog || tcp.context.memory.lacks(Cost.TCP_ENDPOINT)) {
     tcp.counters[Mib.TcpExtListenOverflows]++;
     tcp.counters[Mib.TcpExtListenDrops]++;
     if (tcp.context.settings.tcpAbortOnOverflow !== 0) {

@@ -83,8 +83,10 @@ export function appendRecord(t: TcpEndpoint, record: SendRecord): void {
  */
 export function queueBytes(t: TcpEndpoint, from: Uint8Array, at: number, length: number, endOfRecord: boolean): number {
   const mss = currentMss(t);
-  const goal = largestSegment(t, mss);
   const sndBuf = t.sendBufferBytes;
+  // A record that was begun is filled: not beyond a buffer that is small.
+  const largest = largestSegment(t, mss);
+  const goal = largest > sndBuf ? sndBuf : largest;
   let copied = 0;
   // A whole array that certainly fits is copied in one piece: V8 needs no view for it, as it does for each part.
   const most = length + RECORD_OVERHEAD * (length / goal + 3);

@@ -24,6 +24,7 @@ import { endWithError, vanish } from './close.ts';
 import { ConnectionTable, type DemuxNode, ListenerTable, NodeKind } from './demux.ts';
 import { TcpEndpoint } from './endpoint.ts';
 import { segmentArrives } from './input.ts';
+import { chargeEndpoint, countQueues } from './memory.ts';
 import { dropRequest, listenInput, Request, requestInput } from './listener.ts';
 import { markTooLong, syncMss } from './mss.ts';
 import { requestError, saysNoWay } from './request-error.ts';
@@ -116,6 +117,7 @@ export class Tcp {
     t.rcvBufBytes = settings.tcpRmemDefault;
     t.reordering = settings.tcpReordering;
     if (settings.tcpCongestionControl === 'reno') t.bits |= Bit.Reno;
+    chargeEndpoint(t);
     return t;
   }
 
@@ -128,6 +130,7 @@ export class Tcp {
     t.rcvBufBytes = listener.rcvBufBytes;
     t.reordering = listener.reordering;
     if (listener.user !== null) t.user = Object.assign(Object.create(Object.getPrototypeOf(listener.user)), listener.user);
+    chargeEndpoint(t);
     return t;
   }
 
@@ -182,7 +185,10 @@ export class Tcp {
     if (node !== null) {
       // By a field: `instanceof` walks the chain of prototypes.
       if (this.limitsTtl && this.isTooFar(node, p)) return;
-      if (node.kind === NodeKind.Endpoint) return segmentArrives(node as TcpEndpoint, segment, p);
+      if (node.kind === NodeKind.Endpoint) {
+        segmentArrives(node as TcpEndpoint, segment, p);
+        return countQueues(node as TcpEndpoint);
+      }
       if (node.kind === NodeKind.Request) return requestInput(node as Request, segment, p);
       return this.timeWaitSegment(node as TimeWaitRecord, segment, p);
     }
