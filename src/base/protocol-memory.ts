@@ -72,7 +72,7 @@ export class DatagramMemory {
 
   /** May a socket with `queued` bytes on their way out not send `length` more? */
   refusesToSend(queued: number, length: number): boolean {
-    return this.memory.isShort && (queued > 0 || length > this.settings.udpWmemMin);
+    return this.memory.refuses(queued, length);
   }
 
   /** So much more is on its way out. */

@@ -35,7 +35,10 @@ export class PipePages {
     const before = this.slots.of(who.uid);
     if (this.isTooMany(before + slots, this.settings.pipeUserPagesSoft, who)) slots = FEW_SLOTS;
     if (this.isTooMany(before + slots, this.settings.pipeUserPagesHard, who)) return 0;
-    return this.count(who.uid, slots) ? slots : 0;
+    if (this.memory.lacks(Cost.PIPE + slots * Cost.PIPE_SLOT)) return 0;
+    this.memory.hold(Cost.PIPE);
+    this.count(who.uid, slots);
+    return slots;
   }
 
   /**
@@ -57,6 +60,12 @@ export class PipePages {
     this.memory.hold(slots * Cost.PIPE_SLOT);
     this.slots.add(uid, slots);
     return true;
+  }
+
+  /** A pipe with so many slots is gone. */
+  giveBack(uid: number, slots: number): void {
+    this.memory.letGo(Cost.PIPE);
+    this.count(uid, -slots);
   }
 
   private isTooMany(slots: number, limit: number, who: Credentials): boolean {

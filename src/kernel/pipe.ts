@@ -124,7 +124,7 @@ export class Pipe extends WaitQueue {
 
   /** Nobody has it open any more. */
   forget(): void {
-    this.account.count(this.uid, -this.slots);
+    this.account.giveBack(this.uid, this.slots);
     this.slots = 0;
   }
 
@@ -211,17 +211,19 @@ export class Pipe extends WaitQueue {
 
   /**
    * As much as there is room for now; a write of up to PIPE_BUF bytes goes in whole or not at all (-EAGAIN). -ENOMEM when the
-   * host has no page for it (anon_pipe_write); a pipe that is empty gets one all the same, so that who takes turns goes on.
+   * host has no page for it (anon_pipe_write); a pipe that is empty takes a little all the same, so that who takes turns goes on.
    */
   write(from: Uint8Array, at: number, length: number, packets: boolean): number {
     if (length === 0) return 0;
     if (this.readers === 0) return -Errno.EPIPE;
-    const isShort = this.account.memory.isShort;
-    if (isShort && !this.isEmpty) return this.isFull ? -Errno.EAGAIN : -Errno.ENOMEM;
+    const { memory, keeper } = this.account;
+    const little = memory.pieceOf(length);
+    const isShort = memory.isShort;
+    // What goes in whole or not at all is no piece.
+    if (isShort && memory.refuses(this.length, length <= PIPE_BUF ? length : little)) return this.isFull ? -Errno.EAGAIN : -Errno.ENOMEM;
     // A little lies with what others have written, and does not hold a chunk of its own.
     const writer = isShort || (length <= KEEP_COPY_BYTES && this.writer.chunk === null && this.stream.length <= KEEP_COPY_BYTES)
-      ? this.account.keeper : this.writer;
-    const most = isShort ? 1 : this.pages.most;
+      ? keeper : this.writer;
     let done = 0;
     const tail = length % PAGE;
     if (tail > 0 && !packets && this.pages.takes(tail)) {
@@ -229,8 +231,8 @@ export class Pipe extends WaitQueue {
       this.pages.addToLast(tail);
       done = tail;
     }
-    while (done < length && this.pages.count < most) {
-      const n = Math.min(PAGE, length - done);
+    while (done < little && !this.isFull) {
+      const n = Math.min(PAGE, little - done);
       this.stream.append(from, at + done, n, writer);
       this.pages.push(n, packets);
       done += n;

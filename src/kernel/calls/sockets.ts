@@ -46,7 +46,7 @@ export function socket(process: KernelProcess, domain: number, type: number, pro
   const chosen = resolveProtocol(domain, kind, protocol, process, process.kernel.stack.settings);
   if (chosen < 0) return chosen;
   const { descriptors, kernel } = process;
-  if (kernel.memory.lacks(SOCKET_BYTES)) return -lacking(domain);
+  if (kernel.memory.lacks(SOCKET_BYTES + Cost.FILE)) return -lacking(domain);
   const fd = descriptors.reserve();
   if (fd < 0) return fd;
   const refused = kernel.fileTable.refusal(process.credentials, 1, SOCKET_BYTES);
@@ -70,7 +70,7 @@ export function socketpair(process: KernelProcess, domain: number, type: number,
   if (first < 0) return first;
   const second = descriptors.reserve();
   let chosen = second < 0 ? second : resolveProtocol(domain, kind, protocol, process, process.kernel.stack.settings);
-  if (chosen >= 0 && kernel.memory.lacks(2 * SOCKET_BYTES)) chosen = -lacking(domain);
+  if (chosen >= 0 && kernel.memory.lacks(2 * (SOCKET_BYTES + Cost.FILE))) chosen = -lacking(domain);
   if (chosen < 0) {
     if (second >= 0) descriptors.giveBack(second);
     descriptors.giveBack(first);

@@ -215,7 +215,7 @@ export class NetlinkSocket extends Socket {
   // Receiving.
 
   private hasRoom(truesize: number): boolean {
-    if (this.charged > 0 && this.stack.context.memory.isShort) return false;
+    if (this.stack.context.memory.refuses(this.charged, 0)) return false;
     return !this.isCongested && (this.charged === 0 || this.charged + truesize <= this.options.receiveBufferBytes);
   }
 

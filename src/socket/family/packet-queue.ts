@@ -63,7 +63,7 @@ export class FrameQueue {
 
   /** The host has no memory for another frame; one alone is kept all the same. */
   get lacksMemory(): boolean {
-    return this.memory.isShort && this.first !== null;
+    return this.memory.refuses(this.charged, 0);
   }
 
   put(frame: SeenFrame): void {

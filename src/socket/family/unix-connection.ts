@@ -46,7 +46,7 @@ export abstract class UnixConnection extends UnixSocket {
     }
     if (other.pending > other.backlog) return this.waitAt(other.roomWaiters);
     if (this.state !== UnixState.Closed) return this.state === UnixState.Established ? -Errno.EISCONN : -Errno.EINVAL;
-    if (this.host.context.memory.lacks(Cost.ENDPOINT)) return -Errno.ENOMEM;
+    if (this.hostMemory.lacks(Cost.ENDPOINT)) return -Errno.ENOMEM;
     const end = this.another();
     end.peer = this;
     end.state = UnixState.Established;

@@ -8,7 +8,7 @@
  * A message goes from `send` straight into the queue of the peer's socket and is charged to the sender until it is read.
  */
 import { Errno } from '../../base/errno.ts';
-import { Cost, PAGE_BYTES } from '../../base/kernel-memory.ts';
+import { Cost, type KernelMemory } from '../../base/kernel-memory.ts';
 import { Poll, Waiter, WaitQueue } from '../../base/wait-queue.ts';
 import { Msg, Shut } from '../../transport/endpoint.ts';
 import { Tell } from '../../transport/tell.ts';
@@ -72,9 +72,6 @@ class PeerRoom extends Waiter {
   deliver(): void {}
 }
 
-/** What a socket that has nothing under way may send although the host has no memory left. */
-export const LITTLE: number = PAGE_BYTES;
-
 export abstract class UnixSocket extends Socket {
   readonly host: UnixHost;
   readonly options: UnixOptions;
@@ -116,7 +113,7 @@ export abstract class UnixSocket extends Socket {
     this.queue = new UnixQueue(host.context);
     this.backlog = host.settings.unixMaxDgramQlen;
     host.sockets.add(this);
-    host.context.memory.hold(Cost.ENDPOINT);
+    this.hostMemory.hold(Cost.ENDPOINT);
   }
 
   override opened(description: Description): void {
@@ -229,9 +226,9 @@ export abstract class UnixSocket extends Socket {
     return this.charged >= this.options.sendBufferBytes;
   }
 
-  /** The host has no memory for what waits, but for a little of each socket. */
-  protected get lacksMemory(): boolean {
-    return this.host.context.memory.isShort;
+  /** The host's. */
+  protected get hostMemory(): KernelMemory {
+    return this.host.context.memory;
   }
 
   /** A writer that waits, and poll, want three quarters of the buffer free (unix_writable). */
@@ -311,7 +308,7 @@ export abstract class UnixSocket extends Socket {
     if (this.error !== 0) return -this.takeError();
     if ((this.shut & SEND_SHUT) !== 0) return -Errno.EPIPE;
     if (this.isFull) return this.waitAt(this);
-    if (this.lacksMemory && (this.charged > 0 || length > LITTLE)) return -Errno.ENOBUFS;
+    if (this.hostMemory.refuses(this.charged, length)) return -Errno.ENOBUFS;
     return ancillary === null ? 0 : ancillary.check(caller, this.host.flights);
   }
 
@@ -432,7 +429,7 @@ export abstract class UnixSocket extends Socket {
     if (this.isReleased) return;
     this.isReleased = true;
     this.host.sockets.delete(this);
-    this.host.context.memory.letGo(Cost.ENDPOINT);
+    this.hostMemory.letGo(Cost.ENDPOINT);
     if (this.node !== null) this.node.socket = null;
     else if (this.address !== null && isAbstract(this.address.bytes)) this.host.remove(this.address, this);
     this.node = null;
