@@ -272,10 +272,11 @@ export const NOT_IMPLEMENTED: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * Memory that is guaranteed to every socket while tcp_mem or udp_mem is exceeded (__sk_mem_raise_allocated). A host of
- * ours has no such limit, so that any value is kept to without anybody who reads it.
+ * What changes nothing, as on Linux or because more is given. A socket without anything in its queue receives one segment or
+ * datagram whatever the host holds (protocol-memory.ts), which is more than these guarantee it; and UDP has no memory pressure,
+ * so that the first number of udp_mem alone counts (__sk_mem_raise_allocated).
  */
-export const GUARANTEES: readonly (keyof Settings)[] = ['tcpRmemMin', 'tcpWmemMin', 'udpRmemMin', 'udpWmemMin'];
+export const GUARANTEES: readonly (keyof Settings)[] = ['tcpRmemMin', 'udpWmemMin', 'udpMemPressure', 'udpMemHigh'];
 
 const SYSCTL: Readonly<Record<string, readonly Field[]>> = {
   'kernel.hostname': ['hostname'],

@@ -6,7 +6,6 @@ import { equal, ok } from 'node:assert/strict';
 import { test } from 'node:test';
 import { IpAddress } from '../../src/base/inet-address.ts';
 import { Memberships, placeAt } from '../../src/transport/memberships.ts';
-import { Network } from '../../src/net/network.ts';
 import { probe, type Probe } from '../../src/net/testing.ts';
 
 const FEW = 500;
@@ -66,7 +65,7 @@ for (const [what, make] of Object.entries(CASES)) {
     const work = [FEW, MANY].map((count) => {
       const add = make();
       const at = probe();
-      const { table } = (at.network as Network).routing;
+      const { table } = at.network.routing;
       const before = table.looked;
       const compared = comparisons(() => {
         for (let i = 0; i < count; i++) equal(add(at, i), 0, `${i}`);
