@@ -16,7 +16,8 @@ const repository = resolve(fileURLToPath(import.meta.url), '../..');
 /** Rooms from the ground up: a name, and what else it may import. Every room may import itself. */
 const TRANSPORT = ['transport', 'transport/*', 'net', 'link', 'wire', 'base'];
 const STACK = ['stack', ...TRANSPORT];
-// Sockets reach the network through stack and transport; only the packet and netlink families look into link and net.
+// Sockets reach the network through stack and transport, by import and by `.network` alike; only the packet and netlink
+// families look into link and net.
 const SOCKET_SPECIAL = ['socket', 'socket/family', 'bpf', ...STACK];
 const SOCKET = SOCKET_SPECIAL.filter((room) => room !== 'link' && room !== 'net');
 const KERNEL = SOCKET_SPECIAL;
@@ -130,6 +131,10 @@ export function checkFile(file, source) {
       source.slice(0, reference.index).split('\n').length,
       'reference directives bring in types the core must not see',
     );
+  }
+  if ((room === 'socket' || room === 'socket/family') && !test) {
+    for (const [index, text] of source.split('\n').entries())
+      if (/\.network\b|\bnetwork\b[^;=]*\} = /.test(text)) complain(index + 1, `${room} reaches into the network: ask Stack (src/stack/stack.ts)`);
   }
   for (const { name, line, form } of importsOf(source)) {
     if (name === null) {

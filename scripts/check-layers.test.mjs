@@ -108,6 +108,16 @@ test('the table: what each room may import, and what it may not', () => {
   }
 });
 
+test('sockets ask Stack, not its network; AF_PACKET and AF_NETLINK are about the network', () => {
+  for (const line of ['const d = socket.stack.network.deviceAt(1);', 'const { network } = this.stack;']) {
+    for (const file of ['src/socket/options.ts', 'src/socket/family/inet.ts']) {
+      deepEqual(checkFile(file, `// first\n${line}\n`), [`${file}:2: ${file.includes('family') ? 'socket/family' : 'socket'} reaches into the network: ask Stack (src/stack/stack.ts)`]);
+    }
+    for (const file of ['src/socket/family/packet.ts', 'src/socket/family/netlink-route.ts', 'src/socket/family/inet.test.ts', 'src/kernel/a.ts'])
+      deepEqual(checkFile(file, line), []);
+  }
+});
+
 const FORMS = [
   "import '../link/b.ts';",
   "import b from '../link/b.ts';",

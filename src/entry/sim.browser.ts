@@ -5,9 +5,12 @@ import { simulate as simulateWith, type SimulateOptions as Options, type World }
 export { WorldCapture } from '../sim/capture.ts';
 export { World, type WorldCableOptions, WorldError, type WorldHostOptions } from '../sim/world.ts';
 
-export type SimulateOptions = Omit<Options, 'turn' | 'watchRejections'>;
+export type SimulateOptions = Omit<Options, 'turn' | 'watchRejections' | 'watchedBy'>;
 
-/** Runs `body` in a fresh world in virtual time: see sim/world.ts. */
+/**
+ * Runs `body` in a fresh world in virtual time: see sim/world.ts. A page cannot tell which of several worlds a promise
+ * belongs to: one that is rejected and that nobody looks at fails all worlds which run at that time.
+ */
 export function simulate<T>(options: SimulateOptions, body: (world: World) => Promise<T>): Promise<T> {
   return simulateWith({ ...options, turn, watchRejections }, body);
 }

@@ -5,8 +5,6 @@
 import type { Credentials } from '../base/credentials.ts';
 import { O } from '../socket/constants.ts';
 import type { Socket } from '../socket/socket.ts';
-import { Epoll } from './epoll.ts';
-import { EventCounter } from './eventfd.ts';
 import { Fifo, type FileSystemLimits, Inode, S } from './fs/inode.ts';
 import { pathOf } from './fs/path.ts';
 import { OpenQueue } from './ipc/posix-queue.ts';
@@ -14,9 +12,7 @@ import type { Kernel } from './kernel.ts';
 import { OpenFile } from './open-file.ts';
 import type { Pipe } from './pipe.ts';
 import type { KernelProcess } from './process.ts';
-import { SignalDescriptor } from './signalfd.ts';
 import { Terminal } from './terminal.ts';
-import { TimerDescriptor } from './timerfd.ts';
 
 /** st_dev of each kind, as lsof(8) prints them behind "0,". */
 export const Device = { SOCKET: 9, PIPE: 15, ANONYMOUS: 16, TERMINAL: 20, QUEUE: 21, PROC: 22 } as const;
@@ -27,16 +23,15 @@ const TERMINAL_INODE = 3;
 const TERMINAL_NUMBER = 136 << 8;
 
 export class AnonymousInode extends Inode {
-  /** st_rdev. */
-  readonly rdev: number;
   /** st_size: nobody's but a message queue's. */
   bytes = 0;
   private readonly from: number;
+  private readonly deviceNumber: number;
 
   constructor(number: number, type: number, mode: number, owner: Credentials, kernel: Kernel, from: number, rdev = 0) {
     super(number, type, mode, owner, kernel.nameless);
     this.from = from;
-    this.rdev = rdev;
+    this.deviceNumber = rdev;
     // Nobody looks at these.
     this.accessedUs = 0;
     this.modifiedUs = 0;
@@ -45,6 +40,10 @@ export class AnonymousInode extends Inode {
 
   override get device(): number {
     return this.from;
+  }
+
+  override get rdev(): number {
+    return this.deviceNumber;
   }
 
   override get size(): number {
@@ -128,12 +127,8 @@ export function linkText(kernel: Kernel, file: OpenFile): string {
   const inode = inodeBehind(kernel, file);
   if (inode instanceof PipeInode) return `pipe:[${inode.number}]`;
   if (operations instanceof Terminal) return '/dev/pts/0';
-  if (operations instanceof Epoll) return 'anon_inode:[eventpoll]';
-  if (operations instanceof EventCounter) return 'anon_inode:[eventfd]';
-  if (operations instanceof TimerDescriptor) return 'anon_inode:[timerfd]';
-  if (operations instanceof SignalDescriptor) return 'anon_inode:[signalfd]';
   if (operations instanceof OpenQueue) return `/${name}`;
-  if (directory === null) return `anon_inode:[${operations.constructor.name.toLowerCase()}]`;
+  if (directory === null) return `anon_inode:[${operations.anonymousName ?? ''}]`;
   if (name === '') return '/';
   const parent = pathOf(kernel.fileSystem.root, directory) ?? '';
   const now = directory.find(name) === inode ? name : directory.nameOf(inode);

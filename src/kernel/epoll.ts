@@ -91,6 +91,15 @@ export class Epoll implements FileOperations {
     this.uid = uid;
   }
 
+  get anonymousName(): string {
+    return 'eventpoll';
+  }
+
+  /** It takes any position and has none (noop_llseek). */
+  seek(): number {
+    return 0;
+  }
+
   /** How many items there are, for leak tests. */
   get size(): number {
     let count = 0;

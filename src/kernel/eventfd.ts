@@ -20,6 +20,15 @@ export class EventCounter extends WaitQueue implements FileOperations {
     this.semaphore = semaphore;
   }
 
+  get anonymousName(): string {
+    return 'eventfd';
+  }
+
+  /** It takes any position and has none (noop_llseek). */
+  seek(): number {
+    return 0;
+  }
+
   get waiters(): WaitQueue {
     return this;
   }

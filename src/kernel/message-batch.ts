@@ -132,7 +132,6 @@ export class SendManyOperation extends SendMessageOperation {
   readonly counts: number[] = [];
   private messages: readonly OutgoingMessage[] = [];
   private manyFlags = 0;
-  private hasControl = false;
   /** What was wrong with the control data of the message whose turn it is; 0 when nothing. */
   private fault = 0;
   /** It has waited, and its result is that of all messages. */
@@ -150,22 +149,7 @@ export class SendManyOperation extends SendMessageOperation {
     const { bytes, address, control } = this.messages[this.counts.length] as OutgoingMessage;
     this.prepare(file, bytes, this.manyFlags, address);
     this.letGo();
-    this.hasControl = false;
-    this.fault = 0;
-    if (control === null) return;
-    const isTooMuch = control.length >= this.process.kernel.stack.settings.optmemMax;
-    const ancillary = isTooMuch ? -Errno.ENOBUFS : (file.socket as Socket).prepareAncillary(control, this.process);
-    if (typeof ancillary === 'number') this.fault = ancillary;
-    else {
-      this.hasControl = true;
-      this.take(ancillary);
-    }
-  }
-
-  protected override put(socket: Socket, buffer: Uint8Array, at: number, length: number): number {
-    if (this.hasControl) return super.put(socket, buffer, at, length);
-    if (this.address === null) return socket.send(buffer, at, length, this.flags, this.process);
-    return socket.sendTo(buffer, at, length, this.flags, this.address, this.process);
+    this.fault = control === null ? 0 : this.takeControl(file, control);
   }
 
   /** One message after the other, each with what follows from it: a refusal of the first is the second one's error. */

@@ -280,6 +280,10 @@ export class PipeEnd implements FileOperations {
     }
   }
 
+  get canSplice(): boolean {
+    return true;
+  }
+
   get waiters(): WaitQueue {
     return this.pipe;
   }

@@ -12,6 +12,7 @@ import { Completion } from '../base/loop.ts';
 import type { Operation } from './operation.ts';
 import type { KernelProcess } from './process.ts';
 import { isOrphaned } from './process-groups.ts';
+import { signalFacts } from './signal-info.ts';
 import { ActionFlag, DefaultAction, defaultAction, Signal } from './signal-numbers.ts';
 import { SIG_DFL, SIG_IGN, type SignalAction, type SignalFrame } from './signals.ts';
 
@@ -113,7 +114,7 @@ export class SignalDelivery extends Completion {
   private run({ handler, info }: SignalFrame): Promise<void> | null {
     if (this.process.exited) return null;
     try {
-      const result: unknown = handler(info.signo, info);
+      const result: unknown = handler(info.signo, signalFacts(info));
       return result instanceof Promise ? (result as Promise<void>) : null;
     } catch (error) {
       unhandled(error);

@@ -4,6 +4,11 @@ import { SignalCode } from './signal-numbers.ts';
 /** What a handler is told: siginfo_t. */
 export type SignalFacts = Readonly<Omit<SignalInfo, 'source' | 'user' | 'next'>>;
 
+/** What the caller may know of a signal, in an object of its own: nothing in it reaches the kernel's queue. */
+export function signalFacts({ signo, code, pid, uid, status, value, band, fd, timer, overrun }: SignalInfo): SignalFacts {
+  return { signo, code, pid, uid, status, value, band, fd, timer, overrun };
+}
+
 /** What has to know what becomes of its signals. */
 export interface SignalSource {
   /** It was taken: by a handler, sigtimedwait or signalfd. */

@@ -26,6 +26,15 @@ export class SignalDescriptor implements FileOperations {
     this.set = set;
   }
 
+  get anonymousName(): string {
+    return 'signalfd';
+  }
+
+  /** It takes any position and has none (noop_llseek). */
+  seek(): number {
+    return 0;
+  }
+
   private get caller(): KernelProcess {
     return this.maker.kernel.current ?? this.maker;
   }

@@ -31,6 +31,15 @@ export class TimerDescriptor extends Timer implements FileOperations {
     this.clockZeroUs = clockZeroUs;
   }
 
+  get anonymousName(): string {
+    return 'timerfd';
+  }
+
+  /** It takes any position and has none (noop_llseek). */
+  seek(): number {
+    return 0;
+  }
+
   /** What is left, and the interval. */
   get setting(): TimerSetting {
     this.countMissed();

@@ -234,15 +234,22 @@ function waitForRoom(operation: Operation, file: OpenFile): void {
 
 /** sendmsg(2) with control data. */
 export class SendMessageOperation extends SendOperation {
-  /** What the control data said; the socket takes it along with the first byte. */
+  /** What the control data said; the socket takes it along with the first byte. Null for a message without any. */
   private ancillary: Ancillary | null = null;
 
-  take(ancillary: Ancillary): void {
+  /** Reads the control data of the message to `file`: 0, or what is wrong with it. It is held meanwhile (sock_kmalloc). */
+  takeControl(file: OpenFile, control: Uint8Array): number {
+    const { process } = this;
+    if (control.length >= process.kernel.stack.settings.optmemMax) return -Errno.ENOBUFS;
+    const ancillary = (file.socket as Socket).prepareAncillary(control, process);
+    if (typeof ancillary === 'number') return ancillary;
     this.ancillary = ancillary;
+    return 0;
   }
 
   protected override put(socket: Socket, buffer: Uint8Array, at: number, length: number): number {
-    return socket.sendMessage(buffer, at, length, this.flags, this.address, this.ancillary as Ancillary, this.process);
+    if (this.ancillary === null) return super.put(socket, buffer, at, length);
+    return socket.sendMessage(buffer, at, length, this.flags, this.address, this.ancillary, this.process);
   }
 
   override start(): number {

@@ -2,7 +2,7 @@
 import { Errno } from '../base/errno.ts';
 import { Operation } from './operation.ts';
 import type { KernelProcess } from './process.ts';
-import { SignalInfo } from './signal-info.ts';
+import { type SignalFacts, SignalInfo, signalFacts } from './signal-info.ts';
 import { Signal, SignalCode } from './signal-numbers.ts';
 import { WEXITSTATUS, WIFCONTINUED, WIFEXITED, WIFSTOPPED, WSTOPSIG, WTERMSIG } from './wait-status.ts';
 
@@ -77,14 +77,14 @@ export class WaitChildOperation extends Operation {
   }
 
   /** What waitid(2) tells: siginfo_t as SIGCHLD has it, or zeros when there was nothing to tell. */
-  told(): SignalInfo {
-    if (this.result <= 0) return new SignalInfo(0, 0);
+  told(): SignalFacts {
+    if (this.result <= 0) return signalFacts(new SignalInfo(0, 0));
     const { code, status } = endOf(this.status);
     const info = new SignalInfo(Signal.SIGCHLD, code);
     info.pid = this.result;
     info.uid = this.uid;
     info.status = status;
-    return info;
+    return signalFacts(info);
   }
 
   /** Who waits for one child is woken for that one alone. */

@@ -137,7 +137,7 @@ test('a taken packet is as good as new, whatever its last owner did', () => {
   p.checksumState = ChecksumState.Verified;
   p.checksumOffset = 16;
   p.truesize = 7;
-  p.linkType = 3;
+  p.frameFor = 3;
   p.addBytes(new Uint8Array(10), 0, 10, writer);
   p.release();
   const again = takePacket();
@@ -146,7 +146,7 @@ test('a taken packet is as good as new, whatever its last owner did', () => {
     [again.head, again.headEnd, again.l2, again.l3, again.l4, again.l4Len, again.gsoSize, again.checksumState],
     [HEADROOM, HEADROOM, -1, -1, -1, 0, 0, ChecksumState.Full],
   );
-  deepEqual([again.checksumOffset, again.truesize, again.linkType, again.owner, again.device, again.next], [0, 0, 0, null, null, null]);
+  deepEqual([again.checksumOffset, again.truesize, again.frameFor, again.owner, again.device, again.next], [0, 0, 0, null, null, null]);
   deepEqual([again.ranges, again.rangesLen, again.length], [null, 0, 0]);
   again.release();
   writer.release();

@@ -40,6 +40,9 @@ export interface PacketOwner {
   released(truesize: number): void;
 }
 
+/** Whom a frame was sent to, as in sockaddr_ll's sll_pkttype. */
+export const FrameFor = { Host: 0, Broadcast: 1, Multicast: 2, OtherHost: 3 } as const;
+
 export class PacketStatistics {
   packetsInUse = 0;
 }
@@ -91,8 +94,8 @@ export class Packet implements ByteSource {
   /** A fragment that waits for others: where its bytes belong, and where the header in front of IPv6's fragment header is. */
   fragmentOffset = 0;
   previousHeaderAt = 0;
-  /** The frame's destination was this host (0), broadcast (1), multicast (2) or another host (3), as sll_pkttype. */
-  linkType = 0;
+  /** Whom the frame was sent to: one of `FrameFor`. */
+  frameFor = 0;
   /** SO_MARK and SO_PRIORITY of its sender, for receivers on the same host. */
   mark = 0;
   priority = 0;
@@ -377,7 +380,7 @@ export class Packet implements ByteSource {
     copy.checksumState = this.checksumState;
     copy.checksumOffset = this.checksumOffset;
     copy.device = this.device;
-    copy.linkType = this.linkType;
+    copy.frameFor = this.frameFor;
     copy.isV4 = this.isV4;
     copy.protocol = this.protocol;
     copy.ttl = this.ttl;
@@ -461,7 +464,7 @@ export function takePacket(): Packet {
   p.checksumState = ChecksumState.Full;
   p.checksumOffset = 0;
   p.truesize = 0;
-  p.linkType = 0;
+  p.frameFor = FrameFor.Host;
   p.staysOut = false;
   p.mark = 0;
   p.priority = 0;

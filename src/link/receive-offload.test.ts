@@ -3,19 +3,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { below, SeededRandom } from '../base/random.ts';
 import { ChunkWriter, slabStatistics } from '../base/slab.ts';
-import { fold, pseudoHeaderSum4, pseudoHeaderSum6 } from '../base/checksum.ts';
 import { virtualLoop } from '../base/test-environment.ts';
-import { writeEthernetHeader } from '../wire/ethernet.ts';
 import { writeIpv4Header } from '../wire/ipv4.ts';
-import { writeIpv6Header } from '../wire/ipv6.ts';
 import { Cable } from './cable.ts';
 import { Device, type NetInput } from './device.ts';
-import { ChecksumState, type Packet, packetStatistics, takePacket } from './packet.ts';
+import { type Packet, packetStatistics, takePacket } from './packet.ts';
 import { ReceiveOffload } from './receive-offload.ts';
 import { completeChecksum, cutSegments } from './segment.ts';
+import { DST, SRC, wrapSegment } from './testing.ts';
 
 const FIN = 1, PSH = 8, ACK = 16;
-const SRC = 0xc0000201 | 0, DST = 0xc0000202 | 0;
 
 interface Shape {
   isV4: boolean;
@@ -43,24 +40,7 @@ function frameOf({ isV4, payload, mss, optionWords, flags, seq }: Shape): Packet
   view.setUint8(l4 + 13, flags);
   view.setUint16(l4 + 14, 4321);
   for (let i = 0; i < optionWords; i++) view.setInt32(l4 + 20 + 4 * i, 0x01010101 * (i + 1));
-  const length = p.length;
-  view.setUint16(
-    l4 + 16,
-    fold(isV4 ? pseudoHeaderSum4(SRC, DST, 6, length) : pseudoHeaderSum6(1, 2, 3, SRC, 1, 2, 3, DST, 6, length)),
-  );
-  p.l4 = l4;
-  p.checksumState = ChecksumState.Partial;
-  p.checksumOffset = 16;
-  if (isV4) {
-    p.l3 = p.push(20);
-    writeIpv4Header(view, p.l3, length + 20, 0, 0xfff0, 0x4000, 64, 6, SRC, DST);
-  } else {
-    p.l3 = p.push(40);
-    writeIpv6Header(view, p.l3, length, 0, 0, 6, 64, 1, 2, 3, SRC, 1, 2, 3, DST);
-  }
-  p.l2 = p.push(14);
-  writeEthernetHeader(view, p.l2, 1, 2, 3, 4, isV4 ? 0x0800 : 0x86dd);
-  p.gsoSize = mss;
+  wrapSegment(p, l4, isV4, 0xfff0, mss);
   return p;
 }
 

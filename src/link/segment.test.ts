@@ -3,15 +3,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fold, pseudoHeaderSum4, pseudoHeaderSum6, sumView } from '../base/checksum.ts';
 import { ChunkWriter, slabStatistics } from '../base/slab.ts';
-import { writeEthernetHeader } from '../wire/ethernet.ts';
-import { writeIpv4Header } from '../wire/ipv4.ts';
-import { writeIpv6Header } from '../wire/ipv6.ts';
 import { ChecksumState, type Packet, packetStatistics, takePacket } from './packet.ts';
 import { completeChecksum, cutSegments, segmentCount } from './segment.ts';
+import { DST, SRC, wrapSegment } from './testing.ts';
 
 const TCP_LEN = 32;
-const SRC = 0xc0000201 | 0;
-const DST = 0xc0000202 | 0;
 
 const FIN = 1, PSH = 8, ACK = 16, CWR = 128;
 
@@ -30,22 +26,7 @@ function segment(isV4: boolean, payload: number, mss: number, flags: number, inH
   view.setUint32(l4 + 4, 0xffffff00);
   view.setUint8(l4 + 12, (TCP_LEN / 4) << 4);
   view.setUint8(l4 + 13, flags);
-  const length = p.length;
-  const pseudo = isV4 ? pseudoHeaderSum4(SRC, DST, 6, length) : pseudoHeaderSum6(1, 2, 3, SRC, 1, 2, 3, DST, 6, length);
-  view.setUint16(l4 + 16, fold(pseudo));
-  p.l4 = l4;
-  p.checksumState = ChecksumState.Partial;
-  p.checksumOffset = 16;
-  if (isV4) {
-    p.l3 = p.push(20);
-    writeIpv4Header(view, p.l3, length + 20, 0, 0xfffe, 0x4000, 64, 6, SRC, DST);
-  } else {
-    p.l3 = p.push(40);
-    writeIpv6Header(view, p.l3, length, 0, 0, 6, 64, 1, 2, 3, SRC, 1, 2, 3, DST);
-  }
-  p.l2 = p.push(14);
-  writeEthernetHeader(view, p.l2, 1, 2, 3, 4, isV4 ? 0x0800 : 0x86dd);
-  p.gsoSize = mss;
+  wrapSegment(p, l4, isV4, 0xfffe, mss);
   return p;
 }
 

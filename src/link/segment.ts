@@ -145,7 +145,7 @@ function copyHeaders(p: Packet, q: Packet, headerEnd: number): void {
   q.l4 = p.l4;
   q.l4Len = 0;
   q.device = p.device;
-  q.linkType = p.linkType;
+  q.frameFor = p.frameFor;
   q.isV4 = p.isV4;
   q.protocol = p.protocol;
   q.ttl = p.ttl;

@@ -7,7 +7,7 @@ import { Mib } from '../base/counters.ts';
 import { Errno } from '../base/errno.ts';
 import { IpAddress, V4_MAPPED } from '../base/inet-address.ts';
 import type { Device } from '../link/device.ts';
-import { type Packet, takePacket } from '../link/packet.ts';
+import { FrameFor, type Packet, takePacket } from '../link/packet.ts';
 import { ARP_LEN, ArpOperation, ArpPacket, writeArp } from '../wire/arp.ts';
 import {
   BROADCAST_MAC_HI, BROADCAST_MAC_LO, ETHERNET_HEADER_LEN, EtherType, writeEthernetHeader,
@@ -15,7 +15,7 @@ import {
 import { IcmpCode, IcmpType } from '../wire/icmp.ts';
 import { reportUnreachable } from './error-report.ts';
 import { type Neighbour, type NeighbourProtocol, NeighbourState, Override } from './neighbour.ts';
-import { LinkType, type Network } from './network.ts';
+import type { Network } from './network.ts';
 
 /** Of several answers in a row the first counts (Linux's LOCKTIME). */
 const LOCK_TIME_US = 1e6;
@@ -33,7 +33,7 @@ export class ArpProtocol implements NeighbourProtocol {
   input(p: Packet, device: Device, _srcHi: number, _srcLo: number): void {
     const { packet, network } = this;
     const values = network.counters.values;
-    const toUs = p.linkType === LinkType.Host;
+    const toUs = p.frameFor === FrameFor.Host;
     const isSound = p.pull(ARP_LEN) && packet.parse(p.view, p.head, p.headEnd, p.length);
     p.release();
     if (!isSound || device.isLoopback) {

@@ -8,13 +8,13 @@ import { Mib } from '../base/counters.ts';
 import { Errno } from '../base/errno.ts';
 import { IpAddress, V4_MAPPED } from '../base/inet-address.ts';
 import { packetSum } from '../link/packet-checksum.ts';
-import { ChecksumState, type Packet, takePacket } from '../link/packet.ts';
+import { ChecksumState, FrameFor, type Packet, takePacket } from '../link/packet.ts';
 import { completeChecksum } from '../link/segment.ts';
 import { orphan } from '../link/transmitter.ts';
 import { ICMP_HEADER_LEN, IcmpCode, IcmpHeader, IcmpQuote, IcmpType, isIcmpError, writeIcmpHeader } from '../wire/icmp.ts';
 import { IpProto } from '../wire/ipv4.ts';
 import { IcmpErrorKind } from './icmp-error.ts';
-import { LinkType, type Network } from './network.ts';
+import type { Network } from './network.ts';
 
 /** RFC 1812 4.3.2.3 and Linux: an error is at most 576 bytes long. */
 const MAX_ERROR_LEN = 576;
@@ -152,7 +152,7 @@ export class Icmp {
   }
 
   private isToGroup(p: Packet): boolean {
-    return p.linkType !== LinkType.Host || p.dstD >>> 28 === 0xe;
+    return p.frameFor !== FrameFor.Host || p.dstD >>> 28 === 0xe;
   }
 
   /** A message that was changed into its answer goes back to its sender. Takes over `p`. */
@@ -283,7 +283,7 @@ export class Icmp {
 /** RFC 1122 3.2.2: no error about a group, a later fragment or an error, and none to a sender that is no single host. */
 function mayComplain(p: Packet): boolean {
   const { view, l3 } = p;
-  if (p.linkType !== LinkType.Host || p.dstD >>> 28 === 0xe || p.dstD === -1) return false;
+  if (p.frameFor !== FrameFor.Host || p.dstD >>> 28 === 0xe || p.dstD === -1) return false;
   if (p.srcD === 0 || p.srcD === -1 || p.srcD >>> 28 === 0xe) return false;
   if ((view.getUint16(l3 + 6) & 0x1fff) !== 0) return false;
   if (view.getUint8(l3 + 9) !== IpProto.Icmp) return true;

@@ -8,7 +8,7 @@ import { Mib } from '../base/counters.ts';
 import { Errno } from '../base/errno.ts';
 import { IpAddress } from '../base/inet-address.ts';
 import { packetPseudoSum, packetSum } from '../link/packet-checksum.ts';
-import { ChecksumState, type Packet, takePacket } from '../link/packet.ts';
+import { ChecksumState, FrameFor, type Packet, takePacket } from '../link/packet.ts';
 import { completeChecksum } from '../link/segment.ts';
 import { orphan } from '../link/transmitter.ts';
 import {
@@ -16,7 +16,7 @@ import {
 } from '../wire/icmp6.ts';
 import { IPV6_HEADER_LEN, IPV6_MIN_MTU, IpProto, Ipv6ExtensionWalker } from '../wire/ipv6.ts';
 import { IcmpErrorKind } from './icmp-error.ts';
-import { LinkType, type Network } from './network.ts';
+import type { Network } from './network.ts';
 
 /** Errno and "fatal" of the unreachable codes 0 to 6 (Linux's tab_unreach). */
 const UNREACHABLE: readonly (readonly [number, boolean])[] = [
@@ -223,7 +223,7 @@ export class Icmp6 {
     if (!mayComplain(p)) return;
     const toGroup = p.dstA >>> 24 === 0xff;
     const evenForGroups = kind === IcmpErrorKind.PacketTooBig || kind === IcmpErrorKind.UnknownOption;
-    if ((toGroup || p.linkType !== LinkType.Host) && !evenForGroups) return;
+    if ((toGroup || p.frameFor !== FrameFor.Host) && !evenForGroups) return;
     const to = new IpAddress(p.srcA, p.srcB, p.srcC, p.srcD);
     const local = network.localWords(p.dstA, p.dstB, p.dstC, p.dstD) ? new IpAddress(p.dstA, p.dstB, p.dstC, p.dstD) : null;
     const way = to.isV4 ? null : network.lookup(to, local, to.isLinkLocal ? p.device : null);

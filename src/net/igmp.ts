@@ -7,7 +7,7 @@
 import { Mib } from '../base/counters.ts';
 import { ALL_HOSTS4, ALL_ROUTERS4, IGMPV3_ROUTERS4, IpAddress, V4_MAPPED } from '../base/inet-address.ts';
 import { packetSum } from '../link/packet-checksum.ts';
-import { ChecksumState, type Packet, takePacket } from '../link/packet.ts';
+import { ChecksumState, FrameFor, type Packet, takePacket } from '../link/packet.ts';
 import {
   completeIgmpChecksum, IGMP3_RECORD_LEN, IGMP_LEN, IgmpMessage, IgmpType, writeIgmp, writeIgmp3Record, writeIgmp3Report,
 } from '../wire/igmp.ts';
@@ -19,7 +19,7 @@ import { type GroupProtocol, GroupQuery, packRecords } from './group-reporter.ts
 import type { Groups } from './groups.ts';
 import type { Interface } from './interface.ts';
 import { AddressScope } from './interface.ts';
-import { LinkType, type Network } from './network.ts';
+import type { Network } from './network.ts';
 
 /** RFC 3376 section 4: precedence "internetwork control", one hop, and a router alert. */
 const TOS = 0xc0;
@@ -77,7 +77,7 @@ export class Igmp implements GroupProtocol {
 
   /** Our own reports come back to us; and one to this host alone says nothing of what routers have heard. */
   private isOfOthers(p: Packet): boolean {
-    return p.linkType !== LinkType.Host && p.srcD !== 0 && !this.network.localWords(0, 0, V4_MAPPED, p.srcD);
+    return p.frameFor !== FrameFor.Host && p.srcD !== 0 && !this.network.localWords(0, 0, V4_MAPPED, p.srcD);
   }
 
   private queryInput(p: Packet, owner: Interface): void {

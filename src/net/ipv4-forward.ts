@@ -8,7 +8,7 @@
  */
 import { Mib } from '../base/counters.ts';
 import { Errno } from '../base/errno.ts';
-import type { Packet } from '../link/packet.ts';
+import { FrameFor, type Packet } from '../link/packet.ts';
 import { completeChecksum, cutSegments } from '../link/segment.ts';
 import { decrementIpv4Ttl, IPV4_HEADER_LEN, Ipv4Fragment } from '../wire/ipv4.ts';
 import type { Destination } from './destination.ts';
@@ -16,7 +16,7 @@ import { linearSegment, pieceLen, readyToSend } from './forward-segments.ts';
 import { IcmpErrorKind } from './icmp-error.ts';
 import { fragmentIpv4 } from './ipv4-fragment.ts';
 import { Ipv4Options } from './ipv4-options.ts';
-import { LinkType, type Network } from './network.ts';
+import type { Network } from './network.ts';
 import type { Onward } from './onward.ts';
 import { linkMtu } from './path-mtu.ts';
 
@@ -68,7 +68,7 @@ export class Ipv4Forward {
     const way = onward.way as Destination;
     const { device } = way;
     // RFC 1812 5.3.4: what came as a broadcast of the link goes no further.
-    if (p.linkType !== LinkType.Host) {
+    if (p.frameFor !== FrameFor.Host) {
       this.drop(p, Mib.IpInRefused);
       return;
     }

@@ -9,14 +9,14 @@ import { Mib } from '../base/counters.ts';
 import { Errno } from '../base/errno.ts';
 import { V4_MAPPED } from '../base/inet-address.ts';
 import type { Device } from '../link/device.ts';
-import { ChecksumState, type Packet } from '../link/packet.ts';
+import { ChecksumState, FrameFor, type Packet } from '../link/packet.ts';
 import { DestinationKind } from './destination.ts';
 import {
   IPV4_HEADER_LEN, ipv4ChecksumOk, Ipv4Header, IpProto, rewriteIpv4Lengths, setIpv4Ecn,
 } from '../wire/ipv4.ts';
 import { IcmpErrorKind } from './icmp-error.ts';
 import { Ipv4Options } from './ipv4-options.ts';
-import { LinkType, type Network } from './network.ts';
+import type { Network } from './network.ts';
 import type { Onward } from './onward.ts';
 import { FragmentResult, type ReassemblyOwner, ReassemblyTable } from './reassembly.ts';
 
@@ -122,7 +122,7 @@ export class Ipv4Input implements ReassemblyOwner {
       values[Mib.IpExtInBcastPkts]++;
       values[Mib.IpExtInBcastOctets] += header.totalLen;
       // UDP and ICMP look here: a broadcast address in a frame to us alone is still a broadcast.
-      p.linkType = LinkType.Broadcast;
+      p.frameFor = FrameFor.Broadcast;
     }
     if (header.headerLen > IPV4_HEADER_LEN) {
       if (!this.optionsOk(p)) return;
@@ -262,7 +262,7 @@ export class Ipv4Input implements ReassemblyOwner {
       case IpProto.Tcp:
         values[Mib.IpInDelivers]++;
         // Linux's tcp_v4_rcv: no connection speaks through broadcast frames.
-        if (transport === null || p.linkType !== LinkType.Host) return p.release();
+        if (transport === null || p.frameFor !== FrameFor.Host) return p.release();
         return transport.tcpInput(p);
       case IpProto.Udp:
         values[Mib.IpInDelivers]++;

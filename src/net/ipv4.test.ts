@@ -113,13 +113,13 @@ test('broadcasts and joined groups are taken, and marked as such', () => {
   t.network.joinGroup(t.device, group);
   const take = (dst: string, src = PEER): number | undefined => {
     t.device.inject(ipv4Frame(pattern(20), { dst, src, macHi: 0xffff, macLo: -1 }));
-    return t.transport.udp.pop()?.linkType;
+    return t.transport.udp.pop()?.frameFor;
   };
   assert.equal(take('192.0.2.255'), 1);
   assert.equal(take('255.255.255.255'), 1);
   assert.equal(take('255.255.255.255', '0.0.0.0'), 1, 'DHCP');
   t.device.inject(ipv4Frame(pattern(20), { dst: '239.1.2.3', macHi: 0x0100, macLo: 0x5e010203 }));
-  assert.equal(t.transport.udp.pop()?.linkType, 2);
+  assert.equal(t.transport.udp.pop()?.frameFor, 2);
   t.network.leaveGroup(t.device, group);
   t.device.inject(ipv4Frame(pattern(20), { dst: '239.1.2.3', macHi: 0x0100, macLo: 0x5e010203 }));
   assert.equal(t.transport.udp.length, 0);

@@ -8,13 +8,13 @@
 import { Mib } from '../base/counters.ts';
 import { Errno } from '../base/errno.ts';
 import { isLinkLocal } from '../base/inet-address.ts';
-import type { Packet } from '../link/packet.ts';
+import { FrameFor, type Packet } from '../link/packet.ts';
 import { completeChecksum, cutSegments } from '../link/segment.ts';
 import { decrementIpv6HopLimit, IPV6_HEADER_LEN, IPV6_MIN_MTU } from '../wire/ipv6.ts';
 import type { Destination } from './destination.ts';
 import { linearSegment, pieceLen, readyToSend } from './forward-segments.ts';
 import { IcmpErrorKind } from './icmp-error.ts';
-import { LinkType, type Network } from './network.ts';
+import type { Network } from './network.ts';
 import type { Onward } from './onward.ts';
 import { linkMtu } from './path-mtu.ts';
 
@@ -53,7 +53,7 @@ export class Ipv6Forward {
     const { values } = network.counters;
     const way = onward.way as Destination;
     const { device } = way;
-    if (p.linkType !== LinkType.Host) {
+    if (p.frameFor !== FrameFor.Host) {
       this.drop(p, Mib.IpInRefused);
       return;
     }

@@ -6,13 +6,13 @@
  */
 import { Mib } from '../base/counters.ts';
 import { isLinkLocal, multicastScope } from '../base/inet-address.ts';
-import type { Packet } from '../link/packet.ts';
+import { FrameFor, type Packet } from '../link/packet.ts';
 import {
   IPV6_FRAGMENT_HEADER_LEN, IPV6_HEADER_LEN, IPV6_MAX_PAYLOAD, IPV6_MIN_MTU, IpProto, Ipv6ExtensionWalker, Ipv6FragmentHeader, Ipv6Header,
   Ipv6OptionKind, Ipv6OptionWalker, Ipv6UnknownOption, isIpv6Extension, setIpv6Ecn, setIpv6PayloadLen, unknownOptionAction,
 } from '../wire/ipv6.ts';
 import { IcmpErrorKind } from './icmp-error.ts';
-import { LinkType, type Network } from './network.ts';
+import type { Network } from './network.ts';
 import type { Onward } from './onward.ts';
 import { FragmentResult, type ReassemblyOwner, ReassemblyTable } from './reassembly.ts';
 
@@ -283,7 +283,7 @@ export class Ipv6Input implements ReassemblyOwner {
       case IpProto.Tcp:
         values[Mib.Ip6InDelivers]++;
         // Linux's tcp_v6_rcv: no connection speaks to groups.
-        if (transport === null || p.linkType !== LinkType.Host || p.dstA >>> 24 === 0xff) return p.release();
+        if (transport === null || p.frameFor !== FrameFor.Host || p.dstA >>> 24 === 0xff) return p.release();
         return transport.tcpInput(p);
       case IpProto.Udp:
         values[Mib.Ip6InDelivers]++;

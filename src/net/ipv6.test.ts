@@ -116,7 +116,7 @@ test('padding is cut off; our groups are heard', () => {
   t.device.inject(frame);
   assert.equal(t.transport.udp.pop()?.bytes.length, 10);
   t.device.inject(ipv6Frame(pattern(10), { dst: 'ff02::1', macHi: 0x3333, macLo: 1 }));
-  assert.equal(t.transport.udp.pop()?.linkType, 2);
+  assert.equal(t.transport.udp.pop()?.frameFor, 2);
   t.device.inject(ipv6Frame(pattern(10), { dst: HOST_LOCAL, src: 'fe80::9' }));
   assert.equal(t.transport.udp.length, 1);
 });

@@ -7,7 +7,7 @@
 import { Errno } from '../base/errno.ts';
 import { V4_MAPPED } from '../base/inet-address.ts';
 import { EventSource, type Loop } from '../base/loop.ts';
-import type { Packet } from '../link/packet.ts';
+import { FrameFor, type Packet } from '../link/packet.ts';
 import {
   BROADCAST_MAC_HI, BROADCAST_MAC_LO, ETHERNET_HEADER_LEN, EtherType, MULTICAST4_MAC_HI, MULTICAST6_MAC_HI, multicast4MacLo,
   multicast6MacLo, writeEthernetHeader,
@@ -16,7 +16,7 @@ import { Ipv4Header, IpProto } from '../wire/ipv4.ts';
 import { Ipv6Header } from '../wire/ipv6.ts';
 import { type Destination, DestinationKind } from './destination.ts';
 import type { GroupMembership } from './group-membership.ts';
-import { LinkType, type Network } from './network.ts';
+import type { Network } from './network.ts';
 
 export class LinkOutput {
   private readonly network: Network;
@@ -65,7 +65,7 @@ export class LinkOutput {
     }
     const copy = p.clone();
     copy.device = d.device;
-    copy.linkType = d.kind === DestinationKind.Broadcast ? LinkType.Broadcast : LinkType.Multicast;
+    copy.frameFor = d.kind === DestinationKind.Broadcast ? FrameFor.Broadcast : FrameFor.Multicast;
     this.looped.add(copy, d.isV4);
   }
 

@@ -7,7 +7,7 @@
 import { pseudoHeaderSum6 } from '../base/checksum.ts';
 import { Mib } from '../base/counters.ts';
 import { ALL_NODES, ALL_ROUTERS, ANY6, IpAddress, isLinkLocal, isMulticast, isUnspecified, MLDV2_ROUTERS } from '../base/inet-address.ts';
-import { type Packet, takePacket } from '../link/packet.ts';
+import { FrameFor, type Packet, takePacket } from '../link/packet.ts';
 import { completeIcmp6Checksum, Icmp6Type } from '../wire/icmp6.ts';
 import { IPV6_HEADER_LEN, IPV6_ROUTER_ALERT_LEN, IpProto, writeIpv6Header, writeIpv6RouterAlert } from '../wire/ipv6.ts';
 import {
@@ -18,7 +18,7 @@ import type { GroupRecord } from './group-membership.ts';
 import { type GroupProtocol, GroupQuery, packRecords } from './group-reporter.ts';
 import type { Groups } from './groups.ts';
 import type { Interface } from './interface.ts';
-import { LinkType, type Network } from './network.ts';
+import type { Network } from './network.ts';
 
 const ADDRESS_LEN = 16;
 
@@ -70,7 +70,7 @@ export class Mld implements GroupProtocol {
     const isNobodys = isUnspecified(srcA, srcB, srcC, srcD);
     const owner = this.read(p, isNobodys || isLinkLocal(srcA, srcB, srcC, srcD));
     // Our own reports come back to us.
-    if (owner !== null && !isNobodys && owner.findWords(srcA, srcB, srcC, srcD) === null && p.linkType !== LinkType.Host) {
+    if (owner !== null && !isNobodys && owner.findWords(srcA, srcB, srcC, srcD) === null && p.frameFor !== FrameFor.Host) {
       const { groupA, groupB, groupC, groupD } = message;
       this.groups.reporter(owner, false).heardReport(new IpAddress(groupA, groupB, groupC, groupD));
     }

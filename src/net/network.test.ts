@@ -15,13 +15,14 @@ import { IcmpErrorKind } from './icmp-error.ts';
 import { NeighbourState } from './neighbour.ts';
 import { Network } from './network.ts';
 import type { IcmpErrorReport, TransportInput } from './transport-input.ts';
+import { BareTransport } from './testing.ts';
 
 const A4 = IpAddress.from('192.0.2.1');
 const B4 = IpAddress.from('192.0.2.2');
 const A6 = IpAddress.from('2001:db8::1');
 const B6 = IpAddress.from('2001:db8::2');
 
-class Sink implements TransportInput {
+class Sink extends BareTransport implements TransportInput {
   datagrams: { length: number; bytes: Uint8Array }[] = [];
   errors: { errno: number; mtu: number; protocol: number }[] = [];
   refuse = false;
@@ -35,16 +36,6 @@ class Sink implements TransportInput {
     if (this.refuse) this.network?.sendIcmpError(p, IcmpErrorKind.PortUnreachable);
     else this.datagrams.push({ length: p.l4Len, bytes: p.toBytes() });
     p.release();
-  }
-
-  icmpAdvice(): void {}
-
-  echoReply(): boolean {
-    return false;
-  }
-
-  rawInput(): boolean {
-    return false;
   }
 
   icmpError(report: IcmpErrorReport): void {

@@ -15,7 +15,7 @@ import { type IpAddress, isLoopback, V4_MAPPED } from '../base/inet-address.ts';
 import type { Settings } from '../base/settings.ts';
 import type { Device, FrameTap, NetInput } from '../link/device.ts';
 import { LoopbackDevice } from '../link/loopback.ts';
-import type { Packet } from '../link/packet.ts';
+import { FrameFor, type Packet } from '../link/packet.ts';
 import {
   BROADCAST_MAC_HI, BROADCAST_MAC_LO, ETHERNET_HEADER_LEN, EtherType, EthernetHeader, isMulticastMac, VLAN_TAG_LEN,
 } from '../wire/ethernet.ts';
@@ -46,9 +46,6 @@ import { Redirects } from './redirects.ts';
 import { addRoute, deleteRoute, type RouteTarget } from './route-configuration.ts';
 import type { Route } from './routes.ts';
 import { IcmpErrorReport, type TransportInput } from './transport-input.ts';
-
-/** Where a frame was sent to, as in sockaddr_ll's sll_pkttype. */
-export const LinkType = { Host: 0, Broadcast: 1, Multicast: 2, OtherHost: 3 } as const;
 
 const TAGGED_HEADER_LEN = ETHERNET_HEADER_LEN + VLAN_TAG_LEN;
 
@@ -357,9 +354,9 @@ export class Network implements NetInput {
         return;
       }
       const isBroadcast = frame.dstLo === BROADCAST_MAC_LO && frame.dstHi === BROADCAST_MAC_HI;
-      p.linkType = isBroadcast ? LinkType.Broadcast : LinkType.Multicast;
+      p.frameFor = isBroadcast ? FrameFor.Broadcast : FrameFor.Multicast;
     } else {
-      p.linkType = LinkType.Host;
+      p.frameFor = FrameFor.Host;
     }
     // Marks and priorities do not leave their host.
     if (!device.isLoopback) p.mark = p.priority = 0;

@@ -66,11 +66,24 @@ export class ProbeDevice extends Device {
 export interface SeenDatagram {
   readonly bytes: Uint8Array;
   readonly tos: number;
-  readonly linkType: number;
+  readonly frameFor: number;
+}
+
+/** Stands where the transports are, and has none of those that hear of every packet. */
+export abstract class BareTransport {
+  icmpAdvice(): void {}
+
+  echoReply(): boolean {
+    return false;
+  }
+
+  rawInput(): boolean {
+    return false;
+  }
 }
 
 /** Stands where the transports are: keeps what comes up. `answer` sees a datagram before it is released. */
-export class ProbeTransport implements TransportInput {
+export class ProbeTransport extends BareTransport implements TransportInput {
   readonly udp: SeenDatagram[] = [];
   readonly tcp: Uint8Array[] = [];
   readonly errors: { errno: number; fatal: boolean; mtu: number; protocol: number; local: string; remote: string }[] = [];
@@ -82,19 +95,9 @@ export class ProbeTransport implements TransportInput {
   }
 
   udpInput(p: Packet): void {
-    this.udp.push({ bytes: p.toBytes(), tos: p.tos, linkType: p.linkType });
+    this.udp.push({ bytes: p.toBytes(), tos: p.tos, frameFor: p.frameFor });
     if (this.answer !== null) this.answer(p);
     p.release();
-  }
-
-  icmpAdvice(): void {}
-
-  echoReply(): boolean {
-    return false;
-  }
-
-  rawInput(): boolean {
-    return false;
   }
 
   icmpError(report: IcmpErrorReport): void {

@@ -293,10 +293,13 @@ test('what a callback of the stack throws ends the world, not the program', asyn
 
 test('a rejected promise that nobody looks at ends the world', async () => {
   let listener: ((reason: unknown) => void) | null = null;
-  const watchRejections = (fn: (reason: unknown) => void) => {
+  const watchRejections = (_name: string, fn: (reason: unknown) => void) => {
     listener = fn;
-    return () => {
-      listener = null;
+    return {
+      run: <T>(body: () => T): T => body(),
+      stop: () => {
+        listener = null;
+      },
     };
   };
   await rejects(

@@ -36,6 +36,12 @@ const TIME_LIMIT_US = 10 * 365 * 86400 * 1e6;
 /** Events between two turns of user code after which a world is taken for one that spins. */
 const EVENT_LIMIT = 50_000_000;
 
+/** Listens for the rejections of what runs in it, where the platform can tell whose they are; else for all. */
+export interface RejectionWatch {
+  run<T>(fn: () => T): T;
+  stop(): void;
+}
+
 export interface SimulateOptions {
   /** Any text or number; the same one gives the same run. */
   readonly seed: string | number;
@@ -43,9 +49,11 @@ export interface SimulateOptions {
   readonly turn: (fn: () => void) => void;
   /**
    * Hears of promises that were rejected and that nobody looks at, so that a task which the body does not await cannot
-   * fail unseen. Returns how to stop listening. Bound by the entry.
+   * fail unseen. Bound by the entry.
    */
-  readonly watchRejections?: (listener: (reason: unknown) => void) => () => void;
+  readonly watchRejections?: (name: string, listener: (reason: unknown) => void) => RejectionWatch;
+  /** The name of the watch that the caller runs in, where the platform can tell. Bound by the entry. */
+  readonly watchedBy?: () => string | null;
   /** The world fails when its clock passes this; ten years. */
   readonly timeLimitUs?: number;
   /** The world fails after this many events; fifty million. */
@@ -304,26 +312,40 @@ function withSeed(error: unknown, mark: string): unknown {
 /**
  * Runs `body` in a fresh world and resolves to what it returns. Rejects with what it throws, the seed in the message,
  * or with a WorldError when nothing can happen any more or the limits are passed.
+ *
+ * Worlds may run beside each other: what is thrown or rejected in one, by the body or by what it started, fails that one
+ * alone (in Node; a page cannot tell them apart). A world in the body of another is refused with a WorldError: the outer
+ * one cannot tell that it waits for the inner one's time.
  */
 export async function simulate<T>(options: SimulateOptions, body: (world: World) => Promise<T>): Promise<T> {
   checkRun(options, body);
+  const outer = options.watchedBy?.() ?? null;
+  if (outer !== null) throw new WorldError(`simulate inside of the world with ${outer}: worlds run beside each other, not in each other`);
   let fail: (error: Error) => void = () => {};
   const failed = new Promise<never>((_resolve, reject) => {
     fail = reject;
   });
   failed.catch(() => {});
-  const world = new World(options, fail);
-  const unwatch = options.watchRejections?.((reason) => {
+  const { turn } = options;
+  let watch: RejectionWatch | undefined;
+  // A turn can be asked for from outside (a program that closes a descriptor of this world): its work is this world's.
+  const owned = (fn: () => void): void => (watch === undefined ? turn(fn) : watch.run(() => turn(fn)));
+  const world = new World({ ...options, turn: owned }, (error) => fail(error));
+  watch = options.watchRejections?.(`seed ${world.seed}`, (reason) => {
     world.loop.stop();
     fail(reason instanceof Error ? reason : new WorldError(`a promise was rejected with ${String(reason)}`));
   });
   world.loop.userStarted();
   try {
-    return await Promise.race([body(world), failed]);
+    const result = await Promise.race([watch === undefined ? body(world) : watch.run(() => body(world)), failed]);
+    // What the last call of the body left behind (a handler of a signal that threw) is heard of in the turn after it.
+    world.loop.stop();
+    if (watch !== undefined) await Promise.race([new Promise<void>((resolve) => turn(resolve)), failed]);
+    return result;
   } catch (error) {
     throw withSeed(error, `(seed ${world.seed})`);
   } finally {
-    unwatch?.();
+    watch?.stop();
     world.end();
   }
 }

@@ -5,7 +5,7 @@
 import type { Stack } from '../stack/stack.ts';
 import type { RawEndpoint } from '../transport/raw/raw.ts';
 import { type DemuxNode, NodeKind } from '../transport/tcp/demux.ts';
-import type { Request } from '../transport/tcp/listener.ts';
+import type { Request } from '../transport/tcp/request.ts';
 import { type TcpEndpoint, TcpState } from '../transport/tcp/tcp.ts';
 import { linuxState } from '../transport/tcp/state.ts';
 import { RexmtKind, SlowKind } from '../transport/tcp/tcb.ts';
@@ -59,15 +59,26 @@ export function timeWaitLeftUs(record: TimeWaitRecord): number {
   return Math.max(0, until - record.tcp.context.loop.now);
 }
 
-/** What there is of TCP: listeners, connections, half-open requests and TIME_WAIT records; bound sockets alone are not shown. */
-export interface TcpEntry {
-  readonly node: TcpEndpoint | Request | TimeWaitRecord;
+/** What a line of a table is about: it says what the entry's `node` is. */
+export const EntryKind = { Tcp: 0, Request: 1, TimeWait: 2, Udp: 3, Raw: 4 } as const;
+
+interface EntryOf<Kind extends number, Node> {
+  readonly kind: Kind;
+  readonly node: Node;
   readonly owner: Owner;
   /** Of the socket's family, not of its addresses. */
   readonly isV4: boolean;
   /** As Linux numbers it. */
   readonly state: number;
 }
+
+/** What there is of TCP: listeners, connections, half-open requests and TIME_WAIT records; bound sockets alone are not shown. */
+export type TcpEntry =
+  | EntryOf<typeof EntryKind.Tcp, TcpEndpoint>
+  | EntryOf<typeof EntryKind.Request, Request>
+  | EntryOf<typeof EntryKind.TimeWait, TimeWaitRecord>;
+export type DatagramEntry = EntryOf<typeof EntryKind.Udp, UdpEndpoint> | EntryOf<typeof EntryKind.Raw, RawEndpoint>;
+export type InetEntry = TcpEntry | DatagramEntry;
 
 /** The states that are no endpoint's (tcp_states.h). */
 const SYN_RECEIVED = 3;
@@ -77,7 +88,7 @@ export function* tcpEntries({ tcp }: Stack): IterableIterator<TcpEntry> {
   const waiting = new Map<TcpEndpoint, number>();
   for (const t of tcp.listeners) {
     const owner = ownerOf(t);
-    yield { node: t, owner, isV4: t.isV4, state: linuxState(t.state) };
+    yield { kind: EntryKind.Tcp, node: t, owner, isV4: t.isV4, state: linuxState(t.state) };
     for (let child = t.listener?.first ?? null; child !== null; child = child.nextAccept) waiting.set(child, owner.uid);
   }
   for (const node of tcp.connections) yield entryOf(node, waiting);
@@ -87,24 +98,44 @@ function entryOf(node: DemuxNode, waiting: ReadonlyMap<TcpEndpoint, number>): Tc
   if (node.kind === NodeKind.Endpoint) {
     const t = node as TcpEndpoint;
     const uid = waiting.get(t);
-    return { node: t, owner: uid === undefined ? ownerOf(t) : { socket: null, inode: 0, uid }, isV4: t.isV4, state: linuxState(t.state) };
+    return { kind: EntryKind.Tcp, node: t, owner: uid === undefined ? ownerOf(t) : { socket: null, inode: 0, uid }, isV4: t.isV4, state: linuxState(t.state) };
   }
   if (node.kind === NodeKind.Request) {
     const request = node as Request;
     const { uid } = ownerOf(request.listener);
-    return { node: request, owner: { socket: null, inode: 0, uid }, isV4: request.listener.isV4, state: SYN_RECEIVED };
+    return { kind: EntryKind.Request, node: request, owner: { socket: null, inode: 0, uid }, isV4: request.listener.isV4, state: SYN_RECEIVED };
   }
   const record = node as TimeWaitRecord;
-  return { node: record, owner: NOBODY, isV4: record.isV4, state: linuxState(record.state) };
-}
-
-/** Bytes that wait to be read, and that are not acknowledged: connections that wait, and how many may, for a listener. */
-export function tcpQueues(t: TcpEndpoint): { receive: number; send: number } {
-  if (t.state === TcpState.Listen) return { receive: t.listener?.accepted ?? 0, send: 0 };
-  return { receive: Math.max(0, (t.rcvNxt - t.copiedSeq) | 0), send: (t.writeSeq - t.sndUna) | 0 };
+  return { kind: EntryKind.TimeWait, node: record, owner: NOBODY, isV4: record.isV4, state: linuxState(record.state) };
 }
 
 /** UDP's and raw sockets' state: ESTABLISHED when connected, else CLOSE. */
-export function datagramState({ remoteAddress }: UdpEndpoint | RawEndpoint): number {
+function datagramState({ remoteAddress }: UdpEndpoint | RawEndpoint): number {
   return remoteAddress === null ? 7 : 1;
+}
+
+export function* udpEntries({ udp }: Stack): IterableIterator<EntryOf<typeof EntryKind.Udp, UdpEndpoint>> {
+  for (const node of udp.endpoints()) yield { kind: EntryKind.Udp, node, owner: ownerOf(node), isV4: node.isV4, state: datagramState(node) };
+}
+
+export function* rawEntries({ raw }: Stack): IterableIterator<EntryOf<typeof EntryKind.Raw, RawEndpoint>> {
+  for (const node of raw.endpoints()) yield { kind: EntryKind.Raw, node, owner: ownerOf(node), isV4: node.isV4, state: datagramState(node) };
+}
+
+/** Microseconds until a half-open request answers its SYN once more. */
+export function requestLeftUs({ deadline, listener }: Request): number {
+  return Math.max(0, deadline - listener.tcp.context.loop.now);
+}
+
+/** Bytes that wait to be read, and that are not acknowledged: connections that wait for accept(2), for a listener. */
+export function queuesOf(entry: InetEntry): { receive: number; send: number } {
+  switch (entry.kind) {
+    case EntryKind.Tcp: {
+      const t = entry.node;
+      if (t.state === TcpState.Listen) return { receive: t.listener?.accepted ?? 0, send: 0 };
+      return { receive: Math.max(0, (t.rcvNxt - t.copiedSeq) | 0), send: (t.writeSeq - t.sndUna) | 0 };
+    }
+    case EntryKind.Request: case EntryKind.TimeWait: return { receive: 0, send: 0 };
+    default: return { receive: entry.node.receiveQueued, send: entry.node.sendQueued };
+  }
 }

@@ -164,7 +164,7 @@ function setSocketOption(socket: Socket, option: number, value: Uint8Array, call
       return 0;
     case SO.BINDTOIFINDEX: {
       if (n < 0) return -Errno.EINVAL;
-      const device = n === 0 ? null : socket.stack.network.deviceAt(n);
+      const device = n === 0 ? null : socket.stack.deviceAt(n);
       if (n !== 0 && device === null) return -Errno.ENODEV;
       options.boundDevice = device;
       return 0;
@@ -182,9 +182,9 @@ function bindToDevice(socket: Socket, value: Uint8Array, credentials: Credential
     socket.options.boundDevice = null;
     return 0;
   }
-  const found = socket.stack.network.interfaces().find((entry) => entry.device.name === name);
-  if (found === undefined) return -Errno.ENODEV;
+  const device = socket.stack.deviceNamed(name);
+  if (device === null) return -Errno.ENODEV;
   if (isHeld) return -Errno.EPERM;
-  socket.options.boundDevice = found.device;
+  socket.options.boundDevice = device;
   return 0;
 }

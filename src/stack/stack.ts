@@ -5,14 +5,17 @@
  */
 import type { Counters } from '../base/counters.ts';
 import { HostContext } from '../base/host-context.ts';
+import type { IpAddress } from '../base/inet-address.ts';
 import { KernelMemory } from '../base/kernel-memory.ts';
 import type { Loop } from '../base/loop.ts';
 import type { RandomSource } from '../base/random.ts';
 import type { Settings } from '../base/settings.ts';
+import type { Device } from '../link/device.ts';
 import type { Packet } from '../link/packet.ts';
 import { readOwnOptions } from '../net/ipv4-options.ts';
 import { Network } from '../net/network.ts';
 import type { IcmpErrorReport, TransportInput } from '../net/transport-input.ts';
+import { Memberships } from '../transport/memberships.ts';
 import { Ping } from '../transport/raw/ping.ts';
 import { Raw } from '../transport/raw/raw.ts';
 import { Tcp } from '../transport/tcp/tcp.ts';
@@ -63,6 +66,35 @@ export class Stack implements TransportInput {
   get cookie(): number {
     if (this.ownCookie === 0) this.ownCookie = (this.context.random.int32() & 0x7fffffff) | 1;
     return this.ownCookie;
+  }
+
+  // What sockets ask of the network. Those of AF_PACKET and AF_NETLINK are about the network itself, and ask it.
+
+  deviceAt(index: number): Device | null {
+    return this.network.deviceAt(index);
+  }
+
+  deviceNamed(name: string): Device | null {
+    return this.network.interfaces().find(({ device }) => device.name === name)?.device ?? null;
+  }
+
+  /** Which has this address of ours? */
+  deviceOf(address: IpAddress): Device | null {
+    return this.network.deviceOf(address);
+  }
+
+  isLocalAddress(address: IpAddress): boolean {
+    return this.network.isLocalAddress(address);
+  }
+
+  /** Bytes that a packet to `remote` may have, out of `device` when there is one; 0 without a route. */
+  pathMtu(remote: IpAddress, device: Device | null): number {
+    return this.network.lookup(remote, null, device)?.mtuBytes ?? 0;
+  }
+
+  /** For a socket that joins its first group. */
+  newMemberships(): Memberships {
+    return new Memberships(this.network);
   }
 
   /** IP_OPTIONS as a program gives them: as packets carry them, or null when they will not do. */

@@ -3,7 +3,7 @@
  * of datagrams, only when something was asked for.
  */
 import { IpAddress } from '../base/inet-address.ts';
-import type { Packet } from '../link/packet.ts';
+import { FrameFor, type Packet } from '../link/packet.ts';
 import type { Network } from '../net/network.ts';
 import type { ReceiveResult } from './endpoint.ts';
 import { TELL_HEADER } from './tell.ts';
@@ -17,7 +17,7 @@ export function tellOf(network: Network, p: Packet, port: number, result: Receiv
   result.destinationPort = port;
   result.answerFrom = destination;
   // fib_compute_spec_dst: an answer to a group's datagram comes from an address of ours.
-  if (p.isV4 && (destination.isMulticast || p.linkType !== 0)) {
+  if (p.isV4 && (destination.isMulticast || p.frameFor !== FrameFor.Host)) {
     // Who has no address is answered from that of the link.
     const to = p.srcD === 0 ? destination : new IpAddress(p.srcA, p.srcB, p.srcC, p.srcD);
     result.answerFrom = network.lookup(to, null, p.srcD === 0 ? p.device : null)?.source ?? null;

@@ -4,7 +4,7 @@
  *
  * Used by live-host.test.ts.
  */
-import { type Bytes, type Draw, type Ends, ethernet, icmp, ipv4, ipv6, tcp, u16, u32, udp } from '../interop/packet-bytes.ts';
+import { type Bytes, type Draw, type Ends, ethernet, icmp, ipv4, ipv6, tcp, u16, u32, udp } from '../tools/packet-bytes.ts';
 import { get32, layoutOf, transportChecksumRight } from './frame-layout.ts';
 import { type Flow, flowKey, FIRST_PLAN_PORT, GHOST_MAC, GHOST_V4, GHOST_V6, PLANS, type VictimAddresses } from './ghost.ts';
 import { mutated } from './mutations.ts';

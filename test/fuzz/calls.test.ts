@@ -18,7 +18,7 @@ import { AF, F, IOCTL, IP, IPPROTO, IPV6, O, PACKET, SO, SOCK, SOL, TCP } from '
 import { sockaddrIn, sockaddrIn6, sockaddrUn } from '../../src/socket/sockaddr.ts';
 import { Msg } from '../../src/transport/endpoint.ts';
 import { isFull, recordResult, seed } from '../results.ts';
-import { Draw } from '../interop/packet-bytes.ts';
+import { Draw } from '../tools/packet-bytes.ts';
 
 const CALLS = isFull ? 1_000_000 : 40_000;
 /** Calls of one process; then it ends, and another one begins. */

@@ -11,7 +11,7 @@ import { PcapWriter } from '../../src/capture/pcap.ts';
 import { PcapngWriter, joinBlocks } from '../../src/capture/pcapng-writer.ts';
 import { TcpdumpPrinter } from '../../src/capture/tcpdump-printer.ts';
 import type { TcpdumpOptions } from '../../src/capture/tcpdump-printer.ts';
-import { generatePackets } from '../interop/packet-generator.ts';
+import { generatePackets } from '../tools/packet-generator.ts';
 import { isFull, seed } from '../results.ts';
 
 const LINK_TYPES = [0, 1, 12, 14, 101, 108, 113, 228, 229, 276, 147];

@@ -5,7 +5,7 @@
  * Used by live-host.test.ts. The plan of a connection follows from the host's port (PLANS); the host's side of a plan is
  * in victim.ts.
  */
-import { type Ends, ethernet, icmp, ipv4, ipv6, tcp, u16, type Bytes } from '../interop/packet-bytes.ts';
+import { type Ends, ethernet, icmp, ipv4, ipv6, tcp, u16, type Bytes } from '../tools/packet-bytes.ts';
 import { get32, type FrameLayout, layoutOf } from './frame-layout.ts';
 
 const FIN = 0x01, SYN = 0x02, RST = 0x04, ACK = 0x10;

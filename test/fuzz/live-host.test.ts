@@ -23,7 +23,7 @@ import { sockaddrIn, sockaddrIn6 } from '../../src/socket/sockaddr.ts';
 import type { DemuxNode } from '../../src/transport/tcp/demux.ts';
 import { TcpEndpoint, stateName } from '../../src/transport/tcp/tcp.ts';
 import { TimeWaitRecord } from '../../src/transport/tcp/time-wait.ts';
-import { Draw } from '../interop/packet-bytes.ts';
+import { Draw } from '../tools/packet-bytes.ts';
 import { recordResult, seed } from '../results.ts';
 import { Attack } from './attack.ts';
 import { frameCount, RecentFrames } from './failing-frames.ts';

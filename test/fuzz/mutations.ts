@@ -5,7 +5,7 @@
  *
  * Used by parsers.test.ts and live-host.test.ts. Everything follows from the random source that is handed in.
  */
-import type { Draw } from '../interop/packet-bytes.ts';
+import type { Draw } from '../tools/packet-bytes.ts';
 import { type FrameLayout, get32, layoutOf, put16, put32, repairChecksums } from './frame-layout.ts';
 
 /** A sequence or acknowledgement number moves by one of these: to windows' edges and beyond them. */

@@ -16,7 +16,7 @@ import { NETLINK, NETLINK_PROTOCOL, SOCK, SOL } from '../../src/socket/constants
 import { Received } from '../../src/socket/received.ts';
 import { attributeUint32, NLM_F, NLMSG, NLMSG_HDRLEN, NetlinkWriter, readAttributes, readNetlink } from '../../src/wire/netlink.ts';
 import { RTM } from '../../src/wire/netlink-route.ts';
-import { Draw } from '../interop/packet-bytes.ts';
+import { Draw } from '../tools/packet-bytes.ts';
 import { recordResult, seed } from '../results.ts';
 import { frameCount } from './failing-frames.ts';
 

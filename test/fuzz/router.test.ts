@@ -10,7 +10,7 @@ import { icmpMessage, ipv4Frame, ipv6Frame, pattern, routerProbe, superSegment }
 import { Ipv4Header, ipv4ChecksumOk } from '../../src/wire/ipv4.ts';
 import { Ipv6Header } from '../../src/wire/ipv6.ts';
 import { isFull, seed } from '../results.ts';
-import { Draw } from '../interop/packet-bytes.ts';
+import { Draw } from '../tools/packet-bytes.ts';
 import { mutated } from './mutations.ts';
 
 const FRAMES = isFull ? 300_000 : 20_000;

@@ -12,7 +12,7 @@ import { needs } from '../needs.ts';
 import { seed } from '../results.ts';
 import { commandLine, run } from './command.ts';
 import { filterFile, filterPackets } from './filter-packets.ts';
-import { generatePackets } from './packet-generator.ts';
+import { generatePackets } from '../tools/packet-generator.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sockscape-filter-'));
 after(() => rmSync(folder, { recursive: true }));

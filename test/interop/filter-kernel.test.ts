@@ -24,7 +24,7 @@ import { needs } from '../needs.ts';
 import { isFull, recordResult, root, seed } from '../results.ts';
 import { EXPRESSIONS } from './filter-expressions.ts';
 import { filterPackets } from './filter-packets.ts';
-import { Draw } from './packet-bytes.ts';
+import { Draw } from '../tools/packet-bytes.ts';
 
 interface Case {
   readonly program: readonly Instruction[];

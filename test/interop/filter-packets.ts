@@ -8,8 +8,8 @@ import { SeededRandom } from '../../src/base/random.ts';
 import { PcapWriter } from '../../src/capture/pcap.ts';
 import { joinBlocks } from '../../src/capture/pcapng-writer.ts';
 import { LinkType } from '../../src/wire/link-type.ts';
-import { Draw, u16, u32, type Bytes } from './packet-bytes.ts';
-import { generatePackets } from './packet-generator.ts';
+import { Draw, u16, u32, type Bytes } from '../tools/packet-bytes.ts';
+import { generatePackets } from '../tools/packet-generator.ts';
 
 export interface FilteredPacket {
   readonly bytes: Uint8Array;

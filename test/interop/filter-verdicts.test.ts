@@ -24,7 +24,7 @@ import { isFull, recordResult, seed } from '../results.ts';
 import { FilterComparison } from './filter-compare.ts';
 import { EXPRESSIONS, NAMED_EXPRESSIONS, WRONG_EXPRESSIONS } from './filter-expressions.ts';
 import { FILTER_LINK_TYPES, filterFile, filterPackets } from './filter-packets.ts';
-import { Draw } from './packet-bytes.ts';
+import { Draw } from '../tools/packet-bytes.ts';
 
 const PACKETS = isFull ? 10_000 : 1_000;
 /** Outside the long tier, every eighth expression on other link types than Ethernet: which ones, the seed decides. */

@@ -14,7 +14,7 @@ import { PcapWriter } from '../../src/capture/pcap.ts';
 import { PcapngWriter, joinBlocks } from '../../src/capture/pcapng-writer.ts';
 import { TcpdumpPrinter } from '../../src/capture/tcpdump-printer.ts';
 import { needs } from '../needs.ts';
-import { generatePackets } from './packet-generator.ts';
+import { generatePackets } from '../tools/packet-generator.ts';
 
 function tshark(args: readonly string[]): string {
   const run = spawnSync('tshark', args, { encoding: 'utf8', timeout: 60_000 });

@@ -11,7 +11,7 @@ import { fillPseudoRandom } from '../../src/programs/pseudo-random-bytes.ts';
 import { needs } from '../needs.ts';
 import { commandLine, type Running, run } from './command.ts';
 import { Namespace, OURS4, OURS6, startTap } from './namespace.ts';
-import { type Bytes, checksum, type Ends, pseudoHeader } from './packet-bytes.ts';
+import { type Bytes, checksum, type Ends, pseudoHeader } from '../tools/packet-bytes.ts';
 
 const NEEDS = needs('root', 'namespaces', 'tap', 'ip');
 const SERVE = ['--serve', 'echo:9502,discard:9,chargen:19,http:80'];

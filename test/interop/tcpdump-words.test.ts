@@ -12,8 +12,8 @@ import { PcapngWriter, joinBlocks } from '../../src/capture/pcapng-writer.ts';
 import { needs } from '../needs.ts';
 import { isFull, recordResult, root, seed } from '../results.ts';
 import { FLAG_SETS, compareWords } from './tcpdump-compare.ts';
-import { PACKET_CLASSES, generatePackets } from './packet-generator.ts';
-import type { GeneratedPacket } from './packet-generator.ts';
+import { PACKET_CLASSES, generatePackets } from '../tools/packet-generator.ts';
+import type { GeneratedPacket } from '../tools/packet-generator.ts';
 import { APPLETALK_PORTS, UNDECODED_ETHER_TYPES, UNDECODED_IP_PROTOCOLS, UNDECODED_TCP_PORTS, UNDECODED_UDP_PORTS } from './undecoded.ts';
 
 const SAMPLE = Number(process.env.SOCKSCAPE_SAMPLE ?? 10_000);

@@ -13,7 +13,7 @@ import { packetStatistics } from '../../src/link/packet.ts';
 import type { World } from '../../src/sim/world.ts';
 import { AF, SOCK } from '../../src/socket/constants.ts';
 import { sockaddrIn } from '../../src/socket/sockaddr.ts';
-import { Request } from '../../src/transport/tcp/listener.ts';
+import { Request } from '../../src/transport/tcp/request.ts';
 
 const inUse = (): readonly number[] => [slabStatistics.chunksInUse, slabStatistics.rangesInUse, packetStatistics.packetsInUse];
 const ignore = (): void => {};

@@ -237,3 +237,18 @@ test('F_SETOWN: the owner\'s place in the wait queue goes with the description',
   equal(file?.operations.waiters.empty, true);
   await world.sleep(1000);
 }));
+
+test('siginfo_t: handlers, sigtimedwait and waitid tell its fields and nothing of the kernel, in an object of their own', () => run(async (_world, host) => {
+  const FIELDS = ['signo', 'code', 'pid', 'uid', 'status', 'value', 'band', 'fd', 'timer', 'overrun'];
+  const process = new Process(host, 'p');
+  const told: object[] = [];
+  await process.sigaction(C.SIGUSR1, { handler: (_signo, info) => void told.push(info) });
+  await process.kill(process.pid, C.SIGUSR1);
+  await process.sigprocmask(C.SIG_BLOCK, [C.SIGUSR2]);
+  await process.kill(process.pid, C.SIGUSR2);
+  await process.kill(process.pid, C.SIGUSR2);
+  told.push(await process.sigtimedwait([C.SIGUSR2], 0));
+  const child = await process.spawn(async () => 3);
+  told.push(await process.waitid(C.P_PID, child, C.WEXITED));
+  deepEqual(told.map((info) => Object.keys(info)), [FIELDS, FIELDS, FIELDS]);
+}));

@@ -13,7 +13,7 @@ import { readPcapng } from '../../src/capture/pcapng-reader.ts';
 import { Device, type NetInput } from '../../src/link/device.ts';
 import type { Packet } from '../../src/link/packet.ts';
 import { tcpChecksumHolds, tcpSegment } from '../../src/link/test-frames.ts';
-import { type Bytes, checksum, ENDS4, ENDS6, ethernet, icmp, ipv4, ipv6, MAC_A, pseudoHeader, tcp, udp } from '../interop/packet-bytes.ts';
+import { type Bytes, checksum, ENDS4, ENDS6, ethernet, icmp, ipv4, ipv6, MAC_A, pseudoHeader, tcp, udp } from './packet-bytes.ts';
 import { needs } from '../needs.ts';
 import { root } from '../results.ts';
 import { FORWARDED, FrameRecorder, isFragment, OF_PROGRAM, recordHosts } from './frame-recorder.ts';

@@ -4,6 +4,7 @@ import * as signals from '../../kernel/calls/signals.ts';
 import * as timers from '../../kernel/calls/timers.ts';
 import { PENDING } from '../../kernel/operation.ts';
 import type { SignalDelivery } from '../../kernel/signal-delivery.ts';
+import { type SignalInfo, signalFacts } from '../../kernel/signal-info.ts';
 import { ActionFlag } from '../../kernel/signal-numbers.ts';
 import { SignalWaitOperation, SuspendOperation } from '../../kernel/signal-operations.ts';
 import { SignalSet } from '../../kernel/signal-set.ts';
@@ -81,7 +82,7 @@ export abstract class SignalCalls extends MachineCalls {
     const operation = new SignalWaitOperation(this.core, SignalSet.of(set), timeoutUs);
     const bad = signals.prepareSignalWait(this.core, timeoutUs);
     const result = bad < 0 ? bad : operation.start();
-    const made = (): SignalInformation => operation.info as SignalInformation;
+    const made = (): SignalInformation => signalFacts(operation.info as SignalInfo);
     if (result !== PENDING) return this.outcome<SignalInformation>(result < 0 ? systemError(result, name) : made());
     const finish = (): SignalInformation | typeof FAILED => (operation.result < 0 ? FAILED : made());
     return new Call<SignalWaitOperation, SignalInformation>(operation, finish).pending(name);

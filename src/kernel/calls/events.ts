@@ -5,9 +5,6 @@ import { O } from '../../socket/constants.ts';
 import { EPOLL, Epoll, EPOLL_CTL, type EpollWaitOperation } from '../epoll.ts';
 import { EventCounter } from '../eventfd.ts';
 import type { FileOperations } from '../../base/file-operations.ts';
-import { OpenDevice } from '../fs/device.ts';
-import { OpenDirectory } from '../fs/directory.ts';
-import { OpenRegular } from '../fs/regular-file.ts';
 import { OpenFile } from '../open-file.ts';
 import type { KernelProcess } from '../process.ts';
 import { SignalDescriptor } from '../signalfd.ts';
@@ -41,12 +38,6 @@ export function epollCreate(process: KernelProcess, flags: number): number {
   return (flags & ~O.CLOEXEC) !== 0 ? -Errno.EINVAL : install(process, new Epoll(process.kernel.epollWatches, process.credentials.uid), flags);
 }
 
-/** What has no poll of its own cannot be waited for (file_can_poll). */
-function isAlwaysReady(operations: FileOperations): boolean {
-  if (operations instanceof OpenDevice) return !operations.inode.driver.polls;
-  return operations instanceof OpenRegular || operations instanceof OpenDirectory;
-}
-
 /** epoll_ctl(2), errors in Linux's order (do_epoll_ctl). */
 export function epollControl(
   process: KernelProcess, epfd: number, operation: number, fd: number, events: number, data: number,
@@ -54,7 +45,7 @@ export function epollControl(
   const epollFile = process.descriptors.file(epfd);
   const file = process.descriptors.file(fd);
   if (epollFile === null || file === null) return -Errno.EBADF;
-  if (isAlwaysReady(file.operations)) return -Errno.EPERM;
+  if (file.operations.isAlwaysReady === true) return -Errno.EPERM;
   const epoll = epollFile.operations;
   if (epollFile === file || !(epoll instanceof Epoll)) return -Errno.EINVAL;
   if (operation === EPOLL_CTL.MOD && (events & EPOLL.EXCLUSIVE) !== 0) return -Errno.EINVAL;

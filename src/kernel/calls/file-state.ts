@@ -1,8 +1,6 @@
 /** System calls on what is known of files: times, owners by descriptor, room, nodes of several kinds; and reads and writes of vectors. */
 import { Errno } from '../../base/errno.ts';
-import { OpenDirectory } from '../fs/directory.ts';
 import { Access, Directory, type Inode, MAIN_DEVICE, owns, S } from '../fs/inode.ts';
-import { OpenRegular } from '../fs/regular-file.ts';
 import { mayAccess } from '../fs/walk.ts';
 import type { OpenFile } from '../open-file.ts';
 import { PipeEnd } from '../pipe.ts';
@@ -51,7 +49,7 @@ function inodeOf(file: OpenFile): Inode | null {
 export function fsync(process: KernelProcess, fd: number): number {
   const file = process.descriptors.file(fd);
   if (file === null) return -Errno.EBADF;
-  return file.operations instanceof OpenRegular || file.operations instanceof OpenDirectory ? 0 : -Errno.EINVAL;
+  return file.operations.isKept === true ? 0 : -Errno.EINVAL;
 }
 
 /** fchown(2). Of a socket or a pipe nobody sees the owner. */

@@ -2,25 +2,18 @@
 import { Capability } from '../../base/credentials.ts';
 import { Errno } from '../../base/errno.ts';
 import type { FileOperations } from '../../base/file-operations.ts';
-import { O, SEEK } from '../../socket/constants.ts';
-import { AnonymousInode, inodeBehind, keepMode, pipeInode } from '../anonymous.ts';
-import { Epoll } from '../epoll.ts';
-import { EventCounter } from '../eventfd.ts';
-import { Device, OpenDevice } from '../fs/device.ts';
+import { O } from '../../socket/constants.ts';
+import { inodeBehind, keepMode, pipeInode } from '../anonymous.ts';
 import { type DirectoryEntry, OpenDirectory } from '../fs/directory.ts';
-import { GeneratedFile, OpenGenerated } from '../fs/generated-file.ts';
 import { Access, Directory, type Inode, owns, S, Symlink } from '../fs/inode.ts';
 import { pathOf, Place } from '../fs/path.ts';
 import { mayAccess, walk } from '../fs/walk.ts';
-import { MAX_OFFSET, OpenRegular, RegularFile, type Seekable } from '../fs/regular-file.ts';
+import { isPosition } from '../fs/regular-file.ts';
 import { isWithin } from '../int.ts';
 import type { OpenOperation } from '../open.ts';
-import { OpenQueue } from '../ipc/posix-queue.ts';
 import { OpenFile } from '../open-file.ts';
-import { SignalDescriptor } from '../signalfd.ts';
 import { Pipe, PipeEnd } from '../pipe.ts';
 import type { KernelProcess } from '../process.ts';
-import { TimerDescriptor } from '../timerfd.ts';
 import { end } from './edges.ts';
 
 /** What stat(2) tells. Times in microseconds since the epoch. */
@@ -111,8 +104,8 @@ export function pipe(process: KernelProcess, flags: number, ends: Int32Array): n
 function describe(inode: Inode): Stat {
   return {
     dev: inode.device, ino: inode.number, mode: inode.type | inode.mode, nlink: inode.links, uid: inode.uid, gid: inode.gid,
-    rdev: inode instanceof Device ? (inode.major << 8) | inode.minor : inode instanceof AnonymousInode ? inode.rdev : 0,
-    size: inode.size, blksize: inode.blockBytes, blocks: inode instanceof RegularFile ? Math.ceil(inode.size / 4096) * 8 : 0, atimeUs: inode.accessedUs, mtimeUs: inode.modifiedUs, ctimeUs: inode.changedUs,
+    rdev: inode.rdev, size: inode.size, blksize: inode.blockBytes, blocks: inode.sectors, atimeUs: inode.accessedUs,
+    mtimeUs: inode.modifiedUs, ctimeUs: inode.changedUs,
   };
 }
 
@@ -130,7 +123,7 @@ export function fstat(process: KernelProcess, fd: number): Stat | number {
 
 /** What has an inode that it shares with all of its kind, and no type (anon_inode_getfile). */
 export function isAnonymous(operations: FileOperations): boolean {
-  return [EventCounter, TimerDescriptor, SignalDescriptor, Epoll].some((kind) => operations instanceof kind);
+  return operations.anonymousName !== undefined;
 }
 
 /** access(2): by the real ids, not the effective ones. */
@@ -156,65 +149,35 @@ export function readlink(process: KernelProcess, path: string): string | number 
 
 // Positions.
 
-/** C's off_t cannot be what this refuses; the largest numbers stand for its largest. */
-function isPosition(offset: number): boolean {
-  return offset >= 0 && offset <= MAX_OFFSET;
-}
-
-function seekableAt(process: KernelProcess, fd: number): Seekable | number {
-  const file = process.descriptors.file(fd);
-  if (file === null) return -Errno.EBADF;
-  const operations = file.operations as Partial<Seekable>;
-  return operations.position === undefined ? -Errno.ESPIPE : (operations as Seekable);
-}
-
-/** Takes any position and has none (null_lseek, noop_llseek). */
-function hasNoPosition(operations: FileOperations): boolean {
-  return operations instanceof OpenDevice || isAnonymous(operations);
-}
-
 /** lseek(2): the new position. */
 export function lseek(process: KernelProcess, fd: number, offset: number, whence: number): number {
   const file = process.descriptors.file(fd);
+  if (file === null) return -Errno.EBADF;
   // SEEK_HOLE is the last there is (ksys_lseek).
-  if (file !== null && !(whence >= 0 && whence <= 4)) return -Errno.EINVAL;
-  if (file !== null && file.operations instanceof OpenDirectory) return file.operations.seek(offset, whence);
-  if (file !== null && hasNoPosition(file.operations)) return 0;
-  const seekable = seekableAt(process, fd);
-  if (typeof seekable === 'number') return seekable;
-  if ((whence === SEEK.DATA || whence === SEEK.HOLE) && seekable instanceof OpenRegular) {
-    const found = seekable.file.find(Math.trunc(offset), whence === SEEK.DATA);
-    if (found >= 0) seekable.position = found;
-    return found;
-  }
-  if (whence !== SEEK.SET && whence !== SEEK.CUR && whence !== SEEK.END) return -Errno.EINVAL;
-  if (whence === SEEK.END && seekable instanceof OpenGenerated && !seekable.inode.hasEnd) return -Errno.EINVAL;
-  const from = whence === SEEK.SET ? 0 : whence === SEEK.CUR ? seekable.position : seekable.size;
-  const to = from + Math.trunc(offset);
-  if (!isPosition(to)) return -Errno.EINVAL;
-  seekable.position = to;
-  return to;
+  if (!(whence >= 0 && whence <= 4)) return -Errno.EINVAL;
+  return file.operations.seek?.(offset, whence) ?? -Errno.ESPIPE;
 }
 
 export function pread(process: KernelProcess, fd: number, buffer: Uint8Array, offset: number): number {
   process.kernel.loop.enter();
   if (!isPosition(offset)) return -Errno.EINVAL;
-  if (process.descriptors.file(fd)?.operations instanceof OpenDirectory) return -Errno.EISDIR;
-  const seekable = seekableAt(process, fd);
-  if (typeof seekable === 'number') return seekable;
-  if (seekable.accessMode === O.WRONLY) return -Errno.EBADF;
-  return isWithin(buffer, 0, buffer.length) ? seekable.readAt(Math.trunc(offset), buffer, 0, buffer.length) : -Errno.EFAULT;
+  const file = process.descriptors.file(fd);
+  if (file === null) return -Errno.EBADF;
+  const { operations } = file;
+  if (operations.readAt === undefined) return -Errno.ESPIPE;
+  if (operations.accessMode === O.WRONLY) return -Errno.EBADF;
+  return isWithin(buffer, 0, buffer.length) ? operations.readAt(Math.trunc(offset), buffer, 0, buffer.length) : -Errno.EFAULT;
 }
 
 export function pwrite(process: KernelProcess, fd: number, buffer: Uint8Array, offset: number): number {
   process.kernel.loop.enter();
   if (!isPosition(offset)) return -Errno.EINVAL;
-  // Directories cannot be opened for writing.
-  if (process.descriptors.file(fd)?.operations instanceof OpenDirectory) return -Errno.EBADF;
-  const seekable = seekableAt(process, fd);
-  if (typeof seekable === 'number') return seekable;
-  if (seekable.accessMode === O.RDONLY) return -Errno.EBADF;
-  return seekable.writeAt(Math.trunc(offset), buffer, 0, buffer.length);
+  const file = process.descriptors.file(fd);
+  if (file === null) return -Errno.EBADF;
+  const { operations } = file;
+  if (operations.writeAt === undefined) return -Errno.ESPIPE;
+  if (operations.accessMode === O.RDONLY) return -Errno.EBADF;
+  return operations.writeAt(Math.trunc(offset), buffer, 0, buffer.length);
 }
 
 export function ftruncate(process: KernelProcess, fd: number, length: number): number {
@@ -223,13 +186,8 @@ export function ftruncate(process: KernelProcess, fd: number, length: number): n
   const file = process.descriptors.file(fd);
   if (file === null) return -Errno.EBADF;
   const { operations } = file;
-  if (operations instanceof OpenGenerated && operations.accessMode !== O.RDONLY) return 0;
-  if (operations instanceof OpenQueue && operations.accessMode !== O.RDONLY) {
-    operations.queue.fileBytes = Math.trunc(length);
-    return 0;
-  }
-  if (!(operations instanceof OpenRegular) || operations.accessMode === O.RDONLY) return -Errno.EINVAL;
-  operations.inode.truncate(Math.trunc(length));
+  if (operations.truncate === undefined || operations.accessMode === O.RDONLY) return -Errno.EINVAL;
+  operations.truncate(Math.trunc(length));
   return 0;
 }
 
@@ -237,12 +195,9 @@ export function truncate(process: KernelProcess, path: string, length: number): 
   if (!isPosition(length)) return -Errno.EINVAL;
   const inode = inodeAt(process, path);
   if (typeof inode === 'number') return inode;
-  if (inode instanceof Directory) return -Errno.EISDIR;
-  if (!(inode instanceof RegularFile || inode instanceof GeneratedFile)) return -Errno.EINVAL;
+  if (inode.truncating < 0) return inode.truncating;
   const denied = mayAccess(process, inode, Access.W);
   if (denied < 0) return denied;
-  // Of what is made when it is read, nothing can be cut off (proc_notify_change).
-  if (inode instanceof GeneratedFile) return 0;
   inode.truncate(Math.trunc(length));
   return 0;
 }

@@ -172,13 +172,7 @@ export function prepareSendMessage(
   address: Uint8Array | null, control: Uint8Array,
 ): number {
   const bad = prepareSend(process, operation, fd, buffer, flags, address, true);
-  if (bad < 0) return bad;
-  // It is held while the call looks at it (sock_kmalloc).
-  if (control.length >= process.kernel.stack.settings.optmemMax) return -Errno.ENOBUFS;
-  const ancillary = ((operation.file as OpenFile).socket as Socket).prepareAncillary(control, process);
-  if (typeof ancillary === 'number') return ancillary;
-  operation.take(ancillary);
-  return 0;
+  return bad < 0 ? bad : operation.takeControl(operation.file as OpenFile, control);
 }
 
 export function prepareSend(

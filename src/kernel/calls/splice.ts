@@ -2,7 +2,6 @@
 import { Errno } from '../../base/errno.ts';
 import { O } from '../../socket/constants.ts';
 import { breakPipe } from '../broken-pipe.ts';
-import { OpenDevice } from '../fs/device.ts';
 import { OpenRegular } from '../fs/regular-file.ts';
 import type { OpenFile } from '../open-file.ts';
 import type { KernelProcess } from '../process.ts';
@@ -43,8 +42,7 @@ function refusal(process: KernelProcess, target: OpenFile): number {
 
 /** Pipes, sockets, files and devices; eventfd, epoll and their kin have no splice_read and no splice_write. */
 function takesSplice(file: OpenFile): boolean {
-  const { operations, socket } = file;
-  return socket !== null || pipeOf(file) !== null || operations instanceof OpenRegular || operations instanceof OpenDevice;
+  return file.socket !== null || file.operations.canSplice === true;
 }
 
 /** Prepares splice(2). One of the two is a pipe. */

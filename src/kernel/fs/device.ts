@@ -38,7 +38,6 @@ export function randomDriver(random: RandomSource): Driver {
 
 export class Device extends Inode {
   readonly driver: Driver;
-  /** st_rdev. */
   readonly major: number;
   readonly minor: number;
 
@@ -47,6 +46,10 @@ export class Device extends Inode {
     this.driver = driver;
     this.major = major;
     this.minor = minor;
+  }
+
+  override get rdev(): number {
+    return (this.major << 8) | this.minor;
   }
 }
 
@@ -80,6 +83,19 @@ export class OpenDevice implements Seekable {
 
   writeAt(_offset: number, from: Uint8Array, at: number, length: number): number {
     return this.write(from, at, length);
+  }
+
+  /** It takes any position and has none (null_lseek, noop_llseek). */
+  seek(): number {
+    return 0;
+  }
+
+  get isAlwaysReady(): boolean {
+    return !this.inode.driver.polls;
+  }
+
+  get canSplice(): boolean {
+    return true;
   }
 
   readiness(): number {

@@ -49,6 +49,23 @@ export class OpenDirectory implements FileOperations {
     return to;
   }
 
+  get isKept(): boolean {
+    return true;
+  }
+
+  get isAlwaysReady(): boolean {
+    return true;
+  }
+
+  readAt(): number {
+    return -Errno.EISDIR;
+  }
+
+  /** It cannot be opened for writing. */
+  writeAt(): number {
+    return -Errno.EBADF;
+  }
+
   read(): number {
     return -Errno.EISDIR;
   }

@@ -5,10 +5,10 @@
 import type { Credentials } from '../../base/credentials.ts';
 import { Errno } from '../../base/errno.ts';
 import { Poll, WaitQueue } from '../../base/wait-queue.ts';
-import { IOCTL } from '../../socket/constants.ts';
+import { IOCTL, SEEK } from '../../socket/constants.ts';
 import type { KernelProcess } from '../process.ts';
 import { type FileSystemLimits, Inode, S } from './inode.ts';
-import type { Seekable } from './regular-file.ts';
+import { type Seekable, seekTo } from './regular-file.ts';
 
 export abstract class GeneratedFile extends Inode {
   constructor(number: number, mode: number, owner: Credentials, limits: FileSystemLimits) {
@@ -26,6 +26,10 @@ export abstract class GeneratedFile extends Inode {
   /** Does lseek(2) know its end? */
   get hasEnd(): boolean {
     return false;
+  }
+
+  override get truncating(): number {
+    return 0;
   }
 
   /** write(2): the count, or a negative errno. */
@@ -87,6 +91,14 @@ export class OpenGenerated implements Seekable {
     const n = this.writeAt(this.position, from, at, length);
     if (n > 0) this.position += n;
     return n;
+  }
+
+  seek(offset: number, whence: number): number {
+    return whence === SEEK.END && !this.inode.hasEnd ? -Errno.EINVAL : seekTo(this, offset, whence);
+  }
+
+  truncate(length: number): void {
+    this.inode.truncate(length);
   }
 
   readiness(): number {

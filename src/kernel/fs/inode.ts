@@ -64,6 +64,24 @@ export abstract class Inode {
     return 0;
   }
 
+  /** st_blocks: units of 512 bytes. */
+  get sectors(): number {
+    return 0;
+  }
+
+  /** st_rdev: which device it stands for. */
+  get rdev(): number {
+    return 0;
+  }
+
+  /** truncate(2): 0 when it may be cut, or why not. */
+  get truncating(): number {
+    return -Errno.EINVAL;
+  }
+
+  /** Cuts it, or makes it longer. Of what is made when it is read, nothing can be cut off (proc_notify_change). */
+  truncate(_length: number): void {}
+
   /** Somebody has read it: its time changes when it tells nothing new otherwise (relative_atime). */
   accessed(): void {
     const now = this.limits.now();
@@ -166,6 +184,10 @@ export class Directory extends Inode {
 
   override get size(): number {
     return 40 + this.names.size * 20;
+  }
+
+  override get truncating(): number {
+    return -Errno.EISDIR;
   }
 
   get isEmpty(): boolean {

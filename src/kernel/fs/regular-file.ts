@@ -3,7 +3,7 @@ import type { Credentials } from '../../base/credentials.ts';
 import { Errno } from '../../base/errno.ts';
 import type { FileOperations } from '../../base/file-operations.ts';
 import { Poll, WaitQueue } from '../../base/wait-queue.ts';
-import { IOCTL } from '../../socket/constants.ts';
+import { IOCTL, SEEK } from '../../socket/constants.ts';
 import { type FileSystemLimits, Inode, S } from './inode.ts';
 
 /** A page, as in tmpfs. */
@@ -22,6 +22,10 @@ export class RegularFile extends Inode {
 
   override get size(): number {
     return this.length;
+  }
+
+  override get sectors(): number {
+    return Math.ceil(this.length / BLOCK) * (BLOCK / 512);
   }
 
   readAt(offset: number, to: Uint8Array, at: number, length: number): number {
@@ -60,7 +64,11 @@ export class RegularFile extends Inode {
     return done;
   }
 
-  truncate(length: number): void {
+  override get truncating(): number {
+    return 0;
+  }
+
+  override truncate(length: number): void {
     if (length < this.length) {
       const kept = Math.ceil(length / BLOCK);
       const beyond = Math.ceil(this.length / BLOCK) - kept;
@@ -109,6 +117,11 @@ export class RegularFile extends Inode {
   }
 }
 
+/** C's off_t cannot be what this refuses; the largest numbers stand for its largest. */
+export function isPosition(offset: number): boolean {
+  return offset >= 0 && offset <= MAX_OFFSET;
+}
+
 /** A description that has a position: a regular file, or a device that is one for lseek(2). */
 export interface Seekable extends FileOperations {
   position: number;
@@ -116,6 +129,17 @@ export interface Seekable extends FileOperations {
   readonly size: number;
   readAt(offset: number, to: Uint8Array, at: number, length: number): number;
   writeAt(offset: number, from: Uint8Array, at: number, length: number): number;
+  seek(offset: number, whence: number): number;
+}
+
+/** lseek(2) to anywhere: the new position, or -EINVAL. */
+export function seekTo(file: Seekable, offset: number, whence: number): number {
+  if (whence !== SEEK.SET && whence !== SEEK.CUR && whence !== SEEK.END) return -Errno.EINVAL;
+  const from = whence === SEEK.SET ? 0 : whence === SEEK.CUR ? file.position : file.size;
+  const to = from + Math.trunc(offset);
+  if (!isPosition(to)) return -Errno.EINVAL;
+  file.position = to;
+  return to;
 }
 
 /** Nobody ever waits for a regular file. */
@@ -132,6 +156,18 @@ export class OpenRegular implements Seekable {
     this.file = file;
     this.accessMode = accessMode;
     file.opens++;
+  }
+
+  get isKept(): boolean {
+    return true;
+  }
+
+  get isAlwaysReady(): boolean {
+    return true;
+  }
+
+  get canSplice(): boolean {
+    return true;
   }
 
   get inode(): RegularFile {
@@ -166,6 +202,17 @@ export class OpenRegular implements Seekable {
     const n = this.file.writeAt(where, from, at, length);
     if (n > 0) this.position = where + n;
     return n;
+  }
+
+  seek(offset: number, whence: number): number {
+    if (whence !== SEEK.DATA && whence !== SEEK.HOLE) return seekTo(this, offset, whence);
+    const found = this.file.find(Math.trunc(offset), whence === SEEK.DATA);
+    if (found >= 0) this.position = found;
+    return found;
+  }
+
+  truncate(length: number): void {
+    this.file.truncate(length);
   }
 
   readiness(): number {

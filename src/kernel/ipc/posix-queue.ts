@@ -2,7 +2,7 @@
 import type { Credentials } from '../../base/credentials.ts';
 import { Errno } from '../../base/errno.ts';
 import { Poll, WaitQueue } from '../../base/wait-queue.ts';
-import type { Seekable } from '../fs/regular-file.ts';
+import { type Seekable, seekTo } from '../fs/regular-file.ts';
 import { IOCTL } from '../../socket/constants.ts';
 import type { OpenFile } from '../open-file.ts';
 import { Operation } from '../operation.ts';
@@ -218,6 +218,15 @@ export class OpenQueue implements Seekable {
 
   writeAt(): number {
     return -Errno.EINVAL;
+  }
+
+  seek(offset: number, whence: number): number {
+    return seekTo(this, offset, whence);
+  }
+
+  /** What stat(2) shows: the messages stay. */
+  truncate(length: number): void {
+    this.queue.fileBytes = length;
   }
 
   readiness(): number {

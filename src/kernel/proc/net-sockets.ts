@@ -6,11 +6,11 @@ import { ANY4, ANY6, type IpAddress } from '../../base/inet-address.ts';
 import { PAGE_BYTES } from '../../base/kernel-memory.ts';
 import { type UnixSocket, UnixState } from '../../socket/family/unix.ts';
 import { isAbstract, SUN_PATH } from '../../socket/family/unix-address.ts';
-import { datagramState, ownerOf, tcpEntries, type TcpEntry, tcpQueues, TcpTimer, timerOf, timeWaitLeftUs } from '../../socket/inventory.ts';
-import type { RawEndpoint } from '../../transport/raw/raw.ts';
-import { Request } from '../../transport/tcp/listener.ts';
-import { TcpEndpoint, TcpState } from '../../transport/tcp/tcp.ts';
-import type { UdpEndpoint } from '../../transport/udp/udp.ts';
+import {
+  type DatagramEntry, EntryKind, type InetEntry, queuesOf, rawEntries, requestLeftUs, tcpEntries, type TcpEntry, TcpTimer, timerOf, timeWaitLeftUs,
+  udpEntries,
+} from '../../socket/inventory.ts';
+import { type TcpEndpoint, TcpState } from '../../transport/tcp/tcp.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Pointers } from './pointers.ts';
 
@@ -67,30 +67,30 @@ function inetText(line: InetLine, pointers: Pointers): string {
     pointers.of(line.object);
 }
 
-function ends({ localAddress, localPort, remoteAddress, remotePort }: TcpEntry['node'] | UdpEndpoint | RawEndpoint): Pick<InetLine, 'local' | 'localPort' | 'remote' | 'remotePort'> {
+function ends({ localAddress, localPort, remoteAddress, remotePort }: InetEntry['node']): Pick<InetLine, 'local' | 'localPort' | 'remote' | 'remotePort'> {
   return { local: localAddress, localPort, remote: remoteAddress, remotePort };
 }
 
-function tcpLine({ node, owner, isV4, state }: TcpEntry, pointers: Pointers): string {
+function tcpLine(entry: TcpEntry, pointers: Pointers): string {
+  const { kind, node, owner, isV4, state } = entry;
   const common = { isV4, ...ends(node), state, object: node };
-  if (node instanceof TcpEndpoint) {
-    const { receive, send } = tcpQueues(node);
-    const { kind, leftUs } = timerOf(node);
+  if (kind === EntryKind.Tcp) {
+    const { receive, send } = queuesOf(entry);
+    const { kind: timer, leftUs } = timerOf(node);
     // A timer refers to its socket.
-    const refs = 1 + (kind === TcpTimer.None ? 0 : 1) + (node.delackAt === Infinity ? 0 : 1);
+    const refs = 1 + (timer === TcpTimer.None ? 0 : 1) + (node.delackAt === Infinity ? 0 : 1);
     const isListening = node.state === TcpState.Listen;
     const ssthresh = isListening ? 0 : node.ssthresh >= INFINITE_SSTHRESH ? -1 : node.ssthresh;
     const pingPong = node.pingPong >= PING_PONG ? 1 : 0;
     return `${inetText({
-      ...common, send, receive, timer: kind, leftUs, retransmits: node.retransmits, uid: owner.uid, timeouts: node.probesOut,
+      ...common, send, receive, timer, leftUs, retransmits: node.retransmits, uid: owner.uid, timeouts: node.probesOut,
       inode: owner.inode, refs,
     }, pointers)} ${Math.floor(node.rtoUs / 1e4)} ${Math.floor(node.atoUs / 1e4)} ${(node.quick << 1) | pingPong} ${node.cwnd} ${ssthresh}`;
   }
   const nothing = { send: 0, receive: 0, timeouts: 0, inode: 0 };
-  if (node instanceof Request) {
-    const { now } = node.listener.tcp.context.loop;
+  if (kind === EntryKind.Request) {
     return inetText({
-      ...common, ...nothing, timer: TcpTimer.Retransmission, leftUs: Math.max(0, node.deadline - now), retransmits: node.timeouts,
+      ...common, ...nothing, timer: TcpTimer.Retransmission, leftUs: requestLeftUs(node), retransmits: node.timeouts,
       uid: owner.uid, refs: 0,
     }, pointers);
   }
@@ -108,27 +108,26 @@ export function tcpText({ stack, proc: { pointers } }: Kernel, isV4: boolean): s
   return text;
 }
 
-function datagramLine(endpoint: UdpEndpoint | RawEndpoint, bucket: string, pointers: Pointers): string {
-  const { inode, uid } = ownerOf(endpoint);
+function datagramLine(entry: DatagramEntry, bucket: string, pointers: Pointers): string {
+  const { node, owner: { inode, uid }, isV4, state } = entry;
   const line = inetText({
-    isV4: endpoint.isV4, ...ends(endpoint), state: datagramState(endpoint), send: endpoint.sendQueued, receive: endpoint.receiveQueued,
-    timer: 0, leftUs: 0, retransmits: 0, uid, timeouts: 0, inode, refs: 2, object: endpoint,
+    isV4, ...ends(node), state, ...queuesOf(entry), timer: 0, leftUs: 0, retransmits: 0, uid, timeouts: 0, inode, refs: 2, object: node,
   }, pointers);
-  return `${bucket}: ${line} ${endpoint.drops}`;
+  return `${bucket}: ${line} ${node.drops}`;
 }
 
 /** In the table's order: by bucket. */
 export function udpText({ stack, proc: { pointers } }: Kernel, isV4: boolean): string {
-  const endpoints = [...stack.udp.endpoints()].filter((endpoint) => endpoint.isV4 === isV4);
-  const bucketOf = ({ localPort }: UdpEndpoint): number => localPort & (UDP_BUCKETS - 1);
+  const entries = [...udpEntries(stack)].filter((entry) => entry.isV4 === isV4);
+  const bucketOf = ({ node }: DatagramEntry): number => node.localPort & (UDP_BUCKETS - 1);
   const header = `${isV4 ? ' ' : ''}${isV4 ? HEADER4 : HEADER6} ref pointer drops`;
-  const lines = endpoints.sort((a, b) => bucketOf(a) - bucketOf(b)).map((endpoint) => datagramLine(endpoint, String(bucketOf(endpoint)).padStart(5), pointers));
+  const lines = entries.sort((a, b) => bucketOf(a) - bucketOf(b)).map((entry) => datagramLine(entry, String(bucketOf(entry)).padStart(5), pointers));
   return [header, ...lines].map((line) => `${isV4 ? line.padEnd(UDP_WIDTH) : line}\n`).join('');
 }
 
 export function rawText({ stack, proc: { pointers } }: Kernel, isV4: boolean): string {
-  const endpoints = [...stack.raw.endpoints()].filter((endpoint) => endpoint.isV4 === isV4);
-  const lines = endpoints.map((endpoint) => datagramLine(endpoint, String(endpoint.protocol & (RAW_BUCKETS - 1)).padStart(4), pointers));
+  const entries = [...rawEntries(stack)].filter((entry) => entry.isV4 === isV4);
+  const lines = entries.map((entry) => datagramLine(entry, String(entry.node.protocol & (RAW_BUCKETS - 1)).padStart(4), pointers));
   return [`${isV4 ? HEADER4 : HEADER6} ref pointer drops`, ...lines].map((line) => `${line}\n`).join('');
 }
 
@@ -189,7 +188,7 @@ export function packetText({ packet, proc: { pointers } }: Kernel): string {
 
 function tcpCount(kernel: Kernel, isV4: boolean): number {
   let count = 0;
-  for (const { node, isV4: family } of tcpEntries(kernel.stack)) if (node instanceof TcpEndpoint && family === isV4) count++;
+  for (const { kind, isV4: family } of tcpEntries(kernel.stack)) if (kind === EntryKind.Tcp && family === isV4) count++;
   return count;
 }
 
@@ -217,7 +216,7 @@ export function sockstatText(kernel: Kernel): string {
 }
 
 function* tcpEndpoints({ stack }: Kernel): IterableIterator<TcpEndpoint> {
-  for (const { node } of tcpEntries(stack)) if (node instanceof TcpEndpoint) yield node;
+  for (const { kind, node } of tcpEntries(stack)) if (kind === EntryKind.Tcp) yield node;
 }
 
 export function sockstat6Text(kernel: Kernel): string {

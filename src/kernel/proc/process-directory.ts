@@ -2,7 +2,6 @@
 import { Errno } from '../../base/errno.ts';
 import { O } from '../../socket/constants.ts';
 import { flagsOf, inodeBehind, linkText } from '../anonymous.ts';
-import { EventCounter } from '../eventfd.ts';
 import type { Inode } from '../fs/inode.ts';
 import { pathOf } from '../fs/path.ts';
 import type { OpenFile } from '../open-file.ts';
@@ -176,7 +175,7 @@ class DescriptorTexts extends Descriptors {
     const { operations, directory } = file;
     const position = (operations as { position?: number }).position ?? 0;
     const flags = flagsOf(file, descriptors.closesOnExec(fd));
-    const more = operations instanceof EventCounter ? operations.describe() : '';
+    const more = operations.describe?.() ?? '';
     return `pos:\t${position}\nflags:\t0${flags.toString(8)}\nmnt_id:\t${directory === null ? HIDDEN_MOUNT : ROOT_MOUNT}\n` +
       `ino:\t${inodeBehind(kernel, file).number}\n${more}`;
   }

@@ -15,12 +15,18 @@ export function turn(fn: () => void): void {
   channel.port2.postMessage(0);
 }
 
-/** Hears of rejected promises that nobody looks at; returns how to stop listening. */
-export function watchRejections(listener: (reason: unknown) => void): () => void {
+/**
+ * Hears of rejected promises that nobody looks at. A page has no async context that would tell whose promise it was: where
+ * several watches listen, each of them hears of each rejection, so that none goes unseen.
+ */
+export function watchRejections(_name: string, listener: (reason: unknown) => void): {
+  run<T>(fn: () => T): T;
+  stop(): void;
+} {
   const heard = (event: PromiseRejectionEvent): void => {
     event.preventDefault();
     listener(event.reason);
   };
   addEventListener('unhandledrejection', heard);
-  return () => removeEventListener('unhandledrejection', heard);
+  return { run: (fn) => fn(), stop: () => removeEventListener('unhandledrejection', heard) };
 }

@@ -102,11 +102,11 @@ function chooseIpv4({ stack, settledOptions }: InetSocket, choices: SendChoices,
   if (!source.isUnspecified) {
     if (source.isMulticast || source.isBroadcast || source.d >>> 24 === 0) return -Errno.EINVAL;
     // Only who is transparent sends from where it is not (FLOWI_FLAG_ANYSRC).
-    if (!settledOptions.rare.transparent && !stack.network.isLocalAddress(source)) return -Errno.ENETUNREACH;
+    if (!settledOptions.rare.transparent && !stack.isLocalAddress(source)) return -Errno.ENETUNREACH;
     choices.source = source;
   }
   if (index === 0) return 0;
-  choices.device = stack.network.deviceAt(index);
+  choices.device = stack.deviceAt(index);
   return choices.device === null ? -Errno.ENODEV : 0;
 }
 
@@ -168,7 +168,7 @@ function readIpv6(
 
 function readPacketInfo6(data: Uint8Array, socket: InetSocket, scopeId: number, choices: SendChoices): number {
   if (data.length < IN6_PKTINFO_LEN) return -Errno.EINVAL;
-  const { network } = socket.stack;
+  const { stack } = socket;
   const { boundDevice } = socket.settledOptions;
   const source = addressAt(data, 0);
   const given = indexAt(data, 16);
@@ -176,13 +176,13 @@ function readPacketInfo6(data: Uint8Array, socket: InetSocket, scopeId: number, 
   if (given !== 0 && bound !== 0 && given !== bound) return -Errno.EINVAL;
   const index = given !== 0 ? given : bound;
   if (index !== 0) {
-    choices.device = network.deviceAt(index);
+    choices.device = stack.deviceAt(index);
     if (choices.device === null) return -Errno.ENODEV;
   } else if (source.needsScope && !source.isMulticast) {
     return -Errno.EINVAL;
   }
   if (source.isUnspecified && !source.isV4) return 0;
-  if (source.isV4 || (!bindsAnything(socket.settledOptions) && !network.isLocalAddress(source))) return -Errno.EINVAL;
+  if (source.isV4 || (!bindsAnything(socket.settledOptions) && !stack.isLocalAddress(source))) return -Errno.EINVAL;
   choices.source = source;
   return 0;
 }

@@ -58,8 +58,8 @@ function getIpOption(socket: InetSocket, option: number, length: number, given: 
     case IP.RECVERR: return intOrByteBytes(options.receiveErrors ? 1 : 0, length);
     case IP.MTU: {
       const remote = socket.endpoint.remoteAddress;
-      const route = remote === null ? null : socket.stack.network.lookup(remote, null, options.boundDevice);
-      return route === null ? -Errno.ENOTCONN : intOrByteBytes(route.mtuBytes, length);
+      const mtuBytes = remote === null ? 0 : socket.stack.pathMtu(remote, options.boundDevice);
+      return mtuBytes === 0 ? -Errno.ENOTCONN : intOrByteBytes(mtuBytes, length);
     }
     // Raw sockets' own, which others can ask for but not set.
     case IP.HDRINCL: return intOrByteBytes(0, length);

@@ -45,10 +45,10 @@ export class InetPing extends InetRaw {
     if (address.length < 28) return -Errno.EINVAL;
     if (sockaddrFamily(address) !== AF.INET6) return -Errno.EAFNOSUPPORT;
     parseSockaddr(address, parsed);
-    const { network } = this.stack;
+    const { stack } = this;
     const { address: own, scopeId } = parsed;
     if (own.isMulticast || own.isV4 || (own.needsScope && scopeId === 0)) return -Errno.EINVAL;
-    const device = scopeId === 0 ? null : network.deviceAt(scopeId);
+    const device = scopeId === 0 ? null : stack.deviceAt(scopeId);
     if (scopeId !== 0 && device === null) return -Errno.ENODEV;
     if (!own.isUnspecified && !this.mayBind(own)) return -Errno.EADDRNOTAVAIL;
     if (own.needsScope) this.options.boundDevice = device;

@@ -104,7 +104,7 @@ function setRouterAlert(socket: InetSocket, on: boolean): number {
 export function unicastDevice(socket: InetSocket, value: Uint8Array): RareOptions['unicastDevice'] | number {
   if (value.length !== 4) return -Errno.EINVAL;
   const index = networkOrder(readInt(value));
-  const device = index === 0 ? null : socket.stack.network.deviceAt(index);
+  const device = index === 0 ? null : socket.stack.deviceAt(index);
   if (index !== 0 && device === null) return -Errno.EADDRNOTAVAIL;
   const { boundDevice } = socket.options;
   return boundDevice !== null && device !== null && device !== boundDevice ? -Errno.EINVAL : device;

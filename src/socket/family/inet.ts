@@ -8,7 +8,7 @@ import { Errno } from '../../base/errno.ts';
 import { ANY4, type IpAddress, LOOPBACK4, LOOPBACK6 } from '../../base/inet-address.ts';
 import { Poll } from '../../base/wait-queue.ts';
 import type { Endpoint, EndpointOptions, EndpointUpcalls } from '../../transport/endpoint.ts';
-import { Memberships } from '../../transport/memberships.ts';
+import type { Memberships } from '../../transport/memberships.ts';
 import type { Caller } from '../caller.ts';
 import { bindsAnything } from '../../transport/rare-options.ts';
 import { AF, SOCK } from '../constants.ts';
@@ -38,7 +38,7 @@ export abstract class InetSocket extends Socket implements EndpointUpcalls {
 
   /** The groups that this socket has joined, to join more. */
   get groups(): Memberships {
-    this.memberships ??= new Memberships(this.stack.network);
+    this.memberships ??= this.stack.newMemberships();
     this.membershipsMade(this.memberships);
     return this.memberships;
   }
@@ -107,7 +107,7 @@ export abstract class InetSocket extends Socket implements EndpointUpcalls {
       if (parsed.address.needsScope) {
         if (parsed.scopeId === 0 && boundDevice === null) return -Errno.EINVAL;
         if (this.type === SOCK.STREAM && parsed.address.isMulticast) return -Errno.EINVAL;
-        if (parsed.scopeId !== 0 && this.stack.network.deviceAt(parsed.scopeId) === null) return -Errno.ENODEV;
+        if (parsed.scopeId !== 0 && this.stack.deviceAt(parsed.scopeId) === null) return -Errno.ENODEV;
       }
     }
     // AF_INET looks at the address first, AF_INET6 at the port and at what is bound already (__inet_bind, __inet6_bind).
@@ -125,9 +125,9 @@ export abstract class InetSocket extends Socket implements EndpointUpcalls {
   }
 
   protected mayBind(address: IpAddress): boolean {
-    const { network, settings } = this.stack;
+    const { stack } = this;
     return address.isUnspecified || address.isMulticast || address.isBroadcast || bindsAnything(this.endpoint.settledOptions)
-      || settings.ipNonlocalBind !== 0 || network.isLocalAddress(address);
+      || stack.settings.ipNonlocalBind !== 0 || stack.isLocalAddress(address);
   }
 
   /** getsockname(2). */

@@ -26,8 +26,8 @@ export function getIpv6Option(socket: InetSocket, option: number, length: number
     case IPV6.FREEBIND: return intBytes(options.freeBind ? 1 : 0, length);
     case IPV6.MTU: {
       const remote = socket.endpoint.remoteAddress;
-      const route = remote === null ? null : socket.stack.network.lookup(remote, null, options.boundDevice);
-      return route === null ? -Errno.ENOTCONN : intBytes(route.mtuBytes, length);
+      const mtuBytes = remote === null ? 0 : socket.stack.pathMtu(remote, options.boundDevice);
+      return mtuBytes === 0 ? -Errno.ENOTCONN : intBytes(mtuBytes, length);
     }
     case IPV6.DONTFRAG: return intBytes(options.dontFragment6 ? 1 : 0, length);
     default: {

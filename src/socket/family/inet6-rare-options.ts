@@ -45,10 +45,10 @@ export function getRareIpv6Option(socket: InetSocket, option: number, length: nu
     case IPV6.PATHMTU: {
       if (length < MTU_INFO_LEN) return -Errno.EINVAL;
       const remote = socket.endpoint.remoteAddress;
-      const route = remote === null || !isConnected(socket) ? null : socket.stack.network.lookup(remote, null, boundDevice);
-      if (route === null) return -Errno.ENOTCONN;
+      const mtuBytes = remote === null || !isConnected(socket) ? 0 : socket.stack.pathMtu(remote, boundDevice);
+      if (mtuBytes === 0) return -Errno.ENOTCONN;
       const bytes = new Uint8Array(MTU_INFO_LEN);
-      new DataView(bytes.buffer).setUint32(SOCKADDR_LEN, route.mtuBytes, true);
+      new DataView(bytes.buffer).setUint32(SOCKADDR_LEN, mtuBytes, true);
       return bytes;
     }
     case IPV6.AUTOFLOWLABEL: return flag(rare.autoFlowLabel);

@@ -84,12 +84,11 @@ export function setMulticast4(socket: InetSocket, option: number, value: Uint8Ar
 /** IP_MULTICAST_IF takes an address, an ip_mreq or an ip_mreqn; the address is the source of what is sent to groups. */
 function setInterface4(socket: InetSocket, value: Uint8Array): number {
   if (value.length < ADDRESS_LEN) return -Errno.EINVAL;
-  const { network } = socket.stack;
-  const { options } = socket;
+  const { stack, options } = socket;
   const address = address4(value, value.length >= MREQ_LEN ? 4 : 0);
   const index = value.length >= MREQN_LEN ? intAt(value, 8) : 0;
   if (index === 0 && address.isUnspecified) return set(socket, { device: null, source: null });
-  const device = index === 0 ? network.deviceOf(address) : network.deviceAt(index);
+  const device = index === 0 ? stack.deviceOf(address) : stack.deviceAt(index);
   if (device === null) return -Errno.EADDRNOTAVAIL;
   if (options.boundDevice !== null && options.boundDevice !== device) return -Errno.EINVAL;
   return set(socket, { device, source: address.isUnspecified ? null : address });
@@ -166,7 +165,7 @@ function setInterface6(socket: InetSocket, value: Uint8Array): number {
   const { stack, options } = socket;
   if (value.length < 4) return -Errno.EINVAL;
   const index = readInt(value);
-  const device = index === 0 ? null : stack.network.deviceAt(index);
+  const device = index === 0 ? null : stack.deviceAt(index);
   if (index !== 0 && device === null) return -Errno.ENODEV;
   if (device !== null && options.boundDevice !== null && options.boundDevice !== device) return -Errno.EINVAL;
   return set(socket, { device6: device });

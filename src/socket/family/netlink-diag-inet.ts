@@ -3,34 +3,23 @@ import { Errno } from '../../base/errno.ts';
 import { ANY4, ANY6, IpAddress } from '../../base/inet-address.ts';
 import type { Device } from '../../link/device.ts';
 import type { Stack } from '../../stack/stack.ts';
-import type { EndpointOptions } from '../../transport/endpoint.ts';
-import type { RawEndpoint } from '../../transport/raw/raw.ts';
 import { TcpInfo } from '../../transport/tcp/info.ts';
-import { Request } from '../../transport/tcp/listener.ts';
 import { Bit } from '../../transport/tcp/tcb.ts';
-import { TcpEndpoint, TcpState } from '../../transport/tcp/tcp.ts';
-import type { TimeWaitRecord } from '../../transport/tcp/time-wait.ts';
-import type { UdpEndpoint } from '../../transport/udp/udp.ts';
+import { TcpState } from '../../transport/tcp/tcp.ts';
 import { attributeUint32, NLM_F, type NetlinkWriter, readAttributes } from '../../wire/netlink.ts';
 import {
   INET_DIAG, INET_DIAG_REQ, INET_DIAG_REQ_LEN, type InetDiagRequest, readInetDiagRequest, SOCK_DIAG_BY_FAMILY,
 } from '../../wire/sock-diag.ts';
 import { AF, IPPROTO } from '../constants.ts';
-import { datagramState, type Owner, ownerOf, tcpEntries, tcpQueues, TcpTimer, timerOf, timeWaitLeftUs } from '../inventory.ts';
+import {
+  EntryKind, type InetEntry, queuesOf, rawEntries, requestLeftUs, tcpEntries, TcpTimer, timerOf, type TimerState, timeWaitLeftUs, udpEntries,
+} from '../inventory.ts';
 import { checkCookie, memoryBytes } from './netlink-diag.ts';
 import type { Put, Reply } from './netlink-dump.ts';
 import type { NetlinkRequest } from './netlink-protocol.ts';
 
-type Datagram = UdpEndpoint | RawEndpoint;
-type Node = TcpEndpoint | Request | TimeWaitRecord | Datagram;
-
-/** What a line is made of, whatever protocol it is. */
-interface Entry {
-  readonly node: Node;
-  readonly owner: Owner;
-  readonly isV4: boolean;
-  readonly state: number;
-}
+/** What has a socket, or had one: neither a request nor a TIME_WAIT record. */
+type WholeEntry = Exclude<InetEntry, { readonly kind: typeof EntryKind.Request | typeof EntryKind.TimeWait }>;
 
 /** TCPF_LISTEN, TCPF_CLOSE: the states in which AF_INET6 tells of IPV6_V6ONLY. */
 const V6ONLY_STATES = (1 << 10) | (1 << 7);
@@ -60,13 +49,9 @@ class InetDiag {
     this.asked = asked;
   }
 
-  private *entries(protocol: number): IterableIterator<Entry> {
-    const { udp, raw } = this.stack;
-    if (protocol === IPPROTO.TCP) yield* tcpEntries(this.stack);
-    else {
-      const endpoints: Iterable<Datagram> = protocol === IPPROTO.UDP ? udp.endpoints() : raw.endpoints();
-      for (const node of endpoints) yield { node, owner: ownerOf(node), isV4: node.isV4, state: datagramState(node) };
-    }
+  private entries(protocol: number): Iterable<InetEntry> {
+    if (protocol === IPPROTO.TCP) return tcpEntries(this.stack);
+    return protocol === IPPROTO.UDP ? udpEntries(this.stack) : rawEntries(this.stack);
   }
 
   *dump(to: Reply, protocol: number): IterableIterator<Put> {
@@ -93,13 +78,13 @@ class InetDiag {
   }
 
   /** The connection of these ends, else who would get what comes for them. */
-  private find(protocol: number): Entry | null {
+  private find(protocol: number): InetEntry | null {
     const { family, source, peer, sourcePort, peerPort } = this.asked;
     if (family !== AF.INET && family !== AF.INET6) return null;
     const isV4 = family === AF.INET;
     const local = addressOf(source, isV4);
     const remote = addressOf(peer, isV4);
-    let best: Entry | null = null;
+    let best: InetEntry | null = null;
     for (const entry of this.entries(protocol)) {
       const { node } = entry;
       if (node.localPort !== sourcePort && protocol !== IPPROTO.RAW) continue;
@@ -111,19 +96,19 @@ class InetDiag {
     return best;
   }
 
-  private put(writer: NetlinkWriter, entry: Entry, { port, sequence }: Reply, flags: number): void {
+  private put(writer: NetlinkWriter, entry: InetEntry, { port, sequence }: Reply, flags: number): void {
     const { node, owner, isV4, state } = entry;
-    const timer = this.timer(node);
-    const { receive, send } = queuesOf(node);
+    const timer = timerOfEntry(entry);
+    const { receive, send } = shownQueues(entry);
     writer.begin(SOCK_DIAG_BY_FAMILY, flags, sequence, port);
     writer.uint8(isV4 ? AF.INET : AF.INET6).uint8(state).uint8(timer.kind).uint8(timer.retransmits);
     writer.uint16be(node.localPort).uint16be(node.remotePort);
     putAddress(writer, node.localAddress, isV4);
     putAddress(writer, node.remoteAddress ?? (isV4 ? ANY4 : ANY6), isV4);
-    const bound = boundDeviceOf(node);
+    const bound = boundDeviceOf(entry);
     writer.uint32(bound === null ? 0 : bound.index).uint32(this.stack.cookieOf(identityOf(entry))).uint32(0);
     writer.uint32(Math.ceil(timer.leftUs / 1000)).uint32(receive).uint32(send).uint32(owner.uid).uint32(owner.inode);
-    if (!(node instanceof Request) && 'settledOptions' in node) this.attributes(writer, node, isV4, state);
+    if (entry.kind !== EntryKind.Request && entry.kind !== EntryKind.TimeWait) this.attributes(writer, entry);
     writer.end();
   }
 
@@ -131,46 +116,41 @@ class InetDiag {
     return ((this.asked.extensions >> (extension - 1)) & 1) !== 0;
   }
 
-  private timer(node: Node): { kind: number; leftUs: number; retransmits: number } {
-    if (node instanceof TcpEndpoint) return timerOf(node);
-    if (node instanceof Request) {
-      const { now } = this.stack.context.loop;
-      return { kind: TcpTimer.Retransmission, leftUs: Math.max(0, node.deadline - now), retransmits: node.retransmits };
-    }
-    if (isTimeWait(node)) return { kind: TcpTimer.TimeWait, leftUs: timeWaitLeftUs(node), retransmits: 0 };
-    return { kind: TcpTimer.None, leftUs: 0, retransmits: 0 };
-  }
-
   /** inet_diag_msg_attrs_fill and what inet_sk_diag_fill adds. */
-  private attributes(writer: NetlinkWriter, node: TcpEndpoint | Datagram, isV4: boolean, state: number): void {
+  private attributes(writer: NetlinkWriter, entry: WholeEntry): void {
+    const { node, isV4, state } = entry;
     const options = node.settledOptions;
-    writer.attributeUint8(INET_DIAG.SHUTDOWN, shutOf(node));
+    writer.attributeUint8(INET_DIAG.SHUTDOWN, shutOf(entry));
     if (this.wants(INET_DIAG.TOS)) writer.attributeUint8(INET_DIAG.TOS, options.tos);
     if (!isV4) {
       if (this.wants(INET_DIAG.TCLASS)) writer.attributeUint8(INET_DIAG.TCLASS, options.trafficClass);
       if (((V6ONLY_STATES >> state) & 1) !== 0) writer.attributeUint8(INET_DIAG.SKV6ONLY, options.v6Only ? 1 : 0);
     }
     if (this.wants(INET_DIAG.TCLASS)) writer.attributeUint32(INET_DIAG.CLASS_ID, options.priority);
-    writer.attribute(INET_DIAG.SOCKOPT, sockoptBytes(node, options, node instanceof TcpEndpoint));
-    const isRaw = !(node instanceof TcpEndpoint) && 'protocol' in node;
-    const memory = memoryOf(node);
+    writer.attribute(INET_DIAG.SOCKOPT, sockoptBytes(entry));
+    const memory = memoryOf(entry);
     if (this.wants(INET_DIAG.MEMINFO)) {
       writer.attribute(INET_DIAG.MEMINFO, new Uint8Array(Uint32Array.from([memory.received, memory.queued, 0, memory.sent]).buffer));
     }
     if (this.wants(INET_DIAG.SKMEMINFO)) writer.attribute(INET_DIAG.SKMEMINFO, memoryBytes(memory));
-    if (isRaw) writer.attributeUint8(INET_DIAG.PROTOCOL, (node as RawEndpoint).protocol);
-    if (!(node instanceof TcpEndpoint)) return;
-    if (this.wants(INET_DIAG.INFO)) writer.attribute(INET_DIAG.INFO, new TcpInfo(node).wholeBytes());
-    if (this.wants(INET_DIAG.CONG)) writer.attributeText(INET_DIAG.CONG, node.congestionName);
+    if (entry.kind === EntryKind.Raw) writer.attributeUint8(INET_DIAG.PROTOCOL, entry.node.protocol);
+    if (entry.kind !== EntryKind.Tcp) return;
+    if (this.wants(INET_DIAG.INFO)) writer.attribute(INET_DIAG.INFO, new TcpInfo(entry.node).wholeBytes());
+    if (this.wants(INET_DIAG.CONG)) writer.attributeText(INET_DIAG.CONG, entry.node.congestionName);
   }
 }
 
-function isTimeWait(node: Node): node is TimeWaitRecord {
-  return 'endsAt' in node;
+function timerOfEntry(entry: InetEntry): TimerState {
+  switch (entry.kind) {
+    case EntryKind.Tcp: return timerOf(entry.node);
+    case EntryKind.Request: return { kind: TcpTimer.Retransmission, leftUs: requestLeftUs(entry.node), retransmits: entry.node.retransmits };
+    case EntryKind.TimeWait: return { kind: TcpTimer.TimeWait, leftUs: timeWaitLeftUs(entry.node), retransmits: 0 };
+    default: return { kind: TcpTimer.None, leftUs: 0, retransmits: 0 };
+  }
 }
 
 /** What a cookie is kept for: the socket, or what there is before and after it. */
-function identityOf({ node, owner }: Entry): object {
+function identityOf({ node, owner }: InetEntry): object {
   return owner.socket ?? node;
 }
 
@@ -183,32 +163,33 @@ function isAnyOf({ isV4, d }: IpAddress): boolean {
   return isV4 && d === 0;
 }
 
-function boundDeviceOf(node: Node): Device | null {
-  if (node instanceof Request) return node.listener.settledOptions.boundDevice;
-  return isTimeWait(node) ? node.boundDevice : node.settledOptions.boundDevice;
+function boundDeviceOf(entry: InetEntry): Device | null {
+  switch (entry.kind) {
+    case EntryKind.Request: return entry.node.listener.settledOptions.boundDevice;
+    case EntryKind.TimeWait: return entry.node.boundDevice;
+    default: return entry.node.settledOptions.boundDevice;
+  }
 }
 
 function putAddress(writer: NetlinkWriter, { a, b, c, d }: IpAddress, isV4: boolean): void {
   for (const word of isV4 ? [d, 0, 0, 0] : [a, b, c, d]) writer.uint32be(word);
 }
 
-function queuesOf(node: Node): { receive: number; send: number } {
-  if (node instanceof TcpEndpoint) {
-    const queues = tcpQueues(node);
-    return node.state === TcpState.Listen ? { receive: queues.receive, send: node.listener?.backlog ?? 0 } : queues;
-  }
-  if (node instanceof Request || isTimeWait(node)) return { receive: 0, send: 0 };
-  return { receive: node.receiveQueued, send: node.sendQueued };
+/** A listener shows how many may wait where others show what is to be sent. */
+function shownQueues(entry: InetEntry): { receive: number; send: number } {
+  const queues = queuesOf(entry);
+  const isListening = entry.kind === EntryKind.Tcp && entry.node.state === TcpState.Listen;
+  return isListening ? { receive: queues.receive, send: entry.node.listener?.backlog ?? 0 } : queues;
 }
 
 /** sk_shutdown: 1 no more receiving, 2 no more sending. */
-function shutOf(node: TcpEndpoint | Datagram): number {
-  if (!(node instanceof TcpEndpoint)) return node.shutBits;
+function shutOf({ kind, node }: WholeEntry): number {
+  if (kind !== EntryKind.Tcp) return node.shutBits;
   return ((node.bits & Bit.ShutRead) !== 0 ? 1 : 0) | ((node.bits & Bit.ShutWrite) !== 0 ? 2 : 0);
 }
 
-function memoryOf(node: TcpEndpoint | Datagram): Parameters<typeof memoryBytes>[0] {
-  if (node instanceof TcpEndpoint) {
+function memoryOf({ kind, node }: WholeEntry): Parameters<typeof memoryBytes>[0] {
+  if (kind === EntryKind.Tcp) {
     return {
       received: node.receivedBytes, receiveBuffer: node.receiveBufferBytes, sent: 0, sendBuffer: node.sendBufferBytes, queued: node.queuedBytes,
       drops: 0,
@@ -219,9 +200,11 @@ function memoryOf(node: TcpEndpoint | Datagram): Parameters<typeof memoryBytes>[
 }
 
 /** struct inet_diag_sockopt: a bit an option. */
-function sockoptBytes(node: TcpEndpoint | Datagram, options: EndpointOptions, isConnection: boolean): Uint8Array {
-  const isHeaderIncluded = 'headerIncluded' in node && node.headerIncluded;
+function sockoptBytes({ kind, node }: WholeEntry): Uint8Array {
+  const options = node.settledOptions;
+  const isHeaderIncluded = kind === EntryKind.Raw && node.headerIncluded;
   const { loops, hearsAll } = options.multicast;
+  const isConnection = kind === EntryKind.Tcp;
   const bits = [options.receiveErrors, isConnection, options.freeBind, isHeaderIncluded, loops, false, node.isV4 && hearsAll, false];
   return Uint8Array.of(bits.reduce((byte, isOn, i) => byte | (isOn ? 1 << i : 0), 0), 0);
 }

@@ -1,5 +1,5 @@
 /**
- * What one acknowledgement turned out to be: filled by ack.ts, sack.ts and recovery.ts while they handle it. One per
+ * What one acknowledgement turned out to be: filled by ack.ts, recovery/sack.ts and recovery/recovery.ts while they handle it. One per
  * process, since nothing of another segment runs in between.
  */
 import type { Seq } from '../../base/seq.ts';

@@ -10,17 +10,23 @@ import { AckFlag, ackState, Rexmit } from './ack-state.ts';
 import { sendChallengeAck } from './challenge.ts';
 import { congestionAcked, congestionAvoid } from './congestion/congestion.ts';
 import type { TcpEndpoint } from './endpoint.ts';
-import { dropRecord, Nagle, nagleOf, packetsInFlight, pushPending } from './output.ts';
-import { rackAdvance, rackUpdateSteps } from './rack.ts';
-import {
-  checkSackReordering, cwndReduction, fastRetransmitAlert, inCwndReduction, processProbeAck, removeRenoSacks,
-} from './recovery.ts';
-import { xmitRetransmitQueue } from './retransmit.ts';
+import { Nagle, nagleOf } from './nagle.ts';
+import { pushPending } from './output.ts';
+import { dropRecord, packetsInFlight } from './send-queue.ts';
+import { rackAdvance, rackUpdateSteps } from './recovery/rack.ts';
+import { processProbeAck } from './recovery/loss-probe.ts';
+import { cwndReduction, inCwndReduction } from './recovery/prr.ts';
+import { fastRetransmitAlert } from './recovery/recovery.ts';
+import { checkSackReordering } from './recovery/sack.ts';
+import { removeRenoSacks } from './recovery/without-sack.ts';
+import { xmitRetransmitQueue } from './recovery/retransmit.ts';
 import { rttSample, setRto, updateMinRtt } from './rtt.ts';
-import { highestSacked, tagSackBlocks } from './sack.ts';
+import { highestSacked, tagSackBlocks } from './recovery/sack.ts';
 import { RecordFlag, type SendRecord } from './send-record.ts';
 import { Bit, CaState, forgetRetransmissionTime } from './tcb.ts';
-import { ackProbe, armLossProbe, rearmRto } from './timers.ts';
+import { armLossProbe } from './recovery/loss-probe.ts';
+import { rearmRto } from './timers.ts';
+import { ackProbe } from './window-probe.ts';
 import { syncMss } from './mss.ts';
 
 /** What handleAck answers. */

@@ -3,7 +3,7 @@
  */
 import { Mib } from '../../base/counters.ts';
 import type { TcpEndpoint } from './endpoint.ts';
-import { sendAck } from './output.ts';
+import { sendAck } from './delayed-ack.ts';
 import type { Tcp } from './tcp.ts';
 
 /**

@@ -4,19 +4,22 @@
  */
 import { Mib } from '../../base/counters.ts';
 import { Errno } from '../../base/errno.ts';
-import { Shut } from '../endpoint.ts';
 import { TcpFlag } from '../../wire/tcp.ts';
+import { Shut } from '../endpoint.ts';
 import { TIME_WAIT_US } from './constants.ts';
+import { acceptableSeq } from './delayed-ack.ts';
 import type { TcpEndpoint } from './endpoint.ts';
+import { armFinWait2 } from './keepalive.ts';
 import { stopListening, takeAccepted } from './listener.ts';
 import { countQueues, dischargeEndpoint } from './memory.ts';
 import { purgeOutOfOrder } from './out-of-order.ts';
-import { acceptableSeq, closeState, purgeSendQueue, sendFin } from './output.ts';
+import { sendFin } from './output.ts';
 import { sendSegment } from './segment-out.ts';
-import { setState, TcpState } from './state.ts';
+import { purgeSendQueue } from './send-queue.ts';
+import { setState, stateAfterClose, TcpState } from './state.ts';
 import { Bit } from './tcb.ts';
-import { armFinWait2, stopTimers } from './timers.ts';
 import { enterTimeWait } from './time-wait.ts';
+import { stopTimers } from './timers.ts';
 
 /** The connection is over (tcp_done): no timer, no segments; what was received stays readable. */
 export function connectionDone(t: TcpEndpoint): void {
@@ -209,4 +212,12 @@ export function shutdownEndpoint(t: TcpEndpoint, how: number): number {
     if ((state === TcpState.Established || state === TcpState.CloseWait) && closeState(t)) sendFin(t);
   }
   return 0;
+}
+
+/** Enters the state after close(2) or shutdown(2) of the sending side. True when a FIN has to go (tcp_close_state). */
+export function closeState(t: TcpEndpoint): boolean {
+  const next = stateAfterClose(t.state);
+  const changes = next !== t.state && next !== TcpState.Closed;
+  setState(t, next);
+  return changes;
 }

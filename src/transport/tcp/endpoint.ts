@@ -1,42 +1,36 @@
 /**
  * A TCP endpoint as sockets see it: the operations of transport/endpoint.ts over the control block.
  *
- * Sending is in output.ts, receiving in receive.ts, opening in syn.ts and listener.ts, ends in close.ts; this file is
- * the face: bind, connect, send, receive, readiness, options.
+ * Sending is in output.ts, receiving in receive.ts and read.ts, opening in syn.ts, listener.ts and request.ts, ends in
+ * close.ts, options in options.ts; this file is the face: bind, connect, send, receive, readiness.
  */
 import { Errno } from '../../base/errno.ts';
 import type { IpAddress } from '../../base/inet-address.ts';
-import { seqGt } from '../../base/seq.ts';
-import { CONGESTION_CONTROLS } from '../../base/settings.ts';
 import { Poll } from '../../base/wait-queue.ts';
 import type { Device } from '../../link/device.ts';
 import { type Destination, DestinationKind } from '../../net/destination.ts';
 import { type Endpoint, EndpointOptions, Msg, type ReceiveResult } from '../endpoint.ts';
-import { bindsAnything, NO_RARE, portRangeOf, rareOf } from '../rare-options.ts';
 import { PortFlag, type PortHolder, type TupleCheck } from '../ports.ts';
+import { bindsAnything, portRangeOf } from '../rare-options.ts';
 import { abortConnection, closeEndpoint, freeEndpoint, shutdownEndpoint } from './close.ts';
-import { DELACK_MIN_US, NO_LOW_WATER, RECORD_OVERHEAD } from './constants.ts';
-import { initialSequence, timestampOffset } from './isn.ts';
+import { chooseCongestion, congestionName } from './congestion/congestion.ts';
+import { NO_LOW_WATER } from './constants.ts';
 import { TcpInfo } from './info.ts';
+import { initialSequence, timestampOffset } from './isn.ts';
+import { armKeepalive, clearSlow, keepaliveTime } from './keepalive.ts';
 import { beginListening, takeAccepted } from './listener.ts';
 import { syncMss } from './mss.ts';
-import { belowNotSent, nagleOf, pushAfterWrite, pushPending, queueBytes, removeSent, sendAck } from './output.ts';
+import { getTcpOption, setTcpOption } from './options.ts';
+import { belowNotSent, pushAfterWrite, queueBytes } from './output.ts';
+import { readStream } from './read.ts';
 import { signalReadable } from './receive.ts';
-import { RecordFlag, releaseRecord, type SendRecord } from './send-record.ts';
 import { TcpState } from './state.ts';
 import { beginHandshake } from './syn.ts';
-import { Bit, Tcb, URGENT_READ, URGENT_VALID, UserOptions } from './tcb.ts';
-import { TimeWaitRecord, removeTimeWait } from './time-wait.ts';
-import { armKeepalive, clearSlow, keepaliveTime, timerExpired } from './timers.ts';
+import { Bit, ownUser, Tcb, URGENT_VALID } from './tcb.ts';
+import { removeTimeWait, TimeWaitRecord } from './time-wait.ts';
+import { timerExpired } from './timers.ts';
 import { countQueues } from './memory.ts';
-import { adjustReceiveSpace, bestWindow, expandSendBuffer, receiveWindow } from './window.ts';
-
-/** Options of IPPROTO_TCP (linux/tcp.h). */
-const Option = {
-  NoDelay: 1, MaxSegment: 2, Cork: 3, KeepIdle: 4, KeepInterval: 5, KeepCount: 6, SynCount: 7, Linger2: 8, DeferAccept: 9,
-  WindowClamp: 10, QuickAck: 12, ThinLinear: 16, ThinDuplicateAck: 17, UserTimeout: 18, NotSentLowWater: 25, Rest: 36,
-} as const;
-const MAX_KEEP_SECONDS = 32767;
+import { expandSendBuffer } from './window.ts';
 
 export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck {
   override expired(): void {
@@ -79,7 +73,7 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
   }
 
   set userTimeoutMs(ms: number) {
-    if (ms !== 0 || this.user !== null) this.userOptions.userTimeoutMs = ms;
+    if (ms !== 0 || this.user !== null) ownUser(this).userTimeoutMs = ms;
   }
 
   /** TCP_NOTSENT_LOWAT in bytes: the socket's, or the host's. */
@@ -317,118 +311,10 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
     this.upcalls?.writable();
   }
 
-  /** `next` has become part of the record before it. */
-  mergeRecord(next: SendRecord): void {
-    const { previous } = next;
-    if (previous !== null) previous.next = next.next;
-    if (next.next === null) this.lastRecord = previous;
-    else next.next.previous = previous;
-    removeSent(this, next);
-    this.queuedBytes -= RECORD_OVERHEAD;
-    releaseRecord(next);
-  }
-
   // Receiving.
 
   receive(to: Uint8Array, at: number, length: number, flags: number, result: ReceiveResult): number {
-    result.flags = 0;
-    result.address = null;
-    if ((flags & Msg.ERRQUEUE) !== 0) return -Errno.EAGAIN;
-    if (this.state === TcpState.Listen) return -Errno.ENOTCONN;
-    if ((flags & Msg.OOB) !== 0) return this.receiveUrgent(to, at, length, flags, result);
-    const { rcvBuf, urgent } = this;
-    const peek = (flags & Msg.PEEK) !== 0;
-    let available = rcvBuf.length;
-    let skip = 0;
-    if (urgent !== null && urgent.data !== 0 && available > 0) {
-      const offset = (urgent.seq - this.copiedSeq) | 0;
-      if (offset === 0 && length > 0 && !this.settledOptions.oobInline) {
-        // At the mark: the urgent byte is not part of the stream. A peek steps over it and leaves it there; who wants nothing stays.
-        if (peek) {
-          skip = 1;
-        } else {
-          rcvBuf.drop(1);
-          this.receivedBytes--;
-          this.copiedSeq = (this.copiedSeq + 1) | 0;
-          urgent.data = 0;
-        }
-        available = rcvBuf.length - skip;
-      } else if (offset > 0 && offset < available) {
-        available = offset;
-      }
-    }
-    const { rare } = this.settledOptions;
-    const peeksFrom = rare === NO_RARE ? -1 : rare.peekOffset;
-    if (peek && peeksFrom > 0) {
-      skip += peeksFrom;
-      available = Math.max(0, available - peeksFrom);
-    }
-    if (available === 0) {
-      if ((this.bits & Bit.Done) !== 0) return 0;
-      if (this.errno !== 0) return -this.takeError();
-      if ((this.bits & Bit.ShutRead) !== 0) return 0;
-      if (this.state === TcpState.Closed) return -Errno.ENOTCONN;
-      return -Errno.EAGAIN;
-    }
-    const want = length < available ? length : available;
-    if (peek) {
-      if (peeksFrom >= 0) rareOf(this.options).peekOffset = peeksFrom + want;
-      return (flags & Msg.TRUNC) !== 0 ? want : rcvBuf.peek(to, at, want, skip);
-    }
-    if (peeksFrom > 0) rareOf(this.options).peekOffset = Math.max(0, peeksFrom - want);
-    this.tcp.refreshClock();
-    let n = want;
-    if ((flags & Msg.TRUNC) !== 0) rcvBuf.drop(n);
-    else n = rcvBuf.read(to, at, want);
-    this.copiedSeq = (this.copiedSeq + n) | 0;
-    this.receivedBytes -= n;
-    if (urgent !== null && urgent.data !== 0 && seqGt(this.copiedSeq, urgent.seq)) urgent.data = 0;
-    countQueues(this);
-    adjustReceiveSpace(this);
-    this.acknowledgeRead(n);
-    return n;
-  }
-
-  /** recv(2) with MSG_OOB (tcp_recv_urg). */
-  private receiveUrgent(to: Uint8Array, at: number, length: number, flags: number, result: ReceiveResult): number {
-    const { urgent } = this;
-    if (this.settledOptions.oobInline || urgent === null || urgent.data === 0 || urgent.data === URGENT_READ) return -Errno.EINVAL;
-    if (this.state === TcpState.Closed && (this.bits & Bit.Done) === 0) return -Errno.ENOTCONN;
-    if ((urgent.data & URGENT_VALID) !== 0) {
-      const byte = urgent.data & 0xff;
-      if ((flags & Msg.PEEK) === 0) urgent.data = URGENT_READ;
-      result.flags |= Msg.OOB;
-      if (length > 0) {
-        if ((flags & Msg.TRUNC) === 0) to[at] = byte;
-        return 1;
-      }
-      result.flags |= Msg.TRUNC;
-      return 0;
-    }
-    if (this.state === TcpState.Closed || (this.bits & Bit.ShutRead) !== 0) return 0;
-    return -Errno.EAGAIN;
-  }
-
-  /** Reading may open the window, or answer for data that waits for its acknowledgement (__tcp_cleanup_rbuf). */
-  private acknowledgeRead(copied: number): void {
-    if (this.state === TcpState.Closed) return;
-    let now = false;
-    if ((this.bits & Bit.AckScheduled) !== 0) {
-      const { bits } = this;
-      const unacked = (this.rcvNxt - this.rcvWup) | 0;
-      if (
-        unacked > this.rcvMss ||
-        (copied > 0 && ((bits & Bit.AckPushed2) !== 0 || ((bits & Bit.AckPushed) !== 0 && this.pingPong < 1)) && this.rcvBuf.length === 0)
-      ) now = true;
-    }
-    if (!now && copied > 0 && (this.bits & Bit.ShutRead) === 0) {
-      const open = receiveWindow(this);
-      if (2 * open <= this.windowClamp) {
-        const next = bestWindow(this);
-        if (next !== 0 && next >= 2 * open) now = true;
-      }
-    }
-    if (now) sendAck(this);
+    return readStream(this, to, at, length, flags, result);
   }
 
   /** FIONREAD: bytes that can be read, up to the urgent mark. */
@@ -503,20 +389,12 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
 
   // IPPROTO_TCP options.
 
-  private get userOptions(): UserOptions {
-    if (this.user === null) this.user = new UserOptions();
-    return this.user;
-  }
-
   get congestionName(): string {
-    return (this.bits & Bit.Reno) !== 0 ? 'reno' : 'cubic';
+    return congestionName(this);
   }
 
   setCongestion(name: string): number {
-    if (!CONGESTION_CONTROLS.includes(name)) return -Errno.ENOENT;
-    if (name === 'reno') this.bits |= Bit.Reno;
-    else this.bits &= ~Bit.Reno;
-    return 0;
+    return chooseCongestion(this, name);
   }
 
   /** SO_RCVLOWAT was set: what is there may be enough now (tcp_set_rcvlowat). */
@@ -532,116 +410,11 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
   }
 
   getOption(option: number): number {
-    const { user, bits } = this;
-    const settings = this.tcp.context.settings;
-    switch (option) {
-      case Option.NoDelay: return (bits & Bit.NoDelay) !== 0 ? 1 : 0;
-      case Option.Cork: return (bits & Bit.Cork) !== 0 ? 1 : 0;
-      case Option.MaxSegment: {
-        const chosen = user === null ? 0 : user.maxSegment;
-        return this.state === TcpState.Closed || this.state === TcpState.Listen ? (chosen !== 0 ? chosen : this.mss) : this.mss;
-      }
-      case Option.KeepIdle: return Math.floor(keepaliveTime(this) / 1e6);
-      case Option.KeepInterval: return user !== null && user.keepIntervalUs !== 0 ? user.keepIntervalUs / 1e6 : settings.tcpKeepaliveIntvl;
-      case Option.KeepCount: return user !== null && user.keepCount !== 0 ? user.keepCount : settings.tcpKeepaliveProbes;
-      case Option.SynCount: return this.synRetries;
-      case Option.Linger2: return user !== null && user.linger2Us !== 0 ? (user.linger2Us < 0 ? -1 : user.linger2Us / 1e6) : settings.tcpFinTimeout;
-      case Option.DeferAccept: return user === null ? 0 : secondsOfTimeouts(user.deferAccept);
-      case Option.WindowClamp: return this.windowClamp;
-      case Option.QuickAck: return this.pingPong < 1 ? 1 : 0;
-      case Option.UserTimeout: return this.userTimeoutMs;
-      case Option.NotSentLowWater: return user === null ? 0 : user.notSentLowWater;
-      case Option.ThinLinear: return user !== null && user.thinLinear ? 1 : 0;
-      // Early retransmission of thin streams left Linux in 4.6; the name stayed.
-      case Option.ThinDuplicateAck: return 0;
-      case Option.Rest: return user !== null && user.tellsRest ? 1 : 0;
-      default: return -Errno.ENOPROTOOPT;
-    }
+    return getTcpOption(this, option);
   }
 
   setOption(option: number, value: number): number {
-    const on = value !== 0;
-    switch (option) {
-      case Option.NoDelay:
-        if (on) {
-          this.bits |= Bit.NoDelay;
-          this.flushQueue();
-        } else {
-          this.bits &= ~Bit.NoDelay;
-        }
-        return 0;
-      case Option.Cork:
-        if (on) {
-          this.bits |= Bit.Cork;
-        } else {
-          this.bits &= ~Bit.Cork;
-          this.flushQueue();
-        }
-        return 0;
-      case Option.MaxSegment:
-        if (value !== 0 && (value < 88 || value > 32767)) return -Errno.EINVAL;
-        this.userOptions.maxSegment = value;
-        return 0;
-      case Option.KeepIdle:
-        if (value < 1 || value > MAX_KEEP_SECONDS) return -Errno.EINVAL;
-        this.userOptions.keepIdleUs = value * 1e6;
-        this.keepAliveChanged();
-        return 0;
-      case Option.KeepInterval:
-        if (value < 1 || value > MAX_KEEP_SECONDS) return -Errno.EINVAL;
-        this.userOptions.keepIntervalUs = value * 1e6;
-        return 0;
-      case Option.KeepCount:
-        if (value < 1 || value > 127) return -Errno.EINVAL;
-        this.userOptions.keepCount = value;
-        return 0;
-      case Option.SynCount:
-        if (value < 1 || value > 127) return -Errno.EINVAL;
-        this.userOptions.synCount = value;
-        return 0;
-      case Option.Linger2:
-        this.userOptions.linger2Us = value < 0 ? -1 : value > 120 ? 120e6 : value * 1e6;
-        return 0;
-      case Option.DeferAccept:
-        this.userOptions.deferAccept = timeoutsOfSeconds(value);
-        return 0;
-      case Option.WindowClamp:
-        if (value === 0 && this.state !== TcpState.Closed) return -Errno.EINVAL;
-        this.userOptions.windowClamp = value;
-        this.windowClamp = value === 0 ? 0 : Math.max(value, 1152);
-        return 0;
-      case Option.QuickAck:
-        if (on) {
-          this.pingPong = 0;
-          this.atoUs = DELACK_MIN_US;
-          if ((this.bits & Bit.AckScheduled) !== 0 && this.state >= TcpState.Established) sendAck(this);
-        } else {
-          this.pingPong = 1;
-        }
-        return 0;
-      case Option.UserTimeout:
-        if (value < 0) return -Errno.EINVAL;
-        this.userTimeoutMs = value;
-        return 0;
-      case Option.NotSentLowWater:
-        this.userOptions.notSentLowWater = value >>> 0;
-        if (this.state >= TcpState.Established) this.roomMade();
-        return 0;
-      case Option.ThinLinear: case Option.ThinDuplicateAck: case Option.Rest:
-        if (value !== 0 && value !== 1) return -Errno.EINVAL;
-        if (option === Option.ThinLinear) this.userOptions.thinLinear = on;
-        else if (option === Option.Rest) this.userOptions.tellsRest = on;
-        return 0;
-      default:
-        return -Errno.ENOPROTOOPT;
-    }
-  }
-
-  private flushQueue(): void {
-    if (this.state < TcpState.Established || this.sendHead === null) return;
-    this.tcp.refreshClock();
-    (this.lastRecord as SendRecord).flags |= RecordFlag.Push;
-    pushPending(this, nagleOf(this) | 1);
+    return setTcpOption(this, option, value);
   }
 
   /** TCP_INQ: does recvmsg(2) tell how many bytes it has left? */
@@ -653,25 +426,4 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
   infoBytes(): Uint8Array {
     return new TcpInfo(this).bytes();
   }
-}
-
-/** How many doubling timeouts, from one second on, take as long as that (secs_to_retrans). */
-function timeoutsOfSeconds(seconds: number): number {
-  if (seconds <= 0) return 0;
-  let count = 1;
-  let timeout = 1;
-  let period = 1;
-  while (seconds > period && count < 255) {
-    count++;
-    timeout = Math.min(timeout * 2, 120);
-    period += timeout;
-  }
-  return count;
-}
-
-/** The other way round, so that getsockopt shows more seconds than were asked for (retrans_to_secs). */
-function secondsOfTimeouts(count: number): number {
-  let period = 0;
-  for (let i = 0, timeout = 1; i < count; i++, timeout = Math.min(timeout * 2, 120)) period += timeout;
-  return period;
 }

@@ -11,16 +11,18 @@ import type { Packet } from '../../link/packet.ts';
 import { TcpFlag, type TcpHeader } from '../../wire/tcp.ts';
 import { AckResult, handleAck, pushAfterAck } from './ack.ts';
 import { mayAnswer, sendChallengeAck } from './challenge.ts';
-import { closeState, sendFin } from './output.ts';
+import { closeState } from './close.ts';
+import { sendFin } from './output.ts';
 import { connectionDone, connectionReset, finWait2Us, orphanInFinWait2 } from './close.ts';
 import { PAWS_DAYS_24, TIME_WAIT_US } from './constants.ts';
 import type { TcpEndpoint } from './endpoint.ts';
-import { ackSendCheck, checkUrgent, duplicateAck, queueData } from './receive.ts';
+import { ackSendCheck } from './delayed-ack.ts';
+import { checkUrgent, duplicateAck, queueData } from './receive.ts';
 import { setState, TcpState } from './state.ts';
 import { established, synSentInput } from './syn.ts';
 import { Bit } from './tcb.ts';
 import { enterTimeWait } from './time-wait.ts';
-import { armFinWait2 } from './timers.ts';
+import { armFinWait2 } from './keepalive.ts';
 import { receiveWindow } from './window.ts';
 
 /** tcp_segs_in: segments that came as one count by themselves. */

@@ -1,10 +1,12 @@
 /**
- * Segment sizes: from path MTU, the peer's MSS option, TCP_MAXSEG and the largest window the peer ever offered.
+ * Segment sizes: from path MTU, the peer's MSS option, TCP_MAXSEG and the largest window the peer ever offered; and how many
+ * of them one super-segment holds.
  */
-import { MSS_DEFAULT } from './constants.ts';
 import type { Destination } from '../../net/destination.ts';
 import { TCP_HEADER_LEN } from '../../wire/tcp.ts';
+import { MAX_SEGMENT, MSS_DEFAULT } from './constants.ts';
 import type { TcpEndpoint } from './endpoint.ts';
+import { headerLenNow } from './segment-out.ts';
 import { RecordFlag } from './send-record.ts';
 
 /** What we announce in a SYN: as much as the device takes (the path is not known yet). */
@@ -53,4 +55,38 @@ export function markTooLong(t: TcpEndpoint): boolean {
     marked = true;
   }
   return marked;
+}
+
+/** The payload of one segment as of now: the path may have changed, SACK blocks may take room. */
+export function currentMss(t: TcpEndpoint): number {
+  t.route();
+  return t.mss - (headerLenNow(t) - t.headerLen);
+}
+
+// The last answer of largestSegment: two divisions of integers cost 30 ns, and the question is mostly the same.
+let knownMost = 0;
+let knownMss = 0;
+let knownLargest = 0;
+let knownSegs = 1;
+
+/** Payload of the largest (super-)segment that may be sent: a multiple of `mss`. */
+export function largestSegment(t: TcpEndpoint, mss: number): number {
+  const d = t.destination;
+  if (d === null) return mss;
+  const gso = d.device.gsoMaxBytes;
+  let most = (gso < 65535 ? gso : 65535) - (d.isV4 ? 20 : 40) - headerLenNow(t);
+  if (most > MAX_SEGMENT) most = MAX_SEGMENT;
+  if (most <= mss) return mss;
+  if (most !== knownMost || mss !== knownMss) {
+    knownMost = most;
+    knownMss = mss;
+    knownSegs = Math.floor(most / mss);
+    knownLargest = knownSegs * mss;
+  }
+  return knownLargest;
+}
+
+/** The same, in segments of `mss`. */
+export function largestSegmentCount(t: TcpEndpoint, mss: number): number {
+  return largestSegment(t, mss) === mss ? 1 : knownSegs;
 }

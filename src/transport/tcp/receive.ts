@@ -11,34 +11,15 @@ import { EMPTY_STREAM, StreamBuffer } from '../../base/stream-buffer.ts';
 import type { Packet } from '../../link/packet.ts';
 import { TcpFlag, type TcpHeader } from '../../wire/tcp.ts';
 import { DELACK_MIN_US, MAX_QUICKACKS, MIN_MSS, MSS_DEFAULT } from './constants.ts';
+import { enterQuickAck, increaseQuick, sendAck } from './delayed-ack.ts';
 import type { TcpEndpoint } from './endpoint.ts';
 import {
   extendDsack, purgeOutOfOrder, queueOutOfOrder, recycleNode, removeCoveredBlocks, setDsack, takeInOrder,
 } from './out-of-order.ts';
-import { sendAck } from './output.ts';
 import { setState, TcpState } from './state.ts';
-import { Bit, UrgentState, URGENT_NOT_YET, URGENT_VALID } from './tcb.ts';
+import { Bit, URGENT_NOT_YET, URGENT_VALID, UrgentState } from './tcb.ts';
 import { enterTimeWait } from './time-wait.ts';
-import { sendDelayedAck } from './timers.ts';
-import { bestWindow, growWindow, measureReceiveRtt, receiveWindow } from './window.ts';
-
-/** A few acknowledgements go at once: the sender is in slow start, or something is wrong (tcp_enter_quickack_mode). */
-export function enterQuickAck(t: TcpEndpoint): void {
-  increaseQuick(t, MAX_QUICKACKS);
-  t.pingPong = 0;
-  t.atoUs = DELACK_MIN_US;
-}
-
-function increaseQuick(t: TcpEndpoint, most: number): void {
-  let quick = Math.floor(t.rcvWnd / (2 * t.rcvMss));
-  if (quick === 0) quick = 2;
-  if (quick > most) quick = most;
-  if (quick > t.quick) t.quick = quick;
-}
-
-function inQuickAck(t: TcpEndpoint): boolean {
-  return t.quick > 0 && t.pingPong < 1;
-}
+import { growWindow, measureReceiveRtt, receiveWindow } from './window.ts';
 
 /**
  * Takes the segment's data and FIN; takes over `p`, whose head is at the first byte of data. `seq` and `end` count the
@@ -239,21 +220,6 @@ function measureSegment(t: TcpEndpoint, segment: TcpHeader, gsoSize: number): vo
   }
   if ((t.bits & Bit.AckPushed) !== 0) t.bits |= Bit.AckPushed2;
   t.bits |= Bit.AckPushed;
-}
-
-/** The segment is dealt with: acknowledge now, later, or not at all. */
-export function ackSendCheck(t: TcpEndpoint): void {
-  if ((t.bits & Bit.AckScheduled) === 0) return;
-  const unacked = (t.rcvNxt - t.rcvWup) | 0;
-  if (
-    (unacked > t.rcvMss &&
-      (((t.rcvNxt - t.copiedSeq) | 0) < t.settledOptions.receiveLowWater || bestWindow(t) >= t.rcvWnd)) ||
-    inQuickAck(t) || (t.bits & Bit.AckNow) !== 0 || t.ofo !== null
-  ) {
-    sendAck(t);
-    return;
-  }
-  sendDelayedAck(t);
 }
 
 /** Step 6: the URG bit. Linux keeps the last urgent byte apart (RFC 6093 explains how that came to be). */

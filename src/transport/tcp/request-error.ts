@@ -9,7 +9,7 @@ import type { Seq } from '../../base/seq.ts';
 import type { IcmpErrorReport } from '../../net/transport-input.ts';
 import { IcmpCode, IcmpType } from '../../wire/icmp.ts';
 import { Icmp6Code, Icmp6Type } from '../../wire/icmp6.ts';
-import { dropRequest, type Request } from './listener.ts';
+import { dropRequest, type Request } from './request.ts';
 
 /** `seq` is the sequence number that the error quotes. */
 export function requestError(request: Request, report: IcmpErrorReport, seq: Seq): void {

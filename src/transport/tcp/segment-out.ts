@@ -1,7 +1,7 @@
 /**
  * Building and handing down one segment: header, options, payload by reference, checksum.
  *
- * `sendSegment` is the only way out for connections (output.ts, timers.ts, recovery.ts call it); `sendBare` for
+ * `sendSegment` is the only way out for connections (output.ts, recovery/retransmit.ts, window-probe.ts, delayed-ack.ts call it); `sendBare` for
  * segments without a connection block: resets, SYN-ACKs of half-open requests, TIME_WAIT answers.
  */
 import { ChecksumAccumulator, pseudoHeaderSum4, pseudoHeaderSum6 } from '../../base/checksum.ts';

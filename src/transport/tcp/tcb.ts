@@ -163,6 +163,12 @@ export function ownRecovery(t: Tcb): Recovery {
   return t.recovery as Recovery;
 }
 
+/** The options of IPPROTO_TCP that are the socket's own, made when the first is set. */
+export function ownUser(t: Tcb): UserOptions {
+  if (t.user === null) t.user = new UserOptions();
+  return t.user;
+}
+
 /** No retransmission of this connection is in flight any more. */
 export function forgetRetransmissionTime(t: Tcb): void {
   if (t.recovery.retransStampMs !== 0) ownRecovery(t).retransStampMs = 0;

@@ -12,7 +12,7 @@ import type { HostContext } from '../../base/host-context.ts';
 import { below } from '../../base/random.ts';
 import { seqGt, seqLt } from '../../base/seq.ts';
 import { transportChecksumOk } from '../../link/packet-checksum.ts';
-import type { Packet } from '../../link/packet.ts';
+import { FrameFor, type Packet } from '../../link/packet.ts';
 import type { Network } from '../../net/network.ts';
 import type { IcmpErrorReport } from '../../net/transport-input.ts';
 import { TCP_HEADER_LEN, TcpFlag, TcpHeader } from '../../wire/tcp.ts';
@@ -22,18 +22,20 @@ import { PortTable } from '../ports.ts';
 import { ChallengeBudget } from './challenge.ts';
 import { endWithError, vanish } from './close.ts';
 import { ConnectionTable, type DemuxNode, ListenerTable, NodeKind } from './demux.ts';
+import { chooseCongestion } from './congestion/congestion.ts';
 import { TcpEndpoint } from './endpoint.ts';
 import { segmentArrives } from './input.ts';
+import { listenInput } from './listener.ts';
 import { chargeEndpoint, countQueues } from './memory.ts';
-import { dropRequest, listenInput, Request, requestInput } from './listener.ts';
+import { dropRequest, Request, requestInput } from './request.ts';
 import { markTooLong, syncMss } from './mss.ts';
 import { requestError, saysNoWay } from './request-error.ts';
 import { bare, sendBare } from './segment-out.ts';
 import { TcpState } from './state.ts';
 import { Bit } from './tcb.ts';
 import { removeTimeWait, sendLastAck, TimeWaitQueue, type TimeWaitRecord, timeWaitInput } from './time-wait.ts';
-import { revertBackoff } from './timers.ts';
-import { xmitRetransmitQueue } from './retransmit.ts';
+import { revertBackoff } from './recovery/timeout.ts';
+import { xmitRetransmitQueue } from './recovery/retransmit.ts';
 
 export { TcpEndpoint } from './endpoint.ts';
 export { stateName, TcpState } from './state.ts';
@@ -116,7 +118,7 @@ export class Tcp {
     t.sndBufBytes = settings.tcpWmemDefault;
     t.rcvBufBytes = settings.tcpRmemDefault;
     t.reordering = settings.tcpReordering;
-    if (settings.tcpCongestionControl === 'reno') t.bits |= Bit.Reno;
+    chooseCongestion(t, settings.tcpCongestionControl);
     chargeEndpoint(t);
     return t;
   }
@@ -226,7 +228,7 @@ export class Tcp {
   /** RFC 9293 3.10.7.1: a segment for nobody is answered with a reset. Borrows `p`. */
   sendReset(segment: TcpHeader, p: Packet): void {
     const { flags } = segment;
-    if ((flags & TcpFlag.Rst) !== 0 || p.linkType !== 0) return;
+    if ((flags & TcpFlag.Rst) !== 0 || p.frameFor !== FrameFor.Host) return;
     if (p.isV4 ? p.dstD >>> 28 === 0xe : p.dstA >>> 24 === 0xff) return;
     const onLink = !p.isV4 && isLinkLocal(p.srcA, p.srcB, p.srcC, p.srcD);
     const way = this.network.lookupBack(p, onLink ? p.device : null);

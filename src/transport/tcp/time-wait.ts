@@ -19,7 +19,7 @@ import { Bit } from './tcb.ts';
 import { stopTimers } from './timers.ts';
 import type { Tcp } from './tcp.ts';
 import { purgeOutOfOrder } from './out-of-order.ts';
-import { purgeSendQueue } from './output.ts';
+import { purgeSendQueue } from './send-queue.ts';
 import { receiveWindow } from './window.ts';
 
 const options = new TcpOptions();

@@ -6,7 +6,7 @@
 import type { HostContext } from '../../base/host-context.ts';
 import { Mib } from '../../base/counters.ts';
 import { transportChecksumOk } from '../../link/packet-checksum.ts';
-import { Packet } from '../../link/packet.ts';
+import { FrameFor, Packet } from '../../link/packet.ts';
 import type { Network } from '../../net/network.ts';
 import type { IcmpErrorReport } from '../../net/transport-input.ts';
 import { UDP_HEADER_LEN, UdpHeader } from '../../wire/udp.ts';
@@ -18,7 +18,6 @@ import { UdpEndpoint } from './endpoint.ts';
 export { UdpEndpoint } from './endpoint.ts';
 
 /** sll_pkttype / skb->pkt_type of a frame that was for this host alone. */
-const PACKET_HOST = 0;
 
 export class Udp {
   readonly context: HostContext;
@@ -84,7 +83,7 @@ export class Udp {
     const endpoint = this.find(p, header.dstPort, header.srcPort);
     if (endpoint === null) {
       this.count(p.isV4, Mib.UdpNoPorts, Mib.Udp6NoPorts);
-      if (p.linkType === PACKET_HOST) this.network.sendPortUnreachable(p);
+      if (p.frameFor === FrameFor.Host) this.network.sendPortUnreachable(p);
       p.release();
       return;
     }
@@ -171,6 +170,6 @@ export class Udp {
 }
 
 function isGroup(p: Packet): boolean {
-  if (p.isV4) return p.dstD >>> 28 === 14 || p.linkType === 1;
+  if (p.isV4) return p.dstD >>> 28 === 14 || p.frameFor === FrameFor.Broadcast;
   return p.dstA >>> 24 === 0xff;
 }

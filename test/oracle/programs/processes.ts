@@ -1,27 +1,12 @@
 /** Processes: children and what waits for them, stopping, groups and sessions, limits. */
-import type { SignalInformation } from '../../../src/api/posix/signal-syscalls.ts';
 import type { Syscalls } from '../../../src/api/posix/syscalls.ts';
-import { informationText } from '../recorder-processes.ts';
 import { AF, CLOSE_RANGE, F, FD_CLOEXEC, O, RLIMIT, SA, SIG, SIG_MASK, SOCK, W } from '../numbers.ts';
-import { type Program, program, type ProgramEnvironment } from '../program.ts';
+import { type Program, program } from '../program.ts';
+import { caught, watch } from '../signal-watch.ts';
 import { INET, pair, room, silently, text } from '../toolkit.ts';
 
 const SIG_DFL = 0;
 const SIG_IGN = 1;
-
-async function watch(p: Syscalls, signo: number, flags = 0): Promise<string[]> {
-  const list: string[] = [];
-  const handler = (_signo: number, info: SignalInformation): void => {
-    list.push(informationText(info));
-  };
-  await p.sigaction(signo, { handler, flags });
-  return list;
-}
-
-async function caught(env: ProgramEnvironment, p: Syscalls, list: string[]): Promise<void> {
-  await p.getpid();
-  env.note('caught', list.splice(0).join(', ') || 'nothing');
-}
 
 const endings: Program[] = [
   program('waitpid-exited', async (env) => {

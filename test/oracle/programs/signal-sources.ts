@@ -1,27 +1,13 @@
 /** Who sends signals: kill and its permissions, timers, broken pipes, urgent data, O_ASYNC. */
-import type { SignalInformation } from '../../../src/api/posix/signal-syscalls.ts';
 import type { Syscalls } from '../../../src/api/posix/syscalls.ts';
-import { informationText } from '../recorder-processes.ts';
 import { AF, F, IOCTL, MSG, O, SA, SHUT, SIG, SIG_MASK, SO, SOCK, SOL } from '../numbers.ts';
 import { type Program, program, type ProgramEnvironment } from '../program.ts';
+import { caught, watch } from '../signal-watch.ts';
 import { INET, linger, listener, pair, POLL, PORT, room, text } from '../toolkit.ts';
 
 const RT = 34;
 const SIG_IGN = 1;
 const ITIMER_REAL = 0;
-
-async function watch(p: Syscalls, signo: number, flags = 0, list: string[] = []): Promise<string[]> {
-  const handler = (_signo: number, info: SignalInformation): void => {
-    list.push(informationText(info));
-  };
-  await p.sigaction(signo, { handler, flags });
-  return list;
-}
-
-async function caught(env: ProgramEnvironment, p: Syscalls, list: string[]): Promise<void> {
-  await p.getpid();
-  env.note('caught', list.splice(0).join(', ') || 'nothing');
-}
 
 const killing: Program[] = [
   program('kill-whom', async (env) => {

@@ -3,15 +3,16 @@
  *
  * Called by recovery.ts for each acknowledgement and by the reordering timer. Walks records in the order of sending.
  */
-import { Mib } from '../../base/counters.ts';
-import { type Seq, seqGt } from '../../base/seq.ts';
-import type { TcpEndpoint } from './endpoint.ts';
-import { packetsInFlight, removeSent } from './output.ts';
-import { enterRecovery, cwndReduction } from './recovery.ts';
+import { Mib } from '../../../base/counters.ts';
+import { type Seq, seqGt } from '../../../base/seq.ts';
+import type { TcpEndpoint } from '../endpoint.ts';
+import { packetsInFlight, removeSent } from '../send-queue.ts';
+import { RecordFlag, type SendRecord } from '../send-record.ts';
+import { Bit, CaState, ownRecovery, RexmtKind } from '../tcb.ts';
+import { armReorder, rearmRto } from '../timers.ts';
+import { cwndReduction } from './prr.ts';
+import { enterRecovery } from './recovery.ts';
 import { xmitRetransmitQueue } from './retransmit.ts';
-import { RecordFlag, type SendRecord } from './send-record.ts';
-import { Bit, CaState, ownRecovery, RexmtKind } from './tcb.ts';
-import { armReorder, rearmRto } from './timers.ts';
 
 /** A record, sent at `sentUs`, was delivered (RFC 8985 6.2 step 2). */
 export function rackAdvance(t: TcpEndpoint, flags: number, end: Seq, sentUs: number): void {
@@ -116,16 +117,6 @@ export function rackReorderTimeout(t: TcpEndpoint): void {
   if (t.rexmtKind === RexmtKind.None) rearmRto(t);
 }
 
-/** Without SACK: three duplicate acknowledgements mean the first record is lost (tcp_newreno_mark_lost). */
-export function newRenoMarkLost(t: TcpEndpoint, advanced: boolean): void {
-  const head = t.firstRecord;
-  if (head === null || head === t.sendHead) return;
-  if ((t.caState < CaState.Recovery && t.sackedOut >= t.reordering) || (t.caState === CaState.Recovery && advanced)) {
-    if ((head.flags & RecordFlag.Lost) !== 0) return;
-    markRecordLost(t, head);
-  }
-}
-
 /** RFC 8985 6.2 step 4: duplicates that a DSACK tells widen the window for a while. */
 export function rackUpdateSteps(t: TcpEndpoint, priorDelivered: number): void {
   if ((t.tcp.context.settings.tcpRecovery & 2) !== 0) return;
@@ -139,4 +130,3 @@ export function rackUpdateSteps(t: TcpEndpoint, priorDelivered: number): void {
     if (t.recovery.rackSteps !== 1) ownRecovery(t).rackSteps = 1;
   }
 }
-

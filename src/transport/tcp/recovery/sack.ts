@@ -1,15 +1,15 @@
 /**
  * The scoreboard: SACK blocks of a segment marked on the records in flight (RFC 2018, RFC 2883, RFC 6675's names).
  */
-import { Mib } from '../../base/counters.ts';
-import { type Seq, seqGeq, seqGt, seqLeq, seqLt } from '../../base/seq.ts';
-import type { TcpHeader } from '../../wire/tcp.ts';
-import { AckFlag, ackState } from './ack-state.ts';
-import type { TcpEndpoint } from './endpoint.ts';
-import { removeSent, splitRecord } from './output.ts';
+import { Mib } from '../../../base/counters.ts';
+import { type Seq, seqGeq, seqGt, seqLeq, seqLt } from '../../../base/seq.ts';
+import type { TcpHeader } from '../../../wire/tcp.ts';
+import { AckFlag, ackState } from '../ack-state.ts';
+import type { TcpEndpoint } from '../endpoint.ts';
+import { removeSent, splitRecord } from '../send-queue.ts';
+import { RecordFlag, type SendRecord } from '../send-record.ts';
+import { Bit, ownRecovery } from '../tcb.ts';
 import { rackAdvance } from './rack.ts';
-import { RecordFlag, type SendRecord } from './send-record.ts';
-import { Bit, ownRecovery } from './tcb.ts';
 
 /** Block edges in ascending order, for one walk over the queue. */
 const sorted = new Int32Array(8);
@@ -170,4 +170,16 @@ function isValidBlock(t: TcpEndpoint, dsack: boolean, left: Seq, right: Seq): bo
   if (!seqLt(left, t.recovery.undoMarker)) return true;
   if (!seqGt(right, t.recovery.undoMarker)) return false;
   return !seqLt(left, (right - t.maxWindow) | 0);
+}
+
+/** Something below what was SACKed arrived late: reordering, `byTimestamp` when an echo told (tcp_check_sack_reordering). */
+export function checkSackReordering(t: TcpEndpoint, low: Seq, byTimestamp: boolean): void {
+  const highest = highestSacked(t);
+  if (!seqLt(low, highest)) return;
+  const distance = (highest - low) | 0;
+  if (distance > t.reordering * t.mss) {
+    t.reordering = Math.min(Math.ceil(distance / t.mss), t.tcp.context.settings.tcpMaxReordering);
+  }
+  t.bits |= Bit.ReorderingSeen;
+  t.tcp.counters[byTimestamp ? Mib.TcpExtTCPTSReorder : Mib.TcpExtTCPSACKReorder]++;
 }

@@ -1,14 +1,16 @@
 /**
  * Sending again what was lost: one record (timeouts), or as many as the congestion window admits (recovery).
  */
-import { Mib } from '../../base/counters.ts';
-import { seqGeq } from '../../base/seq.ts';
-import type { TcpEndpoint } from './endpoint.ts';
-import { appendSent, currentMss, largestSegment, packetsInFlight, splitRecord, transmitRecord } from './output.ts';
-import { RecordFlag, type SendRecord } from './send-record.ts';
-import { sendSyn } from './syn.ts';
-import { CaState, ownRecovery, RexmtKind } from './tcb.ts';
-import { rearmRto } from './timers.ts';
+import { Mib } from '../../../base/counters.ts';
+import { seqGeq } from '../../../base/seq.ts';
+import type { TcpEndpoint } from '../endpoint.ts';
+import { currentMss, largestSegment } from '../mss.ts';
+import { transmitRecord } from '../output.ts';
+import { appendSent, mergeRecord, packetsInFlight, splitRecord } from '../send-queue.ts';
+import { RecordFlag, type SendRecord } from '../send-record.ts';
+import { sendSyn } from '../syn.ts';
+import { CaState, ownRecovery, RexmtKind } from '../tcb.ts';
+import { rearmRto } from '../timers.ts';
 
 /** Retransmits up to `segs` segments of a record. False when it may not or cannot go. */
 export function retransmitRecord(t: TcpEndpoint, record: SendRecord, segs: number): boolean {
@@ -95,7 +97,7 @@ function collapseNext(t: TcpEndpoint, record: SendRecord, length: number, mss: n
     if ((next.flags & RecordFlag.Retransmitted) !== 0) t.retransOut--;
     record.flags |= next.flags & (RecordFlag.Push | RecordFlag.EverRetransmitted);
     record.end = next.end;
-    t.mergeRecord(next);
+    mergeRecord(t, next);
   }
 }
 

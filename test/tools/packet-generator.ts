@@ -8,7 +8,7 @@ import { SeededRandom } from '../../src/base/random.ts';
 import { TcpdumpPrinter } from '../../src/capture/tcpdump-printer.ts';
 import { ENDS4, ENDS6, Draw, checksum, ethernet, icmp, ipv4, ipv6, tcp, u16, u32, udp } from './packet-bytes.ts';
 import type { Bytes, Ends, Ipv4Fields, TcpFields } from './packet-bytes.ts';
-import { leadsElsewhere } from './undecoded.ts';
+import { leadsElsewhere } from '../interop/undecoded.ts';
 
 /** `length` beyond the bytes: the packet was longer than what was captured. */
 export interface MadePacket {
