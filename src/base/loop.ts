@@ -19,6 +19,8 @@ export abstract class EventSource {
   /** Breaks ties: `++loop.sequence` when the event was made. A double from birth. */
   order = 0.5;
   sourceIndex = -1;
+  /** Virtual time: its events happen as long as there are others, and do not keep a world going by themselves. */
+  isWeak = false;
 
   /**
    * Takes the first event off, sets `at` and `order` to the next one, calls `loop.update(this)`, and only then acts on
@@ -305,6 +307,7 @@ export class Loop {
           const heap = this.sources;
           if (heap.length === 0) break;
           const source = heap[0] as EventSource;
+          if (heap.length === 1 && source.isWeak) break;
           if (source.at > this.now) {
             if (source.at > this.timeLimit) {
               this.timeLimit = Infinity;

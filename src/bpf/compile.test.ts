@@ -52,6 +52,31 @@ test('what a SYN matches, and what it does not', () => {
   ]) ok(!passes(no), no);
 });
 
+test('live, the outermost tag is taken out of the frame or is not: both are found, and what stands behind is moved or is not', () => {
+  const tagged = Uint8Array.from([...SYN.subarray(0, 12), 0x81, 0, 0x20, 5, ...SYN.subarray(12)]);
+  const live = (expression: string, bytes: Uint8Array, tag: number): boolean => {
+    const program = compileFilter(expression, { isLive: true });
+    equal(checkProgram(program), null, expression);
+    const facts = new PacketFacts();
+    facts.length = bytes.length;
+    facts.vlanTagPresent = tag >= 0;
+    facts.vlanTag = Math.max(tag, 0);
+    return new Filter(program).run(new ByteArraySource(bytes), facts) > 0;
+  };
+  for (const [bytes, tag] of [[SYN, 0x2005], [tagged, -1]] as const) {
+    for (const yes of ['vlan', 'vlan 5', 'vlan and tcp', 'vlan 5 and host 10.0.0.1', '(vlan and udp) or tcp', 'vlan 7 or not vlan']) {
+      ok(live(yes, bytes, tag), `${yes}, tag ${tag}`);
+    }
+    for (const no of ['not vlan', 'vlan 7', 'vlan and udp', 'vlan 5 and vlan 7', 'vlan and not tcp']) ok(!live(no, bytes, tag), `${no}, tag ${tag}`);
+  }
+  ok(live('vlan 7 and vlan 5 and tcp port 80', tagged, 7));
+  ok(!live('vlan 5 and vlan 7', tagged, 7));
+  // What was never asked for its tag is read as one without.
+  ok(live('(udp and vlan) or tcp', SYN, -1));
+  ok(!live('(tcp and vlan) or tcp', SYN, -1));
+  ok(readableListing(compileFilter('vlan 5', { isLive: true })).startsWith('(000) ldb      [vlanp]\n(001) jeq      #0x1'));
+});
+
 test('`vlan` moves what stands behind it', () => {
   const tagged = Uint8Array.from([...SYN.subarray(0, 12), 0x81, 0, 0x20, 5, ...SYN.subarray(12)]);
   const twice = Uint8Array.from([...SYN.subarray(0, 12), 0x88, 0xa8, 0, 7, 0x81, 0, 0, 5, ...SYN.subarray(12)]);
@@ -260,4 +285,38 @@ test('a compiled filter never throws at a packet cut anywhere', () => {
       ok(kept === 0 || kept === 262_144);
     }
   }
+});
+
+test('however much of something there is, a filter is compiled or refused, with a place in it', () => {
+  const inside: readonly (readonly [before: string, after: string])[] = [
+    ['- ', ''], ['-', ''], ['(', ')'], ['not ', ''], ['!', ''], ['not (', ')'], ['ip[', ']'], ['-(', ')'], ['1 + ', ''], ['1 ^ (', ')'], ['(1 - ', ')'],
+    ['', ' + len'], ['', ' * len'], ['', ' ^ len'], ['', ' + (len)'], ['', ' + ip[0]'], ['', ' - -1'], ['', ' and tcp'], ['', ' or 2'], ['', ' and vlan'],
+    ['tcp or not ', ''], ['port ', ''], ['vlan or (', ')'], ['', ' and ip or not udp'], ['(', ' + 1)'], ['tcp and (', ' or udp)'],
+  ];
+  const cores = ['1', 'len', 'tcp', 'port 1', '1 = 1', 'ip[0] = 1', 'vlan', '(tcp)', 'host ::1', ''];
+  const tails = ['', ' = 1', ' > len', ' and udp', ') = 1', '('];
+  const random = new SeededRandom('repetitions');
+  const pick = <T>(list: readonly T[]): T => list[(random.int32() >>> 0) % list.length] as T;
+  const counts = { compiled: 0, refused: 0 };
+  const attempt = (text: string): void => {
+    try {
+      compileFilter(text, { isLive: counts.compiled % 2 === 0 });
+      counts.compiled++;
+    } catch (error) {
+      ok(error instanceof FilterError && error.at >= 0 && error.at <= text.length && error.message !== '', `${String(error)}: ${text.slice(0, 100)}`);
+      counts.refused++;
+    }
+  };
+  const repeated = ([before, after]: readonly [string, string], times: number, core: string): string =>
+    before.repeat(times) + core + after.repeat(times);
+  for (const pair of inside) {
+    for (const core of cores) for (const tail of tails.slice(0, 3)) attempt(repeated(pair, 4000, core) + tail);
+    attempt(repeated(pair, 100_000, 'tcp'));
+  }
+  for (let i = 0; i < 400; i++) {
+    let text = pick(cores);
+    for (let layer = 0; layer < 3; layer++) text = repeated(pick(inside), [1, 2, 60, 199, 480][(random.int32() >>> 0) % 5] as number, text) + pick(tails);
+    attempt(text);
+  }
+  ok(counts.compiled > 40 && counts.refused > 500, JSON.stringify(counts));
 });

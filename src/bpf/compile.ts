@@ -29,6 +29,8 @@ export interface CompileOptions {
   readonly names?: FilterNames;
   /** The netmask where packets are captured, for `ip broadcast`; 0 (unknown) leaves 0.0.0.0 and 255.255.255.255. */
   readonly netmask?: number;
+  /** Whether the program is for a packet socket: there it can ask for tags taken out of frames, directions, interfaces. */
+  readonly isLive?: boolean;
   /** Whether a file of LinkType.Null is little-endian: its packets begin with a number in the writer's order. */
   readonly isLittleEndian?: boolean;
 }
@@ -37,11 +39,11 @@ const LARGEST_PACKET = 262_144;
 
 /** The program of a filter expression; an empty one passes everything. Throws FilterError. */
 export function compileFilter(expression: string, options: CompileOptions = {}): Instruction[] {
-  const { linkType = LinkType.Ethernet, snapLen = LARGEST_PACKET, names = {}, netmask = 0, isLittleEndian = true } = options;
+  const { linkType = LinkType.Ethernet, snapLen = LARGEST_PACKET, names = {}, netmask = 0, isLive = false, isLittleEndian = true } = options;
   const condition = parseFilter(expression);
   if (condition === null) return [instruction(Code.Return, snapLen)];
   const values = new ValueTable();
-  const link = LinkLayer.of(linkType, isLittleEndian, values);
+  const link = LinkLayer.of(linkType, isLittleEndian, isLive, values);
   if (link === null) throw new FilterError(0, `there are no filters for link type ${linkType}`);
   const flow = makeFlow(generate(new Context(values, link, names, netmask), condition));
   if (flow.start === flow.reject) throw new FilterError(0, 'no packet can pass this filter');

@@ -21,7 +21,10 @@ export type Decision =
   | { readonly kind: 'always' }
   | { readonly kind: 'never' }
   | { readonly kind: 'not'; readonly of: Decision }
-  | { readonly kind: 'and' | 'or'; readonly first: Decision; readonly second: Decision };
+  | { readonly kind: 'and' | 'or'; readonly first: Decision; readonly second: Decision; readonly hasShift: boolean }
+  /** From `of` on, and in it, headers lie behind a tag in the frame: what is staged is asked in its second form. */
+  | { readonly kind: 'shift'; readonly of: Decision }
+  | { readonly kind: 'staged'; readonly plain: Decision; readonly shifted: Decision };
 
 export const ALWAYS: Decision = { kind: 'always' };
 export const NEVER: Decision = { kind: 'never' };
@@ -32,12 +35,25 @@ export function not(of: Decision): Decision {
   return of.kind === 'not' ? of.of : { kind: 'not', of };
 }
 
+/** A question that reads other places once a `shift` has been passed on the way to it. */
+export function staged(plain: Decision, shifted: Decision): Decision {
+  return plain === shifted ? plain : { kind: 'staged', plain, shifted };
+}
+
+/** Whether there is a `shift` in it. */
+export function hasShift(decision: Decision): boolean {
+  let at = decision;
+  while (at.kind === 'not') at = at.of;
+  return at.kind === 'shift' || ((at.kind === 'and' || at.kind === 'or') && at.hasShift);
+}
+
 /** In order: a later test is only made when the earlier ones held, and a load that fails drops the packet. */
 export function and(...parts: readonly Decision[]): Decision {
   let all = ALWAYS;
   for (const part of parts) {
-    if (all === NEVER || part === NEVER) return NEVER;
-    all = all === ALWAYS ? part : part === ALWAYS ? all : { kind: 'and', first: all, second: part };
+    // What comes behind a shift depends on it even when nothing passes here.
+    if (all === NEVER || (part === NEVER && !hasShift(all))) return NEVER;
+    all = all === ALWAYS ? part : part === ALWAYS ? all : join('and', all, part);
   }
   return all;
 }
@@ -46,10 +62,14 @@ export function and(...parts: readonly Decision[]): Decision {
 export function or(...parts: readonly Decision[]): Decision {
   let all = NEVER;
   for (const part of parts) {
-    if (all === ALWAYS || part === ALWAYS) return ALWAYS;
-    all = all === NEVER ? part : part === NEVER ? all : { kind: 'or', first: all, second: part };
+    if (all === ALWAYS || (part === ALWAYS && !hasShift(all))) return ALWAYS;
+    all = all === NEVER ? part : part === NEVER ? all : join('or', all, part);
   }
   return all;
+}
+
+function join(kind: 'and' | 'or', first: Decision, second: Decision): Decision {
+  return { kind, first, second, hasShift: hasShift(first) || hasShift(second) };
 }
 
 /** A test, or its outcome when that is known. */

@@ -14,7 +14,7 @@
  * short for a load; libpcap's optimizer does the same. A filter that comes out as `reject` everywhere is refused, as by
  * libpcap.
  */
-import { type Decision, holds, type Test } from './decision.ts';
+import { type Decision, hasShift, holds, type Test } from './decision.ts';
 import { type Knowledge, learn, meet, numbersOf, outcomeOf } from './knowledge.ts';
 
 export class FlowNode {
@@ -52,7 +52,7 @@ export function makeFlow(tree: Decision): Flow {
   const reject = new FlowNode(null, 0, null, null);
   const accept = new FlowNode(null, 1, null, null);
   const nodes: FlowNode[] = [];
-  const made = build(tree, accept, reject, nodes);
+  const made = build(tree, false, both(accept), both(reject), nodes);
   // Made from the end on; read from the start on.
   nodes.reverse();
   let start = made;
@@ -70,31 +70,57 @@ export function makeFlow(tree: Decision): Flow {
   return { start, accept, reject, nodes: mark(start, reached) };
 }
 
-/** The node that decides `tree`. Loops along left operands: chains of `or` are as long as people's lists. */
-function build(tree: Decision, accept: FlowNode, reject: FlowNode, nodes: FlowNode[]): FlowNode {
+/** Where a decision leads on, by whether a `shift` (decision.ts) has been passed until then. */
+interface Ways {
+  readonly plain: FlowNode;
+  readonly shifted: FlowNode;
+}
+
+function both(node: FlowNode): Ways {
+  return { plain: node, shifted: node };
+}
+
+/**
+ * The node that decides `tree`. Loops along left operands: chains of `or` are as long as people's lists. A filter has one
+ * `shift` at most: what stands behind it is made twice, what stands inside it once.
+ */
+function build(tree: Decision, wasShifted: boolean, accept: Ways, reject: Ways, nodes: FlowNode[]): FlowNode {
   let ifTrue = accept;
   let ifFalse = reject;
+  let isShifted = wasShifted;
   let at = tree;
+  const on = (ways: Ways): FlowNode => (isShifted ? ways.shifted : ways.plain);
+  const behind = (first: Decision, second: Decision): Ways =>
+    isShifted || !hasShift(first)
+      ? both(build(second, isShifted, ifTrue, ifFalse, nodes))
+      : { plain: build(second, false, ifTrue, ifFalse, nodes), shifted: build(second, true, ifTrue, ifFalse, nodes) };
   for (;;) {
     switch (at.kind) {
       case 'always':
-        return ifTrue;
+        return on(ifTrue);
       case 'never':
-        return ifFalse;
+        return on(ifFalse);
+      case 'shift':
+        isShifted = true;
+        at = at.of;
+        break;
+      case 'staged':
+        at = isShifted ? at.shifted : at.plain;
+        break;
       case 'not':
         [ifTrue, ifFalse] = [ifFalse, ifTrue];
         at = at.of;
         break;
       case 'and':
-        ifTrue = build(at.second, ifTrue, ifFalse, nodes);
+        ifTrue = behind(at.first, at.second);
         at = at.first;
         break;
       case 'or':
-        ifFalse = build(at.second, ifTrue, ifFalse, nodes);
+        ifFalse = behind(at.first, at.second);
         at = at.first;
         break;
       case 'test': {
-        const node = new FlowNode(at, nodes.length + 2, ifTrue, ifFalse);
+        const node = new FlowNode(at, nodes.length + 2, on(ifTrue), on(ifFalse));
         nodes.push(node);
         return node;
       }

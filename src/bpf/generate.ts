@@ -11,7 +11,7 @@ import { FilterError } from './filter-error.ts';
 import { matches } from './identifier.ts';
 import { isIpv4, isIpv6, isProtocol } from './protocol-tests.ts';
 import type { Condition, Relation } from './syntax-tree.ts';
-import { and, type Comparison, compare, not, or, type Decision } from './decision.ts';
+import { and, type Comparison, compare, not, or, type Decision, staged } from './decision.ts';
 import type { Protocol } from './vocabulary.ts';
 
 const BROADCAST = new Uint8Array(6).fill(0xff);
@@ -50,9 +50,21 @@ export function generate(context: Context, condition: Condition): Decision {
 
 function primitive(context: Context, condition: Exclude<Condition, Chained>): Decision {
   const { link } = context;
+  if (condition.kind === 'not') return not(generate(context, condition.of));
+  if (condition.kind === 'vlan') {
+    const { at, id } = condition;
+    if (!link.isEthernet) throw new FilterError(at, `there are no VLAN tags in captures of ${link.name}`);
+    if (id !== null && id > LARGEST_VLAN) throw new FilterError(at, `there is no VLAN ${id}: they end at ${LARGEST_VLAN}`);
+    return link.enterVlan(id);
+  }
+  if (!link.isStaged) return leaf(context, condition);
+  const plain = leaf(context, condition);
+  return staged(plain, link.behindTag(() => leaf(context, condition)));
+}
+
+function leaf(context: Context, condition: Exclude<Condition, Chained | { kind: 'not' | 'vlan' }>): Decision {
+  const { link } = context;
   switch (condition.kind) {
-    case 'not':
-      return not(generate(context, condition.of));
     case 'relation': {
       const left = evaluate(context, condition.left);
       const right = evaluate(context, condition.right);
@@ -77,12 +89,6 @@ function primitive(context: Context, condition: Exclude<Condition, Chained>): De
       return known(link.isInterface(condition.index), context, condition.at, 'which interface a packet was captured at');
     case 'pppoed':
       return link.isPppoeDiscovery();
-    case 'vlan': {
-      const { at, id } = condition;
-      if (!link.isEthernet) throw new FilterError(at, `there are no VLAN tags in captures of ${link.name}`);
-      if (id !== null && id > LARGEST_VLAN) throw new FilterError(at, `there is no VLAN ${id}: they end at ${LARGEST_VLAN}`);
-      return link.enterVlan(id);
-    }
   }
 }
 

@@ -6,7 +6,8 @@
  */
 import { LinkType } from '../wire/link-type.ts';
 import { EtherType } from '../wire/protocols.ts';
-import { ALWAYS, and, compare, NEVER, not, or, type Decision } from './decision.ts';
+import { ANCILLARY_AREA, Ancillary } from './ancillary.ts';
+import { ALWAYS, and, compare, NEVER, not, or, type Decision, staged } from './decision.ts';
 import type { Size, Value, ValueTable } from './value.ts';
 
 /** Types up to this one are lengths of 802.3 frames, and LLC service access points in filters. */
@@ -44,6 +45,8 @@ const FAMILY_IPV4 = 2;
 const FAMILIES_IPV6 = [30, 24, 28];
 /** 802.1Q, 802.1ad, and the number in use before that. */
 const VLAN_TYPES = [EtherType.Vlan, EtherType.QinQ, 0x9100];
+const VLAN_TAG_LEN = 4;
+const VLAN_ID_MASK = 0xfff;
 
 /** How the protocol inside is told. */
 type Form = 'ethernet' | 'cooked' | 'type' | 'version' | 'family' | 'only-ipv4' | 'only-ipv6';
@@ -73,20 +76,27 @@ export class LinkLayer {
   readonly isEthernet: boolean;
   /** Where the network header begins. */
   networkAt: number;
+  /** Behind the first `vlan` of a live capture: what is asked depends on where the tag was found (`behindTag`). */
+  isStaged = false;
   private typeAt: number;
+  private readonly isLive: boolean;
   private readonly form: Form;
   private readonly linkType: number;
   private readonly isLittleEndian: boolean;
   private readonly values: ValueTable;
 
-  /** Null for link types that filters are not made for. `isLittleEndian`: the order in which LinkType.Null was written. */
-  static of(linkType: number, isLittleEndian: boolean, values: ValueTable): LinkLayer | null {
+  /**
+   * Null for link types that filters are not made for. `isLittleEndian`: the order in which LinkType.Null was written;
+   * `isLive`: the program runs in a packet socket, which knows more of a packet than its bytes.
+   */
+  static of(linkType: number, isLittleEndian: boolean, isLive: boolean, values: ValueTable): LinkLayer | null {
     const layout = LAYOUTS.get(linkType);
-    return layout === undefined ? null : new LinkLayer(linkType, layout, isLittleEndian, values);
+    return layout === undefined ? null : new LinkLayer(linkType, layout, isLittleEndian, isLive, values);
   }
 
-  private constructor(linkType: number, layout: Layout, isLittleEndian: boolean, values: ValueTable) {
+  private constructor(linkType: number, layout: Layout, isLittleEndian: boolean, isLive: boolean, values: ValueTable) {
     this.linkType = linkType;
+    this.isLive = isLive;
     this.name = layout.name;
     this.form = layout.form;
     this.isEthernet = layout.form === 'ethernet';
@@ -119,14 +129,52 @@ export class LinkLayer {
     }
   }
 
-  /** Behind a VLAN tag from here on; returns the test for one (of `id`, unless that is null). Ethernet only. */
+  /**
+   * Behind a VLAN tag from here on; returns the test for one (of `id`, unless that is null). Ethernet only.
+   *
+   * In a live capture the outermost tag may have been taken out of the frame, and is a fact about it then. Where it has not,
+   * all that is asked later, on this way through the filter, lies behind the tag: a packet that the filter never asked for
+   * its tag is read as one without.
+   */
   enterVlan(id: number | null): Decision {
-    const isTagged = or(...VLAN_TYPES.map((type) => this.isType(type)));
-    const tag = this.values.binary('&', this.load(2, this.networkAt), this.values.constant(0xfff));
-    const isWanted = id === null ? ALWAYS : compare(this.values, tag, 'equal', this.values.constant(id));
-    this.typeAt += 4;
-    this.networkAt += 4;
-    return and(isTagged, isWanted);
+    if (this.isLive && !this.isStaged) {
+      this.isStaged = true;
+      const wasTakenOut = this.equals(this.fact(1, Ancillary.VlanTagPresent), 1);
+      const isTagged = or(wasTakenOut, { kind: 'shift', of: this.isTagged() });
+      return and(isTagged, staged(this.isVlan(this.fact(1, Ancillary.VlanTag), id), this.isVlan(this.load(2, this.networkAt), id)));
+    }
+    const test = (): Decision => and(this.isTagged(), this.isVlan(this.load(2, this.networkAt), id));
+    const plain = test();
+    const decision = this.isStaged ? staged(plain, this.behindTag(test)) : plain;
+    this.move(VLAN_TAG_LEN);
+    return decision;
+  }
+
+  /** What `ask` makes when the headers lie behind one more tag than they do now. */
+  behindTag(ask: () => Decision): Decision {
+    this.move(VLAN_TAG_LEN);
+    const decision = ask();
+    this.move(-VLAN_TAG_LEN);
+    return decision;
+  }
+
+  private move(by: number): void {
+    this.typeAt += by;
+    this.networkAt += by;
+  }
+
+  private isTagged(): Decision {
+    return or(...VLAN_TYPES.map((type) => this.isType(type)));
+  }
+
+  private isVlan(tag: Value, id: number | null): Decision {
+    if (id === null) return ALWAYS;
+    return this.equals(this.values.binary('&', tag, this.values.constant(VLAN_ID_MASK)), id);
+  }
+
+  /** What the kernel knows of a packet beside its bytes. */
+  private fact(size: Size, which: number): Value {
+    return this.values.load(size, ANCILLARY_AREA + which);
   }
 
   isPppoeDiscovery(): Decision {
@@ -141,13 +189,14 @@ export class LinkLayer {
       case LinkType.LinuxSll2:
         return this.equals(this.load(1, 10), PACKET_OUTGOING);
       default:
-        return null;
+        return this.isLive ? this.equals(this.fact(2, Ancillary.PacketType), PACKET_OUTGOING) : null;
     }
   }
 
   /** Captured at this interface; null where the link type does not say. */
   isInterface(index: number): Decision | null {
-    return this.linkType === LinkType.LinuxSll2 ? this.equals(this.load(4, 4), index) : null;
+    if (this.linkType === LinkType.LinuxSll2) return this.equals(this.load(4, 4), index);
+    return this.isLive ? this.equals(this.fact(4, Ancillary.InterfaceIndex), index) : null;
   }
 
   private isEthernetProtocol(type: number): Decision {

@@ -3,6 +3,7 @@
  *
  * Called by `sockscape tcpdump -d` and by tests, which also read the decimal form back.
  */
+import { ANCILLARY_AREA, isAncillary } from './ancillary.ts';
 import { Code, type Instruction } from './instruction.ts';
 
 /** tcpdump -ddd: the number of instructions, then one per line. */
@@ -40,6 +41,17 @@ function line({ code, jt, jf, k }: Instruction, at: number): string {
   return isConditional ? `${name.padEnd(8)} ${operand.padEnd(16)} jt ${at + 1 + jt}\tjf ${at + 1 + jf}` : text;
 }
 
+/** What the kernel knows beside a packet's bytes, by the names of `tcpdump -d`. */
+const FACTS: readonly string[] = [
+  'proto', 'type', 'ifidx', 'nla', 'nlan', 'mark', 'queue', 'hatype', 'rxhash', 'cpu', 'xor_x', 'vlan_tci', 'vlanp', 'pay_offset',
+  'random', 'vlan_tpid',
+];
+
+function place(k: number): string {
+  const fact = isAncillary(k | 0) ? FACTS[((k | 0) - ANCILLARY_AREA) >> 2] : undefined;
+  return `[${fact ?? String(k | 0)}]`;
+}
+
 function words(code: number, k: number, at: number): readonly [name: string, operand: string] {
   const decimal = `#${k | 0}`;
   const hexadecimal = `#0x${k.toString(16)}`;
@@ -49,11 +61,11 @@ function words(code: number, k: number, at: number): readonly [name: string, ope
     case Code.ReturnA:
       return ['ret', ''];
     case Code.LoadWord:
-      return ['ld', `[${k | 0}]`];
+      return ['ld', place(k)];
     case Code.LoadHalf:
-      return ['ldh', `[${k | 0}]`];
+      return ['ldh', place(k)];
     case Code.LoadByte:
-      return ['ldb', `[${k | 0}]`];
+      return ['ldb', place(k)];
     case Code.LoadLength:
       return ['ld', '#pktlen'];
     case Code.LoadWordIndexed:

@@ -18,6 +18,8 @@ import type { Keyword, Protocol } from './vocabulary.ts';
 
 /** Parentheses, brackets and signs inside each other: deeper would not fit the call stack of every environment. */
 const MAX_DEPTH = 200;
+/** Operations that wait for each other's results, as in 1 + len + len + ...: whoever goes through the tree calls himself. */
+const MAX_HEIGHT = 1000;
 
 /** What an operand turned out to be. `qualifiers` is what it hands on to names and numbers behind it. */
 type Operand =
@@ -46,6 +48,8 @@ class Parser {
   private readonly tokens: readonly Token[];
   private position = 0;
   private depth = 0;
+  /** Of each operation, how many stand above each other in it. */
+  private readonly heights = new Map<Arithmetic, number>();
 
   constructor(tokens: readonly Token[]) {
     this.tokens = tokens;
@@ -104,7 +108,7 @@ class Parser {
   }
 
   private deeper<T>(at: number, read: () => T): T {
-    if (this.depth >= MAX_DEPTH) throw new FilterError(at, `more than ${MAX_DEPTH} parentheses inside each other`);
+    if (this.depth >= MAX_DEPTH) throw new FilterError(at, `more than ${MAX_DEPTH} parentheses, brackets and signs inside each other`);
     this.depth++;
     const result = read();
     this.depth--;
@@ -369,7 +373,7 @@ class Parser {
       if (precedence <= least) return value;
       this.position++;
       const right = TAKES_ALL.has(token.text) ? this.deeper(token.at, () => this.arithmetic(0)) : this.arithmetic(precedence);
-      value = { kind: 'binary', at: token.at, operator: token.text as Operator, left: value, right };
+      value = this.above([value, right], { kind: 'binary', at: token.at, operator: token.text as Operator, left: value, right }, token.at);
     }
   }
 
@@ -379,7 +383,10 @@ class Parser {
       this.position++;
       return { kind: 'number', value: token.value };
     }
-    if (this.takeSymbol('-')) return { kind: 'negate', of: this.deeper(token.at, () => this.arithmetic(TIGHTEST)) };
+    if (this.takeSymbol('-')) {
+      const of = this.deeper(token.at, () => this.arithmetic(TIGHTEST));
+      return this.above([of], { kind: 'negate', of }, token.at);
+    }
     if (this.takeKeyword('len')) return { kind: 'length' };
     if (token.kind === 'protocol') return this.packetValue();
     if (this.takeSymbol('(')) {
@@ -403,7 +410,14 @@ class Parser {
       if (size !== 1 && size !== 2 && size !== 4) throw new FilterError(at, `a size is 1, 2 or 4, not ${size}`);
     }
     this.expectSymbol(']', `for the '[' of ${token.text}`);
-    return { kind: 'packet', at: token.at, protocol: token.protocol, index, size };
+    return this.above([index], { kind: 'packet', at: token.at, protocol: token.protocol, index, size }, token.at);
+  }
+
+  private above(operands: readonly Arithmetic[], value: Arithmetic, at: number): Arithmetic {
+    const height = 1 + Math.max(...operands.map((operand) => this.heights.get(operand) ?? 0));
+    if (height > MAX_HEIGHT) throw new FilterError(at, `more than ${MAX_HEIGHT} operations above each other`);
+    this.heights.set(value, height);
+    return value;
   }
 }
 

@@ -35,3 +35,8 @@ export interface CapturedPacket {
   readonly comments: readonly string[];
   readonly direction: PacketDirection;
 }
+
+/** What captures of several hosts call an interface: all of them have an `eth0`. `host` null: it is nobody's, a switch's perhaps. */
+export function interfaceWords(host: string | null, device: string): { readonly name: string; readonly description?: string } {
+  return host === null ? { name: device } : { name: `${host}:${device}`, description: `${device} of ${host}` };
+}

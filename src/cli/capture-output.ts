@@ -4,7 +4,7 @@
  * Called by demo.ts and tap.ts through one CaptureTee for each device they look at.
  */
 import { closeSync } from 'node:fs';
-import { LinkType } from '../capture/capture-record.ts';
+import { interfaceWords, LinkType } from '../capture/capture-record.ts';
 import { PcapngWriter } from '../capture/pcapng-writer.ts';
 import type { TcpdumpPrinter } from '../capture/tcpdump-printer.ts';
 import type { FrameSink } from '../link/capture-tee.ts';
@@ -15,6 +15,8 @@ import { openForWriting, type Output, STDERR, writeAll } from './output.ts';
 export class CaptureOutput implements FrameSink {
   /** Frames seen. */
   frames = 0;
+  /** Whose devices they pass, where there are several hosts. */
+  host: string | null = null;
   /** Those of them that were printed. */
   printed = 0;
   /** Rejects with a PlatformError when the file or standard output takes no more. Nothing is written after that. */
@@ -56,7 +58,7 @@ export class CaptureOutput implements FrameSink {
     if (this.writer !== null) {
       let id = this.interfaces.get(device);
       if (id === undefined) {
-        id = this.writer.addInterface({ linkType: LinkType.Ethernet, name: device.name });
+        id = this.writer.addInterface({ linkType: LinkType.Ethernet, ...interfaceWords(this.host, device.name) });
         this.interfaces.set(device, id);
       }
       this.writer.packet(id, timeUs, bytes, bytes.length, { direction: outgoing ? 'out' : 'in' });

@@ -9,11 +9,12 @@ import type { Environment } from '../base/environment.ts';
 import { IpAddress } from '../base/inet-address.ts';
 import { Loop } from '../base/loop.ts';
 import type { RandomSource } from '../base/random.ts';
-import { Host } from '../host.ts';
+import type { Host } from '../host.ts';
 import { Cable } from '../link/cable.ts';
 import { CaptureTee } from '../link/capture-tee.ts';
 import { wrote } from '../programs/wrote.ts';
 import type { CaptureOutput } from './capture-output.ts';
+import { CommandHosts } from './leftovers.ts';
 import { complain } from './output.ts';
 
 export const CLIENT = '192.0.2.1';
@@ -31,14 +32,15 @@ export class DemoWorld {
   private readonly capture: CaptureOutput | null;
   private readonly loop: Loop;
   private readonly cable: Cable;
+  private readonly made = new CommandHosts();
 
   constructor(environment: Environment, random: (host: string) => RandomSource, capture: CaptureOutput | null) {
     this.capture = capture;
     this.loop = new Loop(environment);
     const cable = new Cable(this.loop, random('cable'), { delayUs: CABLE_DELAY_US });
     this.cable = cable;
-    this.client = new Host({ name: 'client', loop: this.loop, random: random('client') });
-    this.server = new Host({ name: 'server', loop: this.loop, random: random('server') });
+    this.client = this.made.make({ name: 'client', loop: this.loop, random: random('client') });
+    this.server = this.made.make({ name: 'server', loop: this.loop, random: random('server') });
     for (const [host, device, address, mac] of [
       [this.client, cable.a, CLIENT, 1],
       [this.server, cable.b, SERVER, 2],
@@ -48,7 +50,9 @@ export class DemoWorld {
       host.attach(device);
       host.addAddress(device, IpAddress.from(address), PREFIX_LENGTH);
     }
-    if (capture !== null) new CaptureTee(cable.b, this.loop, capture);
+    if (capture === null) return;
+    capture.host = this.server.name;
+    new CaptureTee(cable.b, this.loop, capture);
   }
 
   /** By name; the first is where programs run unless somebody says where. */
@@ -74,8 +78,12 @@ export class DemoWorld {
     });
   }
 
+  /** Switches both hosts off. */
   stop(): void {
-    this.loop.stop();
-    this.capture?.close();
+    this.made.end(() => {
+      this.cable.sever();
+      this.loop.stop();
+      this.capture?.close();
+    });
   }
 }

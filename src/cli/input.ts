@@ -11,7 +11,7 @@ export function readFile(path: string): Uint8Array {
     const buffer = path === '-' ? readStandardInput() : readFileSync(path);
     return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length);
   } catch (error) {
-    throw new PlatformError(`cannot read ${path}: ${(error as Error).message}`);
+    throw new PlatformError(`cannot read ${path}: ${(error as Error).message}`, { cause: error });
   }
 }
 

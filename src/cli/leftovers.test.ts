@@ -5,15 +5,15 @@ import { Loop } from '../base/loop.ts';
 import { SeededRandom } from '../base/random.ts';
 import { releaseChunk, takeChunk } from '../base/slab.ts';
 import { VirtualClock } from '../base/virtual-clock.ts';
-import { Host } from '../host.ts';
+import type { Host } from '../host.ts';
 import { AF, SOCK } from '../socket/constants.ts';
 import { sockaddrIn } from '../socket/sockaddr.ts';
-import { HostEnd } from './leftovers.ts';
+import { CommandHosts } from './leftovers.ts';
 
 /** A host that is in the middle of many things. */
-async function busyHost(): Promise<Host> {
+async function busyHost(hosts: CommandHosts): Promise<Host> {
   const random = new SeededRandom('leftovers');
-  const host = new Host({ name: 'busy', loop: new Loop(new VirtualClock(random, (fn) => setImmediate(fn))), random });
+  const host = hosts.make({ name: 'busy', loop: new Loop(new VirtualClock(random, (fn) => setImmediate(fn))), random });
   const process = new Process(host, 'busy');
   const listener = await process.socket(AF.INET, SOCK.STREAM, 0);
   await process.bind(listener, sockaddrIn('127.0.0.1', 80));
@@ -26,24 +26,28 @@ async function busyHost(): Promise<Host> {
   return host;
 }
 
-async function switchedOff(): Promise<Host> {
-  const host = await busyHost();
-  host.powerOff();
-  return host;
-}
-
 test('a host that is switched off in the middle of things leaves nothing behind', async () => {
-  const end = new HostEnd();
-  equal(end.left(await switchedOff()), 'nothing');
+  const hosts = new CommandHosts();
+  await busyHost(hosts);
+  equal(hosts.end(() => {}), 'nothing');
 });
 
 test('what a host has not let go is told in words', async () => {
-  const end = new HostEnd();
+  const hosts = new CommandHosts();
+  await busyHost(hosts);
   const chunk = takeChunk();
-  equal(end.left(await switchedOff()), '1 chunks');
+  equal(hosts.end(() => {}), '1 chunks');
   releaseChunk(chunk);
-  const other = new HostEnd();
-  const host = await switchedOff();
-  host.stack.raw.create(true, 17);
-  match(other.left(host), /^busy: raw endpoint of protocol 17$/);
+  const others = new CommandHosts();
+  const host = await busyHost(others);
+  match(others.end(() => host.stack.raw.create(true, 17)), /^busy: raw endpoint of protocol 17$/);
+});
+
+test('what is let go after the hosts counts too: a device may hold memory', async () => {
+  const chunk = takeChunk();
+  const hosts = new CommandHosts();
+  const more = takeChunk();
+  await busyHost(hosts);
+  equal(hosts.end(() => releaseChunk(more)), 'nothing');
+  releaseChunk(chunk);
 });

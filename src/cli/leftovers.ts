@@ -1,21 +1,51 @@
 /**
- * `SOCKSCAPE_LEFTOVERS=1`: a command that has had a host says at its end what that host has not let go, for the tests.
+ * The hosts of a command: made here, switched off here, and asked then what they have not let go.
+ *
+ * Called by tap.ts and demo-world.ts, and by the tests' hosts on TAP devices: no command makes a host anywhere else
+ * (test/interop/hosts.test.ts). With SOCKSCAPE_LEFTOVERS=FILE a command adds lines to that file: one when it begins to
+ * have hosts, one that says what was left of them in the end.
  */
-import type { Host } from '../host.ts';
+import { appendFileSync } from 'node:fs';
+import { Host, type HostOptions } from '../host.ts';
 import { leftoversOf, SharedLeftovers } from '../sim/leftovers.ts';
 
-/** Made before the host's devices, which hold memory too; asked when host and devices have gone. */
-export class HostEnd {
+/** What is said when hosts are about to be made. */
+export const BEGINS = 'begins';
+/** What is said of hosts that have left nothing behind. */
+export const NOTHING = 'nothing';
+
+/** Made before the hosts' devices, which hold memory too; ended when these have nothing to do any more. */
+export class CommandHosts {
   private readonly shared = new SharedLeftovers();
+  private readonly hosts: Host[] = [];
 
-  /** What is left of a host that has been switched off, in one line; 'nothing' when all is well. */
-  left(host: Host): string {
-    const left = [...leftoversOf(host), ...this.shared.words()];
-    return left.length === 0 ? 'nothing' : left.join('; ');
+  constructor() {
+    report(BEGINS);
   }
 
-  /** The same, said on standard error where somebody wants to know. */
-  report(host: Host, complain: (text: string) => void): void {
-    if (process.env['SOCKSCAPE_LEFTOVERS'] === '1') complain(`sockscape: left behind: ${this.left(host)}\n`);
+  make(options: HostOptions): Host {
+    const host = new Host(options);
+    this.hosts.push(host);
+    return host;
   }
+
+  /** Switches the hosts off, lets `letGo` close their devices, and says what is left. */
+  end(letGo: () => void): string {
+    for (const host of this.hosts) host.powerOff();
+    letGo();
+    const left = this.left();
+    report(left);
+    return left;
+  }
+
+  /** What is left of hosts that have been switched off, in one line; 'nothing' when all is well. */
+  left(): string {
+    const left = [...this.hosts.flatMap(leftoversOf), ...this.shared.words()];
+    return left.length === 0 ? NOTHING : left.join('; ');
+  }
+}
+
+function report(what: string): void {
+  const file = process.env['SOCKSCAPE_LEFTOVERS'];
+  if (file !== undefined) appendFileSync(file, `${process.pid} ${what}\n`);
 }

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { isatty } from 'node:tty';
 import { PlatformError } from '../platform/node/libc.ts';
 import { formatPage, type ManPage, PLAIN, parsePage } from './man-page.ts';
-import { numberOption, parseOptions, UsageError } from './options.ts';
+import { numberOption, parseOptions } from './options.ts';
 import { complain, print, STDOUT } from './output.ts';
 import { paint } from './terminal.ts';
 
@@ -17,10 +17,10 @@ Shows the manual page of a call, a helper or a program: synopsis in TypeScript, 
 Linux, an example. Without a name it lists all pages. Lines are as wide as the terminal, 80 columns where there is none, and
 at most 100.
 
-  -k WORD     lists the pages whose names or summaries hold the word
+  -k WORD     lists the pages whose names, summary or first paragraph hold the word, as apropos(1) does
   --width N   columns of a line, 40 to 1000
 
-Exit status: 0; 16 when there is no such page, as of man(1).
+Exit status: 0; 16 when there is no such page, or none about any of the words, as of man(1).
 
 examples:
   sockscape man accept
@@ -67,6 +67,12 @@ function listing(pages: readonly ManPage[]): string {
   }).join('');
 }
 
+/** What a search looks through, in small letters. */
+function searchedText({ names, summary, sections }: ManPage): string {
+  const first = sections.find(({ title }) => title === 'Description')?.blocks.find(({ kind }) => kind === 'text')?.text ?? '';
+  return `${names.join(' ')} ${summary} ${first}`.toLowerCase();
+}
+
 /** The command; returns its exit status. */
 export async function man(args: readonly string[]): Promise<number> {
   const options = parseOptions(args, { '-k': 'list', '--width': 'value' });
@@ -74,8 +80,7 @@ export async function man(args: readonly string[]): Promise<number> {
   const width = widthOf(options.values.get('--width'));
   const words = options.list('-k');
   if (words.length > 0) {
-    if (options.operands.length > 0) throw new UsageError('-k takes the words it searches, and nothing else');
-    return search(pages, words);
+    return search(pages, [...words, ...options.operands]);
   }
   // As man(1) is used: the section is the same everywhere.
   const names = options.operands.length > 1 && /^[1-8]$/.test(options.operands[0] as string) ? options.operands.slice(1) : options.operands;
@@ -98,14 +103,14 @@ export async function man(args: readonly string[]): Promise<number> {
 }
 
 function search(pages: readonly ManPage[], words: readonly string[]): number {
-  let status = 0;
+  let status = NOTHING_FOUND;
   for (const word of words) {
     const wanted = word.toLowerCase();
-    const found = pages.filter(({ names, summary }) => `${names.join(' ')} ${summary}`.toLowerCase().includes(wanted));
-    if (found.length > 0) print(listing(found));
+    const found = pages.filter((page) => searchedText(page).includes(wanted));
+    if (found.length === 0) complain(`${word}: nothing appropriate.\n`);
     else {
-      complain(`sockscape man: no page is about '${word}'\n`);
-      status = NOTHING_FOUND;
+      print(listing(found));
+      status = 0;
     }
   }
   return status;

@@ -52,7 +52,7 @@ export function writeAll(to: Output, bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length; ) at += retried('EAGAIN', () => writeSync(to.fd, bytes, at));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EPIPE') process.exit(0);
-    throw new PlatformError(`cannot write ${to.name}: ${(error as Error).message}`);
+    throw new PlatformError(`cannot write ${to.name}: ${(error as Error).message}`, { cause: error });
   }
 }
 
@@ -79,7 +79,7 @@ export function openForWriting(path: string): Output {
   try {
     return { fd: isFifo(path) ? openFifo(path) : openSync(path, 'w'), name: path };
   } catch (error) {
-    throw new PlatformError(`cannot write ${path}: ${(error as Error).message}`);
+    throw new PlatformError(`cannot write ${path}: ${(error as Error).message}`, { cause: error });
   }
 }
 

@@ -7,7 +7,7 @@ import { DNS_PORT } from '../api/posix/dns.ts';
 import { Process } from '../api/posix/process.ts';
 import type { Cidr } from '../base/inet-address.ts';
 import { Loop } from '../base/loop.ts';
-import { Host } from '../host.ts';
+import type { Host } from '../host.ts';
 import { CaptureTee } from '../link/capture-tee.ts';
 import { NodeEnvironment } from '../platform/node/environment.ts';
 import { configureKernelSide } from '../platform/node/kernel-side.ts';
@@ -23,7 +23,7 @@ import { wrote } from '../programs/wrote.ts';
 import { CaptureOutput } from './capture-output.ts';
 import { hostCidr } from './cidr.ts';
 import { taskOf } from './command-words.ts';
-import { HostEnd } from './leftovers.ts';
+import { CommandHosts } from './leftovers.ts';
 import { parseOptions, UsageError } from './options.ts';
 import { complain, print, STDERR } from './output.ts';
 import { runPrograms } from './program-run.ts';
@@ -96,11 +96,14 @@ export async function tap(args: readonly string[]): Promise<number> {
   const capture = file === null ? null : new CaptureOutput(file, null, () => {});
   // Not before the file is open: that may take its time, and handlers would not run meanwhile.
   const asked = untilAsked();
-  const end = new HostEnd();
-  const device = await TapDevice.open({ loop, random: environment.entropy, offload, name });
+  const hosts = new CommandHosts();
+  const device = await TapDevice.open({ loop, random: environment.entropy, offload, name }).catch((error: unknown) => {
+    hosts.end(() => loop.stop());
+    throw error;
+  });
   if (capture !== null) new CaptureTee(device, loop, capture);
   const lost = new Promise<string>((resolve) => (device.onLost = resolve));
-  const host = new Host({ name: 'sockscape', loop, random: environment.entropy });
+  const host = hosts.make({ name: 'sockscape', loop, random: environment.entropy });
   try {
     if (theirs.length > 0) configureKernelSide(device.name, theirs.map(String));
     host.attach(device);
@@ -117,11 +120,11 @@ export async function tap(args: readonly string[]): Promise<number> {
     if (reason !== undefined) throw new PlatformError(reason);
     return 0;
   } finally {
-    host.powerOff();
-    loop.stop();
-    device.close();
-    capture?.close();
-    end.report(host, complain);
+    hosts.end(() => {
+      loop.stop();
+      device.close();
+      capture?.close();
+    });
   }
 }
 

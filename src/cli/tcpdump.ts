@@ -42,7 +42,7 @@ export async function tcpdump(args: readonly string[]): Promise<number> {
   const bytes = wanted.read === null ? null : readFile(wanted.read);
   const name = wanted.read === '-' ? 'standard input' : wanted.read;
   try {
-    if (wanted.listing > 0) print(filterListing(wanted.listing, wanted.filter, bytes, machineNames()));
+    if (wanted.listing > 0) print(filterListing(wanted, bytes, machineNames()));
     else if (bytes !== null) show(bytes, wanted);
   } catch (error) {
     if (!(error instanceof CaptureError) && !(error instanceof FilterError)) throw error;

@@ -9,6 +9,7 @@ export { inet_aton, inet_ntoa, inet_ntop, inet_pton, IpAddress } from '../base/i
 export { Loop } from '../base/loop.ts';
 export { type RandomSource, SeededRandom } from '../base/random.ts';
 export * from '../api/posix/constants.ts';
+export * from '../api/posix/icmp-constants.ts';
 export { isErrno, systemError } from '../api/posix/errors.ts';
 export { GaiError, gai_strerror } from '../api/posix/gai-error.ts';
 export { type Addrinfo, type AddrinfoHints, getaddrinfo } from '../api/posix/getaddrinfo.ts';

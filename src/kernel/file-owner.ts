@@ -56,7 +56,9 @@ export class FileOwner extends Waiter {
     if (this.owner === 0 || this.kernel === null) return;
     // The two ends of a pipe have one queue: each hears of what it could do.
     const { accessMode } = this.file.operations;
-    const news = events & ~(accessMode === O.RDONLY ? Poll.OUT : accessMode === O.WRONLY ? Poll.IN : 0);
+    let news = events & ~(accessMode === O.RDONLY ? Poll.OUT : accessMode === O.WRONLY ? Poll.IN : 0);
+    // Some say of ordinary data too that it could be urgent; what is urgent is told alone.
+    if (events !== Poll.PRI) news &= ~Poll.PRI;
     if ((news & this.events) === 0) return;
     this.happened |= news;
     this.kernel.loop.ready(this);
@@ -69,8 +71,11 @@ export class FileOwner extends Waiter {
     const owners = this.owner < 0 ? groupMembers(kernel, -this.owner) : [kernel.find(this.owner)];
     for (const process of owners) {
       if (process === null || !this.maySignal(process)) continue;
-      if ((happened & Poll.PRI) !== 0) process.signals.send(SignalInfo.ofKernel(Signal.SIGURG));
-      if (this.isAsync) this.tell(process, happened);
+      if ((happened & Poll.PRI) !== 0) {
+        process.signals.send(SignalInfo.ofKernel(Signal.SIGURG));
+        if (this.isAsync) this.tell(process, SignalCode.POLL_PRI);
+      }
+      if (this.isAsync && happened !== Poll.PRI) this.tell(process, codeOf(happened));
     }
   }
 
@@ -80,10 +85,10 @@ export class FileOwner extends Waiter {
     return this.euid === 0 || this.euid === suid || this.euid === uid || this.uid === suid || this.uid === uid;
   }
 
-  private tell(process: KernelProcess, happened: number): void {
+  private tell(process: KernelProcess, code: number): void {
     if (this.signo !== 0) {
-      const info = new SignalInfo(this.signo, codeOf(happened));
-      info.band = this.file.operations.readiness();
+      const info = new SignalInfo(this.signo, code);
+      info.band = BANDS[code - SignalCode.POLL_IN] as number;
       info.fd = this.fd;
       // Without room for it there is SIGIO, which coalesces (send_sigio_to_task).
       if (process.signals.send(info) === 0) return;
@@ -92,9 +97,14 @@ export class FileOwner extends Waiter {
   }
 }
 
+/** What si_band says for each code, from POLL_IN on: of the event, not of the descriptor (band_table of fs/fcntl.c). */
+const BANDS: readonly number[] = [
+  Poll.IN | Poll.RDNORM, Poll.OUT | Poll.WRNORM | Poll.WRBAND, Poll.IN | Poll.RDNORM | 0x400, Poll.ERR, Poll.PRI | Poll.RDBAND,
+  Poll.HUP | Poll.ERR,
+];
+
 function codeOf(events: number): number {
-  if ((events & Poll.HUP) !== 0) return SignalCode.POLL_HUP;
   if ((events & Poll.ERR) !== 0) return SignalCode.POLL_ERR;
-  if ((events & Poll.PRI) !== 0) return SignalCode.POLL_PRI;
+  if ((events & Poll.HUP) !== 0) return SignalCode.POLL_HUP;
   return (events & Poll.IN) !== 0 ? SignalCode.POLL_IN : SignalCode.POLL_OUT;
 }

@@ -10,6 +10,13 @@ import type { FileTable } from './file-table.ts';
 import type { Directory } from './fs/inode.ts';
 import { FileOwner } from './file-owner.ts';
 
+/** How many descriptions are open, of all hosts: for leak tests. */
+class FileStatistics {
+  descriptions = 0;
+}
+
+export const fileStatistics: FileStatistics = new FileStatistics();
+
 export class OpenFile implements Description {
   readonly operations: FileOperations;
   /** The socket behind it, or null: what ENOTSOCK asks. */
@@ -57,7 +64,7 @@ export class OpenFile implements Description {
   }
 
   hold(): void {
-    this.refs++;
+    if (this.refs++ === 0) fileStatistics.descriptions++;
   }
 
   letGo(): void {
@@ -65,6 +72,8 @@ export class OpenFile implements Description {
       if (this.refs === this.inFlight) (this.socket as Socket).onlyInFlight();
       return;
     }
+    // One that no descriptor was found for was never held.
+    if (this.refs === 0) fileStatistics.descriptions--;
     if (this.ownerOrNull !== null) this.ownerOrNull.release();
     if (this.watchers !== null) for (const watcher of [...this.watchers]) watcher.closed();
     this.operations.release();

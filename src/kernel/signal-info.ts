@@ -29,7 +29,7 @@ export class SignalInfo {
   status = 0;
   /** sigqueue(3)'s value. */
   value = 0;
-  /** SIGIO: `Poll` bits, and the descriptor they are about. */
+  /** SIGIO: `Poll` bits of what happened, and the descriptor it is about. */
   band = 0;
   fd = 0;
   /** timer_create's timer, and how often it expired besides. */

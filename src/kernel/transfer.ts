@@ -50,9 +50,7 @@ export class ReceiveOperation extends Operation {
     this.mayBlock = !file.nonBlocking && (flags & Msg.DONTWAIT) === 0;
     const socket = file.socket;
     this.target = socket === null ? 1 : socket.receiveTarget(buffer.length, flags);
-    if (this.target === NEVER_WAITS) this.mayBlock = false;
-    // Nobody waits for the error queue. AF_UNIX, which has none, does not look at the flag.
-    if ((flags & Msg.ERRQUEUE) !== 0 && socket?.family !== AF.UNIX) this.mayBlock = false;
+    if (this.target === NEVER_WAITS || ((flags & Msg.ERRQUEUE) !== 0 && looksAtErrors(socket))) this.mayBlock = false;
   }
 
   protected step(): number {
@@ -113,6 +111,11 @@ export class ReceiveOperation extends Operation {
   protected override get restart(): Restart {
     return restartOf(this.waitFor());
   }
+}
+
+/** Nobody waits for the error queue. AF_UNIX, which has none, does not look at the flag. */
+function looksAtErrors(socket: Socket | null): boolean {
+  return socket === null || socket.family !== AF.UNIX;
 }
 
 /** sock_intr_errno: a call with SO_RCVTIMEO or SO_SNDTIMEO is not begun anew, since its whole time would begin anew too. */

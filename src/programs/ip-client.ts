@@ -10,6 +10,7 @@ import {
   readNetlink, RTM, sockaddrNl,
 } from '../api/posix/netlink.ts';
 import type { Syscalls } from '../api/posix/syscalls.ts';
+import { readText } from '../api/posix/text-file.ts';
 import { strerror } from '../base/errno.ts';
 import { IpAddress } from '../base/inet-address.ts';
 
@@ -97,6 +98,11 @@ export class IpClient {
   async close(): Promise<void> {
     if (this.fd >= 0) await this.process.close(this.fd);
     this.fd = -1;
+  }
+
+  /** A text file's contents. */
+  text(path: string): Promise<string> {
+    return readText(this.process, path);
   }
 
   async write(text: string): Promise<void> {

@@ -1,6 +1,6 @@
 /**
  * ip: links, addresses, routes and neighbours, shown and changed by netlink messages (ip(8); its words, output and statuses are
- * those of iproute2). Each object has its file: ip-link.ts, ip-address.ts, ip-route.ts, ip-neighbour.ts. **Not** there: other
+ * those of iproute2). Each object has its file: ip-link.ts, ip-address.ts, ip-maddress.ts, ip-route.ts, ip-neighbour.ts. **Not** there: other
  * objects, JSON, batch files, monitoring.
  */
 import { guarded } from './getopt.ts';
@@ -9,6 +9,7 @@ import type { Syscalls } from '../api/posix/syscalls.ts';
 import { ipAddress } from './ip-address.ts';
 import { begins, IpClient, IpFailure, type IpOptions, writeAll } from './ip-client.ts';
 import { ipLink } from './ip-link.ts';
+import { ipMaddress } from './ip-maddress.ts';
 import { ipNeighbour } from './ip-neighbour.ts';
 import { ipRoute } from './ip-route.ts';
 
@@ -16,7 +17,7 @@ type Command = (client: IpClient, args: readonly string[]) => Promise<number>;
 
 /** In the order in which shortened words are looked up. */
 const OBJECTS: readonly (readonly [string, Command])[] = [
-  ['address', ipAddress], ['route', ipRoute], ['neighbor', ipNeighbour], ['neighbour', ipNeighbour], ['link', ipLink],
+  ['address', ipAddress], ['maddress', ipMaddress], ['route', ipRoute], ['neighbor', ipNeighbour], ['neighbour', ipNeighbour], ['link', ipLink],
 ];
 
 /** `ip [OPTIONS] OBJECT [COMMAND ...]`: resolves to its exit status. */
@@ -80,9 +81,10 @@ function familyOf(word: string | undefined): number {
 }
 
 export const IP_USAGE = `usage: ip [-4 | -6 | -0 | -family { inet | inet6 | link }] [-brief] [-oneline] [-statistics] [-details] OBJECT [COMMAND ...]
-OBJECT is address, link, neighbour or route; its commands are told by 'ip OBJECT help'. Words may be shortened.
+OBJECT is address, link, maddress, neighbour or route; its commands are told by 'ip OBJECT help'. Words may be shortened.
   ip address [show [dev DEVICE]]           ip address add 192.0.2.1/24 dev eth0
   ip link set eth0 up                      ip link set eth0 mtu 1400
   ip route add default via 192.0.2.254     ip route get 198.51.100.1
+  ip maddress show dev eth0                the groups that it listens to
   ip neighbour add 192.0.2.9 lladdr 02:00:00:00:00:09 dev eth0
 `;

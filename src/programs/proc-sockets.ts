@@ -46,7 +46,7 @@ const UNIX_TYPES: Readonly<Record<number, string>> = { 1: 'STREAM', 2: 'DGRAM', 
 const UNIX_STATES = ['', 'UNCONNECTED', 'CONNECTING', 'CONNECTED', 'DISCONNECTING'];
 const ACCEPTS = 0x10000;
 const PACKET_TYPES: Readonly<Record<number, string>> = { 2: 'SOCK_DGRAM', 3: 'SOCK_RAW', 10: 'SOCK_PACKET' };
-const ETHER_TYPES: Readonly<Record<number, string>> = { 0x0003: 'ALL', 0x0800: 'IP', 0x0806: 'ARP', 0x86dd: 'IPV6', 0x0004: '802.2', 0x0001: '802.3' };
+const ETHER_TYPES: Readonly<Record<number, string>> = { 3: 'ALL', 2048: 'IP', 2054: 'ARP', 34525: 'IPV6', 4: '802.2', 1: '802.3' };
 
 async function lines(process: Syscalls, name: string): Promise<string[]> {
   const [, ...rest] = (await readText(process, `/proc/net/${name}`)).split('\n');

@@ -5,7 +5,6 @@
 import { IpAddress } from '../base/inet-address.ts';
 import { getservbyname } from '../api/posix/name-tables.ts';
 import type { Process } from '../api/posix/process.ts';
-import { UsageFault } from './getopt.ts';
 import type { SsSocket } from './ss-dump.ts';
 
 export const STATE_NAMES = [
@@ -18,18 +17,42 @@ export const ALL_STATES = (1 << STATE_NAMES.length) - 1;
 export const CONNECTED_STATES = ALL_STATES & ~(bit(STATES.LISTEN) | bit(STATES.CLOSE) | bit(STATES.TIME_WAIT) | bit(STATES.SYN_RECV));
 export const LISTENING_STATES = bit(STATES.LISTEN) | bit(STATES.CLOSE);
 
+/** What is wrong with a filter, in iproute2's words, and the status that it ends with. */
+export class FilterFault extends Error {
+  readonly status: number;
+  readonly showsUsage: boolean;
+
+  constructor(message: string, status: number, showsUsage = false) {
+    super(message);
+    this.status = status;
+    this.showsUsage = showsUsage;
+  }
+}
+
+const BAD_WORDS = 255, BAD_ADDRESS = 1;
+
+function syntaxError(): FilterFault {
+  return new FilterFault('ss: bison bellows (while parsing filter): "syntax error!" Sorry.', BAD_WORDS, true);
+}
+
+function addressError(why: string): FilterFault {
+  return new FilterFault(`${why}Cannot parse dst/src address.`, BAD_ADDRESS);
+}
+
+/** Names of states, small letters; others are refused. */
 const WORDS: Readonly<Record<string, number>> = {
-  established: bit(1), 'syn-sent': bit(2), 'syn-recv': bit(3), 'fin-wait-1': bit(4), 'fin-wait-2': bit(5), 'time-wait': bit(6), unconnected: bit(7),
-  close: bit(7), 'close-wait': bit(8), 'last-ack': bit(9), listening: bit(10), listen: bit(10), closing: bit(11),
+  unknown: bit(0), established: bit(1), 'syn-sent': bit(2), 'syn-recv': bit(3), 'syn-rcv': bit(3), 'fin-wait-1': bit(4), 'fin-wait-2': bit(5), 'time-wait': bit(6), unconnected: bit(7),
+  close: bit(7), closed: bit(7), 'close-wait': bit(8), 'last-ack': bit(9), listening: bit(10), closing: bit(11),
   all: ALL_STATES, connected: ALL_STATES & ~(bit(STATES.CLOSE) | bit(STATES.LISTEN)),
   synchronized: ALL_STATES & ~(bit(STATES.CLOSE) | bit(STATES.LISTEN) | bit(2)), bucket: bit(STATES.SYN_RECV) | bit(STATES.TIME_WAIT),
   big: ALL_STATES & ~(bit(STATES.SYN_RECV) | bit(STATES.TIME_WAIT)),
 };
 
 function statesOf(word: string | undefined): number {
-  const states = word === undefined ? undefined : WORDS[word];
-  if (states === undefined) throw new UsageFault(`wrong state name: ${word ?? ''}`);
-  return states;
+  if (word === undefined) throw new FilterFault('Command line is not complete. Try option "help"', BAD_WORDS);
+  const name = word.toLowerCase();
+  if (!Object.hasOwn(WORDS, name)) throw new FilterFault(`ss: wrong state name: ${word}`, BAD_WORDS);
+  return WORDS[name] as number;
 }
 
 type Test = (socket: SsSocket) => boolean;
@@ -41,8 +64,8 @@ export interface SsFilter {
 }
 
 export async function readFilter(process: Process, operands: readonly string[]): Promise<SsFilter> {
-  // Parentheses and operators need no blanks around them.
-  const words = operands.join(' ').split(/\s+|(?<=[()!])|(?=[()])/).filter((word) => word !== '');
+  // Parentheses and operators are words like others: blanks are between them.
+  const words = operands.join(' ').split(/\s+/).filter((word) => word !== '');
   let states: number | null = null;
   for (;;) {
     if (words[0] === 'state') {
@@ -56,8 +79,8 @@ export async function readFilter(process: Process, operands: readonly string[]):
   }
   if (words.length === 0) return { states, matches: () => true };
   const parser = new FilterParser(process, words);
-  const matches = await parser.either();
-  if (parser.next !== undefined) throw new UsageFault(`syntax error near "${parser.next}"`);
+  const matches = await parser.whole();
+  if (parser.next !== undefined) throw syntaxError();
   return { states, matches };
 }
 
@@ -67,18 +90,23 @@ const COMPARISONS: Readonly<Record<string, (a: number, b: number) => boolean>> =
   '>': (a, b) => a > b, gt: (a, b) => a > b, '<': (a, b) => a < b, lt: (a, b) => a < b,
 };
 
+const EQUAL: ReadonlySet<string> = new Set(['=', '==', 'eq']), UNEQUAL: ReadonlySet<string> = new Set(['!=', 'ne', 'neq']);
+
+/** What joins, negates and compares: never an address. */
+const WORDS_BETWEEN: ReadonlySet<string> = new Set(['and', '&', '&&', 'or', '|', '||', 'not', '!', '(', ')', 'sport', 'dport', 'src', 'dst', ...Object.keys(COMPARISONS)]);
+
 /** Each may open a level, and levels are kept on the stack. */
 const MOST_WORDS = 1000;
 
-/** or binds less than and, which may be left out. */
 class FilterParser {
   private readonly process: Process;
   private readonly words: string[];
+  private wantsPort = false;
 
   constructor(process: Process, words: readonly string[]) {
     this.process = process;
     this.words = [...words];
-    if (words.length > MOST_WORDS) throw new UsageFault(`a filter has ${MOST_WORDS} words at most`);
+    if (words.length > MOST_WORDS) throw syntaxError();
   }
 
   get next(): string | undefined {
@@ -87,7 +115,7 @@ class FilterParser {
 
   private take(): string {
     const word = this.words.shift();
-    if (word === undefined) throw new UsageFault('syntax error: the filter is not complete');
+    if (word === undefined) throw syntaxError();
     return word;
   }
 
@@ -95,20 +123,22 @@ class FilterParser {
     return this.next !== undefined && words.includes(this.next);
   }
 
-  async either(): Promise<Test> {
-    const first = await this.both();
-    if (!this.isNext('or', '|', '||')) return first;
-    this.take();
-    const second = await this.either();
-    return (socket) => first(socket) || second(socket);
-  }
-
-  private async both(): Promise<Test> {
-    const first = await this.single();
-    if (this.next === undefined || this.isNext('or', '|', '||', ')')) return first;
-    if (this.isNext('and', '&', '&&')) this.take();
-    const second = await this.both();
-    return (socket) => first(socket) && second(socket);
+  /** From left to right: `or` and `and`, which may be left out, bind alike. */
+  async whole(): Promise<Test> {
+    let test = await this.single();
+    while (this.next !== undefined && this.next !== ')') {
+      const first = test;
+      if (this.isNext('or', '|', '||')) {
+        this.take();
+        const second = await this.single();
+        test = (socket) => first(socket) || second(socket);
+      } else {
+        if (this.isNext('and', '&', '&&')) this.take();
+        const second = await this.single();
+        test = (socket) => first(socket) && second(socket);
+      }
+    }
+    return test;
   }
 
   private async single(): Promise<Test> {
@@ -118,50 +148,108 @@ class FilterParser {
       return (socket) => !test(socket);
     }
     if (word === '(') {
-      const test = await this.either();
-      if (this.take() !== ')') throw new UsageFault('syntax error: a parenthesis is missing');
+      const test = await this.whole();
+      if (this.take() !== ')') throw syntaxError();
       return test;
     }
-    if (word === 'sport' || word === 'dport') return this.port(word === 'sport');
-    if (word === 'src' || word === 'dst') return this.host(word === 'src');
-    throw new UsageFault(`syntax error near "${word}"`);
+    if (word === 'sport' || word === 'dport') {
+      this.wantsPort = true;
+      return this.port(word === 'sport');
+    }
+    if (word === 'src' || word === 'dst') {
+      this.wantsPort = false;
+      return this.host(word === 'src');
+    }
+    if (WORDS_BETWEEN.has(word)) throw syntaxError();
+    // Anything else is an address or a port, as the word before it wanted, and not where these stand.
+    await this.endpoint(word, this.wantsPort);
+    throw syntaxError();
   }
 
   private async port(isLocal: boolean): Promise<Test> {
-    let compare = COMPARISONS['='] as (a: number, b: number) => boolean;
-    const known = this.next === undefined ? undefined : COMPARISONS[this.next];
-    if (known !== undefined) {
-      compare = known;
-      this.take();
-    }
-    const text = this.take();
-    const port = await this.portNumber(text.slice(text.lastIndexOf(':') + 1));
-    return (socket) => compare(isLocal ? socket.localPort : socket.remotePort, port);
+    const operator = this.next !== undefined && Object.hasOwn(COMPARISONS, this.next) ? this.take() : '=';
+    const compare = COMPARISONS[operator] as (a: number, b: number) => boolean;
+    const { port } = await this.endpoint(this.operand(), true);
+    // No port: every one is equal to it, and larger.
+    if (port === null && EQUAL.has(operator)) return () => true;
+    if (port === null && UNEQUAL.has(operator)) return () => false;
+    return (socket) => compare(isLocal ? socket.localPort : socket.remotePort, port ?? -1);
+  }
+
+  /** What stands behind a word that wants something. */
+  private operand(): string {
+    const word = this.take();
+    if (WORDS_BETWEEN.has(word)) throw syntaxError();
+    return word;
   }
 
   private async portNumber(text: string): Promise<number> {
-    if (/^\d+$/.test(text)) return Number(text);
+    const number = /^[+-]?(?:0[xX][0-9a-fA-F]+|\d+)$/.test(text) ? integerOf(text) : null;
+    if (number !== null) return number;
     const entry = await getservbyname(this.process, text, null);
-    if (entry === null) throw new UsageFault(`"${text}" does not look like a port.`);
+    if (entry === null) throw addressError(`Error: "${text}" does not look like a port.\n`);
     return entry.port;
   }
 
-  /** HOST, HOST/LENGTH, HOST:PORT, [HOST]:PORT, *:PORT. */
+  /**
+   * parse_hostcond: HOST, HOST/LENGTH, HOST:PORT, [HOST]:PORT, *:PORT, :PORT; the last colon is the port's. Behind `sport` and
+   * `dport` all is the port, but for a colon or an asterisk before it.
+   */
+  private async endpoint(text: string, isPort: boolean): Promise<{ prefix: Prefix | null; port: number | null }> {
+    let host = text.replace(/^inet6?:/, '');
+    let rest = '';
+    if (host.startsWith('[')) {
+      const end = host.indexOf(']');
+      if (end < 0) throw addressError('');
+      [host, rest] = [host.slice(1, end), host.slice(end + 1)];
+    } else if (host.startsWith('*')) {
+      [host, rest] = ['*', host.slice(1)];
+    } else if (isPort) {
+      [host, rest] = ['', host];
+    } else {
+      const slash = host.indexOf('/');
+      const colon = host.lastIndexOf(':');
+      if (colon >= 0 && colon > slash) [host, rest] = [host.slice(0, colon), host.slice(colon)];
+    }
+    const name = rest.startsWith(':') ? rest.slice(1) : rest;
+    const number = name === '' || name === '*' ? -1 : await this.portNumber(name);
+    const port = number === -1 ? null : number;
+    if (isPort || host === '' || host === '*') return { prefix: null, port };
+    return { prefix: prefixOf(host), port };
+  }
+
   private async host(isLocal: boolean): Promise<Test> {
     if (this.isNext('=', '==', 'eq')) this.take();
-    const text = this.take();
-    const match = /^(?:\[([^\]]*)\]|([^:[/]*)|([^[]*:[^[]*:[^[]*?))(?:\/(\d+))?(?::(.+))?$/.exec(text);
-    if (match === null) throw new UsageFault(`Cannot parse dst/src address: ${text}`);
-    const host = match[1] ?? match[2] ?? match[3] ?? '';
-    const port = match[5] === undefined || match[5] === '*' ? null : await this.portNumber(match[5]);
-    if (host === '' || host === '*') return (socket) => port === null || (isLocal ? socket.localPort : socket.remotePort) === port;
-    const address = IpAddress.parse(host);
-    if (address === null) throw new UsageFault(`Cannot parse dst/src address: ${text}`);
-    const length = match[4] === undefined ? (address.isV4 ? 32 : 128) : Number(match[4]);
+    const { prefix, port } = await this.endpoint(this.operand(), false);
     return (socket) => {
+      if (port !== null && (isLocal ? socket.localPort : socket.remotePort) !== port) return false;
+      if (prefix === null) return true;
       const other = IpAddress.parse(isLocal ? socket.localHost : socket.remoteHost);
-      if (other === null || !other.isIn(address, length)) return false;
-      return port === null || (isLocal ? socket.localPort : socket.remotePort) === port;
+      return other !== null && other.isIn(prefix.address, prefix.length);
     };
   }
+}
+
+interface Prefix {
+  readonly address: IpAddress;
+  readonly length: number;
+}
+
+/** get_prefix: ADDRESS or ADDRESS/LENGTH; of IPv4 the last bytes may be missing. */
+function prefixOf(text: string): Prefix {
+  const [host = '', lengthText] = text.split('/', 2);
+  const whole = /^\d+(\.\d+){0,3}$/.test(host) ? [...host.split('.'), '0', '0', '0'].slice(0, 4).join('.') : host;
+  const address = IpAddress.parse(whole);
+  const most = address?.isV4 ? 32 : 128;
+  const length = lengthText === undefined ? most : /^\d+$/.test(lengthText) ? Number(lengthText) : -1;
+  if (address === null || length < 0 || length > most) throw addressError(`Error: an inet prefix is expected rather than "${text}".\n`);
+  return { address, length };
+}
+
+/** strtol with base 0, as far as an int goes. */
+function integerOf(text: string): number | null {
+  const sign = text.startsWith('-') ? -1 : 1;
+  const digits = text.replace(/^[+-]/, '');
+  const value = sign * (/^0\d/.test(digits) ? Number.parseInt(digits, 8) : Number(digits));
+  return Number.isInteger(value) && Math.abs(value) <= 0x7fffffff ? value : null;
 }

@@ -11,7 +11,7 @@ import { getopt, guarded, say, UsageFault, warn } from './getopt.ts';
 import { inetDetails, memoryText, packetDetails, tcpText, timerText, unixDetails } from './ss-details.ts';
 import { type InetKind, inetSockets, packetSockets, type SsSocket, unixSockets } from './ss-dump.ts';
 import {
-  ALL_STATES, CONNECTED_STATES, LISTENING_STATES, readFilter, type SsFilter, STATE_NAMES,
+  ALL_STATES, CONNECTED_STATES, FilterFault, LISTENING_STATES, readFilter, type SsFilter, STATE_NAMES,
 } from './ss-filter.ts';
 import { usersByInode } from './ss-users.ts';
 
@@ -20,7 +20,7 @@ const UDP: InetKind = { netid: 'udp', protocol: IPPROTO_UDP };
 const RAW: InetKind = { netid: 'raw', protocol: IPPROTO_RAW };
 const ESTABLISHED = 1 << 1, CLOSED = 1 << 7;
 const EVERY_PACKET = 3;
-const ETHER_TYPES: Readonly<Record<number, string>> = { 0x0800: 'ip', 0x0806: 'arp', 0x86dd: 'ipv6', 0x8100: '802.1Q', 0x0001: '802_3', 0x0004: '802_2' };
+const ETHER_TYPES: Readonly<Record<number, string>> = { 2048: 'ip', 2054: 'arp', 34525: 'ipv6', 33024: '802.1Q', 1: '802_3', 4: '802_2' };
 
 /** What is listed without -a or -l: connections. AF_PACKET knows none. */
 const USUAL_STATES: Readonly<Record<string, number>> = {
@@ -100,6 +100,10 @@ async function run(process: Process, args: readonly string[]): Promise<number> {
     await say(process, await list(process, choice));
     return 0;
   } catch (error) {
+    if (error instanceof FilterFault) {
+      await warn(process, `${error.message}\n${error.showsUsage ? SS_USAGE : ''}`);
+      return error.status;
+    }
     if (!(error instanceof UsageFault)) throw error;
     await warn(process, `ss: ${error.message}\n${error.showsUsage ? SS_USAGE : ''}`);
     return 255;

@@ -15,6 +15,7 @@ import { int32 } from '../api/posix/option-values.ts';
 import { numericHost, reasonOf } from './endpoint-names.ts';
 import { getopt, guarded, say, UsageFault, warn } from './getopt.ts';
 import { sendAll } from './service.ts';
+import { type Connection, type Sequel, shownEscape, telnetCommand } from './telnet-commands.ts';
 
 export const TELNET_USAGE = `Usage: telnet [OPTION...] [HOST [PORT]]
 Login to remote system HOST (optionally, on service port PORT)
@@ -34,8 +35,8 @@ const TELNET_ESCAPE = 0x1d;
 const STDIN = 0;
 const BUFFER_BYTES = 8192;
 const MOST_COMMAND_BYTES = 1024;
+const NOTHING = new Uint8Array(0);
 const decoder = new TextDecoder();
-const encoder = new TextEncoder();
 
 /** `telnet [OPTION...] [HOST [PORT]]`: 0, or 1 when there is no connection. */
 export function telnet(process: NameProcess, args: readonly string[]): Promise<number> {
@@ -62,8 +63,10 @@ async function main(process: NameProcess, args: readonly string[]): Promise<numb
     return 64;
   }
   const session = new Telnet(process, family, escapeByte);
-  if (operands.length > 0) return (await session.open(operands[0], operands[1] ?? 'telnet')) ? session.converse() : 1;
-  return session.commands();
+  if (operands.length === 0) await session.commands();
+  else if (await session.open(operands[0], operands[1] ?? 'telnet')) await session.converse();
+  else return 1;
+  return 0;
 }
 
 function escapeOf(text: string): number {
@@ -71,21 +74,17 @@ function escapeOf(text: string): number {
   return text.length === 2 && text[0] === '^' ? text.charCodeAt(1) & 0x1f : text.charCodeAt(0);
 }
 
-/** How `^]` is written. */
-function shownEscape(escapeByte: number): string {
-  return escapeByte < 32 ? `^${String.fromCharCode(escapeByte + 64)}` : String.fromCharCode(escapeByte);
-}
-
-class Telnet {
+class Telnet implements Connection {
   private readonly process: NameProcess;
   private readonly family: number;
-  private readonly escapeByte: number;
+  readonly escapeByte: number;
   private readonly input = new Uint8Array(BUFFER_BYTES);
   private readonly received = new Uint8Array(BUFFER_BYTES);
   private readonly parser = new TelnetParser();
   private host = '';
   private fd = -1;
-  private inputEnded = false;
+  /** What has been read from standard input, and not been looked at. */
+  private typed: Uint8Array = NOTHING;
 
   constructor(process: NameProcess, family: number, escapeByte: number) {
     this.process = process;
@@ -127,25 +126,27 @@ class Telnet {
     return false;
   }
 
-  /** Passes lines on, both ways, until one side ends. */
-  async converse(): Promise<number> {
+  /** Passes lines on, both ways, until one side ends, or a command does it: then whether commands may follow. */
+  async converse(): Promise<Sequel> {
     const { process, input, received } = this;
     for (;;) {
-      const fds = [{ fd: this.fd, events: POLLIN, revents: 0 }];
-      if (!this.inputEnded) fds.push({ fd: STDIN, events: POLLIN, revents: 0 });
+      const fds = [{ fd: this.fd, events: POLLIN, revents: 0 }, { fd: STDIN, events: POLLIN, revents: 0 }];
       try {
+        while (this.typed.length > 0) {
+          const sequel = await this.send();
+          if (sequel !== 'converse') return sequel;
+        }
         await process.poll(fds, -1);
         if ((fds[0].revents & (POLLIN | POLLHUP | POLLERR)) !== 0) {
           const n = await process.read(this.fd, received);
           if (n === 0) break;
           await this.show(received.subarray(0, n));
         }
-        if ((fds[1]?.revents ?? 0) !== 0) {
+        if (fds[1].revents !== 0) {
           const n = await process.read(STDIN, input);
           // As inetutils does, which takes the end of its input for the end of the connection.
           if (n === 0) break;
-          const status = await this.send(input.subarray(0, n));
-          if (status >= 0) return status;
+          this.typed = input.subarray(0, n);
         }
       } catch (error) {
         if (isErrno(error, 'EINTR')) continue;
@@ -154,13 +155,14 @@ class Telnet {
         break;
       }
     }
-    await process.close(this.fd);
+    await this.close();
     await warn(process, 'Connection closed by foreign host.\n');
-    return 0;
+    return 'closed';
   }
 
-  /** What was typed goes out, a line's end as CR LF; the escape character begins a command. -1, or the exit status. */
-  private async send(typed: Uint8Array): Promise<number> {
+  /** What was typed goes out, a line's end as CR LF, up to the escape character: that one begins commands. */
+  private async send(): Promise<Sequel> {
+    const { typed } = this;
     const at = this.escapeByte < 0 ? -1 : typed.indexOf(this.escapeByte);
     const text = at < 0 ? typed : typed.subarray(0, at);
     const out: number[] = [];
@@ -170,13 +172,13 @@ class Telnet {
       else if (byte === CR) out.push(CR, NUL);
       else out.push(byte);
     }
+    this.typed = at < 0 ? NOTHING : typed.slice(at + 1);
     if (out.length > 0) await sendAll(this.process, this.fd, Uint8Array.from(out));
-    if (at < 0) return -1;
+    if (at < 0) return 'converse';
+    // A terminal hands over whole lines: an Enter that brought the escape character is none of a command.
+    if (this.typed[0] === LF) this.typed = this.typed.subarray(1);
     await say(this.process, '\n');
-    const rest = typed.subarray(at + 1);
-    // A terminal hands over whole lines: the command may have come along.
-    const line = decoder.decode(rest).trim();
-    return this.command(line === '' ? await this.prompt() : line);
+    return this.obey();
   }
 
   private async show(bytes: Uint8Array): Promise<void> {
@@ -185,66 +187,57 @@ class Telnet {
     if (text.length > 0) await this.process.write(1, text);
   }
 
-  /** Commands from standard input, before there is a connection. */
-  async commands(): Promise<number> {
+  /** Commands from standard input, where there is no connection at first. */
+  async commands(): Promise<void> {
     for (;;) {
-      const line = await this.prompt();
-      if (line === null) return 0;
-      const [word = '', ...rest] = line.split(/\s+/);
-      if (isShort(word, 'open') && rest.length > 0) {
-        if (await this.open(rest[0], rest[1] ?? 'telnet')) return this.converse();
-        continue;
-      }
-      const status = await this.command(line);
-      if (status >= 0) return status;
+      const sequel = await this.obey();
+      if (sequel === 'quit' || (sequel === 'converse' && (await this.converse()) === 'quit')) return;
     }
   }
 
-  /** A command's line; null at the end of the input. */
-  private async prompt(): Promise<string | null> {
-    await say(this.process, 'telnet> ');
+  /** Asks for commands and does them, until one leads elsewhere. */
+  private async obey(): Promise<Sequel> {
+    for (;;) {
+      const line = await this.ask('telnet> ');
+      if (line === null) await say(this.process, '\n');
+      const sequel = await telnetCommand(line ?? 'quit', this);
+      if (sequel !== 'again') return sequel;
+    }
+  }
+
+  get peer(): string | null {
+    return this.fd < 0 ? null : this.host;
+  }
+
+  say(text: string): Promise<unknown> {
+    return say(this.process, text);
+  }
+
+  transmit(bytes: readonly number[], flags = 0): Promise<unknown> {
+    return this.process.send(this.fd, Uint8Array.from(bytes), flags | MSG_NOSIGNAL);
+  }
+
+  async close(): Promise<void> {
+    await this.process.close(this.fd);
+    this.fd = -1;
+  }
+
+  /** A line behind a prompt; null at the end of the input. */
+  async ask(prompt: string): Promise<string | null> {
+    await say(this.process, prompt);
     const line: number[] = [];
-    const byte = new Uint8Array(1);
     for (;;) {
-      if ((await this.process.read(STDIN, byte)) === 0) {
-        this.inputEnded = true;
-        return line.length > 0 ? decoder.decode(Uint8Array.from(line)).trim() : null;
+      if (this.typed.length === 0) {
+        const n = await this.process.read(STDIN, this.input);
+        if (n === 0) return line.length > 0 ? decoder.decode(Uint8Array.from(line)) : null;
+        this.typed = this.input.subarray(0, n);
       }
-      if (byte[0] === LF || line.length >= MOST_COMMAND_BYTES) return decoder.decode(Uint8Array.from(line)).trim();
-      line.push(byte[0]);
+      const byte = this.typed[0];
+      this.typed = this.typed.subarray(1);
+      if (byte === LF || line.length >= MOST_COMMAND_BYTES) return decoder.decode(Uint8Array.from(line));
+      line.push(byte);
     }
   }
-
-  /** -1 to go on, else the exit status. */
-  private async command(line: string | null): Promise<number> {
-    const { process } = this;
-    const [word = '', ...rest] = (line ?? 'quit').split(/\s+/);
-    if (word === '') return -1;
-    if (isShort(word, 'quit') || isShort(word, 'close')) {
-      if (this.fd >= 0) {
-        await process.close(this.fd);
-        await say(process, 'Connection closed.\n');
-      }
-      return 0;
-    }
-    if (isShort(word, 'status')) {
-      const state = this.fd < 0 ? 'No connection.\n' : `Connected to ${this.host}.\n`;
-      await say(process, `${state}Escape character is '${shownEscape(this.escapeByte)}'.\n`);
-    } else if (isShort(word, 'send') && this.fd >= 0) {
-      if (rest[0] === 'escape') await sendAll(process, this.fd, Uint8Array.of(this.escapeByte));
-      else await sendAll(process, this.fd, encoder.encode(rest.join(' ')));
-    } else if (word === '?' || isShort(word, 'help')) {
-      await say(process, 'Commands may be abbreviated.  Commands are:\n\nclose\tclose current connection\nopen\tconnect to a site\n' +
-        "quit\texit telnet\nsend\ttransmit words ('send escape': the escape character)\nstatus\tprint status information\n?\tprint help information\n");
-    } else {
-      await say(process, '?Invalid command\n');
-    }
-    return -1;
-  }
-}
-
-function isShort(word: string, command: string): boolean {
-  return word !== '' && command.startsWith(word);
 }
 
 /** What comes from the other side: text, and commands that begin with IAC, which may come in pieces. */

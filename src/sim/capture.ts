@@ -1,7 +1,7 @@
 /**
  * A world's capture: frames of chosen devices as one pcapng file, the same bytes for the same seed.
  */
-import { LinkType } from '../capture/capture-record.ts';
+import { interfaceWords, LinkType } from '../capture/capture-record.ts';
 import { joinBlocks, PcapngWriter } from '../capture/pcapng-writer.ts';
 import type { Loop } from '../base/loop.ts';
 import { CaptureTee, type FrameSink } from '../link/capture-tee.ts';
@@ -15,10 +15,12 @@ export class WorldCapture implements FrameSink {
   private readonly interfaces: Map<Device, number> = new Map();
   private readonly tees: CaptureTee[];
 
-  constructor(loop: Loop, devices: readonly Device[]) {
+  /** `hostOf`: whose device it is, if anybody's. */
+  constructor(loop: Loop, devices: readonly Device[], hostOf: (device: Device) => string | null) {
     this.writer = new PcapngWriter((block) => this.blocks.push(block), { application: 'sockscape' });
     for (const device of devices) {
-      this.interfaces.set(device, this.writer.addInterface({ linkType: LinkType.Ethernet, name: device.name }));
+      const words = interfaceWords(hostOf(device), device.name);
+      this.interfaces.set(device, this.writer.addInterface({ linkType: LinkType.Ethernet, ...words }));
     }
     this.tees = devices.map((device) => new CaptureTee(device, loop, this));
   }

@@ -7,6 +7,7 @@
 import { slabStatistics } from '../base/slab.ts';
 import { waitStatistics } from '../base/wait-queue.ts';
 import type { Host } from '../host.ts';
+import { fileStatistics } from '../kernel/open-file.ts';
 import { packetStatistics } from '../link/packet.ts';
 import { Neighbour } from '../net/neighbour.ts';
 import { TcpEndpoint } from '../transport/tcp/tcp.ts';
@@ -55,6 +56,6 @@ export class SharedLeftovers {
 function counts(): Record<string, number> {
   return {
     chunks: slabStatistics.chunksInUse, ranges: slabStatistics.rangesInUse, packets: packetStatistics.packetsInUse,
-    'wait-queue entries': waitStatistics.entries,
+    'wait-queue entries': waitStatistics.entries, 'open file descriptions': fileStatistics.descriptions,
   };
 }

@@ -115,7 +115,8 @@ test('one seed is one run: what /proc says of sockets, too', async () => {
 test('a capture is a pcapng file of the chosen devices, in virtual time from 2026 on', async () => {
   const bytes = await run((world) => talk(world, { delayUs: 700 }));
   const packets = [...readCapture(bytes)];
-  deepEqual([...new Set(packets.map((packet) => packet.interface.name))], ['eth0']);
+  deepEqual([...new Set(packets.map((packet) => packet.interface.name))], ['a:eth0', 'b:eth0']);
+  deepEqual(packets[0]?.interface.description, `eth0 of ${packets[0]?.interface.name.slice(0, 1)}`);
   deepEqual([...new Set(packets.map((packet) => packet.interfaceId))].sort(), [0, 1]);
   const datagrams = packets.filter(({ originalLength }) => originalLength === 142 + 5);
   const start = 1767225600000000;

@@ -20,7 +20,7 @@ import { Loop } from '../base/loop.ts';
 import { SeededRandom } from '../base/random.ts';
 import { slabStatistics } from '../base/slab.ts';
 import { VirtualClock } from '../base/virtual-clock.ts';
-import { Host } from '../host.ts';
+import { Host, type HostOptions } from '../host.ts';
 import { Cable, type CableOptions } from '../link/cable.ts';
 import type { Device } from '../link/device.ts';
 import { packetStatistics } from '../link/packet.ts';
@@ -54,6 +54,8 @@ export interface SimulateOptions {
   readonly watchRejections?: (name: string, listener: (reason: unknown) => void) => RejectionWatch;
   /** The name of the watch that the caller runs in, where the platform can tell. Bound by the entry. */
   readonly watchedBy?: () => string | null;
+  /** The platform's kind of world, whose hosts can do more; `World` when it has none. Bound by the entry. */
+  readonly worldClass?: new (options: SimulateOptions, fail: (error: Error) => void) => World;
   /** The world fails when its clock passes this; ten years. */
   readonly timeLimitUs?: number;
   /** The world fails after this many events; fifty million. */
@@ -112,19 +114,23 @@ export class World {
   readonly random: SeededRandom;
   readonly hosts: Host[] = [];
   private readonly clock: VirtualClock;
+  /** Ends the run with this error. */
+  protected readonly fail: (error: Error) => void;
   private readonly captures: WorldCapture[] = [];
   private readonly cables: Cable[] = [];
   /** Which of the automatic networks a switch's ports are in. */
   private readonly segments: Map<Switch, Segment> = new Map();
   private networks = 0;
   private nextMac = 1;
-  private readonly keeper: Host;
+  /** A host that no cable reaches: the world's own. */
+  protected readonly keeper: Host;
   private readonly timekeeper: Process;
   private readonly chunksBefore = slabStatistics.chunksInUse;
   private readonly packetsBefore = packetStatistics.packetsInUse;
 
   constructor(options: SimulateOptions, fail: (error: Error) => void) {
     onlyKnown('simulate', options, SIMULATE_OPTIONS);
+    this.fail = fail;
     this.seed = String(options.seed);
     this.random = new SeededRandom(options.seed);
     this.clock = new VirtualClock(this.random, (fn) => {
@@ -167,9 +173,19 @@ export class World {
     checkHostName(name);
     onlyKnown('world.host', options, HOST_OPTIONS);
     if (this.hosts.some((host) => host.name === name)) throw new TypeError(`there is a host named ${name} already`);
-    const host = new Host({ name, loop: this.loop, random: new SeededRandom(`${this.seed}/host/${name}`), ...options });
+    const host = this.makeHost({ name, loop: this.loop, random: new SeededRandom(`${this.seed}/host/${name}`), ...options });
     this.hosts.push(host);
     return host;
+  }
+
+  /** The platform's kind of host. */
+  protected makeHost(options: HostOptions): Host {
+    return new Host(options);
+  }
+
+  /** Runs the world's body: the platform gives it a context. */
+  runBody<T>(body: () => Promise<T>): Promise<T> {
+    return body();
   }
 
   /** Joins two hosts (or a host and a switch, or two switches) and gives the ends their addresses. */
@@ -234,10 +250,12 @@ export class World {
     }
   }
 
-  /** Records what the devices send (before any fault of a wire) and receive, as pcapng. */
+  /** Records what the devices send (before any fault of a wire) and receive, as pcapng; its interfaces are called `HOST:DEVICE`. */
   capture(devices: readonly Device[]): WorldCapture {
     checkDevices(devices);
-    const capture = new WorldCapture(this.loop, devices);
+    const hostOf = (device: Device): string | null =>
+      this.hosts.find(({ network }) => network.interfaces().some((one) => one.device === device))?.name ?? null;
+    const capture = new WorldCapture(this.loop, devices, hostOf);
     this.captures.push(capture);
     return capture;
   }
@@ -330,14 +348,15 @@ export async function simulate<T>(options: SimulateOptions, body: (world: World)
   let watch: RejectionWatch | undefined;
   // A turn can be asked for from outside (a program that closes a descriptor of this world): its work is this world's.
   const owned = (fn: () => void): void => (watch === undefined ? turn(fn) : watch.run(() => turn(fn)));
-  const world = new World({ ...options, turn: owned }, (error) => fail(error));
+  const world = new (options.worldClass ?? World)({ ...options, turn: owned }, (error) => fail(error));
   watch = options.watchRejections?.(`seed ${world.seed}`, (reason) => {
     world.loop.stop();
     fail(reason instanceof Error ? reason : new WorldError(`a promise was rejected with ${String(reason)}`));
   });
   world.loop.userStarted();
   try {
-    const result = await Promise.race([watch === undefined ? body(world) : watch.run(() => body(world)), failed]);
+    const run = (): Promise<T> => world.runBody(() => body(world));
+    const result = await Promise.race([watch === undefined ? run() : watch.run(run), failed]);
     // What the last call of the body left behind (a handler of a signal that threw) is heard of in the turn after it.
     world.loop.stop();
     if (watch !== undefined) await Promise.race([new Promise<void>((resolve) => turn(resolve)), failed]);

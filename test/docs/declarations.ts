@@ -75,6 +75,23 @@ export function processMembers(): Map<string, string> {
   return found;
 }
 
+/** Public methods and getters of a class, as they are used: `world.now: number`, `host.routes(): string[]`. Overloads each. */
+export function memberLines(path: string, name: string): string[] {
+  const text = withoutComments(readFileSync(join(root, path), 'utf8'));
+  const start = text.indexOf('{', text.indexOf(`export class ${name} `));
+  const body = text.slice(start, bracketed(text, start));
+  const found: { name: string; line: string; isOverload: boolean }[] = [];
+  for (const match of body.matchAll(/^ {2}(?:async )?(get )?(\w+)(?=[(<])/gm)) {
+    const [all, getter, member = ''] = match;
+    if (member === 'constructor') continue;
+    const signature = signatureAt(body, match.index + all.length);
+    const isOverload = body.slice(match.index).split('\n')[0]?.endsWith(';') === true;
+    found.push({ name: member, line: `${name.toLowerCase()}.${member}${getter === undefined ? signature : signature.replace('()', '')}`, isOverload });
+  }
+  const overloaded = new Set(found.filter(({ isOverload }) => isOverload).map((one) => one.name));
+  return found.filter((one) => one.isOverload || !overloaded.has(one.name)).map(({ line }) => line);
+}
+
 /** Exported functions of one file. */
 export function functionsOf(path: string): Map<string, string> {
   const text = withoutComments(readFileSync(join(root, path), 'utf8'));

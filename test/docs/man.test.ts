@@ -21,13 +21,20 @@ import { CATALOGUE } from '../../src/programs/catalogue.ts';
 import { readErrorsPage } from '../oracle/errors/table.ts';
 import { needs } from '../needs.ts';
 import { root } from '../results.ts';
-import { entryFunctions, normalized, processMembers, syscalls } from './declarations.ts';
+import { entryFunctions, functionsOf, memberLines, normalized, processMembers, syscalls } from './declarations.ts';
 
 const FOLDER = join(root, 'docs/man');
 /** The commands of `sockscape` that are no programs of the catalogue, by name (src/cli/main.ts). */
 const COMMAND_HELP = new Map(Object.entries({ demo: DEMO_HELP, man: MAN_HELP, run: RUN_HELP, tap: TAP_HELP, tcpdump: TCPDUMP_HELP }));
 /** Pages about no single call. */
 const OVERVIEWS = ['intro'];
+/** Of the entry `sockscape/sim`: what each page's synopsis shows, every public member. */
+const SIM = new Map<string, readonly string[]>([
+  ['simulate', [`simulate${functionsOf('src/entry/sim.node.ts').get('simulate')}`]],
+  ['World', memberLines('src/sim/world.ts', 'World')],
+  ['Host', memberLines('src/host.ts', 'Host')],
+  ['Cable', memberLines('src/link/cable.ts', 'Cable')],
+]);
 const MEANT = '  // the example';
 
 const pages = new Map<string, ManPage>(
@@ -58,7 +65,7 @@ test('every call, helper, program and command has a page; none is about what is 
   const exported = Object.entries(sockscape).filter(([name, value]) => typeof value === 'function' && !/^[A-Z][a-zA-Z]*[a-z]/.test(name) && name !== 'FILE');
   assert.deepEqual(exported.map(([name]) => name).filter((name) => !functions.has(name)), [], 'functions of the entry that the sources do not show');
   assert.deepEqual(commandNames().sort(), [...COMMAND_HELP.keys()].sort(), 'commands of src/cli/main.ts');
-  const things = [...calls.keys(), ...methods.keys(), ...functions.keys(), ...CATALOGUE.keys(), ...COMMAND_HELP.keys()];
+  const things = [...calls.keys(), ...methods.keys(), ...functions.keys(), ...CATALOGUE.keys(), ...COMMAND_HELP.keys(), ...SIM.keys()];
   assert.ok(things.length > 200, `${things.length} things`);
   assert.deepEqual(things.filter((name) => !named.has(name)), [], 'without a page: write docs/man/NAME.md');
   assert.deepEqual([...named].filter((name) => !things.includes(name) && !OVERVIEWS.includes(name)), [], 'pages about what is not there');
@@ -82,6 +89,7 @@ for (const [file, page] of pages) {
       if (signature !== undefined) assert.ok(synopsis.delete(`process.${name}${signature}`), `process.${name}${signature}`);
       const own = functions.get(name);
       if (own !== undefined) assert.ok(synopsis.delete(`${name}${own}`), `${name}${own}`);
+      for (const line of SIM.get(name) ?? []) assert.ok(synopsis.delete(line), line);
       const usage = usageOf(name);
       if (usage !== null && (signature === undefined)) assert.ok(usages.includes(usage), `the synopsis lacks: ${usage}`);
     }
@@ -227,6 +235,10 @@ test('the command: a list, a search, a page, and status 16 for what is not there
   assert.match(none.stderr, /^sockscape man: there is no page about 'frobnicate'; [^\n]+\n$/);
   const nothing = run('-k', 'frobnicate');
   assert.deepEqual([nothing.status, nothing.stdout], [16, '']);
-  assert.match(nothing.stderr, /^sockscape man: no page is about 'frobnicate'\n$/);
+  assert.match(nothing.stderr, /^frobnicate: nothing appropriate\.\n$/);
+  // As apropos: what is found counts, what is not is told. CR LF stands in a first paragraph, and in no summary.
+  const some = run('-k', 'frobnicate', 'cr lf');
+  assert.deepEqual([some.status, some.stderr], [0, 'frobnicate: nothing appropriate.\n']);
+  assert.match(some.stdout, /^telnet +- /m);
   assert.equal(run('--width', '5', 'accept').status, 2);
 });

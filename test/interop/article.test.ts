@@ -9,12 +9,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Process } from '../../src/api/posix/process.ts';
-import { simulate } from '../../src/entry/sim.node.ts';
 import { wrote } from '../../src/programs/wrote.ts';
 import { needs } from '../needs.ts';
 import { seed } from '../results.ts';
 import { RunningProgram } from '../sim/program-runner.ts';
 import { commandLine, Running } from './command.ts';
+import { interopWorld } from './hosts.ts';
 import { Namespace } from './namespace.ts';
 
 const SERVER = `
@@ -56,7 +56,7 @@ async function debian(): Promise<string> {
     equal((await namespace.runBeside(['sh', '-c', session])).status, 0);
     // Another port shall not appear on either side.
     await namespace.runBeside(['telnet', '127.0.0.1', '9503']);
-    await dump.says(/ack 20/);
+    await dump.says(/ack 20,/);
     const { stdout, stderr } = await dump.stop('SIGINT');
     return mapped(stdout) + stderr;
   } finally {
@@ -67,7 +67,7 @@ async function debian(): Promise<string> {
 
 /** Ours. */
 function world(): Promise<string> {
-  return simulate({ seed }, async (world) => {
+  return interopWorld({ seed }, async (world) => {
     const host = world.host('host');
     const server = new Process(host, 'wrote');
     await new Promise<void>((resolve, reject) => void wrote(server, [], resolve).then(() => {}, reject));

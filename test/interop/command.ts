@@ -3,6 +3,7 @@
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { join, resolve } from 'node:path';
+import { HostReports } from './host-reports.ts';
 
 export const root = resolve(process.env.SOCKSCAPE_ROOT ?? '.');
 const launcher = join(root, 'bin/sockscape.cjs');
@@ -24,11 +25,19 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** Runs a command to its end, with `input` on its standard input. A program that hangs is killed and fails the test. */
+/**
+ * Runs a command to its end, with `input` on its standard input. A program that hangs is killed and fails the test; so does
+ * one whose hosts leave anything behind.
+ */
 export function run(words: readonly string[], input: string | Uint8Array = '', seconds = 60): Ended {
   const [program, ...args] = words as [string, ...string[]];
-  const ended = spawnSync(program, args, { encoding: 'utf8', input, timeout: seconds * 1000, killSignal: 'SIGKILL', maxBuffer: 1 << 28 });
+  const reports = new HostReports();
+  const ended = spawnSync(program, args, {
+    encoding: 'utf8', input, timeout: seconds * 1000, killSignal: 'SIGKILL', maxBuffer: 1 << 28, env: reports.environment(process.env),
+  });
+  const problems = reports.problems(ended.status === 0);
   if (ended.error !== undefined) throw new Error(`${words.join(' ')}: ${ended.error.message}\n${ended.stdout}${ended.stderr}`);
+  if (problems.length > 0) throw new Error(`${words.join(' ')}: ${problems.join('; ')}\n${ended.stderr}`);
   return { status: ended.status, stdout: ended.stdout, stderr: ended.stderr };
 }
 
@@ -45,13 +54,15 @@ process.on('exit', () => {
   for (const child of alive) child.kill('SIGKILL');
 });
 
-/** A child that goes on running; nothing is left of it when the test process ends. */
+/**
+ * A child that goes on running; nothing is left of it when the test process ends. Its end fails when hosts of ours leave
+ * anything behind in it.
+ */
 export class Running {
   readonly child: ChildProcess;
   stdout = '';
   stderr = '';
-  /** What a command of ours says its host has not let go: 'nothing', or null from programs that have no host. */
-  leftBehind: string | null = null;
+  private readonly reports = new HostReports();
   private readonly end: Promise<Ended>;
   private readonly looks = new Set<() => void>();
 
@@ -60,7 +71,7 @@ export class Running {
   constructor(words: readonly string[], env: NodeJS.ProcessEnv = process.env) {
     this.words = words;
     const [program, ...args] = words as [string, ...string[]];
-    this.child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...env, SOCKSCAPE_LEFTOVERS: '1' } });
+    this.child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], env: this.reports.environment(env) });
     alive.add(this.child);
     this.child.stdin?.on('error', () => {});
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => {
@@ -75,13 +86,8 @@ export class Running {
       this.child.on('error', reject);
       this.child.on('close', (status) => {
         alive.delete(this.child);
-        this.stderr = this.stderr.replace(/^sockscape: left behind: (.*)\n/m, (_line, what: string) => {
-          this.leftBehind = what;
-          return '';
-        });
-        if (this.leftBehind !== null && this.leftBehind !== 'nothing') {
-          reject(new Error(`${words.join(' ')} left behind: ${this.leftBehind}`));
-        }
+        const problems = this.reports.problems(status === 0);
+        if (problems.length > 0) reject(new Error(`${words.join(' ')}: ${problems.join('; ')}\n${this.stderr}`));
         resolve({ status, stdout: this.stdout, stderr: this.stderr });
         for (const look of this.looks) look();
       });

@@ -7,12 +7,12 @@ import { deepEqual, fail, ok } from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Process } from '../../src/api/posix/process.ts';
 import { sockaddrIn } from '../../src/api/posix/sockaddr.ts';
-import { simulate } from '../../src/entry/sim.node.ts';
 import { ip } from '../../src/programs/ip.ts';
 import { AF, SOCK } from '../../src/socket/constants.ts';
 import { formatMac } from '../../src/wire/ethernet.ts';
 import { needs } from '../needs.ts';
 import { run } from './command.ts';
+import { interopWorld } from './hosts.ts';
 import { Namespace } from './namespace.ts';
 
 const NEEDS = needs('root', 'namespaces', 'ip');
@@ -39,6 +39,15 @@ addr add 10.0.3.3 dev eth0
 addr del 10.0.3.3 dev eth0
 addr del 10.0.1.9/24 dev eth0
 addr del 10.0.1.2/25 dev eth0
+maddr
+-4 maddr show
+-6 maddr show dev eth0
+-0 maddress
+-o maddr list eth0
+maddr show nope
+maddr show eth0 lo
+maddr foo
+ma
 addr add 2001:db8::1/64 dev eth0 nodad
 -6 addr add 2001:db8::1/64 dev eth0
 addr add 2001:db8::/129 dev eth0
@@ -311,7 +320,7 @@ describe('ip as iproute2 has it', { skip: NEEDS.skip, timeout: 120_000 }, () => 
     there?.remove();
   });
 
-  test('the same words, the same output, the same status', () => simulate({ seed: 1 }, async (world) => {
+  test('the same words, the same output, the same status', () => interopWorld({ seed: 1 }, async (world) => {
     const host = world.host('a');
     const peer = world.host('peer');
     const { a, b } = world.cable(host, peer, { nameA: 'eth0', nameB: 'eth0', addressA: [], addressB: ['10.0.1.200/24'] });

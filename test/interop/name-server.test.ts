@@ -10,9 +10,9 @@ import { after, before, describe, test } from 'node:test';
 import { AF_INET, AF_INET6, AF_UNSPEC, SOCK_STREAM } from '../../src/api/posix/constants.ts';
 import { AI_ALL, AI_CANONNAME, AI_V4MAPPED, NI_NAMEREQD, NI_NUMERICSERV } from '../../src/api/posix/netdb-constants.ts';
 import { Process } from '../../src/api/posix/process.ts';
-import { simulate } from '../../src/entry/sim.node.ts';
 import { needs } from '../needs.ts';
 import { REVERSE, serve, ZONE } from '../sim/resolver-world.ts';
+import { interopWorld } from './hosts.ts';
 import { LinuxNames, showDifferences } from './names/linux-names.ts';
 import { ourNames } from './names/our-names.ts';
 import { Namespace, OURS4, OURS6, startTap } from './namespace.ts';
@@ -165,7 +165,7 @@ function isException(line: string, mixed: RegExp | null): boolean {
 }
 
 function ourAnswers(conf: string, lines: readonly string[]): Promise<string[]> {
-  return simulate({ seed: 1 }, async (world) => {
+  return interopWorld({ seed: 1 }, async (world) => {
     const client = world.host(HOSTNAME);
     const server = world.host('server');
     world.cable(client, server, { addressA: ['192.0.2.1/24', '2001:db8::1/64'], addressB: [`${OURS4}/24`, `${OURS6}/64`], delayUs: 100 });

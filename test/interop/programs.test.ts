@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { type Cidr, parseCidr } from '../../src/base/inet-address.ts';
-import { Host } from '../../src/host.ts';
+import type { Host } from '../../src/host.ts';
 import { Cable } from '../../src/link/cable.ts';
 import { needs } from '../needs.ts';
 import { type ProgramEnd, RunningProgram, runProgram } from '../sim/program-runner.ts';
@@ -65,7 +65,7 @@ function mapped({ status, stdout, stderr }: Omit<ProgramEnd, 'status'> & { statu
     return plain
       .replace(/time[= ][\d.]+ ?ms/g, 'time T')
       .replace(/= [\d.]+\/[\d.]+\/[\d.]+\/[\d.]+ ms/g, '= T')
-      .replace(/  \d+\.\d{3} ms/g, '  T ms')
+      .replace(/ {2}\d+\.\d{3} ms/g, '  T ms')
       .replace(/^\[\d+\.\d{6}\]/gm, '[T]')
       .replace(/ident=\d+/g, 'ident=N')
       .replace(/(received on \S+) \d+/g, '$1 PORT');
@@ -195,7 +195,7 @@ describe('our programs beside Debian\'s', { skip: NEEDS.skip, timeout: 300_000 }
       '--run', 'tcpdump -n -c 2 icmp', '--run', 'ping -c 1 -W 1 198.51.101.77',
     ));
     equal(two.status, 1);
-    match(two.stdout, /^ping    \| 1 packets transmitted, 0 received/m);
+    match(two.stdout, /^ping {4}\| 1 packets transmitted, 0 received/m);
     const tap = linux.start(...commandLine(
       'tap', '--name', 'ss-run', '--address', '198.51.101.2/24', '--host-address', '198.51.101.1/24', '--run', 'ping 198.51.101.1',
     ));
@@ -225,7 +225,7 @@ describe('our programs through our router', { skip: NEEDS.skip, timeout: 120_000
     linux.run('ip', 'route', 'add', 'default', 'via', '2001:db8:2::2');
     const { host } = router;
     const random = host.stack.context.random;
-    client = new Host({ name: 'client', loop: host.loop, random });
+    client = router.beside('client');
     cable = new Cable(host.loop, random, { delayUs: 500 });
     for (const [on, end, mac, addresses] of [
       [client, cable.a, 1, ['192.0.2.1/24', '2001:db8:1::1/64']], [host, cable.b, 2, ['192.0.2.2/24', '2001:db8:1::2/64']],
@@ -248,7 +248,6 @@ describe('our programs through our router', { skip: NEEDS.skip, timeout: 120_000
 
   after(() => {
     cable?.sever();
-    client?.powerOff();
     router?.close();
     linux?.remove();
   });

@@ -6,12 +6,12 @@ import { deepEqual, equal, ok } from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Errno } from '../../src/base/errno.ts';
 import { IpAddress } from '../../src/base/inet-address.ts';
-import { simulate } from '../../src/entry/sim.node.ts';
 import type { Host } from '../../src/host.ts';
 import type { Device } from '../../src/link/device.ts';
 import type { RouteOptions } from '../../src/net/route-request.ts';
 import { needs } from '../needs.ts';
 import { run } from './command.ts';
+import { interopWorld } from './hosts.ts';
 import { Namespace } from './namespace.ts';
 
 const NEEDS = needs('root', 'namespaces', 'ip');
@@ -146,7 +146,7 @@ describe('routes as Linux has them', { skip: NEEDS.skip, timeout: 60_000 }, () =
     return found[1];
   };
 
-  test('the same errors, the same table, the same ways', () => simulate({ seed: 1 }, async (world) => {
+  test('the same errors, the same table, the same ways', () => interopWorld({ seed: 1 }, async (world) => {
     const host = world.host('a');
     const devices: Record<string, Device> = {};
     const ends = [['192.0.2.1/24', '2001:db8::1/64'], ['198.51.100.1/24', '2001:db8:2::1/64'], []];

@@ -10,10 +10,6 @@ import { after, before, test } from 'node:test';
 import type { Program } from '../../src/api/posix/program.ts';
 import { Process } from '../../src/api/posix/process.ts';
 import type { Syscalls } from '../../src/api/posix/syscalls.ts';
-import { Loop } from '../../src/base/loop.ts';
-import { SeededRandom } from '../../src/base/random.ts';
-import { VirtualClock } from '../../src/base/virtual-clock.ts';
-import { Host } from '../../src/host.ts';
 import { compileAgent, LinuxHost } from '../../src/platform/node/oracle/linux-host.ts';
 import { ipcrm } from '../../src/programs/ipcrm.ts';
 import { ipcs } from '../../src/programs/ipcs.ts';
@@ -26,6 +22,7 @@ import { in4, in6, portOf, un } from '../oracle/address.ts';
 import { SHARED_SETTINGS } from '../oracle/linux-side.ts';
 import { ints, text } from '../oracle/toolkit.ts';
 import { root } from './command.ts';
+import { VirtualHost } from './hosts.ts';
 
 const PORT = 9502;
 const LOWEST_AUTOMATIC = 32768;
@@ -47,19 +44,17 @@ interface Side {
 const PROGRAMS: Readonly<Record<string, Program>> = { ss, lsof, ipcs, ipcrm };
 
 function ourSide(settings: ReadonlyMap<string, string>): Side {
-  const random = new SeededRandom('ss');
-  const loop = new Loop(new VirtualClock(random, (fn) => setImmediate(fn)));
-  const host = new Host({ name: 'ours', loop, random });
+  const own = new VirtualHost('ours');
+  const { host } = own;
   for (const [name, value] of settings) host.sysctl(name, value);
   // The names that addresses have on this machine.
   host.writeFile('/etc/hosts', readFileSync('/etc/hosts', 'utf8'));
   // Numbers that are no others: pids begin at 2.
   for (let i = 0; i < FIRST_PID; i++) new Process(host, 'earlier').exit(0);
   const calls = new Process(host, NAME);
-  const clock = new Process(host, 'clock');
   return {
     calls, pid: calls.pid,
-    settle: () => clock.sleep(100_000),
+    settle: () => own.sleep(100_000),
     async run(name, args) {
       let stdout = '';
       const decoder = new TextDecoder();
@@ -68,9 +63,7 @@ function ourSide(settings: ReadonlyMap<string, string>): Side {
       process.exit(status);
       return { stdout, status };
     },
-    async close() {
-      loop.stop();
-    },
+    close: () => own.end(),
   };
 }
 
@@ -85,10 +78,10 @@ async function linuxSide(): Promise<{ side: Side; settings: Map<string, string> 
   }
   const calls = await host.spawn(true);
   const side: Side = {
-    calls, pid: calls.pid,
+    calls, pid: calls.hostPid,
     settle: () => new Promise((resolve) => setTimeout(resolve, 100)),
     async run(name, args) {
-      const { stdout, status } = spawnSync('nsenter', ['-t', String(calls.pid), '-n', '-i', name, ...args], {
+      const { stdout, status } = spawnSync('nsenter', ['-t', String(calls.hostPid), '-n', '-i', name, ...args], {
         encoding: 'utf8', env: { ...process.env, COLUMNS: '400', LC_ALL: 'C', TZ: 'UTC' },
       });
       return { stdout, status: status ?? -1 };

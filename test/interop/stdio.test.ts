@@ -9,11 +9,8 @@ import { F_SETPIPE_SZ, O_DIRECT, O_NONBLOCK, SEEK_CUR } from '../../src/api/posi
 import { isErrno } from '../../src/api/posix/errors.ts';
 import { Process } from '../../src/api/posix/process.ts';
 import * as c from '../../src/api/posix/stdio.ts';
-import { Loop } from '../../src/base/loop.ts';
-import { SeededRandom } from '../../src/base/random.ts';
-import { VirtualClock } from '../../src/base/virtual-clock.ts';
-import { Host } from '../../src/host.ts';
 import { root } from './command.ts';
+import { VirtualHost } from './hosts.ts';
 import { needs } from '../needs.ts';
 
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
@@ -35,9 +32,8 @@ function theirs(commands: readonly string[]): string {
 
 /** The same with ours. */
 async function ours(commands: readonly string[]): Promise<string> {
-  const random = new SeededRandom('stdio');
-  const loop = new Loop(new VirtualClock(random, (fn) => setImmediate(fn)));
-  const process = new Process(new Host({ name: 'stdio', loop, random }), 'stdio');
+  const own = new VirtualHost('stdio');
+  const process = new Process(own.host, 'stdio');
   let report = '';
   let ends: [number, number] = [-1, -1];
   let out: c.FILE | null = null;
@@ -106,6 +102,7 @@ async function ours(commands: readonly string[]): Promise<string> {
       }
     }
   }
+  await own.end();
   return report;
 }
 

@@ -7,8 +7,8 @@
 import { equal } from 'node:assert/strict';
 import { parseCidr } from '../../src/base/inet-address.ts';
 import { Loop } from '../../src/base/loop.ts';
-import { HostEnd } from '../../src/cli/leftovers.ts';
-import { Host } from '../../src/host.ts';
+import { CommandHosts, NOTHING } from '../../src/cli/leftovers.ts';
+import type { Host } from '../../src/host.ts';
 import { NodeEnvironment } from '../../src/platform/node/environment.ts';
 import { TapDevice } from '../../src/platform/node/tap.ts';
 import { run } from './command.ts';
@@ -19,11 +19,11 @@ export class TapHost {
   private readonly loop: Loop;
   private readonly devices: TapDevice[] = [];
   private readonly environment = new NodeEnvironment();
-  private readonly end = new HostEnd();
+  private readonly hosts = new CommandHosts();
 
   constructor() {
     this.loop = new Loop(this.environment);
-    this.host = new Host({ name: 'ours', loop: this.loop, random: this.environment.entropy });
+    this.host = this.hosts.make({ name: 'ours', loop: this.loop, random: this.environment.entropy });
   }
 
   /** A device with these addresses, whose kernel side, of the same name, is up in the namespace. */
@@ -42,17 +42,23 @@ export class TapHost {
     return device;
   }
 
+  /** Another host that lives as long, for the other end of a cable. */
+  beside(name: string): Host {
+    return this.hosts.make({ name, loop: this.loop, random: this.environment.entropy });
+  }
+
   /** Resolves when all addresses have passed their test. */
   async settled(): Promise<void> {
     const isTentative = (): boolean => this.host.network.interfaces().some((entry) => entry.addresses.some((own) => own.tentative));
     while (isTentative()) await new Promise((resolve) => setTimeout(resolve, 20));
   }
 
-  /** Switches the host off. Nothing of it may be left then. */
+  /** Switches the hosts off. Nothing of them may be left then. */
   close(): void {
-    this.host.powerOff();
-    this.loop.stop();
-    for (const device of this.devices) device.close();
-    equal(this.end.left(this.host), 'nothing');
+    const left = this.hosts.end(() => {
+      this.loop.stop();
+      for (const device of this.devices) device.close();
+    });
+    equal(left, NOTHING);
   }
 }

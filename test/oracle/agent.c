@@ -1,15 +1,16 @@
 /*
  * The Linux side's hands: makes the system calls that it is told to make, and reports what the kernel answered.
  *
- *   agent --new-net | --net-of PID | --signals-net-of PID | --child SOCKET
+ *   agent --machine | --tasks | --session | --child SOCKET
  *
- * Started by src/platform/node/oracle/, one agent for each simulated process. Requests come on standard input and
- * answers leave on standard output; both are moved out of the way, so that 0, 1 and 2 are /dev/null and the first
- * socket of a program is descriptor 3, as in any process. Each request runs on a thread of its own, so that one call can
+ * Started by src/platform/node/oracle/. The first agent (--machine) is a machine's init: process 1 of net, ipc, mount and pid
+ * namespaces of its own, with a /proc and a /tmp of their own; it starts the others, one for each simulated process. Its
+ * requests come on standard input and answers leave on standard output, the others' go through a socket; all are moved out
+ * of the way, so that 0, 1 and 2 are /dev/null and the first socket of a program is descriptor 3, as in any process. Each request runs on a thread of its own, so that one call can
  * block in the kernel while another task of the same process goes on. The agent takes the next request when the call
  * before it has returned or has been running for BLOCKED_AFTER_MS, which keeps the order of calls that do not block.
  *
- * With --signals-net-of, and in the children that it starts, the main thread makes the calls itself, one after the other,
+ * With --session, and in the children that it starts, the main thread makes the calls itself, one after the other,
  * and another thread with every signal blocked reads the requests: so signals reach the thread that makes the calls. What
  * handlers catch is told in a frame with the id CAUGHT before the next answer.
  *
@@ -47,6 +48,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -54,6 +56,8 @@
 #define BLOCKED_AFTER_MS 10
 #define PROTOCOL_IN 900
 #define PROTOCOL_OUT 901
+/* Init alone has it: the network namespace that the machine was started in. */
+#define OUTER_NETWORK 902
 #define SYSCALL_ARGUMENTS 6
 #define SYSCALL_MEMORY 3
 #define CAUGHT 0xffffffffu
@@ -66,7 +70,7 @@ enum operation {
   OP_RECV, OP_SEND, OP_RECVFROM, OP_SENDTO, OP_RECVMSG, OP_SENDMSG, OP_SHUTDOWN, OP_CLOSE, OP_DUP, OP_DUP2,
   OP_GETSOCKNAME, OP_GETPEERNAME, OP_GETSOCKOPT, OP_SETSOCKOPT, OP_FCNTL, OP_POLL, OP_IOCTL,
   OP_READ_FILE, OP_WRITE_FILE, OP_LIMIT_DESCRIPTORS, OP_SYSCALL, OP_SHMAT, OP_LOAD, OP_STORE,
-  OP_SIGACTION, OP_FORK, OP_EXIT,
+  OP_SIGACTION, OP_FORK, OP_EXIT, OP_SPAWN,
 };
 
 struct buffer {
@@ -323,6 +327,35 @@ static int start_child(char *path) {
   _exit(127);
 }
 
+/* A child has its parent's descriptors, network and signals; its protocol is the socket's. */
+static void connect_protocol(const char *path) {
+  struct sockaddr_un address;
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  memset(&address, 0, sizeof address);
+  address.sun_family = AF_UNIX;
+  strncpy(address.sun_path, path, sizeof address.sun_path - 1);
+  if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0) fail(path);
+  if (dup3(fd, PROTOCOL_IN, O_CLOEXEC) < 0 || dup3(fd, PROTOCOL_OUT, O_CLOEXEC) < 0) fail("descriptors");
+  close(fd);
+}
+
+/* The same by init, for a process that the machine starts: tasks that make calls beside each other, or a session of its own. */
+static int start_process(char *path, int takes_signals) {
+  int pid = fork();
+  if (pid != 0) return pid;
+  /* What init ignores is nobody else's matter. */
+  signal(SIGCHLD, SIG_DFL);
+  signal(SIGPIPE, SIG_DFL);
+  /* A socket of the network outside: programs look at what is there inside. */
+  int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+  if (own < 0 || setns(OUTER_NETWORK, CLONE_NEWNET) < 0) _exit(127);
+  connect_protocol(path);
+  if (setns(own, CLONE_NEWNET) < 0) _exit(127);
+  for (int fd = PROTOCOL_IN; fd <= PROTOCOL_OUT; fd++) fcntl(fd, F_SETFD, 0);
+  execl("/proc/self/exe", "agent", takes_signals ? "--session" : "--tasks", (char *)NULL);
+  _exit(127);
+}
+
 static void perform(struct request *q, struct answer *answer) {
   struct iovec iov[MAX_BUFFERS];
   unsigned char *memory = NULL;
@@ -494,6 +527,7 @@ static void perform(struct request *q, struct answer *answer) {
     change_action(q, answer);
     return;
   case OP_FORK: r = start_child((char *)first.bytes); break;
+  case OP_SPAWN: r = start_process((char *)first.bytes, q->a); break;
   case OP_EXIT: _exit(q->a);
   case OP_SHMAT: {
     /* The segment's bytes, and where they are. */
@@ -671,34 +705,32 @@ static void loopback_up(void) {
   close(fd);
 }
 
-static void enter_namespace(int pid, const char *name, int kind) {
-  char path[64];
-  snprintf(path, sizeof path, "/proc/%d/ns/%s", pid, name);
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0 || setns(fd, kind) < 0) fail(path);
-  close(fd);
-}
-
 /*
- * A network of the program's own, and an empty /tmp: sockets have paths. Both go away with the last process, so nothing is
- * left behind when a run is killed.
+ * A network of the program's own, an empty /tmp (sockets have paths), System V objects and pids of its own, of which this
+ * process has the first. All go away with it, so nothing is left behind when a run is killed.
  */
-static void enter_namespaces(int argc, char **argv) {
-  if (argc == 2 && strcmp(argv[1], "--new-net") == 0) {
-    if (unshare(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWNS) < 0) fail("unshare");
-    loopback_up();
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) fail("mount /");
-    if (mount("tmpfs", "/tmp", "tmpfs", 0, "mode=1777,size=16m,nr_inodes=4096") < 0) fail("mount /tmp");
-  } else if (argc == 3 && (strcmp(argv[1], "--net-of") == 0 || strcmp(argv[1], "--signals-net-of") == 0)) {
-    enter_namespace(atoi(argv[2]), "net", CLONE_NEWNET);
-    enter_namespace(atoi(argv[2]), "mnt", CLONE_NEWNS);
-    enter_namespace(atoi(argv[2]), "ipc", CLONE_NEWIPC);
-  } else {
-    fprintf(stderr, "usage: agent --new-net | --net-of PID | --signals-net-of PID | --child SOCKET\n");
-    _exit(2);
+static void enter_namespaces(void) {
+  int network = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+  if (network < 0 || dup3(network, OUTER_NETWORK, O_CLOEXEC) < 0) fail("/proc/self/ns/net");
+  if (unshare(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWNS | CLONE_NEWPID) < 0) fail("unshare");
+  int pid = fork();
+  if (pid < 0) fail("fork");
+  if (pid > 0) {
+    /* Whoever started this waits for it; the namespace's first process is its child. */
+    int status;
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
+    _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
   }
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  setsid();
+  loopback_up();
+  if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) fail("mount /");
+  if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0) fail("mount /proc");
+  if (mount("tmpfs", "/tmp", "tmpfs", 0, "mode=1777,size=16m,nr_inodes=4096") < 0) fail("mount /tmp");
   umask(022);
   if (chdir("/tmp") < 0) fail("/tmp");
+  /* Whose parent has ended is init's child: nobody waits for it. */
+  signal(SIGCHLD, SIG_IGN);
 }
 
 /* Moves the protocol to high numbers and puts /dev/null on 0, 1 and 2. */
@@ -713,16 +745,20 @@ static void clear_descriptors(void) {
   for (int fd = 3; fd < PROTOCOL_IN; fd++) close(fd);
 }
 
-/* A child has its parent's descriptors, network and signals; its protocol is the socket's. */
-static void connect_protocol(const char *path) {
-  struct sockaddr_un address;
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  memset(&address, 0, sizeof address);
-  address.sun_family = AF_UNIX;
-  strncpy(address.sun_path, path, sizeof address.sun_path - 1);
-  if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0) fail(path);
-  if (dup3(fd, PROTOCOL_IN, O_CLOEXEC) < 0 || dup3(fd, PROTOCOL_OUT, O_CLOEXEC) < 0) fail("descriptors");
-  close(fd);
+static void say_ready(void) {
+  struct answer ready;
+  memset(&ready, 0, sizeof ready);
+  send_answer(0, &ready);
+}
+
+/* Each request on a thread of its own. */
+static void serve_tasks(void) {
+  signal(SIGPIPE, SIG_IGN);
+  for (;;) {
+    struct request *q = next_request();
+    if (q == NULL) _exit(0);
+    start(q);
+  }
 }
 
 int main(int argc, char **argv) {
@@ -730,29 +766,31 @@ int main(int argc, char **argv) {
   pthread_condattr_init(&monotonic);
   pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
   pthread_cond_init(&finished, &monotonic);
+  /* The name of what is executed through /proc/self/exe is `exe`. */
+  prctl(PR_SET_NAME, "agent");
+  if (argc == 2 && strcmp(argv[1], "--machine") == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    enter_namespaces();
+    clear_descriptors();
+    say_ready();
+    serve_tasks();
+  }
   if (argc == 3 && strcmp(argv[1], "--child") == 0) {
-    struct answer ready;
     connect_protocol(argv[2]);
-    memset(&ready, 0, sizeof ready);
-    send_answer(0, &ready);
+    say_ready();
     serve_alone();
   }
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  enter_namespaces(argc, argv);
-  clear_descriptors();
-  /* Says that the network is there. */
-  struct answer ready;
-  memset(&ready, 0, sizeof ready);
-  send_answer(0, &ready);
-  if (strcmp(argv[1], "--signals-net-of") == 0) {
-    /* As a process that a machine has started: the leader of a session of its own. */
-    setsid();
-    serve_alone();
+  if (argc != 2) {
+    fprintf(stderr, "usage: agent --machine | --tasks | --session | --child SOCKET\n");
+    _exit(2);
   }
-  signal(SIGPIPE, SIG_IGN);
-  for (;;) {
-    struct request *q = next_request();
-    if (q == NULL) _exit(0);
-    start(q);
+  for (int fd = PROTOCOL_IN; fd <= PROTOCOL_OUT; fd++) fcntl(fd, F_SETFD, FD_CLOEXEC);
+  if (strcmp(argv[1], "--tasks") == 0) {
+    say_ready();
+    serve_tasks();
   }
+  /* As a process that a machine has started: the leader of a session of its own. */
+  setsid();
+  say_ready();
+  serve_alone();
 }

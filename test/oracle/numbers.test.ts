@@ -8,6 +8,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import * as icmp from '../../src/api/posix/icmp-constants.ts';
 import { Errno } from '../../src/base/errno.ts';
 import { CloseRange } from '../../src/kernel/calls/descriptors.ts';
 import { Resource } from '../../src/kernel/resource-limits.ts';
@@ -25,7 +26,7 @@ import {
 import { POLL } from './names.ts';
 
 const HEADERS = [
-  'errno.h', 'fcntl.h', 'poll.h', 'sys/ioctl.h', 'sys/socket.h', 'netinet/in.h', 'netinet/tcp.h', 'linux/sockios.h',
+  'errno.h', 'fcntl.h', 'poll.h', 'sys/ioctl.h', 'sys/socket.h', 'netinet/in.h', 'netinet/tcp.h', 'netinet/ip_icmp.h', 'netinet/icmp6.h', 'linux/sockios.h',
   'asm/socket.h', 'signal.h', 'sys/wait.h', 'sys/resource.h', 'linux/close_range.h', 'linux/if_ether.h', 'linux/if_packet.h',
   'linux/netlink.h', 'linux/rtnetlink.h', 'linux/if_link.h', 'linux/if_addr.h', 'linux/neighbour.h', 'linux/if.h',
 ];
@@ -39,7 +40,7 @@ const GROUPS: readonly [string, Readonly<Record<string, number>>][] = [
   ['', Errno], ['AF_', AF], ['SOCK_', SOCK], ['IPPROTO_', IPPROTO], ['SOL_', SOL], ['SO_', SO], ['IP_', IP],
   ['IPV6_', IPV6], ['MCAST_', MCAST], ['MCAST_', MCAST_MODE], ['SCM_', SCM], ['TCP_', TCP], ['O_', O], ['F_', F], ['', IOCTL], ['MSG_', Msg], ['SHUT_', Shut], ['POLL', POLL],
   ['', Signal], ['SA_', ActionFlag], ['SIG_', MaskHow], ['RLIMIT_', Resource], ['W', WaitFlag], ['CLOSE_RANGE_', CloseRange],
-  ['', SIGNAL_CODES],
+  ['', SIGNAL_CODES], ['', icmp],
   ['PACKET_', PACKET], ['PACKET_MR_', PACKET_MR], ['PACKET_', PACKET_TYPE], ['TP_STATUS_', TP_STATUS], ['ETH_P_', ETH_P],
   ['NETLINK_', NETLINK], ['NETLINK_', NETLINK_PROTOCOL], ['NLM_F_', NLM_F], ['NLMSG_', NLMSG], ['RTM_', RTM], ['RTNLGRP_', RTNLGRP], ['IFLA_', IFLA],
   ['IFA_', IFA], ['IFA_F_', IFA_F], ['IFAPROT_', IFAPROT], ['RTA_', RTA], ['NDA_', NDA], ['NTF_', NTF], ['RT_TABLE_', RT_TABLE], ['RTPROT_', RTPROT],

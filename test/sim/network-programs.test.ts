@@ -132,14 +132,14 @@ test('traceroute over six hops, both families, datagrams and echoes', () => simu
       deepEqual([status, stderr], [0, '']);
       const lines = stdout.trimEnd().split('\n');
       equal(lines[0], `traceroute to ${target} (${target}), 30 hops max, ${size} byte packets`);
-      const hops = lines.slice(1).map((line) => line.replace(/  \d+\.\d{3} ms| \*/g, ' T'));
+      const hops = lines.slice(1).map((line) => line.replace(/ {2}\d+\.\d{3} ms| \*/g, ' T'));
       deepEqual(hops, [1, 2, 3, 4, 5, 6].map((n) => ` ${n}  ${hop(n)} T T T`), stdout);
-      match(lines[1] as string, /  2\.000 ms  2\.000 ms  2\.000 ms$/, 'there and back');
+      match(lines[1] as string, / {2}2\.000 ms {2}2\.000 ms {2}2\.000 ms$/, 'there and back');
     }
   }
   const { stdout } = await runProgram(first, 'traceroute -q 1 far');
-  match(stdout, /^traceroute to far \(10\.0\.6\.2\), 30 hops max, 60 byte packets\n 1  10\.0\.1\.2 \(10\.0\.1\.2\)  2\.000 ms\n 2  second \(10\.0\.2\.2\)  4\.000 ms\n/);
-  match(stdout, /\n 6  far \(10\.0\.6\.2\)  12\.000 ms\n$/);
+  match(stdout, /^traceroute to far \(10\.0\.6\.2\), 30 hops max, 60 byte packets\n 1 {2}10\.0\.1\.2 \(10\.0\.1\.2\) {2}2\.000 ms\n 2 {2}second \(10\.0\.2\.2\) {2}4\.000 ms\n/);
+  match(stdout, /\n 6 {2}far \(10\.0\.6\.2\) {2}12\.000 ms\n$/);
   await world.sleep(60e6);
   deepEqual(world.leftovers(), []);
 }));
@@ -150,14 +150,54 @@ test('traceroute: a router that says no, a host that is silent, hops that are le
   const third = hosts[2] as Host;
   equal((await runProgram(first, 'ping -c 1 10.0.6.2')).status, 0);
   equal(third.addRoute('10.0.6.2/32', { type: 'prohibit' }), 0);
-  match((await runProgram(first, 'traceroute -n -q 1 10.0.6.2')).stdout, /\n 1  10\.0\.1\.2  .* ms\n 2  10\.0\.2\.2  .* ms !X\n$/);
+  match((await runProgram(first, 'traceroute -n -q 1 10.0.6.2')).stdout, /\n 1 {2}10\.0\.1\.2 {2}.* ms\n 2 {2}10\.0\.2\.2 {2}.* ms !X\n$/);
   equal(third.addRoute('10.0.6.3/32', { type: 'blackhole' }), 0);
-  match((await runProgram(first, 'traceroute -n -q 1 -m 3 -w 1 10.0.6.3')).stdout, /\n 1  10\.0\.1\.2  .* ms\n 2  \*\n 3  \*\n$/);
-  match((await runProgram(first, 'traceroute -n -q 1 -f 5 10.0.5.2')).stdout, /packets\n 5  10\.0\.5\.2  10\.000 ms\n$/);
+  match((await runProgram(first, 'traceroute -n -q 1 -m 3 -w 1 10.0.6.3')).stdout, /\n 1 {2}10\.0\.1\.2 {2}.* ms\n 2 {2}\*\n 3 {2}\*\n$/);
+  match((await runProgram(first, 'traceroute -n -q 1 -f 5 10.0.5.2')).stdout, /packets\n 5 {2}10\.0\.5\.2 {2}10\.000 ms\n$/);
   const far = await runProgram(first, 'traceroute -n -q 1 203.0.113.1');
   deepEqual([far.status, far.stderr], [1, '\nconnect: Network is unreachable\n']);
   equal((await runProgram(first, 'traceroute -m 300 10.0.6.2')).stderr, 'max hops cannot be more than 255\n');
   equal((await runProgram(first, 'traceroute -Z 10.0.6.2')).stderr, "Bad option `-Z' (argc 1)\n");
+}));
+
+test('traceroute -w: how long it waits for a hop that does not answer; -q, -N, -z, -f, -m', () => simulate({ seed }, async (world) => {
+  const hosts = row(world);
+  const first = hosts[0] as Host;
+  for (const target of ['10.0.6.2', 'fd00:6::2']) {
+    await world.sleep(10e6);
+    equal((await runProgram(first, `ping -c 1 ${target}`)).status, 0);
+  }
+  const timed = async (words: string): Promise<[number, string[]]> => {
+    await world.sleep(30e6);
+    const began = world.now;
+    const { status, stdout } = await runProgram(first, `traceroute -n ${words}`);
+    equal(status, 0, words);
+    return [Math.round((world.now - began) / 1000), stdout.trimEnd().split('\n').slice(1).map((line) => line.replace(/  \d+\.\d{3} ms/g, ' T'))];
+  };
+  // Nobody at the target: no answer before MAX, whatever the factors.
+  equal(hosts[5]?.addRoute('10.0.6.77/32', { type: 'blackhole' }), 0);
+  for (const [words, ms] of [
+    ['-q 1 -f 6 -m 6 -w 2 10.0.6.77', 2000], ['-q 1 -f 6 -m 6 -w 0.5,3,10 10.0.6.77', 500], ['-q 1 -f 6 -m 6 10.0.6.77', 5000],
+    ['-q 3 -f 6 -m 6 -w 1 10.0.6.77', 1000], ['-q 3 -N 1 -f 6 -m 6 -w 1 10.0.6.77', 3000],
+    // Between probes, in seconds up to ten and in milliseconds beyond: the wait is for the last one.
+    ['-q 3 -z 2 -f 6 -m 6 -w 1 10.0.6.77', 5000], ['-q 3 -z 200 -f 6 -m 6 -w 1 10.0.6.77', 1400],
+  ] as const) {
+    const [took, hops] = await timed(words);
+    equal(took, ms, words);
+    deepEqual(hops, [` 6 ${words.includes('-q 3') ? ' * * *' : ' *'}`], words);
+  }
+  // The second hop says nothing: NEAR times what the third one took (6 ms and one more), or MAX.
+  const second = hosts[2] as Host;
+  for (const name of ['net.ipv4.icmp_msgs_per_sec', 'net.ipv4.icmp_msgs_burst']) second.sysctl(name, 0);
+  for (const [wait, ms] of [['', 70], ['-w 5,3,4 ', 28], ['-w 5,3,0 ', 5000], ['-w 0.05,3,10 ', 50]] as const) {
+    const [took, hops] = await timed(`-q 1 -f 2 -m 3 ${wait}10.0.6.2`);
+    equal(took, ms, wait);
+    deepEqual(hops, [' 2  *', ' 3  10.0.3.2 T'], wait);
+  }
+  // One after the other takes the sum of the ways.
+  equal((await timed('-q 1 -N 1 -f 5 -m 5 fd00:6::2'))[0], 10);
+  deepEqual((await timed('-q 2 -N 2 -f 3 -m 4 fd00:6::2'))[1], [' 3  fd00:3::2 T T', ' 4  fd00:4::2 T T']);
+  deepEqual((await timed('-q 4 -N 1 -f 6 10.0.6.2'))[1], [' 6  10.0.6.2 T T T T']);
 }));
 
 const TIME = String.raw`\d\d:\d\d:\d\d\.\d{6}`;
@@ -232,9 +272,9 @@ test('tcpdump: an interface, a file and back, counts, directions, lists, and wha
   match((await runProgram(a, 'tcpdump -d ip')).stdout, /^\(000\) ldh +\[12\]\n\(001\) jeq +#0x800 /);
   for (const [words, sentence] of [
     ['tcpdump -i wlan0', /^tcpdump: wlan0: No such device exists\n\(No such device exists\)\n$/],
-    ['tcpdump -i any tcp prt 5', /^tcpdump: can't parse filter expression: .*'prt'.*\n  tcp prt 5\n      \^\n$/],
+    ['tcpdump -i any tcp prt 5', /^tcpdump: can't parse filter expression: .*'prt'.*\n {2}tcp prt 5\n {6}\^\n$/],
     ['tcpdump -c 0', /^tcpdump: invalid packet count 0\n$/],
-    ['tcpdump -r /tmp/none', /^tcpdump: No such file or directory\n$/],
+    ['tcpdump -r /tmp/none', /^tcpdump: \/tmp\/none: No such file or directory\n$/],
     ['tcpdump -r /etc/hosts', /^tcpdump: .*neither pcap nor pcapng/],
   ] as const) {
     const ended = await runProgram(a, words);
@@ -297,7 +337,8 @@ test('telnet: names, refusals, the escape character, options that the other side
   deepEqual(await typed.ended, {
     status: 0, stderr: '',
     stdout: "Trying 10.0.1.2...\nConnected to b.\nEscape character is '^]'.\nYou wrote: hello\n" +
-      "\nConnected to b.\nEscape character is '^]'.\n\ntelnet> Connection closed.\n",
+      "\ntelnet> Connected to b.\nOperating in obsolete linemode\nLocal character echo\nEscape character is '^]'.\n" +
+      '\ntelnet> Connection closed.\n',
   });
   server.exit();
   deepEqual(await runProgram(a, 'telnet localhost 81'), {

@@ -82,7 +82,7 @@ test('packet(7): a segment that is cut later is seen whole, its checksum not yet
 }));
 
 test('IFF_PROMISC: frames for others come to who asked for them', () => simulate({ seed }, async (world) => {
-  const [a, b, c] = ['a', 'b', 'c'].map((name) => world.host(name)) as [Host, Host, Host];
+  const [a, b, c] = ['a', 'b', 'c'].map((name) => world.host(name)) as Host[] as [Host, Host, Host];
   const hub = world.switch();
   for (const host of [a, b, c]) world.cable(host, hub, {});
   const index = 2;

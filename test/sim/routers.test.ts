@@ -248,7 +248,7 @@ rowTest('who knows no way, and routes that refuse', () => ({}), async ({ first, 
 });
 
 test('two ways out: the least metric, the longest prefix; the source is that of the way', () => simulate({ seed: 1 }, async (world) => {
-  const [host, left, right] = ['host', 'left', 'right'].map((name) => world.host(name)) as [Host, Host, Host];
+  const [host, left, right] = ['host', 'left', 'right'].map((name) => world.host(name)) as Host[] as [Host, Host, Host];
   const [one, two] = [world.cable(host, left), world.cable(host, right)];
   equal(host.addRoute('default', { via: '10.0.1.2', metric: 20 }), 0);
   equal(host.addRoute('default', { via: '10.0.2.2', metric: 10 }), 0);

@@ -172,6 +172,44 @@ class Walk {
   }
 }
 
+for (const length of [1, 2, 3, 4, 7, 20]) {
+  test(`SCM_RIGHTS: a ring of ${length} queues, each with the next one's socket in it, is kept by one descriptor and goes with the last`, () =>
+    simulate({ seed: baseSeed }, async (world) => {
+      const host = world.host('a');
+      const process = new Process(host, 'ring');
+      for (const kept of [-1, 0, length - 1]) {
+        const pairs: [number, number][] = [];
+        for (let i = 0; i < length; i++) pairs.push(await process.socketpair(AF.UNIX, SOCK.STREAM, 0));
+        const sockets = pairs.map(([, fd]) => process.core.descriptors.file(fd)?.socket as UnixSocket);
+        for (const [i, [sender]] of pairs.entries()) {
+          const [, next] = pairs[(i + 1) % length] as [number, number];
+          await process.sendmsg(sender, { iov: [Uint8Array.of(i)], control: rightsMessage(next) }, 0);
+        }
+        for (const [i, [sender, receiver]] of pairs.entries()) {
+          await process.close(sender);
+          if (i !== kept) await process.close(receiver);
+        }
+        if (kept >= 0) {
+          deepEqual(sockets.map(({ isReleased }) => isReleased), sockets.map(() => false), 'somebody can read them all');
+          const [, fd] = pairs[kept] as [number, number];
+          if (length > 1) {
+            // What was in the queue is the reader's now, and the ring is open.
+            const { control } = await process.recvmsg(fd, [new Uint8Array(1)], 0, 0, 64);
+            const [next] = receivedDescriptors(control);
+            equal(process.core.descriptors.file(next as number)?.socket, sockets[(kept + 1) % length]);
+            await process.close(fd);
+            equal(host.kernel.unix.flights.total, length - 1);
+            await process.close(next as number);
+          } else await process.close(fd);
+        }
+        deepEqual(sockets.map(({ isReleased }) => isReleased), sockets.map(() => true));
+        equal(host.kernel.unix.flights.total, 0);
+      }
+      process.exit();
+      deepEqual(world.leftovers(), []);
+    }));
+}
+
 const NAME = `SCM_RIGHTS: ${PASSINGS} random passings: all that is unreachable is closed, nothing that is reachable`;
 
 test(NAME, { timeout: 3_600_000 }, async () => {

@@ -12,6 +12,7 @@ import { controlData, credentialsMessage, receivedDescriptors, rightsMessage } f
 import { sockaddrUn } from '../../src/socket/sockaddr.ts';
 import { Msg } from '../../src/transport/endpoint.ts';
 import { seed } from '../results.ts';
+import { cpuMs } from '../tools/cpu-time.ts';
 
 const X = Uint8Array.of(0x78);
 const ignore = (): void => {};
@@ -135,14 +136,14 @@ test('sockets sent one by one and closed: each close looks at one queue, not at 
   const many = async (count: number): Promise<number> => {
     const [a, b] = await p.socketpair(AF.UNIX, SOCK.DGRAM, 0);
     await p.setsockopt(a, SOL.SOCKET, SO.SNDBUF, Uint8Array.of(0, 0, 0x40, 0));
-    const start = performance.now();
+    const start = cpuMs();
     for (let i = 0; i < count; i++) {
       const [c, d] = await p.socketpair(AF.UNIX, SOCK.STREAM, 0);
       await p.sendmsg(a, { iov: [X], control: rightsMessage(c) }, 0);
       await p.close(c);
       await p.close(d);
     }
-    const took = performance.now() - start;
+    const took = cpuMs() - start;
     await p.close(a);
     await p.close(b);
     return took;

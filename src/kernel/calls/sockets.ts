@@ -237,6 +237,18 @@ export function trySend(process: KernelProcess, fd: number, buffer: Uint8Array, 
   return end(process, result);
 }
 
+/** Likewise with an address. */
+export function trySendTo(
+  process: KernelProcess, fd: number, buffer: Uint8Array, at: number, length: number, flags: number, address: Uint8Array,
+): number {
+  const socket = socketAt(process, fd);
+  if (typeof socket === 'number') return socket;
+  if (!isWithin(buffer, at, length)) return -Errno.EFAULT;
+  if (address.length > MAX_ADDRESS_LEN) return -Errno.EINVAL;
+  process.kernel.loop.enter();
+  return end(process, socket.sendTo(buffer, at, length, flags, address, process));
+}
+
 export function shutdown(process: KernelProcess, fd: number, how: number): number {
   const socket = socketAt(process, fd);
   if (typeof socket === 'number') return socket;

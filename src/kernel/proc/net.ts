@@ -146,6 +146,23 @@ function groups6Text({ stack }: Kernel): string {
   })).join('');
 }
 
+/** The link-layer addresses that cards take frames for, each once: several groups may have the same. */
+function linkGroupsText({ stack }: Kernel): string {
+  let text = '';
+  for (const { index, name, groups, device } of stack.network.interfaces()) {
+    if (device.isLoopback) continue;
+    const users = new Map<string, number>();
+    for (const { group } of groups) {
+      // What does not leave the interface needs no frames.
+      if (!group.isV4 && ((group.a >>> 16) & 0xf) < 2) continue;
+      const address = group.isV4 ? `01005e${hex(group.d & 0x7fffff, 6)}` : `3333${hex(group.d >>> 0, 8)}`;
+      users.set(address, (users.get(address) ?? 0) + 1);
+    }
+    for (const [address, count] of users) text += `${String(index).padEnd(4)} ${name.padEnd(15)} ${String(count).padEnd(5)} 0     ${address}\n`;
+  }
+  return text;
+}
+
 export function netDirectory({ kernel, numbers, root }: ProcFileSystem): ProcDirectory {
   const { stack } = kernel;
   const directory = new ProcDirectory(numbers, 'net', root);
@@ -157,7 +174,7 @@ export function netDirectory({ kernel, numbers, root }: ProcFileSystem): ProcDir
     ['unix', () => unixText(kernel)], ['packet', () => packetText(kernel)],
     ['dev', () => devText(kernel)], ['arp', () => arpText(kernel)], ['route', () => routeText(kernel)],
     ['if_inet6', () => addresses6Text(kernel)], ['ipv6_route', () => routes6Text(kernel)],
-    ['igmp', () => igmpText(kernel)], ['igmp6', () => groups6Text(kernel)],
+    ['dev_mcast', () => linkGroupsText(kernel)], ['igmp', () => igmpText(kernel)], ['igmp6', () => groups6Text(kernel)],
   ];
   // Of these open(2) does not look whether they are to be written (single_open_net).
   const counts: typeof texts = [

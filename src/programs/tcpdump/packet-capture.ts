@@ -5,8 +5,8 @@
  * header of a cooked capture (SLL2). The filter runs in the socket, where it can (bpf/packet-socket.ts).
  */
 import {
-  AF_PACKET, CLOCK_REALTIME, ETH_P_ALL, MSG_DONTWAIT, MSG_TRUNC, PACKET_ADD_MEMBERSHIP, PACKET_MR_PROMISC, PACKET_OUTGOING,
-  PACKET_STATISTICS, SO_ATTACH_FILTER, SO_TIMESTAMP, SOCK_DGRAM, SOCK_RAW, SOL_PACKET, SOL_SOCKET,
+  AF_PACKET, CLOCK_REALTIME, ETH_P_ALL, MSG_DONTWAIT, MSG_TRUNC, PACKET_ADD_MEMBERSHIP, PACKET_AUXDATA, PACKET_MR_PROMISC,
+  PACKET_OUTGOING, PACKET_STATISTICS, TP_STATUS_VLAN_VALID, SO_ATTACH_FILTER, SO_TIMESTAMP, SOCK_DGRAM, SOCK_RAW, SOL_PACKET, SOL_SOCKET,
 } from '../../api/posix/constants.ts';
 import { readControl } from '../../api/posix/control.ts';
 import { isErrno } from '../../api/posix/errors.ts';
@@ -26,6 +26,10 @@ import type { TcpdumpWords } from './options.ts';
 export const ANY = 'any';
 const LOOPBACK_NAME = 'lo';
 const TIMEVAL_BYTES = 16;
+/** struct tpacket_auxdata: status 4, length 4, captured 4, offsets 2 and 2, the tag 2, its EtherType 2. */
+const AUXDATA_BYTES = 20;
+const VLAN_TAG_LEN = 4;
+const VLAN_TAG_AT = 12;
 const CONTROL_BYTES = 128;
 
 /** A packet as it was captured. `bytes` is good until the next one is asked for. */
@@ -87,6 +91,7 @@ export class PacketCapture {
     }
     // Where sockets tell no times, the clock is read when a packet is.
     await process.setsockopt(fd, SOL_SOCKET, SO_TIMESTAMP, int32(1)).catch(() => {});
+    await process.setsockopt(fd, SOL_PACKET, PACKET_AUXDATA, int32(1));
     return new PacketCapture(process, fd, words, isCooked, names).bound(device, index);
   }
 
@@ -103,7 +108,7 @@ export class PacketCapture {
   /** Compiles the filter and gives it to the socket. Throws FilterError. */
   async setFilter(expression: string, names: FilterNames): Promise<void> {
     const { process, fd, words, linkType } = this;
-    const program = compileFilter(expression, { linkType, snapLen: words.snapLen, names });
+    const program = compileFilter(expression, { isLive: true, linkType, snapLen: words.snapLen, names });
     const forSocket = this.isCooked ? forCookedSocket(program) : program;
     if (forSocket !== null) await process.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, filterBytes(forSocket));
     await this.drain();
@@ -135,10 +140,14 @@ export class PacketCapture {
       if ((words.direction === 'in' && isOutgoing) || (words.direction === 'out' && !isOutgoing)) continue;
       const kept = Math.min(count, into.length);
       if (this.isCooked) writeCookedHeader(buffer, from);
-      const bytes = buffer.subarray(0, headerLen + kept);
-      const originalLength = headerLen + count;
+      const told = readControl(control);
+      const auxiliary = auxiliaryOf(told);
+      const tagLen = this.isCooked || auxiliary === null ? 0 : putTagBack(buffer, kept, auxiliary);
+      const bytes = buffer.subarray(0, Math.min(headerLen + kept + tagLen, headerLen + words.snapLen));
+      // The filter has cut the packet at the snapshot's length: `count` is what it has left.
+      const originalLength = headerLen + tagLen + (auxiliary?.getUint32(4, true) ?? count);
       if (!this.passes(bytes, originalLength)) continue;
-      const stamp = readControl(control).find(({ level, type }) => level === SOL_SOCKET && type === SO_TIMESTAMP);
+      const stamp = told.find(({ level, type }) => level === SOL_SOCKET && type === SO_TIMESTAMP);
       const timeUs = stamp === undefined ? await process.clock_gettime(CLOCK_REALTIME) : timevalOf(stamp.data);
       return { timeUs, bytes, originalLength };
     }
@@ -173,6 +182,21 @@ function writeCookedHeader(buffer: Uint8Array, from: NonNullable<ReturnType<type
   view.setUint8(11, from.address.length);
   buffer.fill(0, 12, COOKED2_LEN);
   buffer.set(from.address.subarray(0, 8), 12);
+}
+
+function auxiliaryOf(told: ReturnType<typeof readControl>): DataView | null {
+  const data = told.find(({ level, type }) => level === SOL_PACKET && type === PACKET_AUXDATA)?.data;
+  return data === undefined || data.length < AUXDATA_BYTES ? null : new DataView(data.buffer, data.byteOffset);
+}
+
+/** The VLAN tag that was taken out of a frame of `length` bytes is put back where it was; returns how much longer that makes it. */
+function putTagBack(buffer: Uint8Array, length: number, auxiliary: DataView): number {
+  if ((auxiliary.getUint32(0, true) & TP_STATUS_VLAN_VALID) === 0 || length < VLAN_TAG_AT) return 0;
+  buffer.copyWithin(VLAN_TAG_AT + VLAN_TAG_LEN, VLAN_TAG_AT, length);
+  const frame = new DataView(buffer.buffer);
+  frame.setUint16(VLAN_TAG_AT, auxiliary.getUint16(18, true));
+  frame.setUint16(VLAN_TAG_AT + 2, auxiliary.getUint16(16, true));
+  return VLAN_TAG_LEN;
 }
 
 function timevalOf(data: Uint8Array): number {

@@ -91,8 +91,8 @@ class Tcpdump {
       for (const path of NAME_FILES) texts.set(path, await readText(process, path));
       const names = namesFromFiles((path) => texts.get(path) ?? '');
       if (words.listing > 0) {
-        const bytes = words.read === null ? null : await this.files.read(process, words.read);
-        await say(process, filterListing(words.listing, filter, bytes, names));
+        const bytes = words.read === null ? null : await this.read(words.read);
+        await say(process, filterListing(words, bytes, names));
       } else if (words.read !== null) await this.showFile(words, words.read, names);
       else await this.capture(words, names, portNames(texts.get('/etc/services') ?? ''));
       return 0;
@@ -102,15 +102,24 @@ class Tcpdump {
     }
   }
 
+  private read(path: string): Promise<Uint8Array> {
+    return told(path, this.files.read(this.process, path));
+  }
+
+  private async create(path: string): Promise<(piece: Uint8Array) => Promise<void>> {
+    const write = await told(path, this.files.create(this.process, path));
+    return (piece) => told(`Can't write to ${path === '-' ? 'standard output' : path}`, write(piece));
+  }
+
   private async showFile(words: TcpdumpWords, path: string, names: FilterNames): Promise<void> {
     const { process } = this;
-    const packets = matchingPackets(await this.files.read(process, path), words.filter, names, words.count);
+    const packets = matchingPackets(await this.read(path), words.filter, names, words.count);
     const printer = new TcpdumpPrinter(words.printing);
     let writer: FileWriter | null = null;
     for (const { interface: card, timeUs, nanoseconds, bytes, originalLength } of packets) {
       if (words.write === null) await say(process, `${printer.format(card.linkType, timeUs, bytes, originalLength, nanoseconds)}\n`);
       else {
-        writer ??= await FileWriter.create(await this.files.create(process, words.write), card.linkType, words.snapLen);
+        writer ??= await FileWriter.create(await this.create(words.write), card.linkType, words.snapLen);
         await writer.write(timeUs, bytes, originalLength);
       }
     }
@@ -121,7 +130,7 @@ class Tcpdump {
     const device = words.device !== '' ? words.device : await this.firstDevice();
     const live = await PacketCapture.open(process, device, words);
     await live.setFilter(words.filter, names);
-    const writer = words.write === null ? null : await FileWriter.create(await this.files.create(process, words.write), live.linkType, words.snapLen);
+    const writer = words.write === null ? null : await FileWriter.create(await this.create(words.write), live.linkType, words.snapLen);
     const options = { ...words.printing, interfaceName: (index: number) => live.interfaceNames.get(index) ?? null };
     const hosts = words.numeric ? null : new HostNames(process, ports, options);
     const printer = new TcpdumpPrinter({ ...options, names: hosts });
@@ -191,13 +200,26 @@ class Tcpdump {
   }
 }
 
+/** What becomes of a call on a file; where it fails, `what` stands before the reason. */
+async function told<T>(what: string, call: Promise<T>): Promise<T> {
+  try {
+    return await call;
+  } catch (error) {
+    if (isErrno(error, 'EINTR')) throw error;
+    throw new FileFault(`${what}: ${reasonOf(error)}`);
+  }
+}
+
+/** A file that cannot be opened, read or written: the sentence behind the program's name. */
+class FileFault extends Error {}
+
 function count(n: number, what: string): string {
   return `${n} packet${n === 1 ? '' : 's'} ${what}\n`;
 }
 
 /** The sentence behind the program's name. Throws what is no fault of the call or the machine. */
 function sentenceOf(error: unknown, filter: string): string {
-  if (error instanceof UsageFault || error instanceof CaptureRefused || error instanceof CaptureError) return error.message;
+  if (error instanceof UsageFault || error instanceof CaptureRefused || error instanceof CaptureError || error instanceof FileFault) return error.message;
   if (error instanceof FilterError) {
     return `can't parse filter expression: ${error.message}\n  ${filter.replace(/\s/g, ' ')}\n  ${' '.repeat(error.at)}^`;
   }

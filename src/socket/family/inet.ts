@@ -73,7 +73,8 @@ export abstract class InetSocket extends Socket implements EndpointUpcalls {
   }
 
   peerClosed(): void {
-    this.wake(Poll.IN | Poll.RDNORM | Poll.RDHUP | Poll.HUP);
+    // POLL_HUP is for both directions (tcp_fin).
+    this.wake(Poll.IN | Poll.RDNORM | Poll.RDHUP | (this.readiness() & Poll.HUP));
   }
 
   urgent(): void {

@@ -185,6 +185,8 @@ function shownQueues(entry: InetEntry): { receive: number; send: number } {
 /** sk_shutdown: 1 no more receiving, 2 no more sending. */
 function shutOf({ kind, node }: WholeEntry): number {
   if (kind !== EntryKind.Tcp) return node.shutBits;
+  // tcp_close: nobody reads or writes any more.
+  if ((node.bits & Bit.Orphan) !== 0) return 3;
   return ((node.bits & Bit.ShutRead) !== 0 ? 1 : 0) | ((node.bits & Bit.ShutWrite) !== 0 ? 2 : 0);
 }
 

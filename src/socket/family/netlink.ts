@@ -22,8 +22,10 @@ import { type Dump, nextOfDump } from './netlink-dump.ts';
 import type { NetlinkHost } from './netlink-host.ts';
 import { type NetlinkProtocol, receiveRequests } from './netlink-protocol.ts';
 
-/** sizeof(struct sk_buff) and of the shared info behind its data. */
-const SK_BUFF = 256, SHARED_INFO = 320;
+/** sizeof(struct sk_buff) and of the shared info behind its data; the heads that small messages get, of one size. */
+const SK_BUFF = 256, SHARED_INFO = 320, SMALL_HEAD = 576;
+/** A page holds so much beside the shared info; larger messages of programs get pages that need not follow each other. */
+const LARGEST_IN_PAGE = 3776, CACHE_LINE = 64;
 /** What a message needs of SO_SNDBUF beside its bytes (netlink_sendmsg). */
 const MESSAGE_OVERHEAD = 32;
 
@@ -40,8 +42,16 @@ interface Datagram {
   readonly truesize: number;
 }
 
+/** What a message of the kernel costs (kmalloc_reserve); measured with SO_MEMINFO on Linux 6.18. */
 function truesizeOf(length: number): number {
-  return (1 << (32 - Math.clz32(Math.max(length, 192) + SHARED_INFO - 1))) + SK_BUFF;
+  const head = length + SHARED_INFO;
+  return SK_BUFF + (head <= SMALL_HEAD ? SMALL_HEAD : 1 << (32 - Math.clz32(head - 1)));
+}
+
+/** And one of a program (netlink_alloc_large_skb). */
+function truesizeOfSent(length: number): number {
+  if (length <= LARGEST_IN_PAGE) return truesizeOf(length);
+  return SK_BUFF + SHARED_INFO + Math.ceil(length / CACHE_LINE) * CACHE_LINE;
 }
 
 export class NetlinkSocket extends Socket {
@@ -196,7 +206,7 @@ export class NetlinkSocket extends Socket {
     const { pid, credentials: { euid: uid, egid: gid } } = caller;
     const other = port === 0 ? null : this.host.find(this.protocol, port);
     // Who waits for room tells the group when there is some: once.
-    if (other !== null && !other.hasRoom(truesizeOf(length))) {
+    if (other !== null && !other.hasRoom(truesizeOfSent(length))) {
       this.waitsAt = other.roomWaiters;
       return -Errno.EAGAIN;
     }
@@ -208,7 +218,7 @@ export class NetlinkSocket extends Socket {
     }
     // One that is connected hears only of its peer (netlink_getsockbyportid).
     if (other === null || (other.remotePort !== 0 && other.remotePort !== this.port)) return -Errno.ECONNREFUSED;
-    other.put({ bytes, from: this.port, sender: { pid, uid, gid }, group, truesize: truesizeOf(length) });
+    other.put({ bytes, from: this.port, sender: { pid, uid, gid }, group, truesize: truesizeOfSent(length) });
     return length;
   }
 

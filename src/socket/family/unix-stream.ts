@@ -95,7 +95,9 @@ export class UnixStream extends UnixConnection {
   private finish(message: UnixMessage, peer: UnixSocket, ancillary: UnixAncillary | null, caller: Caller): void {
     message.credentials = ancillary?.credentials ?? this.credentialsFor(peer, caller);
     if (ancillary !== null) ancillary.attach(message, peer);
-    if (!peer.empty) peer.wake(READABLE);
+    if (peer.empty) return;
+    if (message.isUrgent) peer.wake(Poll.PRI);
+    peer.wake(READABLE);
   }
 
   // Receiving (unix_stream_read_generic).

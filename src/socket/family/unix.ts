@@ -42,7 +42,7 @@ const MESSAGE_OVERHEAD = 32;
 export const READABLE: number = Poll.IN | Poll.PRI | Poll.RDNORM | Poll.RDBAND;
 export const WRITABLE: number = Poll.OUT | Poll.WRNORM | Poll.WRBAND;
 /** Everything: the state of the connection changed. */
-const CHANGED: number = READABLE | WRITABLE | Poll.ERR | Poll.HUP | Poll.RDHUP;
+const CHANGED: number = READABLE | WRITABLE | Poll.HUP | Poll.RDHUP;
 
 /** `struct ucred` of nobody: what a message says whose sender's credentials were not recorded (overflowuid). */
 export const NOBODY: Sender = { pid: 0, uid: 65534, gid: 65534 };

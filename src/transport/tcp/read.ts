@@ -48,7 +48,10 @@ export function readStream(t: TcpEndpoint, to: Uint8Array, at: number, length: n
     available = Math.max(0, available - peeksFrom);
   }
   if (available === 0) {
-    if ((t.bits & Bit.Done) !== 0) return 0;
+    if ((t.bits & Bit.Done) !== 0) {
+      if (!peek) passFin(t);
+      return 0;
+    }
     if (t.errno !== 0) return -t.takeError();
     if ((t.bits & Bit.ShutRead) !== 0) return 0;
     if (t.state === TcpState.Closed) return -Errno.ENOTCONN;
@@ -69,8 +72,14 @@ export function readStream(t: TcpEndpoint, to: Uint8Array, at: number, length: n
   if (urgent !== null && urgent.data !== 0 && seqGt(t.copiedSeq, urgent.seq)) urgent.data = 0;
   countQueues(t);
   adjustReceiveSpace(t);
+  passFin(t);
   acknowledgeRead(t, n);
   return n;
+}
+
+/** The peer's FIN is read with the last byte before it, or by who finds nothing else (tcp_recvmsg_locked's found_fin_ok). */
+function passFin(t: TcpEndpoint): void {
+  if ((t.bits & Bit.Done) !== 0 && t.rcvBuf.length === 0 && ((t.rcvNxt - t.copiedSeq) | 0) === 1) t.copiedSeq = t.rcvNxt;
 }
 
 /** recv(2) with MSG_OOB (tcp_recv_urg). */

@@ -45,6 +45,11 @@ export class SendRecord {
   isInSent = false;
 }
 
+/** Bytes of data in it: what it takes of the sequence space without SYN and FIN. */
+export function dataBytes({ seq, end, flags }: SendRecord): number {
+  return ((end - seq) | 0) - ((flags & (RecordFlag.Syn | RecordFlag.Fin)) !== 0 ? 1 : 0);
+}
+
 export class SendRecordStatistics {
   recordsInUse = 0;
 }

@@ -15,11 +15,13 @@ import { programs as events } from './events.ts';
 import { programs as fileState } from './file-state.ts';
 import { programs as files } from './files.ts';
 import { programs as foundAtRandom } from './found-at-random.ts';
+import { programs as firstProcess } from './first-process.ts';
 import { programs as interruptions } from './interruptions.ts';
 import { programs as ipc } from './ipc.ts';
 import { programs as maskedWaits } from './masked-waits.ts';
 import { programs as multicastDevices } from './multicast-devices.ts';
 import { programs as multicast } from './multicast.ts';
+import { programs as netlinkDumps } from './netlink-dumps.ts';
 import { programs as netlinkRoute } from './netlink-route.ts';
 import { programs as netlink } from './netlink.ts';
 import { programs as optionEffects } from './option-effects.ts';
@@ -54,7 +56,8 @@ export const PROGRAMS: readonly Program[] = [
   ...sockets, ...binding, ...connecting, ...streams, ...datagrams, ...endings, ...options, ...optionWalk, ...optionEffects,
   ...waiting, ...unixNames, ...unixStreams, ...unixDatagrams, ...unixControl, ...unixWalks, ...datagramControl,
   ...datagramErrors, ...raw, ...ping, ...files, ...pipes, ...events, ...ipc, ...splices, ...signals, ...interruptions,
-  ...signalSources, ...processes, ...credentials, ...packets, ...netlink, ...batches, ...maskedWaits, ...signalDescriptors,
+  ...signalSources, ...processes, ...firstProcess, ...credentials, ...packets, ...netlink, ...netlinkDumps, ...batches, ...maskedWaits,
+  ...signalDescriptors,
   ...timers, ...proc, ...netlinkRoute, ...foundAtRandom, ...multicast, ...multicastDevices, ...errorsOfPaths,
   ...errorsOfDescriptors, ...errorsOfIpc, ...udpSegments, ...fileState, ...queueNotices, ...packetOld, ...sockDiag,
   ...userLimits,

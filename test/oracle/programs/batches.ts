@@ -68,6 +68,38 @@ const families: Program[] = ALL_FAMILIES.flatMap((family: Family) => [
     await p.recvmmsg(b, into(4, 4), 0);
     await env.attempt(p.recvmmsg(b, [], 0));
   }),
+  program(`batch-waits-${family.name}`, async (env) => {
+    const p = await env.process();
+    const { a, b } = await dgramPair(p, family);
+    // Each message has the whole of SO_RCVTIMEO for itself.
+    await p.setsockopt(b, SOL.SOCKET, SO.RCVTIMEO, timeval(0, 150_000));
+    let start = env.now();
+    const renewed = env.begin(p.recvmmsg(b, into(4, 4, 4), 0));
+    await env.settle(100);
+    await p.send(a, text('1'), 0);
+    await env.settle(100);
+    await p.send(a, text('2'), 0);
+    await env.attempt(renewed);
+    env.noteTime('each wait is a whole one', start, 300, 2000);
+    await p.getsockopt(b, SOL.SOCKET, SO.ERROR, 4);
+    // The call's time ends no wait, SO_RCVTIMEO does; what there is counts.
+    start = env.now();
+    await env.attempt(p.recvmmsg(b, into(4, 4), 0, 10_000));
+    env.noteTime('the time of the socket', start, 100, 2000);
+    // Over after the first of two that are there, not before.
+    await p.sendmmsg(a, messages('1', '2'), 0);
+    await p.recvmmsg(b, into(4, 4), 0, 0);
+    await p.recvmmsg(b, into(4, 4), MSG_WAITFORONE, 1_000_000);
+    // MSG_WAITFORONE waits for one, and takes what else is there.
+    const one = env.begin(p.recvmmsg(b, into(4, 4, 4), MSG_WAITFORONE));
+    await env.settle(20);
+    await p.sendmmsg(a, messages('1'), 0);
+    await env.attempt(one);
+    start = env.now();
+    await env.attempt(p.recvmmsg(b, into(4, 4), MSG_WAITFORONE));
+    env.noteTime('it waits for the first', start, 100, 2000);
+    await env.attempt(p.recvmmsg(b, into(4, 4), MSG_WAITFORONE | MSG.DONTWAIT));
+  }),
   program(`batch-errors-${family.name}`, async (env) => {
     const p = await env.process();
     const { a, b } = await dgramPair(p, family);
@@ -125,6 +157,38 @@ const families: Program[] = ALL_FAMILIES.flatMap((family: Family) => [
     await env.attempt(p.sendmmsg(listening, messages('x'), MSG.NOSIGNAL));
   }),
 ]);
+
+const waitingSenders = ([['stream', SOCK.STREAM], ['seqpacket', SOCK.SEQPACKET]] as const).map(([name, type]) =>
+  program(`batch-senders-${name}`, async (env) => {
+    const p = await env.process();
+    const [a, b] = await p.socketpair(AF.UNIX, type, 0);
+    await p.setsockopt(a, SOL.SOCKET, SO.SNDBUF, ints(4608));
+    await p.setsockopt(a, SOL.SOCKET, SO.SNDTIMEO, timeval(0, 150_000));
+    let full = 0;
+    while ((await env.attempt(silently(p).send(a, room(1000), MSG.DONTWAIT))) === null) full++;
+    env.note('some fit', full > 0 && full < 20);
+    // Each message waits for SO_SNDTIMEO anew.
+    let start = env.now();
+    const renewed = env.begin(p.sendmmsg(a, messages('one', 'two', 'three'), 0));
+    await env.settle(100);
+    for (let i = 0; i < full; i++) await silently(p).recv(b, room(1000), 0);
+    await env.attempt(renewed);
+    env.noteTime('there was room', start, 90, 140);
+    while ((await env.attempt(silently(p).send(a, room(1000), MSG.DONTWAIT))) === null);
+    start = env.now();
+    await env.attempt(p.sendmmsg(a, messages('four', 'five'), 0));
+    env.noteTime('no room, for the time of one message', start, 140, 290);
+    // An end while it waits: what went before counts, and the next call hears of it.
+    for (let i = 0; i < 3; i++) await env.attempt(silently(p).recv(b, room(1000), MSG.DONTWAIT));
+    await p.setsockopt(a, SOL.SOCKET, SO.SNDTIMEO, timeval(10, 0));
+    const ended = env.begin(silently(p).sendmmsg(a, Array.from({ length: 50 }, () => ({ iov: [room(1000)] })), MSG.NOSIGNAL));
+    await env.settle();
+    await p.close(b);
+    const counts = await ended;
+    env.note('some were sent', counts.length > 0 && counts.length < 50);
+    await env.attempt(p.sendmmsg(a, messages('x', 'y'), MSG.NOSIGNAL));
+    await env.attempt(p.sendmmsg(a, messages('x', 'y'), MSG.NOSIGNAL));
+  }));
 
 const control: Program[] = [
   program('batch-control-inet', async (env) => {
@@ -278,4 +342,4 @@ const kept: Program[] = [
   }),
 ];
 
-export const programs: readonly Program[] = [...families, ...control, ...signals, ...kept];
+export const programs: readonly Program[] = [...families, ...waitingSenders, ...control, ...signals, ...kept];

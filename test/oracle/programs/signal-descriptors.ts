@@ -1,16 +1,26 @@
 /** signalfd: signals as something to read. */
 import type { Syscalls } from '../../../src/api/posix/syscalls.ts';
 import { EPOLL_CTL } from '../../../src/kernel/epoll.ts';
-import { O, SA, SIG, SIG_MASK, W } from '../numbers.ts';
+import { SIGEV } from '../../../src/kernel/posix-timers.ts';
+import { AF, F, MSG, O, SA, SHUT, SIG, SIG_MASK, SO, SOCK, SOL, W } from '../numbers.ts';
 import { type Program, program, type ProgramEnvironment } from '../program.ts';
-import { POLL, room, silently, state, text, wait } from '../toolkit.ts';
+import { INET, ints, listener, POLL, PORT, room, silently, state, text, wait } from '../toolkit.ts';
 
 const SIZE = 128;
 const REAL_TIME = 40;
 
+/** Which signals there are to read; how often Linux says the same of one event is its own affair. */
+async function distinctSignals(env: ProgramEnvironment, p: Syscalls, fd: number): Promise<void> {
+  const buffer = room(20 * SIZE);
+  const count = await silently(p).read(fd, buffer).catch(() => 0);
+  const view = new DataView(buffer.buffer);
+  const all = Array.from({ length: count / SIZE }, (_, i) => [0, 8, 20, 28].map((offset) => view.getInt32(i * SIZE + offset, true)).join(' '));
+  env.note('signals, codes, descriptors, bands', [...new Set(all)].join(', '));
+}
+
 /** Reads signals, and compares their fields; who sent them by name. */
 async function readSignals(env: ProgramEnvironment, p: Syscalls, fd: number, bytes: number, known: ReadonlyMap<number, string>): Promise<void> {
-  const buffer = room(bytes);
+  const buffer = room(bytes).fill(0xa5);
   let count = 0;
   const failed = await env.attempt(silently(p).read(fd, buffer).then((n) => {
     count = n;
@@ -166,6 +176,120 @@ const programs_: Program[] = [
     await p.close(fd);
     await p.epoll_wait(epfd, 4, 0);
     await readSignals(env, p, copy, SIZE, known);
+  }),
+  program('signalfd-timers', async (env) => {
+    const p = await env.signalProcess();
+    const pid = await p.getpid();
+    const known = new Map([[pid, 'self']]);
+    const set = [SIG.SIGUSR1, SIG.SIGALRM, REAL_TIME];
+    await p.sigprocmask(SIG_MASK.BLOCK, set);
+    const fd = await p.signalfd(-1, set, O.NONBLOCK);
+    const event = (signo: number, value: number): { notify: number; signo: number; value: number } => ({ notify: SIGEV.SIGNAL, signo, value });
+    // Their numbers, and the value; without an event the value is the number.
+    const timers = [await p.timer_create(1, event(SIG.SIGUSR1, 7)), await p.timer_create(1, null), await p.timer_create(0, event(REAL_TIME, -2))];
+    for (const timer of timers) await p.timer_settime(timer, 0, { valueUs: 1000, intervalUs: 0 });
+    await env.settle(30);
+    await readSignals(env, p, fd, 4 * SIZE, known);
+    // A periodic one that nobody hears in time: how often besides.
+    await p.timer_settime(timers[2] as number, 0, { valueUs: 1000, intervalUs: 1000 });
+    await env.settle(60);
+    const buffer = room(SIZE);
+    env.note('bytes', await silently(p).read(fd, buffer));
+    const overrun = new DataView(buffer.buffer).getUint32(32, true);
+    env.note('it expired more than once', overrun >= 40 && overrun < 5000);
+    env.note('as the call says', (await silently(p).timer_getoverrun(timers[2] as number)) === overrun);
+    await p.timer_settime(timers[2] as number, 0, { valueUs: 0, intervalUs: 0 });
+    await readSignals(env, p, fd, SIZE, known);
+  }),
+  program('signalfd-descriptors', async (env) => {
+    const p = await env.signalProcess();
+    const pid = await p.getpid();
+    const known = new Map([[pid, 'self']]);
+    await p.sigprocmask(SIG_MASK.BLOCK, [SIG.SIGIO, REAL_TIME]);
+    const fd = await p.signalfd(-1, [SIG.SIGIO, REAL_TIME], O.NONBLOCK);
+    const [a, b] = await p.socketpair(AF.UNIX, SOCK.STREAM, 0);
+    // The descriptor is the one that asked, whatever number it has later.
+    const asking = await p.fcntl(b, F.DUPFD, 20);
+    await p.fcntl(asking, F.SETOWN, pid);
+    await p.fcntl(asking, F.SETSIG, REAL_TIME);
+    await p.fcntl(asking, F.SETFL, O.ASYNC);
+    await p.send(a, text('x'), 0);
+    await env.settle();
+    await readSignals(env, p, fd, 4 * SIZE, known);
+    await p.close(a);
+    await env.settle();
+    await readSignals(env, p, fd, 4 * SIZE, known);
+    const [reading, writing] = await p.pipe();
+    await p.fcntl(reading, F.SETOWN, pid);
+    await p.fcntl(reading, F.SETFL, O.ASYNC | O.NONBLOCK);
+    await p.write(writing, text('x'));
+    await env.settle();
+    await readSignals(env, p, fd, 4 * SIZE, known);
+    await p.fcntl(reading, F.SETSIG, SIG.SIGIO);
+    await p.write(writing, text('y'));
+    await env.settle();
+    await readSignals(env, p, fd, 4 * SIZE, known);
+  }),
+  program('signalfd-urgent', async (env) => {
+    const p = await env.signalProcess();
+    const other = await env.process();
+    const pid = await p.getpid();
+    const known = new Map([[pid, 'self']]);
+    const set = [SIG.SIGIO, SIG.SIGURG, REAL_TIME];
+    await p.sigprocmask(SIG_MASK.BLOCK, set);
+    const fd = await p.signalfd(-1, set, O.NONBLOCK);
+    const ask = async (socket: number): Promise<void> => {
+      await p.fcntl(socket, F.SETOWN, pid);
+      await p.fcntl(socket, F.SETSIG, REAL_TIME);
+      await p.fcntl(socket, F.SETFL, O.ASYNC | O.NONBLOCK);
+    };
+    const [a, b] = await p.socketpair(AF.UNIX, SOCK.STREAM, 0);
+    await ask(b);
+    await p.send(a, text('x'), 0);
+    await readSignals(env, p, fd, 6 * SIZE, known);
+    await p.send(a, text('!'), MSG.OOB);
+    await readSignals(env, p, fd, 6 * SIZE, known);
+    const step = async (): Promise<void> => {
+      await env.settle();
+      await distinctSignals(env, p, fd);
+    };
+    const listening = await listener(p, INET, PORT);
+    for (const ending of ['fin', 'reset'] as const) {
+      const client = await other.socket(AF.INET, SOCK.STREAM, 0);
+      await other.connect(client, INET.loopback(PORT));
+      const { fd: server } = await p.accept(listening);
+      await ask(server);
+      await other.send(client, text('x'), 0);
+      await step();
+      await other.send(client, text('!'), MSG.OOB);
+      await step();
+      if (ending === 'fin') {
+        await other.shutdown(client, SHUT.WR);
+        await step();
+      } else {
+        await other.setsockopt(client, SOL.SOCKET, SO.LINGER, ints(1, 0));
+        await other.close(client);
+        await step();
+      }
+      await p.close(server);
+    }
+  }),
+  program('signalfd-users', async (env) => {
+    const p = await env.signalProcess();
+    const pid = await p.getpid();
+    await p.sigprocmask(SIG_MASK.BLOCK, [SIG.SIGUSR1, REAL_TIME, SIG.SIGCHLD]);
+    const fd = await p.signalfd(-1, [SIG.SIGUSR1, REAL_TIME, SIG.SIGCHLD], O.NONBLOCK);
+    const child = await env.fork(p);
+    const known = new Map([[pid, 'self'], [await child.getpid(), 'child']]);
+    // The sender's real user, for kill and sigqueue; the child's, of its end.
+    await child.setresuid(1000, 0, 0);
+    await child.kill(pid, SIG.SIGUSR1);
+    await child.sigqueue(pid, REAL_TIME, 0x12345678);
+    await readSignals(env, p, fd, 4 * SIZE, known);
+    await env.exit(child, 200);
+    await wait(p, fd, POLL.IN);
+    await readSignals(env, p, fd, 4 * SIZE, known);
+    await p.waitpid(-1);
   }),
   program('signalfd-sigpipe', async (env) => {
     const p = await env.signalProcess();

@@ -315,6 +315,18 @@ const notices: Program[] = [
     await p.sendto(from, text('x'), 0, INET.loopback(PORT));
     await env.settle();
     await caught(env, child, theirs);
+    // The real user of who asked may be the owner's, too; and root asks for a whole group.
+    await p.setresuid(54324, 54326, 0);
+    await p.fcntl(fd, F.SETOWN, pid);
+    await p.setresuid(0, 0, 0);
+    await p.sendto(from, text('x'), 0, INET.loopback(PORT));
+    await env.settle();
+    await caught(env, child, theirs);
+    await p.fcntl(fd, F.SETOWN, -(await p.getpid()));
+    await p.sendto(from, text('x'), 0, INET.loopback(PORT));
+    await env.settle();
+    await caught(env, child, theirs);
+    await caught(env, p, list);
   }),
 ];
 

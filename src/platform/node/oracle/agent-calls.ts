@@ -2,7 +2,8 @@
  * What every call of a process on the Linux side goes through: the agent's requests, and calls by name with memory as C lays
  * it out.
  *
- *   AgentCalls <- LinuxSignalCalls <- LinuxProcessCalls <- LinuxWaitingCalls <- LinuxFileStateCalls <- LinuxProcess
+ *   AgentCalls <- LinuxSignalCalls <- LinuxProcessCalls <- LinuxWaitingCalls <- LinuxFileStateCalls <-
+ *     LinuxFileCalls <- LinuxIpcCalls <- LinuxProcess
  */
 import type { SystemError } from '../../../api/posix/syscalls.ts';
 import { errnoName, strerror } from '../../../base/errno.ts';
@@ -14,7 +15,7 @@ export const Operation = {
   recv: 11, send: 12, recvfrom: 13, sendto: 14, recvmsg: 15, sendmsg: 16, shutdown: 17, close: 18, dup: 19, dup2: 20,
   getsockname: 21, getpeername: 22, getsockopt: 23, setsockopt: 24, fcntl: 25, poll: 26, ioctl: 27,
   readFile: 28, writeFile: 29, limitDescriptors: 30, syscall: 31, shmat: 32, load: 33, store: 34,
-  sigaction: 35, fork: 36, exit: 37,
+  sigaction: 35, fork: 36, exit: 37, spawn: 38,
 } as const;
 
 const SYSCALL_ARGUMENTS = 6;
@@ -39,8 +40,14 @@ export abstract class AgentCalls {
     this.agent = agent;
   }
 
+  /** Its number on its machine: a pid namespace's. */
   get pid(): number {
     return this.agent.pid;
+  }
+
+  /** Its number on the real machine, for programs that look at it from outside. */
+  get hostPid(): number {
+    return this.agent.hostPid;
   }
 
   /**

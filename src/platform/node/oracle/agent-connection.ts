@@ -5,7 +5,7 @@
  * blocks in the kernel is answered when it returns.
  */
 import { spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
@@ -31,8 +31,30 @@ const MEMORY = '/dev/shm';
 /** How long an agent has to end by itself. */
 const PATIENCE_MS = 300;
 
+/** The first process of a pid namespace. */
+const INIT = 1;
+
+/** The number here of the process that has the number `pid` where `kin` lives; 0 when there is none any more. */
+function hostPidOf(pid: number, kin: AgentConnection): number {
+  // What the namespace's first agent was started by is in ours, and its children are in the one that it made.
+  const namespace = readlinkSync(`/proc/${kin.hostPid}/ns/pid_for_children`);
+  // Later processes have higher numbers, mostly.
+  for (const name of readdirSync('/proc').filter((each) => /^\d+$/.test(each)).reverse()) {
+    try {
+      const own = /^NSpid:.*\t(\d+)$/m.exec(readFileSync(`/proc/${name}/status`, 'latin1'))?.[1];
+      if (Number(own) === pid && readlinkSync(`/proc/${name}/ns/pid`) === namespace) return Number(name);
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  return 0;
+}
+
 export class AgentConnection {
+  /** The agent's number in its pid namespace. */
   readonly pid: number;
+  /** And in that of this process. */
+  readonly hostPid: number;
   /** Called with the record of each signal that a handler of the agent's caught. */
   onCaught: (record: Uint8Array) => void = () => {};
   /** The agent has ended. */
@@ -44,8 +66,9 @@ export class AgentConnection {
   private complaint = '';
   private settleGone: () => void = () => {};
 
-  private constructor(pid: number, input: Readable, output: Writable) {
+  private constructor(pid: number, hostPid: number, input: Readable, output: Writable) {
     this.pid = pid;
+    this.hostPid = hostPid;
     this.output = output;
     input.on('data', (bytes: Buffer) => this.input(bytes));
     output.on('error', () => {
@@ -56,10 +79,10 @@ export class AgentConnection {
     });
   }
 
-  /** Starts the agent's program; resolves when its network is up. */
-  static async open(program: string, args: string[]): Promise<AgentConnection> {
-    const child = spawn(program, args, { stdio: 'pipe' });
-    const connection = new AgentConnection(child.pid ?? 0, child.stdout, child.stdin);
+  /** Starts a machine's first agent; resolves when its network is up. */
+  static async open(program: string): Promise<AgentConnection> {
+    const child = spawn(program, ['--machine'], { stdio: 'pipe' });
+    const connection = new AgentConnection(INIT, child.pid ?? 0, child.stdout, child.stdin);
     child.stderr.on('data', (bytes: Buffer) => {
       connection.complaint += bytes.toString();
     });
@@ -69,8 +92,11 @@ export class AgentConnection {
     return connection;
   }
 
-  /** A place where an agent that another one starts can be met: it connects to the socket of that path. */
-  static async meet(): Promise<{ path: string; connection(pid: number): Promise<AgentConnection> }> {
+  /**
+   * A place where an agent that another one starts can be met: it connects to the socket of that path. `pid`: its number in
+   * the namespace that the agent `kin` is in.
+   */
+  static async meet(): Promise<{ path: string; connection(pid: number, kin: AgentConnection): Promise<AgentConnection> }> {
     // Not /tmp: agents have one of their own.
     const folder = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : '/var/tmp', 'sockscape-oracle-'));
     const path = join(folder, 'agent');
@@ -82,11 +108,11 @@ export class AgentConnection {
     const arrival = new Promise<Socket>((resolve) => server.once('connection', resolve));
     return {
       path,
-      async connection(pid: number): Promise<AgentConnection> {
+      async connection(pid: number, kin: AgentConnection): Promise<AgentConnection> {
         const socket = await arrival;
         server.close();
         rmSync(folder, { recursive: true });
-        const connection = new AgentConnection(pid, socket, socket);
+        const connection = new AgentConnection(pid, hostPidOf(pid, kin), socket, socket);
         socket.on('close', () => connection.ended('ended'));
         await connection.ready();
         return connection;
@@ -125,7 +151,7 @@ export class AgentConnection {
     // One that is stopped does not see that there is nothing more to read.
     const patience = setTimeout(() => {
       try {
-        process.kill(this.pid, 'SIGKILL');
+        process.kill(this.hostPid, 'SIGKILL');
       } catch {
         // It has ended meanwhile.
       }

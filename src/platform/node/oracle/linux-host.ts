@@ -1,8 +1,8 @@
 /**
- * A machine of the Linux side: a network namespace with `lo` up, and the agent processes that live in it.
+ * A machine of the Linux side: net, ipc, mount and pid namespaces with `lo` up, and the agent processes that live in them.
  *
- * Called by test/oracle. The namespace has no name: it belongs to a first agent, which runs no program, and goes away
- * with the last of its processes, so nothing is left behind when a run is killed.
+ * Called by test/oracle. The namespaces have no names: they belong to a first agent, process 1 inside, which runs no program
+ * and whose end ends all the others, so nothing is left behind when a run is killed.
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -40,11 +40,11 @@ const WAITS_FOR_REQUEST = /^\d+ 0x384 /;
  * signals may have become another user's, who does not show what its threads wait for; it may be stopped (T), or have ended
  * with nobody waiting for it (Z).
  */
-function isProcessAtRest({ pid, takesSignals }: LinuxProcess): boolean {
-  const folder = `/proc/${pid}/task`;
+function isProcessAtRest({ hostPid, takesSignals }: LinuxProcess): boolean {
+  const folder = `/proc/${hostPid}/task`;
   const resting = takesSignals ? / \(.*\) [STZ] / : / \(agent[^)]*\) S /;
   try {
-    if (!takesSignals && !WAITS_FOR_REQUEST.test(readFileSync(`/proc/${pid}/syscall`, 'latin1'))) return false;
+    if (!takesSignals && !WAITS_FOR_REQUEST.test(readFileSync(`/proc/${hostPid}/syscall`, 'latin1'))) return false;
     return readdirSync(folder).every((thread) => resting.test(readFileSync(`${folder}/${thread}/stat`, 'latin1')));
   } catch {
     // The process is gone; or a thread is, whose answer has to be seen first.
@@ -53,12 +53,10 @@ function isProcessAtRest({ pid, takesSignals }: LinuxProcess): boolean {
 }
 
 export class LinuxHost {
-  private readonly program: string;
   private readonly holder: LinuxProcess;
   private readonly processes: LinuxProcess[] = [];
 
-  private constructor(program: string, holder: LinuxProcess) {
-    this.program = program;
+  private constructor(holder: LinuxProcess) {
     this.holder = holder;
   }
 
@@ -68,9 +66,9 @@ export class LinuxHost {
     if (process.getuid?.() !== 0) {
       throw new OracleUnavailable('the Linux oracle needs root: it makes a network namespace for each program');
     }
-    const holder = new LinuxProcess(await AgentConnection.open(program, ['--new-net']));
+    const holder = new LinuxProcess(await AgentConnection.open(program));
     for (const [name, value] of Object.entries(settings)) await holder.writeSetting(name, value);
-    return new LinuxHost(program, holder);
+    return new LinuxHost(holder);
   }
 
   /** Gives a setting of the namespace, by its sysctl name, a value. */
@@ -83,8 +81,7 @@ export class LinuxHost {
    * after the other, which signals interrupt; else its tasks make calls beside each other, and signals are of no use.
    */
   async spawn(takesSignals = false): Promise<LinuxProcess> {
-    const option = takesSignals ? '--signals-net-of' : '--net-of';
-    return this.adopt(new LinuxProcess(await AgentConnection.open(this.program, [option, String(this.holder.pid)]), takesSignals));
+    return this.adopt(await this.holder.spawn(takesSignals));
   }
 
   /** A child of one that takes signals. */
@@ -114,7 +111,7 @@ export class LinuxHost {
       `ip link set dev ${far} up arp off`, `ip link set dev ${name} up`,
       ...addresses.map((address) => `ip address add ${address} dev ${name}${address.includes(':') ? ' nodad' : ''}`),
     ].join(' && ');
-    const run = spawnSync('nsenter', ['-t', String(this.holder.pid), '-n', 'sh', '-c', script], { encoding: 'utf8' });
+    const run = spawnSync('nsenter', ['-t', String(this.holder.hostPid), '-n', 'sh', '-c', script], { encoding: 'utf8' });
     if (run.status !== 0) throw new Error(`${script}: ${run.error?.message ?? run.stderr}`);
   }
 

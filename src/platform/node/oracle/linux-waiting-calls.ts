@@ -119,6 +119,12 @@ export function vectorOf(iov: readonly Uint8Array[]): Structure {
   return new Structure(bytes, iov.map((part, i) => [i * IOVEC_BYTES, part]));
 }
 
+/** One `struct timespec` after the other. */
+export function timespecs(...times: number[]): Uint8Array {
+  const words = times.flatMap((us) => [BigInt(Math.floor(us / 1000000)), BigInt(us % 1000000) * 1000n]);
+  return new Uint8Array(BigInt64Array.from(words).buffer);
+}
+
 function timeOf(us: number): Uint8Array | null {
   return us === Infinity ? null : timespec(us);
 }

@@ -10,7 +10,7 @@ import type { TcpEndpoint } from '../endpoint.ts';
 import { currentMss } from '../mss.ts';
 import { pushLossProbe, transmitRecord } from '../output.ts';
 import { appendSent, splitRecord } from '../send-queue.ts';
-import { RecordFlag, type SendRecord } from '../send-record.ts';
+import { dataBytes, RecordFlag, type SendRecord } from '../send-record.ts';
 import { Bit, CaState, RexmtKind } from '../tcb.ts';
 import { rearmRto, rtoDelta, setRexmt } from '../timers.ts';
 import { endCwndReduction, initCwndReduction } from './prr.ts';
@@ -78,7 +78,7 @@ function retransmitProbe(t: TcpEndpoint, record: SendRecord): boolean {
   if (!transmitRecord(t, record)) return false;
   t.tcp.counters[Mib.TcpRetransSegs] += record.segs;
   t.totalRetrans += record.segs;
-  t.bytesRetrans += (record.end - record.seq) | 0;
+  t.bytesRetrans += dataBytes(record);
   record.flags |= RecordFlag.EverRetransmitted;
   appendSent(t, record);
   return true;

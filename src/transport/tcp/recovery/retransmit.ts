@@ -7,7 +7,7 @@ import type { TcpEndpoint } from '../endpoint.ts';
 import { currentMss, largestSegment } from '../mss.ts';
 import { transmitRecord } from '../output.ts';
 import { appendSent, mergeRecord, packetsInFlight, splitRecord } from '../send-queue.ts';
-import { RecordFlag, type SendRecord } from '../send-record.ts';
+import { dataBytes, RecordFlag, type SendRecord } from '../send-record.ts';
 import { sendSyn } from '../syn.ts';
 import { CaState, ownRecovery, RexmtKind } from '../tcb.ts';
 import { rearmRto } from '../timers.ts';
@@ -45,7 +45,7 @@ function retransmit(t: TcpEndpoint, record: SendRecord, segs: number): boolean {
     }
     let limit = mss * segs;
     if (limit > room) limit = room >= mss ? room - (room % mss) : room;
-    const length = (record.end - record.seq - ((record.flags & RecordFlag.Fin) !== 0 ? 1 : 0)) | 0;
+    const length = dataBytes(record);
     if (length > limit) {
       splitRecord(t, record, limit, mss);
     } else if (length > mss || record.segs > 1) {
@@ -64,7 +64,7 @@ function retransmit(t: TcpEndpoint, record: SendRecord, segs: number): boolean {
   }
   counters[Mib.TcpRetransSegs] += record.segs;
   t.totalRetrans += record.segs;
-  t.bytesRetrans += (record.end - record.seq) | 0;
+  t.bytesRetrans += dataBytes(record);
   if ((record.flags & RecordFlag.Retransmitted) === 0) t.retransOut += record.segs;
   record.flags |= RecordFlag.Retransmitted | RecordFlag.EverRetransmitted;
   appendSent(t, record);
@@ -85,17 +85,17 @@ function collapseNext(t: TcpEndpoint, record: SendRecord, length: number, mss: n
   let have = length;
   for (;;) {
     const next = record.next;
-    if (next === null || next === t.sendHead || ((record.flags | next.flags) & (RecordFlag.Syn | RecordFlag.Fin)) !== 0) return;
+    if (next === null || next === t.sendHead || ((record.flags | next.flags) & RecordFlag.Syn) !== 0) return;
     if (((record.flags | next.flags) & RecordFlag.EndOfRecord) !== 0) return;
     if ((next.flags & RecordFlag.Sacked) !== 0 || record.segs !== 1 || next.segs !== 1) return;
-    const more = (next.end - next.seq) | 0;
+    const more = dataBytes(next);
     if (have + more > mss || !seqGeq((t.sndUna + t.sndWnd) | 0, next.end)) return;
     have += more;
     // The merged record counts as one segment; its neighbour's marks go with it.
     t.packetsOut--;
     if ((next.flags & RecordFlag.Lost) !== 0) t.lostOut--;
     if ((next.flags & RecordFlag.Retransmitted) !== 0) t.retransOut--;
-    record.flags |= next.flags & (RecordFlag.Push | RecordFlag.EverRetransmitted);
+    record.flags |= next.flags & (RecordFlag.Push | RecordFlag.Fin | RecordFlag.EverRetransmitted);
     record.end = next.end;
     mergeRecord(t, next);
   }

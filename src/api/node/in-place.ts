@@ -1,0 +1,172 @@
+/**
+ * The second way in, for processes where net and dgram have been loaded already (a test runner's worker, a file that imports
+ * node:net beside sockscape/sim, a forked child): Node's own handles stay, and their methods ask first whether a handle of
+ * ours does the work.
+ *
+ *   net.Socket -> Node's TCP ("face": no descriptor, libuv never sees it) -> TcpHandle -> our sockets
+ *
+ * Whose a handle is is decided at its first use, by the async context. One thing is lost against install.ts: http2 without
+ * TLS does not stand on the handle itself, and goes through Node's slower JSStreamSocket.
+ */
+import { createRequire } from 'node:module';
+import { binding } from './bindings.ts';
+import { NodeProgram } from './node-program.ts';
+import { PipeHandle } from './pipe-handle.ts';
+import { setFaceMaker, type StreamHandle } from './stream-handle.ts';
+import { TcpHandle } from './tcp-handle.ts';
+import { UdpHandle } from './udp-handle.ts';
+
+type Ours = StreamHandle | UdpHandle;
+type Method = (this: object, ...args: unknown[]) => unknown;
+
+const kOurs = Symbol('sockscape handle');
+
+interface Face {
+  [kOurs]?: Ours | null;
+}
+
+const STREAM_METHODS = [
+  'readStart', 'readStop', 'shutdown', 'useUserBuffer', 'writev', 'writeBuffer', 'writeAsciiString', 'writeUtf8String',
+  'writeUcs2String', 'writeLatin1String', 'listen', 'open', 'bind', 'connect', 'close', 'ref', 'unref', 'hasRef', 'getAsyncId',
+];
+const TCP_METHODS = [
+  'bind6', 'connect6', 'getsockname', 'getpeername', 'setNoDelay', 'setKeepAlive', 'reset', 'setTypeOfService', 'getTypeOfService',
+];
+const PIPE_METHODS = ['fchmod', 'setPendingInstances'];
+const UDP_METHODS = [
+  'open', 'bind', 'bind6', 'connect', 'connect6', 'disconnect', 'send', 'send6', 'recvStart', 'recvStop', 'getsockname', 'getpeername',
+  'addMembership', 'dropMembership', 'addSourceSpecificMembership', 'dropSourceSpecificMembership', 'setMulticastInterface',
+  'setMulticastTTL', 'setMulticastLoopback', 'setBroadcast', 'setTTL', 'bufferSize', 'getSendQueueSize', 'getSendQueueCount',
+  'close', 'ref', 'unref', 'hasRef', 'getAsyncId',
+];
+
+type Make = (program: NodeProgram) => Ours | null;
+
+const makeTcp: Make = (program) => new TcpHandle(program, false);
+const makePipe: Make = (program) => (isOfChildProcess() ? null : new PipeHandle(program, false));
+
+export function installInPlace(): void {
+  const { TCP, constants } = binding('tcp_wrap');
+  const { Pipe, constants: pipeConstants } = binding('pipe_wrap');
+  const { UDP } = binding('udp_wrap');
+  patch(TCP.prototype, [...STREAM_METHODS, ...TCP_METHODS], makeTcp);
+  patchStream(TCP.prototype, makeTcp);
+  patch(Pipe.prototype, [...STREAM_METHODS, ...PIPE_METHODS], makePipe);
+  patchStream(Pipe.prototype, makePipe);
+  patch(UDP.prototype, UDP_METHODS, (program) => new UdpHandle(program));
+  setFaceMaker((handle) => {
+    const Machine = (handle instanceof TcpHandle ? TCP : Pipe) as new (type: number) => Face;
+    const type = handle instanceof TcpHandle ? constants.SOCKET : (pipeConstants['SOCKET'] as number);
+    join(new Machine(type), handle);
+  });
+  const { HTTPParser } = createRequire(import.meta.url)('_http_common') as { HTTPParser: { prototype: { consume(handle: object): void } } };
+  const { consume } = HTTPParser.prototype;
+  HTTPParser.prototype.consume = function (handle: Face) {
+    return consume.call(this, handle[kOurs] ?? handle);
+  };
+}
+
+/** The handle of ours that a handle of Node's stands for; itself when it stands for none. */
+export function behind(handle: object): object {
+  return (handle as Face)[kOurs] ?? handle;
+}
+
+function join(face: Face, ours: Ours): void {
+  face[kOurs] = ours;
+  ours.face = face as never;
+  // UDP's own one cannot be replaced on its prototype.
+  if (ours instanceof UdpHandle) Object.defineProperty(face, 'fd', { configurable: true, get: () => ours.fd });
+}
+
+/** Who does the work of this handle: decided at its first use. */
+function oursOf(face: Face, make: Make): Ours | null {
+  const known = face[kOurs];
+  if (known !== undefined) return known;
+  const program = NodeProgram.current();
+  const ours = program === null ? null : make(program);
+  if (ours === null) face[kOurs] = null;
+  else join(face, ours);
+  return ours;
+}
+
+function patch(prototype: object, methods: readonly string[], make: Make): void {
+  const holder = prototype as Record<string, Method | undefined>;
+  for (const name of methods) {
+    const machine = holder[name];
+    Object.defineProperty(prototype, name, {
+      configurable: true,
+      writable: true,
+      enumerable: false,
+      value: function (this: Face, ...args: unknown[]) {
+        const ours = oursOf(this, make);
+        if (ours !== null) return (ours as unknown as Record<string, Method>)[name]?.apply(ours, args);
+        return machine?.apply(this, args);
+      },
+    });
+  }
+}
+
+/** A property that a handle of ours has otherwise. */
+function define(prototype: object, make: Make, name: string, get: (ours: never) => unknown, set?: (ours: never, value: never) => void): void {
+  const machine = find(prototype, name);
+  Object.defineProperty(prototype, name, {
+    configurable: true,
+    enumerable: false,
+    get(this: Face) {
+      const ours = oursOf(this, make);
+      if (ours !== null) return get(ours as never);
+      return machine?.get === undefined ? machine?.value : machine.get.call(this);
+    },
+    set(this: Face, value: never) {
+      const ours = oursOf(this, make);
+      if (ours !== null) set?.(ours as never, value);
+      else if (machine?.set !== undefined) machine.set.call(this, value);
+    },
+  });
+}
+
+function find(prototype: object, name: string): PropertyDescriptor | undefined {
+  for (let at: object | null = prototype; at !== null; at = Object.getPrototypeOf(at)) {
+    const found = Object.getOwnPropertyDescriptor(at, name);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function patchStream(prototype: object, make: Make): void {
+  define(prototype, make, 'fd', (ours: StreamHandle) => ours.fd);
+  define(prototype, make, 'bytesRead', (ours: StreamHandle) => ours.bytesRead);
+  define(prototype, make, 'bytesWritten', (ours: StreamHandle) => ours.bytesWritten);
+  define(prototype, make, 'writeQueueSize', (ours: StreamHandle) => ours.writeQueueSize);
+  define(prototype, make, 'isStreamBase', () => !isForHttp2());
+  // C++ calls it on the handle that has the bytes; net.js wants to be called on the one in its hand.
+  define(
+    prototype,
+    make,
+    'onread',
+    (ours: StreamHandle) => ours.onread,
+    (ours: StreamHandle, listener: Method | undefined) => {
+      ours.onread = listener === undefined ? undefined : (buffer) => listener.call(ours.face, buffer);
+    },
+  );
+}
+
+/** The module that is `depth` frames above whoever asks. */
+function stack(depth: number): string {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = depth;
+  const { stack: text } = new Error();
+  Error.stackTraceLimit = stackTraceLimit;
+  return text ?? '';
+}
+
+/** http2 itself asks the property before it has C++ stand on the handle, which in this way is not where the bytes are. */
+function isForHttp2(): boolean {
+  // Frames: stack, isForHttp2, its caller's function, the accessor, whoever reads the property.
+  return (stack(5).split('\n')[5] ?? '').includes('node:internal/http2/');
+}
+
+/** The standard streams of a real child process are the machine's. */
+function isOfChildProcess(): boolean {
+  return stack(16).includes('node:internal/child_process');
+}

@@ -1,0 +1,130 @@
+/**
+ * A Node program on a host of ours: the process whose descriptors its handles are, and the events on their way to them.
+ *
+ *   net.Socket -> TCP (tcp-handle.ts) -> NodeProgram.core (KernelProcess) -> sockets -> TCP/IP
+ *   stack -> wait queue -> HandleWaiter -> loop's deliveries -> NodeProgram.later -> one macrotask -> handle.onread ...
+ *
+ * Which program a handle belongs to follows the async context in which it is made: `NodeProgram.current()`. An accepted
+ * connection takes its listener's.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Host } from '../../host.ts';
+import type { KernelProcess } from '../../kernel/process.ts';
+
+const { setImmediate: later } = globalThis;
+
+/** Something that a handle has to tell its program: each has a macrotask of its own, so that ticks run in between. */
+export interface HandleEvent {
+  runEvent(): void;
+}
+
+/** What ends with its program. */
+export interface ProgramPart {
+  /** The program is gone: nothing is told any more, and nobody is kept alive. */
+  abandon(): void;
+}
+
+/** How names become addresses: the platform hands in the resolver of api/posix (rooms beside each other do not meet). */
+export interface NameService {
+  /** getaddrinfo(3): addresses in order, or a negative number of libuv's (`Uv.EAI_*`) or of Linux. */
+  addresses(name: string, family: number, flags: number): Promise<string[] | number>;
+  /** getnameinfo(3). */
+  names(address: string, port: number): Promise<{ host: string; service: string } | number>;
+}
+
+/** Events that have been begun and have not run, of all programs: while there are some, a world's time stands still. */
+class HandleEventCounts {
+  pending = 0;
+}
+
+export const handleEvents: HandleEventCounts = new HandleEventCounts();
+
+const contexts = new AsyncLocalStorage<NodeProgram | null>();
+
+export class NodeProgram {
+  readonly host: Host;
+  readonly core: KernelProcess;
+  readonly names: NameService;
+  private readonly parts: Set<ProgramPart> = new Set();
+  private readonly waiting: HandleEvent[] = [];
+  /** Its clock is the world's: timers, Date and the rest follow it. */
+  readonly isVirtual: boolean;
+  /** Hears of what callbacks of this program throw; null where that is Node's business (`uncaughtException`). */
+  onError: ((error: unknown) => void) | null = null;
+  private ended = false;
+  private readonly runNext = (): void => {
+    handleEvents.pending--;
+    const event = this.waiting.shift();
+    if (event === undefined || this.ended) return;
+    try {
+      event.runEvent();
+    } catch (error) {
+      if (this.onError === null) throw error;
+      this.onError(error);
+    }
+  };
+
+  constructor(host: Host, name: string, names: (program: NodeProgram) => NameService) {
+    this.host = host;
+    this.core = host.kernel.spawn(name, null, null);
+    this.names = names(this);
+    this.isVirtual = host.loop.environment.virtual;
+  }
+
+  get isOver(): boolean {
+    return this.ended;
+  }
+
+  /** The program of whoever runs now; null outside of every world. */
+  static current(): NodeProgram | null {
+    const program = contexts.getStore();
+    return program === undefined ? fallback : program;
+  }
+
+  /** Whose sockets those are that are made outside of every world; null for the machine's own. */
+  static set outside(program: NodeProgram | null) {
+    fallback = program;
+  }
+
+  /** Runs `fn`, and everything that follows from it, as this program. */
+  run<T>(fn: () => T): T {
+    return contexts.run(this, fn);
+  }
+
+  /** Runs `fn` and what follows from it on the machine's own sockets. */
+  static runOutside<T>(fn: () => T): T {
+    return contexts.run(null, fn);
+  }
+
+  /** Runs an event in a macrotask of its own, behind those that wait already. */
+  later(event: HandleEvent): void {
+    this.waiting.push(event);
+    handleEvents.pending++;
+    later(this.runNext);
+  }
+
+  get hasEvents(): boolean {
+    return this.waiting.length > 0;
+  }
+
+  adopt(part: ProgramPart): void {
+    this.parts.add(part);
+  }
+
+  drop(part: ProgramPart): void {
+    this.parts.delete(part);
+  }
+
+  /** The program ends as a process does: its sockets are closed, and nothing that it began comes back to it. */
+  end(status = 0): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.waiting.length = 0;
+    for (const part of [...this.parts]) part.abandon();
+    this.parts.clear();
+    this.core.end(status);
+    this.host.loop.drain();
+  }
+}
+
+let fallback: NodeProgram | null = null;

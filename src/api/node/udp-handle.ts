@@ -1,0 +1,495 @@
+/**
+ * UDP below Node's dgram: libuv's uv_udp_t (what `udp_wrap.UDP` wraps) over our sockets. No C++ stands on it, so it is no
+ * StreamBase.
+ */
+import { AsyncResource } from 'node:async_hooks';
+import { Errno } from '../../base/errno.ts';
+import { IpAddress } from '../../base/inet-address.ts';
+import { Poll, Waiter } from '../../base/wait-queue.ts';
+import * as descriptors from '../../kernel/calls/descriptors.ts';
+import * as sockets from '../../kernel/calls/sockets.ts';
+import type { OpenFile } from '../../kernel/open-file.ts';
+import { ConnectOperation, LingerOperation } from '../../kernel/transfer.ts';
+import { AF, IP, IPPROTO, IPV6, MCAST, SO, SOCK, SOL } from '../../socket/constants.ts';
+import { intBytes } from '../../socket/option-bytes.ts';
+import { Received } from '../../socket/received.ts';
+import { sockaddrIn, sockaddrIn6 } from '../../socket/sockaddr.ts';
+import { Msg } from '../../transport/endpoint.ts';
+import { binding, type Request } from './bindings.ts';
+import { liveness } from './liveness.ts';
+import type { HandleEvent, NodeProgram, ProgramPart } from './node-program.ts';
+import { interfaceIndex, ip4, ip6, type NodeAddress, tellAddress } from './socket-address.ts';
+
+const { constants } = binding('udp_wrap');
+const IPV6ONLY = constants['UV_UDP_IPV6ONLY'] ?? 1;
+const REUSEADDR = constants['UV_UDP_REUSEADDR'] ?? 4;
+const REUSEPORT = constants['UV_UDP_REUSEPORT'] ?? 8;
+
+const DATAGRAM_BYTES = 65536;
+const incoming = Buffer.allocUnsafeSlow(DATAGRAM_BYTES);
+const received = new Received();
+const AF_UNSPEC_NAME = new Uint8Array(16);
+
+interface SendRequest extends Request {
+  oncomplete(status: number, sent: number): void;
+}
+
+class PendingSend {
+  readonly request: SendRequest;
+  readonly bytes: Uint8Array;
+  readonly to: Uint8Array | null;
+  status = 0;
+
+  constructor(request: SendRequest, bytes: Uint8Array, to: Uint8Array | null) {
+    this.request = request;
+    this.bytes = bytes;
+    this.to = to;
+  }
+}
+
+class HandleWaiter extends Waiter {
+  private readonly handle: UdpHandle;
+  private isNotified = false;
+
+  constructor(handle: UdpHandle) {
+    super();
+    this.handle = handle;
+    this.events = Poll.IN | Poll.OUT | Poll.ERR | Poll.HUP;
+  }
+
+  wake(): void {
+    if (this.isNotified) return;
+    this.isNotified = true;
+    this.handle.program.host.loop.complete(this);
+  }
+
+  attempt(): void {}
+
+  deliver(): void {
+    this.isNotified = false;
+    this.handle.look();
+  }
+}
+
+export class UdpHandle implements HandleEvent, ProgramPart {
+  readonly program: NodeProgram;
+  onmessage: ((count: number, handle: object, bytes: Buffer | undefined, from: NodeAddress | undefined) => void) | undefined;
+  /** The object that dgram.js has in its hand: this one, or Node's own handle that it stands for (in-place.ts). */
+  face: Pick<UdpHandle, 'onmessage'> = this;
+  private readonly scope: AsyncResource;
+  private readonly waiter: HandleWaiter = new HandleWaiter(this);
+  private readonly sends: PendingSend[] = [];
+  private descriptor = -1;
+  private family: number = AF.UNSPEC;
+  private isReceiving = false;
+  private isOver = false;
+  private isQueued = false;
+  private isReferenced = true;
+  private keepsAlive = false;
+  private toTell = 0;
+
+  constructor(program: NodeProgram) {
+    this.program = program;
+    this.scope = program.run(() => new AsyncResource('UDPWRAP', { requireManualDestroy: true }));
+    program.adopt(this);
+  }
+
+  getAsyncId(): number {
+    return this.scope.asyncId();
+  }
+
+  getProviderType(): string {
+    return 'UDPWRAP';
+  }
+
+  get fd(): number {
+    return this.descriptor < 0 ? -Errno.EBADF : this.descriptor;
+  }
+
+  open(descriptor: number): number {
+    const name = sockets.localName(this.program.core, descriptor);
+    if (typeof name === 'number') return name;
+    this.plug(descriptor, (name[0] as number) === AF.INET6 ? AF.INET6 : AF.INET);
+    return 0;
+  }
+
+  bind(address: string, port: number, flags = 0): number {
+    return this.bindTo(AF.INET, ip4(address, port), flags);
+  }
+
+  bind6(address: string, port: number, flags = 0): number {
+    return this.bindTo(AF.INET6, ip6(this.program, address, port), flags);
+  }
+
+  private bindTo(family: number, name: Uint8Array | number, flags: number): number {
+    if (typeof name === 'number') return name;
+    if ((flags & ~(IPV6ONLY | REUSEADDR | REUSEPORT)) !== 0) return -Errno.EINVAL;
+    if ((flags & IPV6ONLY) !== 0 && family !== AF.INET6) return -Errno.EINVAL;
+    const bad = this.ensureSocket(family);
+    if (bad < 0) return bad;
+    if ((flags & REUSEADDR) !== 0) this.set(SOL.SOCKET, SO.REUSEADDR, 1);
+    if ((flags & REUSEPORT) !== 0) this.set(SOL.SOCKET, SO.REUSEPORT, 1);
+    if ((flags & IPV6ONLY) !== 0) this.set(IPPROTO.IPV6, IPV6.V6ONLY, 1);
+    const result = sockets.bind(this.program.core, this.descriptor, name);
+    return result === -Errno.EAFNOSUPPORT ? -Errno.EINVAL : result;
+  }
+
+  connect(address: string, port: number): number {
+    return this.connectTo(AF.INET, ip4(address, port));
+  }
+
+  connect6(address: string, port: number): number {
+    return this.connectTo(AF.INET6, ip6(this.program, address, port));
+  }
+
+  private connectTo(family: number, name: Uint8Array | number): number {
+    if (typeof name === 'number') return name;
+    const bad = this.ensureBound(family);
+    return bad < 0 ? bad : this.connectCall(name);
+  }
+
+  disconnect(): number {
+    return this.descriptor < 0 ? -Errno.ENOTCONN : this.connectCall(AF_UNSPEC_NAME);
+  }
+
+  private connectCall(name: Uint8Array): number {
+    const { core } = this.program;
+    const operation = new ConnectOperation(core);
+    const bad = sockets.prepareConnect(core, operation, this.descriptor, name);
+    return bad < 0 ? bad : operation.start();
+  }
+
+  // Sending: a positive count of bytes plus one when all is sent already, 0 when the request's end comes later, or a negative errno.
+
+  send(request: SendRequest, list: readonly Uint8Array[], count: number, ...rest: unknown[]): number {
+    return this.sendList(AF.INET, request, list, count, rest);
+  }
+
+  send6(request: SendRequest, list: readonly Uint8Array[], count: number, ...rest: unknown[]): number {
+    return this.sendList(AF.INET6, request, list, count, rest);
+  }
+
+  /** `rest` is port, address and whether there is a callback; of a connected socket the last alone. */
+  private sendList(family: number, request: SendRequest, list: readonly Uint8Array[], count: number, rest: unknown[]): number {
+    let to: Uint8Array | null = null;
+    if (rest.length >= 3) {
+      const [port, address] = rest as [number, string];
+      const name = family === AF.INET ? ip4(address, port) : ip6(this.program, address, port);
+      if (typeof name === 'number') return name;
+      to = name;
+    }
+    const bad = this.ensureBound(family);
+    if (bad < 0) return bad;
+    const bytes = count === 1 ? (list[0] as Uint8Array) : Buffer.concat(list.slice(0, count));
+    const hasCallback = rest[rest.length - 1] === true;
+    const n = this.sends.length > 0 ? -Errno.EAGAIN : this.trySend(bytes, to);
+    if (n >= 0) return n + 1;
+    // uv_udp_try_send says why it failed; only for want of room does the request wait.
+    if (n !== -Errno.EAGAIN && n !== -Errno.ENOBUFS) return n;
+    const pending = new PendingSend(request, hasCallback ? bytes : Buffer.from(bytes), to);
+    this.sends.push(pending);
+    this.live();
+    return 0;
+  }
+
+  private trySend(bytes: Uint8Array, to: Uint8Array | null): number {
+    const { core } = this.program;
+    if (to === null) return sockets.trySend(core, this.descriptor, bytes, 0, bytes.length, Msg.NOSIGNAL);
+    return sockets.trySendTo(core, this.descriptor, bytes, 0, bytes.length, Msg.NOSIGNAL, to);
+  }
+
+  getSendQueueSize(): number {
+    return this.sends.reduce((sum, { bytes }) => sum + bytes.length, 0);
+  }
+
+  getSendQueueCount(): number {
+    return this.sends.length;
+  }
+
+  // Receiving.
+
+  recvStart(): number {
+    if (this.isOver) return -Errno.EINVAL;
+    if (this.isReceiving) return -Errno.EALREADY;
+    const bad = this.ensureBound(AF.INET);
+    if (bad < 0) return bad;
+    this.isReceiving = true;
+    this.live();
+    this.look();
+    return 0;
+  }
+
+  recvStop(): number {
+    this.isReceiving = false;
+    this.live();
+    return 0;
+  }
+
+  look(): void {
+    if (this.isOver || this.isQueued || this.descriptor < 0 || !this.hasWork()) return;
+    this.isQueued = true;
+    this.program.later(this);
+  }
+
+  private hasWork(): boolean {
+    const ready = (this.file as OpenFile).operations.readiness();
+    if (this.isReceiving && (ready & (Poll.IN | Poll.ERR)) !== 0) return true;
+    return this.sends.length > 0 && (ready & (Poll.OUT | Poll.ERR)) !== 0;
+  }
+
+  private get file(): OpenFile | null {
+    return this.program.core.descriptors.file(this.descriptor);
+  }
+
+  runEvent(): void {
+    this.isQueued = false;
+    if (this.isOver || this.descriptor < 0) return;
+    try {
+      if (!this.sendOne()) this.receiveOne();
+    } finally {
+      this.look();
+    }
+  }
+
+  private sendOne(): boolean {
+    const first = this.sends[0];
+    if (first === undefined) return false;
+    const n = this.trySend(first.bytes, first.to);
+    if (n === -Errno.EAGAIN || n === -Errno.ENOBUFS) return false;
+    this.sends.shift();
+    this.live();
+    this.scope.runInAsyncScope(() => first.request.oncomplete(Math.min(n, 0), first.bytes.length));
+    return true;
+  }
+
+  private receiveOne(): void {
+    if (!this.isReceiving) return;
+    const { core } = this.program;
+    const n = sockets.tryReceive(core, this.descriptor, incoming, 0, DATAGRAM_BYTES, 0, received);
+    if (n === -Errno.EAGAIN) return;
+    const from: NodeAddress & { size?: number } = {};
+    if (n >= 0) {
+      const { socket } = this.file as OpenFile;
+      tellAddress(this.program, socket === null ? -Errno.EBADF : socket.sourceName(received), from);
+      from.size = n;
+    }
+    const bytes = n >= 0 ? Buffer.from(incoming.subarray(0, n)) : undefined;
+    this.scope.runInAsyncScope(() => this.face.onmessage?.(n, this.face, bytes, n >= 0 ? from : undefined));
+  }
+
+  // Options.
+
+  setBroadcast(on: number): number {
+    return this.set(SOL.SOCKET, SO.BROADCAST, on);
+  }
+
+  setTTL(ttl: number): number {
+    if (ttl < 1 || ttl > 255) return -Errno.EINVAL;
+    return this.family === AF.INET6 ? this.set(IPPROTO.IPV6, IPV6.UNICAST_HOPS, ttl) : this.set(IPPROTO.IP, IP.TTL, ttl);
+  }
+
+  setMulticastTTL(ttl: number): number {
+    return this.family === AF.INET6 ? this.set(IPPROTO.IPV6, IPV6.MULTICAST_HOPS, ttl) : this.set(IPPROTO.IP, IP.MULTICAST_TTL, ttl);
+  }
+
+  setMulticastLoopback(on: number): number {
+    return this.family === AF.INET6 ? this.set(IPPROTO.IPV6, IPV6.MULTICAST_LOOP, on) : this.set(IPPROTO.IP, IP.MULTICAST_LOOP, on);
+  }
+
+  setMulticastInterface(address: string): number {
+    if (this.descriptor < 0) return -Errno.EBADF;
+    if (this.family === AF.INET6) {
+      const name = ip6(this.program, address, 0);
+      if (typeof name === 'number') return name;
+      return this.setBytes(IPPROTO.IPV6, IPV6.MULTICAST_IF, name.subarray(24, 28));
+    }
+    const name = ip4(address, 0);
+    return typeof name === 'number' ? name : this.setBytes(IPPROTO.IP, IP.MULTICAST_IF, name.subarray(4, 8));
+  }
+
+  addMembership(group: string, device: string | undefined): number {
+    return this.member(group, device, true);
+  }
+
+  dropMembership(group: string, device: string | undefined): number {
+    return this.member(group, device, false);
+  }
+
+  private member(group: string, device: string | undefined, joins: boolean): number {
+    const ip = IpAddress.parse(group);
+    if (ip === null) return -Errno.EINVAL;
+    const bad = this.ensureBound(ip.isV4 ? AF.INET : AF.INET6);
+    if (bad < 0) return bad;
+    if (ip.isV4) {
+      const local = ip4(device ?? '0.0.0.0', 0);
+      if (typeof local === 'number') return local;
+      const request = Buffer.concat([sockaddrIn(ip, 0).subarray(4, 8), local.subarray(4, 8)]);
+      return this.setBytes(IPPROTO.IP, joins ? IP.ADD_MEMBERSHIP : IP.DROP_MEMBERSHIP, request);
+    }
+    const index = this.indexOf(device);
+    if (index < 0) return index;
+    const request = Buffer.concat([sockaddrIn6(ip, 0).subarray(8, 24), intBytes(index, 4)]);
+    return this.setBytes(IPPROTO.IPV6, joins ? IPV6.ADD_MEMBERSHIP : IPV6.DROP_MEMBERSHIP, request);
+  }
+
+  /** The interface of an IPv6 membership: named by its zone (`::%eth0`), 0 for the kernel's choice. */
+  private indexOf(device: string | undefined): number {
+    if (device === undefined) return 0;
+    const zone = device.split('%')[1];
+    if (zone !== undefined) return interfaceIndex(this.program, zone) ?? (/^\d+$/.test(zone) ? Number(zone) : -Errno.ENODEV);
+    const name = ip6(this.program, device, 0);
+    return typeof name === 'number' ? name : 0;
+  }
+
+  addSourceSpecificMembership(source: string, group: string, device: string | undefined): number {
+    return this.sourceMember(source, group, device, true);
+  }
+
+  dropSourceSpecificMembership(source: string, group: string, device: string | undefined): number {
+    return this.sourceMember(source, group, device, false);
+  }
+
+  private sourceMember(source: string, group: string, device: string | undefined, joins: boolean): number {
+    const from = IpAddress.parse(source);
+    const to = IpAddress.parse(group);
+    if (from === null || to === null || from.isV4 !== to.isV4) return -Errno.EINVAL;
+    const bad = this.ensureBound(to.isV4 ? AF.INET : AF.INET6);
+    if (bad < 0) return bad;
+    if (to.isV4) {
+      const local = ip4(device ?? '0.0.0.0', 0);
+      if (typeof local === 'number') return local;
+      const words = [sockaddrIn(to, 0), local, sockaddrIn(from, 0)].map((name) => name.subarray(4, 8));
+      return this.setBytes(IPPROTO.IP, joins ? IP.ADD_SOURCE_MEMBERSHIP : IP.DROP_SOURCE_MEMBERSHIP, Buffer.concat(words));
+    }
+    const index = this.indexOf(device);
+    if (index < 0) return index;
+    // struct group_source_req: index, 4 of padding, two sockaddr_storage of 128.
+    const request = new Uint8Array(264);
+    request.set(intBytes(index, 4), 0);
+    request.set(sockaddrIn6(to, 0), 8);
+    request.set(sockaddrIn6(from, 0), 136);
+    return this.setBytes(IPPROTO.IPV6, joins ? MCAST.JOIN_SOURCE_GROUP : MCAST.LEAVE_SOURCE_GROUP, request);
+  }
+
+  /** Reads (`size` 0) or sets SO_SNDBUF or SO_RCVBUF; an error goes into `context`, as C++ does it. */
+  bufferSize(size: number, ofReceive: boolean | number, context: { errno?: number; code?: string; syscall?: string }): number | undefined {
+    const option = ofReceive === true || ofReceive === 0 ? SO.RCVBUF : SO.SNDBUF;
+    const fail = (errno: number): undefined => {
+      context.errno = errno;
+      context.code = errno === -Errno.EBADF ? 'EBADF' : 'EINVAL';
+      context.syscall = option === SO.RCVBUF ? 'uv_recv_buffer_size' : 'uv_send_buffer_size';
+      return undefined;
+    };
+    if (this.descriptor < 0) return fail(-Errno.EBADF);
+    if (size !== 0) {
+      const bad = this.set(SOL.SOCKET, option, size);
+      return bad < 0 ? fail(bad) : size;
+    }
+    const value = sockets.getOption(this.program.core, this.descriptor, SOL.SOCKET, option, 4);
+    if (typeof value === 'number') return fail(value);
+    return new DataView(value.buffer, value.byteOffset).getInt32(0, true);
+  }
+
+  getsockname(into: NodeAddress): number {
+    return tellAddress(this.program, sockets.localName(this.program.core, this.descriptor), into);
+  }
+
+  getpeername(into: NodeAddress): number {
+    return tellAddress(this.program, sockets.peerName(this.program.core, this.descriptor), into);
+  }
+
+  ref(): void {
+    this.isReferenced = true;
+    this.live();
+  }
+
+  unref(): void {
+    this.isReferenced = false;
+    this.live();
+  }
+
+  hasRef(): boolean {
+    return this.isReferenced && !this.isOver;
+  }
+
+  close(done?: () => void): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.isReceiving = false;
+    const { core } = this.program;
+    if (this.descriptor >= 0) {
+      this.unplug();
+      descriptors.close(core, this.descriptor, new LingerOperation(core));
+      this.descriptor = -1;
+    }
+    for (const { request } of this.sends.splice(0)) {
+      this.tell(() => this.scope.runInAsyncScope(() => request.oncomplete(-Errno.ECANCELED, 0)));
+    }
+    this.tell(() => {
+      this.program.drop(this);
+      try {
+        if (done !== undefined) this.scope.runInAsyncScope(() => done.call(this.face));
+      } finally {
+        this.scope.emitDestroy();
+      }
+    });
+  }
+
+  abandon(): void {
+    this.isOver = true;
+    this.unplug();
+    this.toTell = 0;
+    this.live();
+    this.scope.emitDestroy();
+  }
+
+  private ensureBound(family: number): number {
+    if (this.isOver) return -Errno.EBADF;
+    if (this.descriptor >= 0) return 0;
+    return family === AF.INET6 ? this.bind6('::', 0) : this.bind('0.0.0.0', 0);
+  }
+
+  private ensureSocket(family: number): number {
+    if (this.isOver) return -Errno.EBADF;
+    if (this.descriptor >= 0) return 0;
+    const fd = sockets.socket(this.program.core, family, SOCK.DGRAM | SOCK.NONBLOCK | SOCK.CLOEXEC, 0);
+    if (fd >= 0) this.plug(fd, family);
+    return Math.min(fd, 0);
+  }
+
+  private plug(descriptor: number, family: number): void {
+    this.descriptor = descriptor;
+    this.family = family;
+    (this.file as OpenFile).operations.waiters.add(this.waiter);
+  }
+
+  private unplug(): void {
+    if (this.waiter.queue !== null) this.waiter.queue.remove(this.waiter);
+  }
+
+  private set(level: number, option: number, value: number): number {
+    return this.setBytes(level, option, intBytes(value, 4));
+  }
+
+  private setBytes(level: number, option: number, value: Uint8Array): number {
+    return this.descriptor < 0 ? -Errno.EBADF : sockets.setOption(this.program.core, this.descriptor, level, option, value);
+  }
+
+  private tell(what: () => void): void {
+    this.toTell++;
+    this.live();
+    this.program.later({ runEvent: () => {
+      this.toTell--;
+      this.live();
+      what();
+    } });
+  }
+
+  private live(): void {
+    const isActive = this.isReceiving || this.sends.length > 0;
+    const keeps = this.toTell > 0 || (this.isReferenced && !this.isOver && isActive);
+    if (keeps === this.keepsAlive) return;
+    this.keepsAlive = keeps;
+    liveness.change(keeps ? 1 : -1);
+  }
+}
