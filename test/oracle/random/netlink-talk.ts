@@ -100,11 +100,14 @@ export function netlinkWords(bytes: Uint8Array): string | null {
  */
 export function packetWords(bytes: Uint8Array): string | null {
   const IPV4 = 0x45;
-  if (bytes.length < 20 || bytes[0] !== IPV4 || bytes[9] !== IPPROTO.UDP) return null;
+  if (bytes.length < 8) return null;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const port = (at: number): string => (view.getUint16(at) >= LOWEST_AUTOMATIC ? `{port:${view.getUint16(at)}}` : String(view.getUint16(at)));
+  // AF_INET6 passes on no header of its own.
+  if (view.getUint16(4) === bytes.length && view.getUint16(0) >= LOWEST_AUTOMATIC) return `udp ${port(0)}>${port(2)} ${hex(bytes.subarray(8))}`;
+  if (bytes.length < 20 || bytes[0] !== IPV4 || bytes[9] !== IPPROTO.UDP) return null;
   const header = `ip ${hex(bytes.subarray(0, 4))} ${hex(bytes.subarray(6, 10))} ${hex(bytes.subarray(12, 20))}`;
   if (bytes.length < 28) return `${header}, cut off at ${bytes.length}`;
-  const port = (at: number): string => (view.getUint16(at) >= LOWEST_AUTOMATIC ? `{port:${view.getUint16(at)}}` : String(view.getUint16(at)));
   return `${header} ${port(20)}>${port(22)} ${hex(bytes.subarray(24, 26))} ${hex(bytes.subarray(28))}`;
 }
 
