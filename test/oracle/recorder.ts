@@ -14,6 +14,7 @@ import { addressText, hex } from './address.ts';
 import * as names from './names.ts';
 import { type Described, okText } from './recorder-core.ts';
 import { pidText, ProcessRecorder } from './recorder-processes.ts';
+import { joined } from './toolkit.ts';
 import type { Entry, Trace } from './trace.ts';
 
 /** Types of control messages that say when something came: no two sides have the same clock. */
@@ -162,8 +163,8 @@ export class Recorder
   /** Count and bytes, or the words that the program has for them. */
   private received(iov: readonly Uint8Array[]): (count: number) => Described {
     return (count) => {
-      const [first] = iov;
-      const words = first === undefined ? null : this.trace.words(first.subarray(0, count));
+      const { words: tell } = this.trace;
+      const words = tell === null ? null : tell(joined(...iov).subarray(0, count));
       return words === null ? countAndBytes(iov)(count) : { text: words, kind: 'words', delivers: true };
     };
   }
