@@ -61,9 +61,10 @@ export class Kernel {
   private isOff = false;
   private lastInode = FIRST_INODE;
 
-  constructor(stack: Stack) {
+  /** `disk`: the files of the kernel that ran on this machine before. */
+  constructor(stack: Stack, disk: FileSystem | null = null) {
     this.stack = stack;
-    this.fileSystem = new FileSystem(() => this.realtimeUs, stack.context.random);
+    this.fileSystem = disk ?? new FileSystem(() => this.realtimeUs, stack.context.random);
     this.unix = new UnixHost(stack);
     this.packet = new PacketHost(stack);
     this.netlink = new NetlinkHost(stack, this.unix, this.packet);
@@ -80,8 +81,7 @@ export class Kernel {
 
   /** CLOCK_REALTIME: microseconds since the Unix epoch. */
   get realtimeUs(): number {
-    const { loop } = this;
-    return loop.environment.epochUs + loop.now;
+    return this.stack.context.clock.nowUs;
   }
 
   get timers(): HostTimers {

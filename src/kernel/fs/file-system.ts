@@ -47,6 +47,7 @@ export class FileSystem implements FileSystemLimits {
 
   /** Puts another file system's root under a name of the root directory. */
   mount(name: string, root: Directory): void {
+    if (this.root.find(name) !== null) this.root.remove(name);
     this.root.add(name, root);
   }
 
@@ -226,11 +227,21 @@ export class FileSystem implements FileSystemLimits {
     return 0;
   }
 
-  /** What a host has in a file of its own making: `/etc/hosts` and the like. Makes or replaces it. */
-  provide(path: string, text: string): void {
+  /** A file whose text is `source`'s whenever it is opened, until somebody writes into it. Makes or replaces it. */
+  provideFrom(path: string, source: () => string): void {
+    this.ownFile(path).keepFrom(source);
+  }
+
+  private ownFile(path: string): RegularFile {
     const place = this.place(path);
     const file = place.inode ?? this.create(place, 0o644, ROOT);
     if (!(file instanceof RegularFile)) throw new Error(`${path} cannot be written`);
+    return file;
+  }
+
+  /** What a host has in a file of its own making: `/etc/hosts` and the like. Makes or replaces it. */
+  provide(path: string, text: string): void {
+    const file = this.ownFile(path);
     const bytes = new TextEncoder().encode(text);
     file.truncate(0);
     file.writeAt(0, bytes, 0, bytes.length);

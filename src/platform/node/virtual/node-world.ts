@@ -32,6 +32,10 @@ export class NodeWorld extends World {
     return super.host(name) as NodeHost;
   }
 
+  override router(name: string): NodeHost {
+    return super.router(name) as NodeHost;
+  }
+
   protected override makeHost(options: HostOptions): NodeHost {
     return new NodeHost(options, this.seed, (error) => this.failWith(error));
   }
