@@ -105,7 +105,7 @@ export class Faults {
     for (const kind of kinds) if (!FAULT_KINDS.includes(kind)) throw new TypeError(`world.faults.random: no kind of fault: ${String(kind)}; there are ${FAULT_KINDS.join(', ')}`);
     if (!(fromUs >= 0 && untilUs >= fromUs && least >= 0 && most >= least)) throw new RangeError('world.faults.random: times are not negative, and the later is not before the earlier');
     const hosts = options.hosts ?? [...this.world.hosts];
-    const cables = options.cables ?? this.world.allCables;
+    const cables = options.cables ?? [...this.world.cables];
     const possible = kinds.filter((kind) => (CABLE_KINDS.includes(kind) ? cables.length > 0 : kind === 'partition' ? hosts.length > 1 : hosts.length > 0));
     const made: Fault[] = [];
     for (let n = 0; n < count && possible.length > 0; n++) {

@@ -26,7 +26,7 @@ import type { Device } from '../link/device.ts';
 import { packetStatistics } from '../link/packet.ts';
 import { Switch, type SwitchOptions } from '../link/switch.ts';
 import {
-  addressesOf, CABLE_OPTIONS, checkRun, checkDevices, checkEnd, checkHostName, CONDITIONS, limit, onlyKnown, SIMULATE_OPTIONS,
+  addressesOf, CABLE_OPTIONS, checkRun, checkDevices, checkEnd, checkHostName, CONDITIONS, HOST_OPTIONS, limit, onlyKnown, SIMULATE_OPTIONS,
 } from './arguments.ts';
 import { WorldCapture } from './capture.ts';
 import { type Fault, Faults, groupWords, Partition, type RandomFaults, type TimelineEntry } from './faults.ts';
@@ -65,6 +65,11 @@ export interface SimulateOptions {
   readonly eventLimit?: number;
   /** Planned faults that do not happen, by their numbers (`world.faults`): everything else is as it was with them. */
   readonly leaveOut?: readonly number[];
+}
+
+export interface WorldHostOptions {
+  /** What the host's kernel may use, all its processes together; 512 MiB. Beyond it calls fail with ENOMEM, ENOBUFS, ENFILE. */
+  readonly memoryBytes?: number;
 }
 
 export interface WorldCableOptions extends CableOptions {
@@ -121,7 +126,8 @@ export class World {
   /** Ends the run with this error. */
   protected readonly fail: (error: Error) => void;
   private readonly captures: WorldCapture[] = [];
-  private readonly cables: Cable[] = [];
+  /** In the order in which they were made. */
+  readonly cables: Cable[] = [];
   private readonly cableNames: Set<string> = new Set();
   /** Which of the automatic networks a switch's ports are in. */
   private readonly segments: Map<Switch, Segment> = new Map();
@@ -175,10 +181,11 @@ export class World {
   }
 
   /** A machine with loopback; cables give it more. Its name is its own: its random choices follow from it. */
-  host(name: string): Host {
+  host(name: string, options: WorldHostOptions = {}): Host {
     checkHostName(name);
+    onlyKnown('world.host', options, HOST_OPTIONS);
     if (this.hosts.some((host) => host.name === name)) throw new TypeError(`there is a host named ${name} already`);
-    const host = this.makeHost({ name, loop: this.loop, random: new SeededRandom(`${this.seed}/host/${name}`) });
+    const host = this.makeHost({ name, loop: this.loop, random: new SeededRandom(`${this.seed}/host/${name}`), ...options });
     this.hosts.push(host);
     this.namesOfHosts.provideFor(host);
     host.onFault = (what) => this.plan.record(`${name}: ${what}`);
@@ -189,8 +196,8 @@ export class World {
    * A host that forwards IPv4 and IPv6. Hosts with a cable to it, and to its switches, get a default route by it, routers a
    * route to each other's networks: everybody reaches everybody.
    */
-  router(name: string): Host {
-    const host = this.host(name);
+  router(name: string, options: WorldHostOptions = {}): Host {
+    const host = this.host(name, options);
     this.routes.add(host);
     return host;
   }
@@ -246,11 +253,6 @@ export class World {
     this.cableNames.add(name);
     cable.onFault = (what) => this.plan.record(`${isAnother ? `${name} (cable ${n})` : name}: ${what}`);
     return cable;
-  }
-
-  /** All cables, in the order in which they were made. */
-  get allCables(): readonly Cable[] {
-    return this.cables;
   }
 
   // Faults.

@@ -6,6 +6,7 @@
 import type { Counters } from '../base/counters.ts';
 import { HostContext } from '../base/host-context.ts';
 import type { IpAddress } from '../base/inet-address.ts';
+import { KernelMemory } from '../base/kernel-memory.ts';
 import type { Loop } from '../base/loop.ts';
 import type { RandomSource } from '../base/random.ts';
 import type { Settings } from '../base/settings.ts';
@@ -34,8 +35,8 @@ export class Stack implements TransportInput {
   private cookieCount = 0;
   private ownCookie = 0;
 
-  constructor(loop: Loop, random: RandomSource, clock?: WallClock) {
-    this.context = new HostContext(loop, random, clock);
+  constructor(loop: Loop, random: RandomSource, memory: KernelMemory = new KernelMemory(), clock?: WallClock) {
+    this.context = new HostContext(loop, random, memory, clock);
     this.network = new Network(this.context);
     this.tcp = new Tcp(this.context, this.network);
     this.udp = new Udp(this.context, this.network);

@@ -226,6 +226,7 @@ export class UdpEndpoint extends DatagramEndpoint implements Endpoint, PortHolde
     }
     // Linux admits a datagram while anything is left of the buffer (sock_alloc_send_pskb).
     if (this.sendQueued >= options.sendBufferBytes) return -Errno.EAGAIN;
+    if (this.memory.refusesToSend(this.sendQueued, length)) return -Errno.ENOBUFS;
     const size = choices !== null && choices.segmentBytes >= 0 ? choices.segmentBytes : this.segmentBytes;
     if (size !== 0) {
       const fault = this.segmentFault(length, size, to.isV4, route);
@@ -238,6 +239,7 @@ export class UdpEndpoint extends DatagramEndpoint implements Endpoint, PortHolde
     p.owner = this;
     p.truesize = truesize;
     this.sendQueued += truesize;
+    this.memory.sent(truesize);
     return this.transmit(p, route, to, port, length, choices);
   }
 
@@ -413,6 +415,7 @@ export class UdpEndpoint extends DatagramEndpoint implements Endpoint, PortHolde
       p.release();
       return false;
     }
+    if (this.memory.refuses(this.receiveQueued)) return this.loseForMemory(p);
     p.trimFront(UDP_HEADER_LEN);
     p.keepRanges(this.udp.context.keeper);
     // The sender's account ends here, as skb_orphan has it; the receiver's begins.
@@ -427,6 +430,15 @@ export class UdpEndpoint extends DatagramEndpoint implements Endpoint, PortHolde
     p.dueAt = (this.options.tell & Tell.Time) !== 0 ? this.udp.context.loop.now : 0;
     this.queue(p);
     return true;
+  }
+
+  /** The sockets of the host hold too much together (udp_mem). Takes over `p`. */
+  private loseForMemory(p: Packet): boolean {
+    this.drops++;
+    this.udp.count(p.isV4, Mib.UdpMemErrors, Mib.Udp6MemErrors);
+    this.udp.count(p.isV4, Mib.UdpInErrors, Mib.Udp6InErrors);
+    p.release();
+    return false;
   }
 
   receive(to: Uint8Array, at: number, length: number, flags: number, result: ReceiveResult): number {

@@ -156,3 +156,6 @@ export class NodeHost extends Host {
     for (const program of this.programs) program.resume();
   }
 }
+
+// To those who use it, it is what the guide calls it.
+Object.defineProperty(NodeHost, 'name', { value: 'Host' });
