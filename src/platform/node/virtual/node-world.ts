@@ -32,6 +32,10 @@ export class NodeWorld extends World {
     return super.host(name, options) as NodeHost;
   }
 
+  override router(name: string, options: WorldHostOptions = {}): NodeHost {
+    return super.router(name, options) as NodeHost;
+  }
+
   protected override makeHost(options: HostOptions): NodeHost {
     return new NodeHost(options, this.seed, (error) => this.failWith(error));
   }
@@ -50,6 +54,9 @@ export class NodeWorld extends World {
     this.fail(error instanceof Error ? error : new WorldError(`something that is no Error was thrown: ${String(error)}`));
   }
 }
+
+// To those who use it, it is what the guide calls it.
+Object.defineProperty(NodeWorld, 'name', { value: 'World' });
 
 /** Puts our handles and clocks in place. Called when sockscape/sim is loaded: once, before anybody takes what it replaces. */
 export function prepareNode(): void {
