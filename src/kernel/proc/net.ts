@@ -136,7 +136,7 @@ function igmpText({ stack }: Kernel): string {
   for (const owner of stack.network.interfaces()) {
     const { index, name } = owner;
     const own = groupsOf(owner, true);
-    text += `${index}\t${name.padEnd(10)}: ${String(own.length).padStart(5)} ${'V3'.padStart(7)}\n`;
+    text += `${index}\t${name.padEnd(10)}: ${String(own.length).padStart(5)} ${`V${stack.network.groups.reporter(owner, true).version}`.padStart(7)}\n`;
     for (const { group, refs, deadline, isReporter } of own) {
       const left = deadline === Infinity ? '0:00000000' : `1:${hex(Math.max(0, Math.floor((deadline - now) / 1e4)), 8).toUpperCase()}`;
       text += `\t\t\t\t${wordHex(group.d)} ${String(refs).padStart(5)} ${left}\t\t${isReporter ? 1 : 0}\n`;

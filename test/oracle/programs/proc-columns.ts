@@ -297,6 +297,8 @@ const groups = program('proc-columns-groups', async (env) => {
   await p.close(other);
   await env.settle(4000);
   await show();
+  await env.sysctl('net.ipv4.conf.eth0.force_igmp_version', '2');
+  await show();
 });
 
 /** What a short conversation leaves in the counters. Orphans and sockets of TCP are counted for the whole machine. */
@@ -336,6 +338,8 @@ const counters = program('proc-columns-counters', async (env) => {
   await p.connect(again, INET.loopback(PORT));
   const { fd: server } = await p.accept(listening);
   await p.close(server);
+  // The FIN's acknowledgement would go with another one that came within a tick.
+  await env.settle(100);
   await p.close(again);
   await show();
   // A fragment whose others never come, a packet for another, a sum that is wrong, a protocol that nobody knows.
