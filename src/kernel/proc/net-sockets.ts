@@ -3,6 +3,7 @@
  * (net/ipv4/tcp_ipv4.c, udp.c, raw.c, net/ipv6/transp_v6 ..., af_unix.c, af_packet.c).
  */
 import { ANY4, ANY6, type IpAddress } from '../../base/inet-address.ts';
+import { PAGE_BYTES } from '../../base/kernel-memory.ts';
 import { type UnixSocket, UnixState } from '../../socket/family/unix.ts';
 import { isAbstract, SUN_PATH } from '../../socket/family/unix-address.ts';
 import {
@@ -224,11 +225,14 @@ function usedSockets(kernel: Kernel): number {
 }
 
 export function sockstatText(kernel: Kernel): string {
-  const { tcp, udp, raw, network: { ipv4In: { reassembly: fragments4 } } } = kernel.stack;
+  const { tcp, udp, raw, context, network: { ipv4In: { reassembly: fragments } } } = kernel.stack;
+  const pages = (bytes: number): number => Math.ceil(bytes / PAGE_BYTES);
   const allocated = new Set([...tcp.endpoints(), ...tcpEndpoints(kernel)]).size;
   return `sockets: used ${usedSockets(kernel)}\n` +
-    `TCP: inuse ${tcpCount(kernel, true)} orphan ${tcp.orphans} tw ${tcp.timeWaits.count} alloc ${allocated} mem 0\n` +
-    `UDP: inuse ${count(udp.endpoints(), true)} mem 0\nUDPLITE: inuse 0\nRAW: inuse ${count(raw.endpoints(), true)}\nFRAG: inuse ${fragments4.size} memory ${fragments4.memoryBytes}\n`;
+    `TCP: inuse ${tcpCount(kernel, true)} orphan ${tcp.orphans} tw ${tcp.timeWaits.count} alloc ${allocated} ` +
+    `mem ${pages(context.tcpMemory.usedBytes)}\n` +
+    `UDP: inuse ${count(udp.endpoints(), true)} mem ${pages(context.datagramMemory.usedBytes)}\nUDPLITE: inuse 0\n` +
+    `RAW: inuse ${count(raw.endpoints(), true)}\nFRAG: inuse ${fragments.size} memory ${fragments.memoryBytes}\n`;
 }
 
 function* tcpEndpoints({ stack }: Kernel): IterableIterator<TcpEndpoint> {
@@ -236,7 +240,7 @@ function* tcpEndpoints({ stack }: Kernel): IterableIterator<TcpEndpoint> {
 }
 
 export function sockstat6Text(kernel: Kernel): string {
-  const { udp, raw, network: { ipv6In: { reassembly: fragments6 } } } = kernel.stack;
+  const { udp, raw, network: { ipv6In: { reassembly: fragments } } } = kernel.stack;
   return `TCP6: inuse ${tcpCount(kernel, false)}\nUDP6: inuse ${count(udp.endpoints(), false)}\nUDPLITE6: inuse 0\n` +
-    `RAW6: inuse ${count(raw.endpoints(), false)}\nFRAG6: inuse ${fragments6.size} memory ${fragments6.memoryBytes}\n`;
+    `RAW6: inuse ${count(raw.endpoints(), false)}\nFRAG6: inuse ${fragments.size} memory ${fragments.memoryBytes}\n`;
 }
