@@ -137,8 +137,9 @@ async function plant(chosen, wrong) {
     const { list, file, search, replacement } = mutation;
     const notice = await noticedBy(copy, mutation);
     rows.push({ list, file, search, replacement, noticedBy: notice?.test ?? null, failure: notice?.failure ?? null });
-    if (notice === null) wrong.push(`not noticed by ${mutation.tests.join(', ')}: ${file}: ${search}  =>  ${replacement}`);
-    else console.log(`noticed by ${notice.test} (${notice.failure}): ${file}: ${search.trim().split('\n')[0]}  =>  ${replacement.trim().split('\n')[0]}`);
+    const change = `${file}: ${search.trim().split('\n')[0]}  =>  ${replacement.trim().split('\n')[0]}`;
+    if (notice === null) wrong.push(`not noticed by ${mutation.tests.join(', ')}: ${change}`);
+    console.log(notice === null ? `NOT NOTICED: ${change}` : `noticed by ${notice.test} (${notice.failure}): ${change}`);
   });
   return rows.sort((a, b) => chosen.findIndex((c) => c.search === a.search && c.replacement === a.replacement && c.file === a.file) -
     chosen.findIndex((c) => c.search === b.search && c.replacement === b.replacement && c.file === b.file));
