@@ -75,6 +75,8 @@ export class NetlinkSocket extends Socket {
   /** The largest buffer that it was read into: so much of a dump comes at once. */
   private largestRead = 0;
   private charged = 0;
+  /** Messages that found no room. */
+  drops = 0;
   private error = 0;
   /** Something was lost and nobody has read all the rest since (NETLINK_S_CONGESTED). */
   private isCongested = false;
@@ -147,7 +149,8 @@ export class NetlinkSocket extends Socket {
     else this.host.ignore(this);
   }
 
-  private groupWord(first: number): number {
+  /** Membership of 32 groups as bits, the lowest that of `first`. */
+  groupWord(first: number): number {
     let mask = 0;
     for (let bit = 0; bit < 32; bit++) if (this.isMember(first + bit)) mask |= 1 << bit;
     return mask;
@@ -237,8 +240,9 @@ export class NetlinkSocket extends Socket {
    */
   deliver(bytes: Uint8Array, group: number, from = 0, sender: Sender = KERNEL): void {
     const truesize = truesizeOf(bytes.length);
-    if (this.hasRoom(truesize)) this.put({ bytes, from, sender, group, truesize });
-    else if (!this.isOn(NETLINK.NO_ENOBUFS) && !this.isCongested) {
+    if (this.hasRoom(truesize)) return this.put({ bytes, from, sender, group, truesize });
+    this.drops++;
+    if (!this.isOn(NETLINK.NO_ENOBUFS) && !this.isCongested) {
       this.isCongested = true;
       this.error = Errno.ENOBUFS;
       this.wake(Poll.ERR);
@@ -250,6 +254,11 @@ export class NetlinkSocket extends Socket {
     this.stack.context.memory.hold(datagram.truesize);
     this.queue.push(datagram);
     this.wake(Poll.IN | Poll.RDNORM);
+  }
+
+  /** What the messages that wait are charged with, in bytes. */
+  get receiveCharged(): number {
+    return this.charged;
   }
 
   /** Is a dump still being read? Another one has to wait for its end. */

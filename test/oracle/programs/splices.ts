@@ -83,6 +83,22 @@ const splicing = program('splice', async (env) => {
   const broken = await p.pipe();
   await p.close(broken[0]);
   await env.attempt(p.splice(file, 0, broken[1], null, 5, 0));
+  // At the file's end too: whether somebody reads is looked at first.
+  await env.attempt(p.splice(file, 1000, broken[1], null, 5, 0));
+  // O_NONBLOCK of either pipe is enough, and what has no splice of its own takes nothing.
+  const [empty, filled] = await p.pipe(O.NONBLOCK);
+  await env.attempt(p.splice(empty, null, out, null, 5, 0));
+  const full = await p.open('/dev/full', O.WRONLY);
+  await env.attempt(p.sendfile(full, file, 0, 5));
+  await p.write(filled, text('some bytes'));
+  await env.attempt(p.splice(empty, null, full, null, 5, 0));
+  await p.lseek(out, 0, SEEK.CUR);
+  await p.splice(empty, null, out, 20, 5, 0);
+  await p.lseek(out, 0, SEEK.CUR);
+  const [other] = await p.pipe();
+  await env.attempt(p.splice(empty, null, broken[1], null, 5, 0));
+  await env.attempt(p.read(empty, room(20)));
+  await p.close(other);
 });
 
 const teeing = program('tee', async (env) => {
