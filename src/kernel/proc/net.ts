@@ -123,11 +123,11 @@ function addresses6Text({ stack }: Kernel): string {
     .join('');
 }
 
-/** Groups of IPv4. Timers of reports are not told. */
+/** Groups of IPv4, the newest first (____ip_mc_inc_group puts it at the head). Timers of reports are not told. */
 function igmpText({ stack }: Kernel): string {
   let text = 'Idx\tDevice    : Count Querier\tGroup    Users Timer\tReporter\n';
   for (const { index, name, groups } of stack.network.interfaces()) {
-    const own = groups.filter(({ group }) => group.isV4);
+    const own = groups.filter(({ group }) => group.isV4).reverse();
     text += `${index}\t${name.padEnd(10)}: ${String(own.length).padStart(5)} ${'V3'.padStart(7)}\n`;
     for (const { group, refs } of own) text += `\t\t\t\t${wordHex(group.d)} ${String(refs).padStart(5)} 0:00000000\t\t0\n`;
   }
@@ -137,8 +137,9 @@ function igmpText({ stack }: Kernel): string {
 /** MAF_LAST_REPORTER, MAF_LOADED, MAF_NOREPORT: what is never reported, such as all nodes, is told apart. */
 const LOADED = 4, NOT_REPORTED = 8;
 
+/** Groups of IPv6, the newest first (__ipv6_dev_mc_inc). */
 function groups6Text({ stack }: Kernel): string {
-  return stack.network.interfaces().flatMap(({ index, name, groups }) => groups.filter(({ group }) => !group.isV4).map(({ group, refs }) => {
+  return stack.network.interfaces().flatMap(({ index, name, groups }) => groups.filter(({ group }) => !group.isV4).reverse().map(({ group, refs }) => {
     const scope = (group.a >>> 16) & 0xf;
     const isAllNodes = group.b === 0 && group.c === 0 && group.d === 1 && scope === 2;
     const flags = scope < 2 ? NOT_REPORTED : isAllNodes ? LOADED | NOT_REPORTED : LOADED;
