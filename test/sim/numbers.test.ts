@@ -144,8 +144,9 @@ test('SO_RCVTIMEO: seconds and microseconds are 64-bit numbers both ways', () =>
 
 test('a socket address takes no port and no scope that it has no room for', () => {
   for (const port of [-1, 65536, 1.5, Number.NaN, any('80'), any(undefined)]) {
-    throws(() => sockaddrIn('127.0.0.1', port), { name: 'RangeError', message: /the port .* from 0 to 65535, not / });
-    throws(() => sockaddrIn6('::1', port), RangeError);
+    const [name, message] = typeof port === 'number' ? ['RangeError', /the port .* from 0 to 65535, not /] : ['TypeError', /the port .* must be a number, not (a string|undefined)$/];
+    throws(() => sockaddrIn('127.0.0.1', port), { name, message });
+    throws(() => sockaddrIn6('::1', port), { name, message });
   }
   throws(() => sockaddrIn6('::1', 1, 2 ** 32), /the scope /);
 });
