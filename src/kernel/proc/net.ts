@@ -148,6 +148,7 @@ function igmpText({ stack }: Kernel): string {
 /** MAF_LAST_REPORTER, MAF_LOADED, MAF_NOREPORT: what is never reported, such as all nodes, is told apart. */
 const LOADED = 4, NOT_REPORTED = 8;
 
+/** Groups of IPv6, the newest first (__ipv6_dev_mc_inc). */
 function groups6Text({ stack }: Kernel): string {
   return stack.network.interfaces().flatMap((owner) => groupsOf(owner, false).map(({ group, refs }) => {
     const { index, name } = owner;
