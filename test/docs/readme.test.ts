@@ -19,6 +19,7 @@ function blocks(file: string, language: string): string[] {
 /** What the js blocks of README.md print, one after the other. */
 const BLOCKS = [
   [/You wrote: hello/],
+  [/^hello$/m, /^TimeoutError 5$/m],
   [/connect: ECONNREFUSED/, /^\S+ ARP, Request who-has 10\.0\.1\.2 /m, /> 10\.0\.1\.2\.80: Flags \[S\], /, /10\.0\.1\.2\.80 > .* Flags \[R\.\], /],
   [/^10\.0\.1\.2:443$/m],
   [/^a signal\nEINTR\npipe: hello\n\nsocket: my output \[ \d+ \] true 3$/m],
