@@ -22,7 +22,7 @@ import { advance, Flow, FlowTable, mayBegin, reopens } from './flows.ts';
 import { keyOf, PacketFacts } from './packet-facts.ts';
 import { answer } from './reject.ts';
 import { type Chain, CHAINS, FirewallEntry, type FirewallRule, type FlowMatch, FlowPattern, type FlowState } from './rules.ts';
-import { translateBack, translateError, translateFlow, translateSource } from './translate.ts';
+import { translateBack, translateError, translateFlow, translateQuoted, translateSource } from './translate.ts';
 
 export interface Masquerade {
   /** What leaves by this device gets the device's first IPv4 address for its source. */
@@ -256,7 +256,23 @@ export class Firewall implements PacketHooks {
       this.drop(p);
       return -Errno.EPERM;
     }
-    return this.confirm(p) ? 0 : -Errno.EPERM;
+    const { flow, facts } = this;
+    if (!this.confirm(p)) return -Errno.EPERM;
+    if (facts.quotedAt < 0 || flow === null || !flow.isTranslated || !to.equals(flow.outside)) return 0;
+    return this.tellInside(p, flow);
+  }
+
+  /**
+   * This host's own error about what it has translated already (a neighbour that does not answer): it is for who began the
+   * flow, and not for this host. 1: it went another way.
+   */
+  private tellInside(p: Packet, flow: Flow): number {
+    const { network } = this;
+    const back = network.lookup(flow.from, null, null);
+    if (back === null) return 0;
+    translateQuoted(p, this.facts, flow, false);
+    network.output(p, back, back.source, flow.from, IpProto.Icmp, -1, 0, false);
+    return 1;
   }
 
   /** An own packet that is refused: its header is written, for the error quotes it, and comes back to this host. */
