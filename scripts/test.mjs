@@ -91,6 +91,7 @@ const STEPS = [
     command: () => (chosenSteps().some((step) => step.frames) ? script('frames.mjs', framesFolder, ...wholeSteps) : null),
   },
   { name: 'nodes', seconds: 240, command: () => script('compare-nodes.mjs') },
+  { name: 'mutations', full: true, seconds: 300, command: () => script('mutations.mjs') },
   { name: 'node-20.19', full: true, seconds: 300, command: onNode('20.19') },
   { name: 'node-22', full: true, seconds: 300, command: onNode('22') },
   { name: 'node-24', full: true, seconds: 300, command: onNode('24') },

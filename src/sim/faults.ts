@@ -4,7 +4,7 @@
  * Called by world.ts. Every planned fault has a number, and a run can leave any of them out by it (`simulate({ leaveOut })`): all
  * others are drawn as before and come at the same times, so that fewer faults that still fail can be looked for.
  */
-import { described } from '../api/posix/arguments.ts';
+import { described } from '../base/arguments.ts';
 import { below, type SeededRandom } from '../base/random.ts';
 import { Host } from '../host.ts';
 import type { Cable } from '../link/cable.ts';
