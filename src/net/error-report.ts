@@ -12,7 +12,8 @@ import type { Network } from './network.ts';
 export function reportUnreachable(
   network: Network, p: Packet, isV4: boolean, type: number, code: number, errno: number,
 ): void {
-  if (p.device !== null && !hasSourceOfOurs(network, p, isV4)) return network.sendIcmpError(p, IcmpErrorKind.HostUnreachable);
+  // What has an address of ours by now may have been translated on its way: whoever did it knows whom to tell.
+  if (p.device !== null && (!hasSourceOfOurs(network, p, isV4) || network.hooks !== null)) return network.sendIcmpError(p, IcmpErrorKind.HostUnreachable);
   // To raw sockets an error is a packet like any other: it goes to ourselves (icmp_send does so for all of them).
   if (p.protocol === (isV4 ? IpProto.Icmp : IpProto.Icmp6) && hasSourceOfOurs(network, p, isV4)) {
     return network.sendIcmpError(p, IcmpErrorKind.HostUnreachable);

@@ -303,8 +303,8 @@ export class Network implements NetInput {
     dontFragment: boolean,
   ): number {
     if (this.hooks !== null) {
-      const refusal = this.hooks.output(p, d, from, to, protocol);
-      if (refusal < 0) return refusal;
+      const verdict = this.hooks.output(p, d, from, to, protocol);
+      if (verdict !== 0) return verdict < 0 ? verdict : 0;
     }
     // What was learnt of the way's MTU since `d` was looked up, and what has been forgotten.
     if (!d.isCached) this.routing.refreshPathMtu(d);
@@ -321,8 +321,8 @@ export class Network implements NetInput {
   ): number {
     if (extras === null) return this.output(p, d, from, to, protocol, ttl, tos, dontFragment);
     if (this.hooks !== null) {
-      const refusal = this.hooks.output(p, d, from, to, protocol);
-      if (refusal < 0) return refusal;
+      const verdict = this.hooks.output(p, d, from, to, protocol);
+      if (verdict !== 0) return verdict < 0 ? verdict : 0;
     }
     if (!d.isCached) this.routing.refreshPathMtu(d);
     if (d.mtuExpiresAt <= this.context.loop.now) this.routing.expirePathMtu(d);

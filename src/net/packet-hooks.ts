@@ -19,6 +19,9 @@ export interface PacketHooks {
   input(p: Packet): boolean;
   /** NF_INET_FORWARD and POST_ROUTING: about to leave on `way`, its hop limit lowered; `head` at the header. False: it is released. */
   forward(p: Packet, way: Destination): boolean;
-  /** NF_INET_LOCAL_OUT: of this host; `head` at its transport header, and no IP header yet. 0, or -EPERM: it is released. */
+  /**
+   * NF_INET_LOCAL_OUT: of this host; `head` at its transport header, and no IP header yet. 0, or it does not go on: -EPERM (it is
+   * released), or 1 when it went another way.
+   */
   output(p: Packet, way: Destination, from: IpAddress, to: IpAddress, protocol: number): number;
 }

@@ -36,7 +36,7 @@ function getSocketOption(socket: Socket, option: number, length: number): Uint8A
     case SO.TYPE: return intBytes(socket.type, length);
     case SO.DOMAIN: return intBytes(socket.family, length);
     case SO.PROTOCOL: return intBytes(socket.protocol, length);
-    case SO.ERROR: return intBytes(socket.takeError(), length);
+    case SO.ERROR: return intBytes(socket.takeError() || socket.takeSoftError(), length);
     case SO.REUSEADDR: return flag(options.reuseAddress);
     case SO.REUSEPORT: return flag(options.reusePort);
     case SO.KEEPALIVE: return flag(options.keepAlive);

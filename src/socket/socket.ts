@@ -93,6 +93,11 @@ export abstract class Socket extends WaitQueue implements FileOperations {
   /** SO_ERROR: the pending error (positive errno), and clears it; 0 when none. */
   abstract takeError(): number;
 
+  /** What SO_ERROR tells beside it, and clears (sk_err_soft): an error that has not ended anything yet. */
+  takeSoftError(): number {
+    return 0;
+  }
+
   /** A call that has done something already ended with an error: the next one hears of it (positive errno). */
   keepError(_errno: number): void {}
 

@@ -50,3 +50,45 @@ export function server(net: typeof Net, backlog: number, port: number, tell: Tel
     if (command.startsWith('write ')) for (const socket of there) socket.write(command.slice(6));
   });
 }
+
+/** What firewall-rules.test.ts tries: a connection or a datagram from an address to a port. */
+export interface Probe {
+  readonly protocol: 'tcp' | 'udp';
+  readonly from: string;
+  readonly port: number;
+}
+
+/** Tries all at once; tells for each what came: an answer, an error's code, or silence within `patienceMs`. */
+export function probes(
+  net: typeof Net, dgram: typeof import('node:dgram'), to: string, list: readonly Probe[], patienceMs: number, tell: (said: string[]) => void,
+): void {
+  const said: string[] = [];
+  let open = list.length;
+  list.forEach(({ protocol, from, port }, n) => {
+    const name = `${protocol} ${from} ${port}`;
+    let isOver = false;
+    const over = (what: string): void => {
+      if (isOver) return;
+      isOver = true;
+      clearTimeout(timer);
+      said[n] = `${name} ${what}`;
+      end();
+      if (--open === 0) tell(said);
+    };
+    let end = (): void => {};
+    const timer = setTimeout(() => over('silence'), patienceMs);
+    if (protocol === 'tcp') {
+      const socket = net.connect({ host: to, port, localAddress: from });
+      end = () => socket.destroy();
+      socket.on('data', () => over('answer'));
+      socket.on('error', (error: NodeJS.ErrnoException) => over(String(error.code)));
+      socket.on('end', () => over('end'));
+      return;
+    }
+    const socket = dgram.createSocket('udp4');
+    end = () => socket.close();
+    socket.on('message', () => over('answer'));
+    socket.on('error', (error: NodeJS.ErrnoException) => over(String(error.code)));
+    socket.bind(0, from, () => socket.connect(port, to, () => socket.send('hello')));
+  });
+}

@@ -99,6 +99,14 @@ export const SCENES: readonly Scene[] = [
     server: ['listening', 'connection', 'data one', 'error read ECONNRESET', 'close'],
   },
   {
+    ...midway('the cable behind a masquerading router is cut: its ICMP finds the way inside', 'cut far', 'EHOSTUNREACH'), sysctls: MORE_RETRIES,
+    steps: [{ fault: 'masquerade' }, ...greeting, { fault: 'cut far' }, { pass: 1.5 }, ...two],
+  },
+  {
+    ...atFirst('connecting by a masquerading router to a port that the server answers by ICMP', 'server rejects', 'ECONNREFUSED'),
+    steps: [{ fault: 'masquerade' }, { fault: 'server rejects' }, { connect: true }, { until: 'close' }],
+  },
+  {
     name: 'drops end before the retries do: everything arrives',
     steps: [...greeting, { fault: 'drop' }, { client: 'write two' }, { pass: 1 }, { fault: 'allow' }, { until: 'data two' }],
     client: [...greeted, 'data two'],

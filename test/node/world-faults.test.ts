@@ -328,3 +328,62 @@ test('world.at: what it throws fails the world, and the past is no time', async 
     throws(() => world.faults.random({ kinds: ['flood' as never] }), /no kind of fault: flood/);
   });
 });
+
+test('IPv6: a firewall rejects, prohibits, resets and remembers as it does over IPv4', async () => {
+  const outcomes = [['reject', 'ECONNREFUSED'], ['prohibited', 'EACCES'], ['reset', 'ECONNREFUSED'], ['host-unreachable', 'EHOSTUNREACH'], ['drop', 'ETIMEDOUT']] as const;
+  for (const [action, code] of outcomes) {
+    await simulate({ seed: 1 }, async (world) => {
+      const [a, b, router] = [world.host('a'), world.host('b'), world.router('router')];
+      world.cable(a, router);
+      world.cable(router, b);
+      a.sysctl('net.ipv4.tcp_syn_retries', 2);
+      echo(b);
+      const to = 'fd00:2::2';
+      router.firewall.append('forward', { state: ['established', 'related'], action: 'accept' });
+      const rule = router.firewall.append('forward', { protocol: 'tcp', to: 'fd00:2::/64', action });
+      equal(await exchange(a, to, Buffer.from('x')), code, action);
+      ok(rule.packets > 0);
+      rule.remove();
+      equal(String(await exchange(a, to, Buffer.from('six'))), 'six');
+      equal(router.firewall.flows().some((line) => line.startsWith('tcp ')), true);
+    });
+  }
+});
+
+test('masquerading: two clients behind it have the same port, pings and refusals from afar find their way back', async () => {
+  await simulate({ seed: 1 }, async (world) => {
+    const bridge = world.switch();
+    const [nat, far] = [world.router('nat'), world.router('far')];
+    const [a, b, server] = ['a', 'b', 'server'].map((name) => world.host(name)) as [NodeHost, NodeHost, NodeHost];
+    for (const host of [a, b, nat]) world.cable(host, bridge, { delayUs: 500 });
+    const outer = world.cable(nat, far, { delayUs: 500 });
+    world.cable(far, server, { delayUs: 500 });
+    nat.firewall.masquerade({ out: outer.a });
+    const peers: string[] = [];
+    await server.run(() => new Promise<void>((resolve) => {
+      net.createServer((socket) => {
+        peers.push(`${socket.remoteAddress?.replace('::ffff:', '')} ${socket.remotePort}`);
+        socket.pipe(socket);
+      }).listen(80, '0.0.0.0', resolve);
+    }));
+    const call = (host: NodeHost): Promise<string> => host.run(() => new Promise((resolve) => {
+      const socket = net.connect({ host: 'server', port: 80, localPort: 5000 });
+      socket.once('data', (data) => resolve(String(data)));
+      socket.on('error', (error) => resolve(error.message));
+      socket.write(host.name);
+    }));
+    deepEqual(await Promise.all([call(a), call(b)]), ['a', 'b']);
+    const outside = nat.addresses(outer.a)[0]?.split('/')[0];
+    equal(peers.every((peer) => peer.startsWith(`${outside} `)), true, String(peers));
+    equal(new Set(peers).size, 2, 'each has a port of its own outside');
+    equal(peers.some((peer) => peer.endsWith(' 5000')), true);
+    // An error that a router further on makes quotes the outside, and is told inside.
+    far.firewall.append('forward', { protocol: 'tcp', syn: true, action: 'host-unreachable' });
+    equal(await exchange(a, 'server', Buffer.from('x')), 'EHOSTUNREACH');
+    far.firewall.flush();
+    const { ping } = await import('../../src/programs/ping/ping.ts');
+    const { Process } = await import('../../src/api/posix/process.ts');
+    equal(await ping(new Process(b, 'ping'), ['-c', '2', '-q', 'server']), 0);
+    ok(nat.firewall.flows().some((line) => line.startsWith('1 ')), nat.firewall.flows().join('\n'));
+  });
+});

@@ -35,12 +35,13 @@ export class TcpHandle extends StreamHandle {
     return 0;
   }
 
-  bind(address: string, port: number): number {
-    return this.bindTo(AF.INET, ip4(address, port), 0);
+  /** Node leaves the port out when a client names its address alone. */
+  bind(address: string, port?: number): number {
+    return this.bindTo(AF.INET, ip4(address, (port as number) | 0), 0);
   }
 
-  bind6(address: string, port: number, flags = 0): number {
-    return this.bindTo(AF.INET6, ip6(this.program, address, port), flags);
+  bind6(address: string, port?: number, flags = 0): number {
+    return this.bindTo(AF.INET6, ip6(this.program, address, (port as number) | 0), flags);
   }
 
   private bindTo(family: number, name: Uint8Array | number, flags: number): number {

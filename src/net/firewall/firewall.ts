@@ -21,8 +21,8 @@ import type { PacketHooks } from '../packet-hooks.ts';
 import { advance, Flow, FlowTable, mayBegin, reopens } from './flows.ts';
 import { keyOf, PacketFacts } from './packet-facts.ts';
 import { answer } from './reject.ts';
-import { type Chain, CHAINS, FirewallEntry, type FirewallRule, type FlowMatch, FlowPattern, type FlowState } from './rules.ts';
-import { translateBack, translateError, translateFlow, translateSource } from './translate.ts';
+import { type Action, type Chain, CHAINS, FirewallEntry, type FirewallRule, type FlowMatch, FlowPattern, type FlowState } from './rules.ts';
+import { translateBack, translateError, translateFlow, translateQuoted, translateSource } from './translate.ts';
 
 export interface Masquerade {
   /** What leaves by this device gets the device's first IPv4 address for its source. */
@@ -71,6 +71,8 @@ export class Firewall implements PacketHooks {
   private flow: Flow | null = null;
   private state: FlowState = 'untracked';
   private isReply = false;
+  /** The flow of a packet that is being refused: what is said about it is related to that (nf_ct_attach). */
+  private refused: Flow | null = null;
 
   constructor(network: Network) {
     this.network = network;
@@ -247,20 +249,41 @@ export class Firewall implements PacketHooks {
     p.dstC = to.c;
     p.dstD = to.d;
     p.l4 = p.head;
+    const atHand = this.flow;
     this.facts.readTransport(p, protocol);
     this.track(p);
+    if (this.refused !== null || this.isAbout(atHand)) {
+      this.flow = null;
+      this.state = 'related';
+    }
     const entry = this.decide('output', null, way.device);
     const action = entry === null ? this.policies.output : entry.action;
     if (action !== 'accept') {
-      if (entry !== null && action !== 'drop') this.answerOwn(p, way, from, to, protocol, entry);
+      if (entry !== null && action !== 'drop') this.answerOwn(p, way, from, to, protocol, entry.action);
       this.drop(p);
       return -Errno.EPERM;
     }
-    return this.confirm(p) ? 0 : -Errno.EPERM;
+    const { flow, facts } = this;
+    if (!this.confirm(p)) return -Errno.EPERM;
+    if (facts.quotedAt < 0 || flow === null || !flow.isTranslated || !to.equals(flow.outside)) return 0;
+    return this.tellInside(p, flow);
+  }
+
+  /**
+   * This host's own error about what it has translated already (a neighbour that does not answer): it is for who began the
+   * flow, and not for this host. 1: it went another way.
+   */
+  private tellInside(p: Packet, flow: Flow): number {
+    const { network } = this;
+    const back = network.lookup(flow.from, null, null);
+    if (back === null) return 0;
+    translateQuoted(p, this.facts, flow, false);
+    network.output(p, back, back.source, flow.from, IpProto.Icmp, -1, 0, false);
+    return 1;
   }
 
   /** An own packet that is refused: its header is written, for the error quotes it, and comes back to this host. */
-  private answerOwn(p: Packet, way: Destination, from: IpAddress, to: IpAddress, protocol: number, { action }: FirewallEntry): void {
+  private answerOwn(p: Packet, way: Destination, from: IpAddress, to: IpAddress, protocol: number, action: Action): void {
     const l4Len = p.length;
     if (p.gsoSize === 0 && p.checksumState === ChecksumState.Partial) completeChecksum(p);
     if (way.isV4) {
@@ -272,7 +295,7 @@ export class Firewall implements PacketHooks {
     }
     p.frameFor = FrameFor.Host;
     p.device = way.device;
-    answer(this.network, p, this.facts, action);
+    this.refuse(p, action);
   }
 
   /** Which rule is for the packet at hand; null for the policy. */
@@ -289,8 +312,23 @@ export class Firewall implements PacketHooks {
     const entry = this.decide(chain, from, to);
     const action = entry === null ? this.policies[chain] : entry.action;
     if (action === 'accept') return true;
-    if (action !== 'drop') answer(this.network, p, this.facts, action);
+    if (action !== 'drop') this.refuse(p, action);
     return this.drop(p);
+  }
+
+  /** Borrows `p`. What is sent passes `output`: it is read for itself there. */
+  private refuse(p: Packet, action: Action): void {
+    if (this.refused !== null) return;
+    this.refused = this.flow;
+    answer(this.network, p, this.facts, action);
+    this.refused = null;
+  }
+
+  /** Is this an error about the first packet of a flow that is not remembered yet? */
+  private isAbout(flow: Flow | null): boolean {
+    const { facts: { quoted, quotedAt } } = this;
+    if (flow === null || flow.isConfirmed || quotedAt < 0) return false;
+    return keyOf(quoted.protocol, quoted.source, quoted.srcPort, quoted.destination, quoted.dstPort) === flow.key;
   }
 
   private drop(p: Packet): false {

@@ -206,7 +206,7 @@ export class FirewallEntry {
     if (this.inDevice !== null) words.push(`-i ${this.inDevice.name}`);
     if (this.outDevice !== null) words.push(`-o ${this.outDevice.name}`);
     if (this.syn !== null) words.push(this.syn ? '--syn' : '! --syn');
-    if (this.states !== null) words.push(`--ctstate ${this.states.join(',').toUpperCase()}`);
+    if (this.states !== null) words.push(`-m conntrack --ctstate ${this.states.join(',').toUpperCase()}`);
     words.push(`-j ${ACTIONS[this.action]}`);
     return words.join(' ');
   }

@@ -78,6 +78,19 @@ function rewrite(p: Packet, facts: PacketFacts, end: End, address: number, port:
  * wrong, as nobody looks at it; the error's own is made anew.
  */
 export function translateError(p: Packet, facts: PacketFacts, flow: Flow, isAboutReply: boolean): void {
+  translateQuoted(p, facts, flow, isAboutReply);
+  const address = isAboutReply ? flow.outside.d : flow.from.d;
+  if (isAboutReply) {
+    setIpv4Address(p.view, p.l3, End.Source, address);
+    p.srcD = facts.srcD = address;
+  } else {
+    setIpv4Address(p.view, p.l3, End.Destination, address);
+    p.dstD = facts.dstD = address;
+  }
+}
+
+/** The quoted packet of such an error alone: the error's own header is not there yet, or not to be changed. */
+export function translateQuoted(p: Packet, facts: PacketFacts, flow: Flow, isAboutReply: boolean): void {
   const { view } = p;
   const { l4, quotedAt, quoted } = facts;
   const [address, port] = isAboutReply ? [flow.outside.d, flow.outsidePort] : [flow.from.d, flow.fromPort];
@@ -86,13 +99,6 @@ export function translateError(p: Packet, facts: PacketFacts, flow: Flow, isAbou
   const transportAt = quotedAt + ((view.getUint8(quotedAt) & 0xf) << 2);
   if (quoted.protocol === IpProto.Tcp || quoted.protocol === IpProto.Udp) setPort(view, transportAt, quotedEnd, port);
   else if (quoted.protocol === IpProto.Icmp) view.setUint16(transportAt + ICMP_ID, port);
-  if (isAboutReply) {
-    setIpv4Address(view, p.l3, End.Source, address);
-    p.srcD = facts.srcD = address;
-  } else {
-    setIpv4Address(view, p.l3, End.Destination, address);
-    p.dstD = facts.dstD = address;
-  }
   view.setUint16(l4 + ICMP_CHECKSUM, 0);
   view.setUint16(l4 + ICMP_CHECKSUM, ~packetSum(p, l4, 0) & 0xffff);
   p.checksumState = ChecksumState.Full;

@@ -35,6 +35,12 @@ export class InetStream extends InetSocket {
     return this.tcp;
   }
 
+  override takeSoftError(): number {
+    const { softErrno } = this.tcp;
+    this.tcp.softErrno = 0;
+    return softErrno;
+  }
+
   // Connecting.
 
   connect(address: Uint8Array): number {
