@@ -3,6 +3,8 @@ import { turn, watchRejections } from '../platform/browser/turn.ts';
 import { simulate as simulateWith, type SimulateOptions as Options, type World } from '../sim/world.ts';
 
 export { WorldCapture } from '../sim/capture.ts';
+export type { FaultEntry } from '../sim/fault-timeline.ts';
+export { WorldLog } from '../sim/world-log.ts';
 export { World, type WorldCableOptions, WorldError } from '../sim/world.ts';
 
 export type SimulateOptions = Omit<Options, 'turn' | 'watchRejections' | 'watchedBy'>;

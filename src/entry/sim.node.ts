@@ -2,6 +2,8 @@
 import { prepareNode } from '../platform/node/virtual/node-world.ts';
 
 export { WorldCapture } from '../sim/capture.ts';
+export type { FaultEntry } from '../sim/fault-timeline.ts';
+export { WorldLog } from '../sim/world-log.ts';
 export { World, type WorldCableOptions, WorldError } from '../sim/world.ts';
 export { NodeHost, type RunOptions } from '../platform/node/virtual/node-host.ts';
 export { NodeWorld, simulate, type SimulateOptions } from '../platform/node/virtual/node-world.ts';

@@ -14,7 +14,7 @@ export const CONDITIONS = ['delayUs', 'jitterUs', 'rateBitsPerSecond', 'queuePac
 export const CABLE_OPTIONS = [
   'addressA', 'addressB', ...CONDITIONS, 'aToB', 'bToA', 'mtuBytes', 'offload', 'receiveOffload', 'nameA', 'nameB',
 ] as const satisfies readonly (keyof WorldCableOptions)[];
-export const SIMULATE_OPTIONS = ['seed', 'timeLimitUs', 'eventLimit', 'turn', 'watchRejections', 'watchedBy', 'worldClass'] as const satisfies readonly (keyof SimulateOptions)[];
+export const SIMULATE_OPTIONS = ['seed', 'timeLimitUs', 'eventLimit', 'leaveOut', 'log', 'record', 'turn', 'watchRejections', 'watchedBy', 'worldClass'] as const satisfies readonly (keyof SimulateOptions)[];
 /** Those that the entries bind: no program gives them, so no complaint offers them. */
 const BOUND: readonly string[] = ['turn', 'watchRejections', 'watchedBy', 'worldClass'];
 
@@ -63,5 +63,9 @@ export function checkRun(options: unknown, body: unknown): void {
     throw new TypeError(`simulate: takes options and a function, simulate({ seed: 1 }, async (world) => ...), not ${described(body)}`);
   }
   const { seed } = options as { seed?: unknown };
+  const { leaveOut = [] } = options as { leaveOut?: unknown };
+  if (!Array.isArray(leaveOut) || !leaveOut.every((number) => Number.isInteger(number) && number >= 0)) {
+    throw new TypeError('simulate: leaveOut takes an array of numbers of faults, counted from 0');
+  }
   if (typeof seed !== 'string' && typeof seed !== 'number') throw new TypeError(`simulate: the seed must be a text or a number, not ${described(seed)}`);
 }

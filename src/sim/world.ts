@@ -29,7 +29,9 @@ import {
   addressesOf, CABLE_OPTIONS, checkRun, checkDevices, checkEnd, checkHostName, CONDITIONS, limit, onlyKnown, SIMULATE_OPTIONS,
 } from './arguments.ts';
 import { WorldCapture } from './capture.ts';
+import { type FaultEntry, FaultTimeline } from './fault-timeline.ts';
 import { leftoversOf } from './leftovers.ts';
+import type { WorldLog } from './world-log.ts';
 
 /** Virtual time after which a world is taken for one that spins: ten years. */
 const TIME_LIMIT_US = 10 * 365 * 86400 * 1e6;
@@ -60,6 +62,12 @@ export interface SimulateOptions {
   readonly timeLimitUs?: number;
   /** The world fails after this many events; fifty million. */
   readonly eventLimit?: number;
+  /** Numbers of faults, by their order from 0, that do not happen in this run: so a search finds those that matter. */
+  readonly leaveOut?: readonly number[];
+  /** Gets what happens in the world, and what its programs print, which otherwise goes where the process prints. */
+  readonly log?: WorldLog;
+  /** Captures at both ends of every cable, from its first frame on: `world.recording`. */
+  readonly record?: boolean;
 }
 
 export interface WorldCableOptions extends CableOptions {
@@ -108,6 +116,15 @@ export class World {
   readonly loop: Loop;
   readonly random: SeededRandom;
   readonly hosts: Host[] = [];
+  /** What went wrong on purpose so far. */
+  readonly timeline: readonly FaultEntry[];
+  /** Numbers of the timeline's faults, for `leaveOut`. */
+  readonly faultNumbers: readonly number[];
+  /** Of all cables, when `record` asks for it. */
+  readonly recording: WorldCapture | null;
+  /** Gets what happens; null when nobody wants it. */
+  readonly log: WorldLog | null;
+  private readonly faults: FaultTimeline;
   private readonly clock: VirtualClock;
   /** Ends the run with this error. */
   protected readonly fail: (error: Error) => void;
@@ -127,6 +144,10 @@ export class World {
     onlyKnown('simulate', options, SIMULATE_OPTIONS);
     this.fail = fail;
     this.seed = String(options.seed);
+    this.log = options.log ?? null;
+    this.faults = new FaultTimeline(options.leaveOut ?? []);
+    this.timeline = this.faults.entries;
+    this.faultNumbers = this.faults.numbers;
     this.random = new SeededRandom(options.seed);
     this.clock = new VirtualClock(this.random, (fn) => {
       options.turn(() => {
@@ -153,6 +174,7 @@ export class World {
       const hint = 'does the body await something outside of the world (setTimeout, fs, fetch)?';
       fail(new WorldError(`the world is stuck (seed ${this.seed}): ${this.whoWaits()}; ${hint}`));
     };
+    this.recording = options.record === true ? this.capture([]) : null;
     // `world.sleep` is a process of a host that no cable reaches.
     this.keeper = new Host({ name: 'world', loop: this.loop, random: new SeededRandom(`${this.seed}/world`) });
     this.timekeeper = new Process(this.keeper, 'world');
@@ -206,6 +228,10 @@ export class World {
     const segment = this.segmentOf(a, b);
     this.plug(a, cable.a, chosenA ?? (a instanceof Host ? addressesOf('addressA', segment.next()) : null));
     this.plug(b, cable.b, chosenB ?? (b instanceof Host ? addressesOf('addressB', segment.next()) : null));
+    if (this.recording !== null) {
+      if (a instanceof Host) this.recording.add(cable.a);
+      if (b instanceof Host) this.recording.add(cable.b);
+    }
     return cable;
   }
 
@@ -244,6 +270,17 @@ export class World {
     }
   }
 
+  /**
+   * Something goes wrong on purpose: does `act`, and puts the words into `timeline`; unless this run leaves that fault out
+   * (then it is false, and nothing is done).
+   */
+  fault(what: string, act: () => void): boolean {
+    if (this.faults.take(this.now, what) < 0) return false;
+    this.log?.add(this.now, 'world', 'fault', what);
+    act();
+    return true;
+  }
+
   /** Records what the devices send (before any fault of a wire) and receive, as pcapng; its interfaces are called `HOST:DEVICE`. */
   capture(devices: readonly Device[]): WorldCapture {
     checkDevices(devices);
@@ -279,7 +316,7 @@ export class World {
   }
 
   /** Who waits for what, for a world that does not go on. */
-  private whoWaits(): string {
+  protected whoWaits(): string {
     const waits: string[] = [];
     for (const host of [this.keeper, ...this.hosts]) {
       for (const process of host.kernel.processes()) {
