@@ -14,7 +14,7 @@ export const CONDITIONS = ['delayUs', 'jitterUs', 'rateBitsPerSecond', 'queuePac
 export const CABLE_OPTIONS = [
   'addressA', 'addressB', ...CONDITIONS, 'aToB', 'bToA', 'mtuBytes', 'offload', 'receiveOffload', 'nameA', 'nameB',
 ] as const satisfies readonly (keyof WorldCableOptions)[];
-export const SIMULATE_OPTIONS = ['seed', 'timeLimitUs', 'eventLimit', 'leaveOut', 'log', 'record', 'turn', 'watchRejections', 'watchedBy', 'worldClass'] as const satisfies readonly (keyof SimulateOptions)[];
+export const SIMULATE_OPTIONS = ['seed', 'timeLimitUs', 'eventLimit', 'turnLimit', 'leaveOut', 'log', 'record', 'turn', 'watchRejections', 'watchedBy', 'worldClass'] as const satisfies readonly (keyof SimulateOptions)[];
 /** Those that the entries bind: no program gives them, so no complaint offers them. */
 const BOUND: readonly string[] = ['turn', 'watchRejections', 'watchedBy', 'worldClass'];
 

@@ -9,11 +9,15 @@ import { workInFlight } from './work.ts';
 
 const { setImmediate: later } = globalThis;
 
-/** Runs `fn` in a later turn, when nothing is left to do. */
-export function idleTurn(fn: () => void): void {
+/**
+ * Runs `fn` in a later turn, when nothing is left to do. Asks `mayGoOn` for each turn that programs take before; what Node
+ * does outside of its thread takes as long as it takes.
+ */
+export function idleTurn(fn: () => void, mayGoOn: () => boolean): void {
   const look = (): void => {
-    if (immediates.pending > 0 || handleEvents.pending > 0 || workInFlight()) later(look);
-    else fn();
+    if (workInFlight()) later(look);
+    else if (immediates.pending === 0 && handleEvents.pending === 0) fn();
+    else if (mayGoOn()) later(look);
   };
   later(look);
 }

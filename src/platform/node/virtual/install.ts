@@ -10,6 +10,7 @@ import timersPromises from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { installClocks, virtualProgram } from './clocks.ts';
 import { clearProgramImmediate, setProgramImmediate } from './immediates.ts';
+import { installOutput } from './output.ts';
 import { installRandomness } from './randomness.ts';
 import { installSocketTimeouts } from './socket-timeouts.ts';
 import { clearVirtual, VirtualTimeout } from './timers.ts';
@@ -26,7 +27,26 @@ export function installVirtualTime(): void {
   installTimers();
   installRandomness();
   installSocketTimeouts();
+  installOutput();
+  installMicrotasks();
   syncBuiltinESMExports();
+}
+
+/** Node 20 and 22 have forgotten the async context when a microtask throws: the program is asked for it before. */
+function installMicrotasks(): void {
+  const machine = globalThis.queueMicrotask;
+  globalThis.queueMicrotask = (callback) => {
+    const program = virtualProgram();
+    if (program === null || typeof callback !== 'function') return machine(callback);
+    machine(() => {
+      try {
+        callback();
+      } catch (error) {
+        if (program.onError === null) throw error;
+        program.onError(error);
+      }
+    });
+  };
 }
 
 function installTimers(): void {

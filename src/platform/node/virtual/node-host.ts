@@ -8,8 +8,10 @@
 import { NodeProgram } from '../../../api/node/node-program.ts';
 import { SeededRandom } from '../../../base/random.ts';
 import { Host, type HostOptions } from '../../../host.ts';
+import type { WorldLog } from '../../../sim/world-log.ts';
 import { nameService } from '../names.ts';
 import { startClock } from './clocks.ts';
+import { flushOutput, logOutput } from './output.ts';
 import { seedProgram } from './randomness.ts';
 import { watchWork } from './work.ts';
 
@@ -33,12 +35,14 @@ export class NodeHost extends Host {
   readonly programs: Set<NodeProgram> = new Set();
   private readonly seed: string;
   private readonly fail: (error: unknown) => void;
+  private readonly log: WorldLog | null;
   private started = 0;
 
-  constructor(options: HostOptions, seed: string, fail: (error: unknown) => void) {
+  constructor(options: HostOptions, seed: string, fail: (error: unknown) => void, log: WorldLog | null) {
     super(options);
     this.seed = seed;
     this.fail = fail;
+    this.log = log;
   }
 
   /** A program of this host that runs nothing yet. */
@@ -50,6 +54,8 @@ export class NodeHost extends Host {
     startClock(program);
     seedProgram(program, new SeededRandom(`${this.seed}/host/${this.name}/program/${++this.started}`));
     this.programs.add(program);
+    if (this.log !== null) logOutput(program, this.name, this.log);
+    this.note('program', `${name} begins`);
     return program;
   }
 
@@ -63,6 +69,10 @@ export class NodeHost extends Host {
     return await program.run(async () => await fn());
   }
 
+  private note(what: string, text: string): void {
+    this.log?.add(this.loop.now, this.name, what, text);
+  }
+
   private threw(program: NodeProgram, error: unknown): void {
     if (error instanceof ProgramExit) this.endProgram(program, error.code);
     else this.fail(error);
@@ -71,6 +81,8 @@ export class NodeHost extends Host {
   /** The program exits: its sockets are closed, and nothing comes back to it. */
   endProgram(program: NodeProgram, status: number): void {
     this.programs.delete(program);
+    flushOutput(program);
+    this.note('program', `${program.core.name} ends with ${status}`);
     program.end(status);
   }
 

@@ -10,6 +10,7 @@ import { watchedBy, watchRejections } from '../turn.ts';
 import { startClock } from './clocks.ts';
 import { idleTurn } from './idle.ts';
 import { installVirtualTime } from './install.ts';
+import { flushOutput, logOutput } from './output.ts';
 import { NodeHost } from './node-host.ts';
 import { nameService } from '../names.ts';
 import { seedProgram } from './randomness.ts';
@@ -26,6 +27,7 @@ export class NodeWorld extends World {
     this.bodyProgram.onError = (error) => this.failWith(error);
     startClock(this.bodyProgram);
     seedProgram(this.bodyProgram, new SeededRandom(`${this.seed}/body`));
+    if (this.log !== null) logOutput(this.bodyProgram, 'world', this.log);
   }
 
   override host(name: string): NodeHost {
@@ -33,7 +35,7 @@ export class NodeWorld extends World {
   }
 
   protected override makeHost(options: HostOptions): NodeHost {
-    return new NodeHost(options, this.seed, (error) => this.failWith(error));
+    return new NodeHost(options, this.seed, (error) => this.failWith(error), this.log);
   }
 
   override runBody<T>(body: () => Promise<T>): Promise<T> {
@@ -41,6 +43,7 @@ export class NodeWorld extends World {
   }
 
   override end(): void {
+    flushOutput(this.bodyProgram);
     this.bodyProgram.end();
     super.end();
   }
