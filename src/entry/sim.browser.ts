@@ -3,7 +3,7 @@ import { turn, watchRejections } from '../platform/browser/turn.ts';
 import { simulate as simulateWith, type SimulateOptions as Options, type World } from '../sim/world.ts';
 
 export { WorldCapture } from '../sim/capture.ts';
-export type { FaultEntry } from '../sim/fault-timeline.ts';
+export type { Fault, TimelineEntry } from '../sim/faults.ts';
 export { WorldLog } from '../sim/world-log.ts';
 export { World, type WorldCableOptions, WorldError } from '../sim/world.ts';
 

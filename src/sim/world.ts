@@ -30,7 +30,7 @@ import {
   addressesOf, CABLE_OPTIONS, checkRun, checkDevices, checkEnd, checkHostName, CONDITIONS, limit, onlyKnown, SIMULATE_OPTIONS,
 } from './arguments.ts';
 import { WorldCapture } from './capture.ts';
-import { type FaultEntry, FaultTimeline } from './fault-timeline.ts';
+import { type Fault, Faults, type TimelineEntry } from './faults.ts';
 import { leftoversOf } from './leftovers.ts';
 import type { WorldLog } from './world-log.ts';
 
@@ -71,7 +71,7 @@ export interface SimulateOptions {
   readonly eventLimit?: number;
   /** The world fails after this many turns of user code without its clock moving on; ten million. */
   readonly turnLimit?: number;
-  /** Numbers of faults, by their order from 0, that do not happen in this run: so a search finds those that matter. */
+  /** Planned faults that do not happen, by their numbers (`world.faults`): everything else is as it was with them. */
   readonly leaveOut?: readonly number[];
   /** Gets what happens in the world, and what its programs print, which otherwise goes where the process prints. */
   readonly log?: WorldLog;
@@ -125,15 +125,11 @@ export class World {
   readonly loop: Loop;
   readonly random: SeededRandom;
   readonly hosts: Host[] = [];
-  /** What went wrong on purpose so far. */
-  readonly timeline: readonly FaultEntry[];
-  /** Numbers of the timeline's faults, for `leaveOut`. */
-  readonly faultNumbers: readonly number[];
   /** Of all cables, when `record` asks for it. */
   readonly recording: WorldCapture | null;
   /** Gets what happens; null when nobody wants it. */
   readonly log: WorldLog | null;
-  private readonly faults: FaultTimeline;
+  private readonly plan: Faults;
   private readonly turnLimit: number;
   /** Turns since the clock moved, and when that was. */
   private turns = 0;
@@ -158,9 +154,7 @@ export class World {
     this.fail = fail;
     this.seed = String(options.seed);
     this.log = options.log ?? null;
-    this.faults = new FaultTimeline(options.leaveOut ?? []);
-    this.timeline = this.faults.entries;
-    this.faultNumbers = this.faults.numbers;
+    this.plan = new Faults(this, options.leaveOut ?? [], (atUs, fn) => this.callAt(atUs, fn));
     this.random = new SeededRandom(options.seed);
     this.turnLimit = limit('turnLimit', options.turnLimit ?? TURN_LIMIT);
     this.clock = new VirtualClock(this.random, (fn) => {
@@ -298,15 +292,33 @@ export class World {
     }
   }
 
+  // Faults.
+
+  /** What was done to the world so far by planned faults, in order. */
+  get timeline(): TimelineEntry[] {
+    return this.plan.timeline;
+  }
+
+  /** What is planned. */
+  get faults(): { readonly planned: readonly Fault[] } {
+    return this.plan;
+  }
+
   /**
-   * Something goes wrong on purpose: does `act`, and puts the words into `timeline`; unless this run leaves that fault out
-   * (then it is false, and nothing is done).
+   * Calls `fn` when the clock says `atUs` (at once when it says so now); what it throws or rejects with fails the world. A
+   * planned fault, with a number, that a run can leave out.
    */
-  fault(what: string, act: () => void): boolean {
-    if (this.faults.take(this.now, what) < 0) return false;
-    this.log?.add(this.now, 'world', 'fault', what);
-    act();
-    return true;
+  at(atUs: number, fn: () => unknown, what = 'planned'): Fault {
+    if (typeof fn !== 'function') throw new TypeError(`world.at: takes a time and a function, not ${typeof fn}`);
+    if (!(atUs >= this.now && atUs < Infinity)) throw new RangeError(`world.at: ${atUs} is no time to come: the clock says ${this.now}`);
+    return this.plan.at(atUs, fn, what);
+  }
+
+  private callAt(atUs: number, fn: () => unknown): void {
+    this.sleep(atUs - this.now).then(fn).catch((error: unknown) => {
+      this.loop.stop();
+      this.fail(error instanceof Error ? error : new WorldError(`something that is no Error was thrown: ${String(error)}`));
+    });
   }
 
   /** Records what the devices send (before any fault of a wire) and receive, as pcapng; its interfaces are called `HOST:DEVICE`. */

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type FaultEntry, simulate, WorldLog } from '../../src/entry/sim.node.ts';
+import { simulate, type TimelineEntry, WorldLog } from '../../src/entry/sim.node.ts';
 
 interface Run {
-  readonly timeline: readonly FaultEntry[];
-  readonly numbers: readonly number[];
+  readonly timeline: readonly TimelineEntry[];
   readonly done: readonly string[];
+  readonly planned: number;
   readonly log: string;
 }
 
@@ -13,26 +13,24 @@ async function run(leaveOut: readonly number[]): Promise<Run> {
   const log = new WorldLog();
   return await simulate({ seed: 1, leaveOut, log }, async (world) => {
     const done: string[] = [];
-    for (const what of ['first', 'second', 'third']) {
-      await world.sleep(1_500_000);
-      assert.equal(world.fault(what, () => done.push(what)), done.includes(what));
-    }
-    return { timeline: world.timeline, numbers: world.faultNumbers, done, log: log.text() };
+    ['first', 'second', 'third'].forEach((what, i) => world.at((i + 1) * 1.5e6, () => done.push(what), what));
+    await world.sleep(10e6);
+    return { timeline: world.timeline, planned: world.faults.planned.length, done, log: log.text() };
   });
 }
 
 test('a fault is done, and told with its time', async () => {
   const { timeline, done, log } = await run([]);
   assert.deepEqual(done, ['first', 'second', 'third']);
-  assert.deepEqual(timeline.map(({ atUs, what }) => [Math.floor(atUs / 1000), what]), [[1500, 'first'], [3000, 'second'], [4500, 'third']]);
+  assert.deepEqual(timeline.map(({ atUs, what, fault }) => [Math.round(atUs), what, fault]), [[1500000, 'first', 0], [3000000, 'second', 1], [4500000, 'third', 2]]);
   assert.equal(log.split('\n')[1], '       3.000000 world    fault   second');
 });
 
 test('leaveOut: those faults are not done, and the others keep their numbers', async () => {
-  const { timeline, numbers, done } = await run([0, 1]);
+  const { timeline, planned, done } = await run([0, 1]);
   assert.deepEqual(done, ['third']);
-  assert.deepEqual(timeline.map(({ what }) => what), ['third']);
-  assert.deepEqual(numbers, [2]);
+  assert.deepEqual(timeline.map(({ what, fault }) => [what, fault]), [['third', 2]]);
+  assert.equal(planned, 3);
 });
 
 test('leaveOut takes numbers from 0 on, and nothing else', async () => {
