@@ -13,7 +13,12 @@ export class WorldLog {
   /** Hears of every line as it is written. */
   onLine: ((line: string) => void) | null = null;
   private readonly lines: string[] = [];
-  private left = LIMIT;
+  private left: number;
+
+  /** `limit`: how much text it holds, in UTF-16 units; with 0 it holds nothing. */
+  constructor(limit: number = LIMIT) {
+    this.left = limit;
+  }
 
   /** `who`: a host, or `world`. `what`: of which kind it is. A text of several lines becomes as many. */
   add(atUs: number, who: string, what: string, text: string): void {

@@ -1,0 +1,136 @@
+/**
+ * `simTest`: a test that runs in a world, once for each of many seeds.
+ *
+ *   simTest -> the runner's test -> seeds in this process, for a moment -> the others in processes of their own (children.ts)
+ *           -> the lowest that fails, again in a fresh process (analysis.ts) -> one error that says it all (report.ts)
+ */
+import { url } from 'node:inspector';
+import { analyse, type Analysis } from './analysis.ts';
+import { dealSeeds, runShares, type Share, shareOfThisProcess, tell } from './children.ts';
+import { countOf, readSettings, type Settings, type SimTestOptions, worldSeed } from './options.ts';
+import { Progress } from './progress.ts';
+import { failureError } from './report.ts';
+import { type Body, type Failure, runSeed } from './run-seed.ts';
+import { findRunner, type Runner } from './runner.ts';
+import { Watchdog } from './watchdog.ts';
+
+/** So long seeds run in this process, in milliseconds: less than another one takes to begin. */
+const ALONE_MS = 400;
+
+const counts: Map<string, number> = new Map();
+
+export function simTest(name: string, body: Body): void;
+export function simTest(name: string, options: SimTestOptions, body: Body): void;
+export function simTest(name: string, given: SimTestOptions | Body, last?: Body): void {
+  const [options, body] = typeof given === 'function' ? [{}, given] : [given, last];
+  if (typeof body !== 'function') throw new TypeError(`simTest: takes a name, options and a function, simTest('name', { seeds: 200 }, async (world) => ...)`);
+  const settings = readSettings(name, options, process.env);
+  const runner = findRunner(stackOf(simTest), options.test);
+  const index = counts.get(name) ?? 0;
+  counts.set(name, index + 1);
+  const share = shareOfThisProcess();
+  if (share === null) {
+    runner.register(name, () => runAll(name, index, body, settings, runner));
+    return;
+  }
+  if (share.name === name && share.index === index) {
+    runner.register(name, () => runShare(share, body, { ...settings, seeds: share.seeds }));
+  }
+}
+
+/** Where the caller of `fn` was called from, as Node itself names the places. */
+function stackOf(fn: (...args: never[]) => unknown): string {
+  const { prepareStackTrace, stackTraceLimit } = Error;
+  Error.stackTraceLimit = 50;
+  // Not as source maps have it: what is run again is the file that Node was given.
+  Error.prepareStackTrace = (_error, frames) => frames.map((frame) => `at ${frame.getFileName()}:${frame.getLineNumber()}:1`).join('\n');
+  const holder: { stack?: string } = {};
+  Error.captureStackTrace(holder, fn);
+  const stack = holder.stack ?? '';
+  Error.prepareStackTrace = prepareStackTrace;
+  Error.stackTraceLimit = stackTraceLimit;
+  return stack;
+}
+
+/** A process of its own: its share of the seeds, up to the first that fails. */
+async function runShare(share: Share, body: Body, settings: Settings): Promise<void> {
+  const { name, seeds, shrink, task } = share;
+  const watchdog = settings.loopLimitMs > 0 ? new Watchdog(settings.loopLimitMs) : null;
+  for (let seed = seeds.first; seed <= seeds.last; seed += seeds.step) {
+    tell(share, { kind: 'begins', seed });
+    if (task === 'analyse') {
+      tell(share, { kind: 'analysed', analysis: await analyse(name, seed, body, settings, watchdog, false, shrink) });
+      continue;
+    }
+    const { failure } = await runSeed(worldSeed(name, seed, seeds), body, settings, watchdog, { leaveOut: settings.leaveOut, record: false, show: false });
+    if (failure !== null) {
+      tell(share, { kind: 'failed', seed, failure });
+      break;
+    }
+    tell(share, { kind: 'passed', seed });
+  }
+  tell(share, { kind: 'done' });
+  await watchdog?.end();
+}
+
+async function runAll(name: string, index: number, body: Body, settings: Settings, runner: Runner): Promise<void> {
+  const watchdog = settings.loopLimitMs > 0 ? new Watchdog(settings.loopLimitMs) : null;
+  const progress = new Progress(name, countOf(settings.seeds));
+  try {
+    if (settings.isReplay || countOf(settings.seeds) === 1) {
+      const seed = settings.seeds.first;
+      const analysis = await analyse(name, seed, body, settings, watchdog, settings.isReplay, settings.shrink && !settings.isReplay);
+      if (analysis.run.failure !== null) throw failureError(analysis, analysis.run.failure, settings.seeds, 0, runner.again(name));
+      return;
+    }
+    const found = await lowestFailure(name, index, body, settings, runner, watchdog, progress);
+    progress.end();
+    if (found.failed === null) return;
+    const { seed, failure } = found.failed;
+    const analysis = await analysisOf(name, index, seed, body, settings, runner, watchdog);
+    throw failureError(analysis, analysis.run.failure ?? failure, settings.seeds, found.passed, runner.again(name));
+  } finally {
+    progress.end();
+    await watchdog?.end();
+  }
+}
+
+interface Found {
+  readonly failed: { readonly seed: number; readonly failure: Failure } | null;
+  readonly passed: number;
+}
+
+async function lowestFailure(
+  name: string, index: number, body: Body, settings: Settings, runner: Runner, watchdog: Watchdog | null, progress: Progress,
+): Promise<Found> {
+  const { seeds, leaveOut, jobs } = settings;
+  const again = runner.again(name);
+  // Where a debugger looks on, everything happens in the process that it looks at.
+  const mayShare = jobs > 1 && again !== null && url() === undefined;
+  const began = performance.now();
+  let passed = 0;
+  for (let seed = seeds.first; seed <= seeds.last; seed++) {
+    if (mayShare && performance.now() - began > ALONE_MS && seeds.last - seed > 1) {
+      const rest = { ...seeds, first: seed };
+      const shares = dealSeeds(rest, jobs).map((share) => ({ name, index, seeds: share, task: 'run' as const, shrink: false }));
+      const result = await runShares(again, shares, (more) => progress.show(passed + more));
+      return { failed: result.failed, passed: passed + result.passed };
+    }
+    const { failure } = await runSeed(worldSeed(name, seed, seeds), body, settings, watchdog, { leaveOut, record: false, show: false });
+    if (failure !== null) return { failed: { seed, failure }, passed };
+    progress.show(++passed);
+  }
+  return { failed: null, passed };
+}
+
+async function analysisOf(
+  name: string, index: number, seed: number, body: Body, settings: Settings, runner: Runner, watchdog: Watchdog | null,
+): Promise<Analysis> {
+  const again = runner.again(name);
+  if (again !== null && url() === undefined) {
+    const seeds = { ...settings.seeds, first: seed, last: seed };
+    const { analysis } = await runShares(again, [{ name, index, seeds, task: 'analyse', shrink: settings.shrink }], () => {});
+    if (analysis !== null) return analysis;
+  }
+  return await analyse(name, seed, body, settings, watchdog, false, settings.shrink);
+}
