@@ -2,6 +2,7 @@
  * One machine: a stack, a kernel, a name. What worlds and platforms create and attach devices to.
  */
 import type { Cidr, IpAddress } from './base/inet-address.ts';
+import { DEFAULT_MEMORY_BYTES, KernelMemory, LEAST_MEMORY_BYTES, MOST_MEMORY_BYTES } from './base/kernel-memory.ts';
 import type { Loop } from './base/loop.ts';
 import type { RandomSource } from './base/random.ts';
 import { etcTexts } from './kernel/etc.ts';
@@ -16,6 +17,15 @@ export interface HostOptions {
   loop: Loop;
   /** Entropy in real use, a fork of the seed in a world. */
   random: RandomSource;
+  /** What its kernel may use, all processes together: 512 MiB when it is not given. RangeError below 4 MiB or above 1 GiB. */
+  memoryBytes?: number;
+}
+
+function memoryOf(bytes: number = DEFAULT_MEMORY_BYTES): KernelMemory {
+  if (!Number.isInteger(bytes) || bytes < LEAST_MEMORY_BYTES || bytes > MOST_MEMORY_BYTES) {
+    throw new RangeError(`memoryBytes is a whole number from ${LEAST_MEMORY_BYTES} to ${MOST_MEMORY_BYTES}, not ${bytes}`);
+  }
+  return new KernelMemory(bytes);
 }
 
 export class Host {
@@ -27,7 +37,7 @@ export class Host {
   constructor(options: HostOptions) {
     this.name = options.name;
     this.loop = options.loop;
-    this.stack = new Stack(options.loop, options.random);
+    this.stack = new Stack(options.loop, options.random, memoryOf(options.memoryBytes));
     this.stack.settings.hostname = options.name;
     this.kernel = new Kernel(this.stack);
     for (const [path, text] of etcTexts(options.name)) this.writeFile(path, text);

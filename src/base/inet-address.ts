@@ -11,18 +11,23 @@ import { formatV4, formatV6, parseV4, parseV6 } from './inet-text.ts';
 /** The third word of a v4-mapped address. */
 export const V4_MAPPED = 0x0000ffff;
 
+/** What every packet's way asks of an address, found out once: getters of one test are so short that they are always inlined. */
+const IS_V4 = 1, IS_UNSPECIFIED = 2, IS_MULTICAST = 4, IS_LINK_LOCAL = 8;
+
 /** Four int32 words in network order; immutable. Equal addresses are not one object: compare with `equals`. */
 export class IpAddress {
   readonly a: number;
   readonly b: number;
   readonly c: number;
   readonly d: number;
+  private readonly kinds: number;
 
   constructor(a: number, b: number, c: number, d: number) {
     this.a = a | 0;
     this.b = b | 0;
     this.c = c | 0;
     this.d = d | 0;
+    this.kinds = kindsOf(this.a, this.b, this.c, this.d);
   }
 
   /** From an IPv4 address as one 32-bit number in network order (0x7f000001 is 127.0.0.1). */
@@ -57,7 +62,7 @@ export class IpAddress {
 
   /** Whether this is an IPv4 address (in its v4-mapped form). */
   get isV4(): boolean {
-    return isV4Mapped(this.a, this.b, this.c);
+    return (this.kinds & IS_V4) !== 0;
   }
 
   /** The IPv4 address as int32; meaningful when `isV4`. */
@@ -67,7 +72,7 @@ export class IpAddress {
 
   /** 0.0.0.0 or ::. */
   get isUnspecified(): boolean {
-    return isUnspecified(this.a, this.b, this.c, this.d);
+    return (this.kinds & IS_UNSPECIFIED) !== 0;
   }
 
   /** 127.0.0.0/8 or ::1. */
@@ -77,12 +82,12 @@ export class IpAddress {
 
   /** 224.0.0.0/4 or ff00::/8. */
   get isMulticast(): boolean {
-    return isMulticast(this.a, this.b, this.c, this.d);
+    return (this.kinds & IS_MULTICAST) !== 0;
   }
 
   /** 169.254.0.0/16 or fe80::/10. */
   get isLinkLocal(): boolean {
-    return isLinkLocal(this.a, this.b, this.c, this.d);
+    return (this.kinds & IS_LINK_LOCAL) !== 0;
   }
 
   /** Nothing without an interface (RFC 4007): fe80::/10, and IPv6 groups of an interface or a link. */
@@ -252,6 +257,11 @@ export function parseCidr(text: string): Cidr | null {
 /** Dotted quad of an IPv4 address in one word. */
 export function formatV4Word(word: number): string {
   return `${word >>> 24}.${(word >>> 16) & 255}.${(word >>> 8) & 255}.${word & 255}`;
+}
+
+function kindsOf(a: number, b: number, c: number, d: number): number {
+  return (isV4Mapped(a, b, c) ? IS_V4 : 0) | (isUnspecified(a, b, c, d) ? IS_UNSPECIFIED : 0) |
+    (isMulticast(a, b, c, d) ? IS_MULTICAST : 0) | (isLinkLocal(a, b, c, d) ? IS_LINK_LOCAL : 0);
 }
 
 function v4Bytes(word: number): Uint8Array {

@@ -50,9 +50,7 @@ export class ReceiveOperation extends Operation {
     this.mayBlock = !file.nonBlocking && (flags & Msg.DONTWAIT) === 0;
     const socket = file.socket;
     this.target = socket === null ? 1 : socket.receiveTarget(buffer.length, flags);
-    if (this.target === NEVER_WAITS) this.mayBlock = false;
-    // Nobody waits for the error queue. AF_UNIX, which has none, does not look at the flag.
-    if ((flags & Msg.ERRQUEUE) !== 0 && socket?.family !== AF.UNIX) this.mayBlock = false;
+    if (this.target === NEVER_WAITS || ((flags & Msg.ERRQUEUE) !== 0 && looksAtErrors(socket))) this.mayBlock = false;
   }
 
   protected step(): number {
@@ -113,6 +111,11 @@ export class ReceiveOperation extends Operation {
   protected override get restart(): Restart {
     return restartOf(this.waitFor());
   }
+}
+
+/** Nobody waits for the error queue. AF_UNIX, which has none, does not look at the flag. */
+function looksAtErrors(socket: Socket | null): boolean {
+  return socket === null || socket.family !== AF.UNIX;
 }
 
 /** sock_intr_errno: a call with SO_RCVTIMEO or SO_SNDTIMEO is not begun anew, since its whole time would begin anew too. */
@@ -296,6 +299,9 @@ export class AcceptOperation extends Operation {
     // A process that ends leaves the connection to whoever shares the listener.
     if (this.process.exited) return -Errno.EINTR;
     const listener = (this.file as OpenFile).socket as Socket;
+    // Nothing is lost for want of a description (do_accept): the connection waits on.
+    const refused = listener.isListening ? this.process.kernel.fileTable.refusal(this.process.credentials, 1, 0, Errno.ENFILE) : 0;
+    if (refused < 0) return refused;
     const socket = listener.accept();
     if (typeof socket === 'number') return socket === -Errno.EAGAIN && this.mayBlock ? listener.emptyAccept() : socket;
     const file = socketFile(this.process, socket);

@@ -9,12 +9,10 @@ const header = new EthernetHeader();
 
 /** Is what follows the Ethernet header (and one VLAN tag) at most `mtuBytes` long? Of a segment to be cut, each piece. */
 export function frameFits(p: Packet, mtuBytes: number): boolean {
-  const length = p.length;
   const limit = mtuBytes + ETHERNET_HEADER_LEN;
-  if (length <= limit) return true;
-  const tagged = header.parse(p.view, p.head, p.headEnd, length) && header.vlan >= 0;
-  const room = tagged ? limit + VLAN_TAG_LEN : limit;
-  if (p.gsoSize === 0) return length <= room;
+  if (p.length <= limit) return true;
   // Headers up to the end of TCP's or UDP's, as the sender wrote them, and one piece of payload.
-  return p.l4 - p.head + segmentHeaderLen(p) + p.gsoSize <= room;
+  const length = p.gsoSize === 0 ? p.length : p.l4 - p.head + segmentHeaderLen(p) + p.gsoSize;
+  if (length <= limit) return true;
+  return length <= limit + VLAN_TAG_LEN && header.parse(p.view, p.head, p.headEnd, p.length) && header.vlan >= 0;
 }

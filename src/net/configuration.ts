@@ -178,7 +178,7 @@ export class Configuration {
     entry.maker = options.maker ?? 0;
     entry.isUntested = !address.isV4 && options.nodad === true;
     entry.createdAt = this.network.context.loop.now;
-    insert(owner.addresses, entry);
+    owner.add(entry);
     this.local.add(entry);
     // Whether it has to be tested first says addressAdded, below.
     if (address.isV4 || device.isLoopback) this.addressChanged(entry, true);
@@ -204,7 +204,7 @@ export class Configuration {
     const { network } = this;
     const owner = entry.interface;
     const { address, prefixLength } = entry;
-    owner.addresses.splice(owner.addresses.indexOf(entry), 1);
+    owner.remove(entry);
     this.local.remove(entry);
     this.addressChanged(entry, false);
     if (address.isV4 && !owner.hasIpv4) {
@@ -280,17 +280,4 @@ export class Configuration {
     if (owner === null) return -Errno.EADDRNOTAVAIL;
     return this.network.groups.leave(owner, group);
   }
-}
-
-/**
- * Of IPv4's addresses those that reach less far come first, and those that are another's second last (inet_insert_ifa): who
- * looks for a source takes the first that will do.
- */
-function insert(addresses: InterfaceAddress[], entry: InterfaceAddress): void {
-  addresses.push(entry);
-  if (!entry.address.isV4 || entry.isSecondary) return;
-  const at = addresses.findIndex((other) => other.address.isV4 && (other.isSecondary || other.scope < entry.scope));
-  if (at < 0 || at === addresses.length - 1) return;
-  addresses.pop();
-  addresses.splice(at, 0, entry);
 }

@@ -49,7 +49,7 @@ export class Ipv4Output {
     if (p.checksumState === ChecksumState.Partial && !d.device.checksumOffload && p.gsoSize === 0) completeChecksum(p);
     const id = this.nextId;
     // Each segment that a super-segment is cut into takes an identification.
-    this.nextId = (id + segmentCount(p)) & 0xffff;
+    this.nextId = (id + (p.gsoSize === 0 ? 1 : segmentCount(p))) & 0xffff;
     const at = p.push(IPV4_HEADER_LEN);
     p.l3 = at;
     writeIpv4Header(p.view, at, total, tos, id, df ? Ipv4Fragment.DontFragment : 0, hops, protocol, from, to);

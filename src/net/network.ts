@@ -290,12 +290,6 @@ export class Network implements NetInput {
 
   // Output.
 
-  /** What was learnt of the way's MTU since `d` was looked up, and what has been forgotten. */
-  private bringUpToDate(d: Destination): void {
-    this.refreshPathMtu(d);
-    if (d.mtuExpiresAt <= this.context.loop.now) this.routing.expirePathMtu(d);
-  }
-
   /**
    * Sends a packet whose `head` is at its transport header; takes over `p`. `ttl` -1 is the default. Returns 0 or a
    * negative errno: -EMSGSIZE (longer than the path MTU and not to be fragmented, or than IP allows), -ENOBUFS.
@@ -304,7 +298,9 @@ export class Network implements NetInput {
     p: Packet, d: Destination, from: IpAddress, to: IpAddress, protocol: number, ttl: number, tos: number,
     dontFragment: boolean,
   ): number {
-    this.bringUpToDate(d);
+    // What was learnt of the way's MTU since `d` was looked up, and what has been forgotten.
+    if (!d.isCached) this.routing.refreshPathMtu(d);
+    if (d.mtuExpiresAt <= this.context.loop.now) this.routing.expirePathMtu(d);
     return d.isV4
       ? this.ipv4Out.output(p, d, from.d, to.d, protocol, ttl, tos, dontFragment)
       : this.ipv6Out.output(p, d, from, to, protocol, ttl, tos, dontFragment);
@@ -316,7 +312,8 @@ export class Network implements NetInput {
     dontFragment: boolean, extras: HeaderExtras | null,
   ): number {
     if (extras === null) return this.output(p, d, from, to, protocol, ttl, tos, dontFragment);
-    this.bringUpToDate(d);
+    if (!d.isCached) this.routing.refreshPathMtu(d);
+    if (d.mtuExpiresAt <= this.context.loop.now) this.routing.expirePathMtu(d);
     return d.isV4
       ? this.ipv4Out.outputWith(p, d, from.d, to.d, protocol, ttl, tos, dontFragment, extras.ipOptions)
       : this.ipv6Out.outputWith(p, d, from, to, protocol, ttl, tos, dontFragment, extras);

@@ -8,9 +8,10 @@ import { Host } from '../host.ts';
 import { Device } from '../link/device.ts';
 import { Switch } from '../link/switch.ts';
 import type { LinkConditions } from '../link/wire-conditions.ts';
-import type { SimulateOptions, WorldCableOptions } from './world.ts';
+import type { SimulateOptions, WorldCableOptions, WorldHostOptions } from './world.ts';
 
 export const CONDITIONS = ['delayUs', 'jitterUs', 'rateBitsPerSecond', 'queuePackets', 'queueBytes', 'loss', 'duplicate', 'reorder', 'corrupt'] as const satisfies readonly (keyof LinkConditions)[];
+export const HOST_OPTIONS = ['memoryBytes'] as const satisfies readonly (keyof WorldHostOptions)[];
 export const CABLE_OPTIONS = [
   'addressA', 'addressB', ...CONDITIONS, 'aToB', 'bToA', 'mtuBytes', 'offload', 'receiveOffload', 'nameA', 'nameB',
 ] as const satisfies readonly (keyof WorldCableOptions)[];

@@ -27,7 +27,7 @@ import { packetStatistics } from '../link/packet.ts';
 import { Switch, type SwitchOptions } from '../link/switch.ts';
 import { stateName } from '../transport/tcp/state.ts';
 import {
-  addressesOf, CABLE_OPTIONS, checkRun, checkDevices, checkEnd, checkHostName, CONDITIONS, limit, onlyKnown, SIMULATE_OPTIONS,
+  addressesOf, CABLE_OPTIONS, checkRun, checkDevices, checkEnd, checkHostName, CONDITIONS, HOST_OPTIONS, limit, onlyKnown, SIMULATE_OPTIONS,
 } from './arguments.ts';
 import { WorldCapture } from './capture.ts';
 import { type Fault, Faults, type TimelineEntry } from './faults.ts';
@@ -77,6 +77,11 @@ export interface SimulateOptions {
   readonly log?: WorldLog;
   /** Captures at both ends of every cable, from its first frame on: `world.recording`. */
   readonly record?: boolean;
+}
+
+export interface WorldHostOptions {
+  /** What the host's kernel may use, all its processes together; 512 MiB. Beyond it calls fail with ENOMEM, ENOBUFS, ENFILE. */
+  readonly memoryBytes?: number;
 }
 
 export interface WorldCableOptions extends CableOptions {
@@ -194,10 +199,11 @@ export class World {
   }
 
   /** A machine with loopback; cables give it more. Its name is its own: its random choices follow from it. */
-  host(name: string): Host {
+  host(name: string, options: WorldHostOptions = {}): Host {
     checkHostName(name);
+    onlyKnown('world.host', options, HOST_OPTIONS);
     if (this.hosts.some((host) => host.name === name)) throw new TypeError(`there is a host named ${name} already`);
-    const host = this.makeHost({ name, loop: this.loop, random: new SeededRandom(`${this.seed}/host/${name}`) });
+    const host = this.makeHost({ name, loop: this.loop, random: new SeededRandom(`${this.seed}/host/${name}`), ...options });
     this.hosts.push(host);
     return host;
   }

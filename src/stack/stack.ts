@@ -6,6 +6,7 @@
 import type { Counters } from '../base/counters.ts';
 import { HostContext } from '../base/host-context.ts';
 import type { IpAddress } from '../base/inet-address.ts';
+import { KernelMemory } from '../base/kernel-memory.ts';
 import type { Loop } from '../base/loop.ts';
 import type { RandomSource } from '../base/random.ts';
 import type { Settings } from '../base/settings.ts';
@@ -33,8 +34,8 @@ export class Stack implements TransportInput {
   private cookieCount = 0;
   private ownCookie = 0;
 
-  constructor(loop: Loop, random: RandomSource) {
-    this.context = new HostContext(loop, random);
+  constructor(loop: Loop, random: RandomSource, memory: KernelMemory = new KernelMemory()) {
+    this.context = new HostContext(loop, random, memory);
     this.network = new Network(this.context);
     this.tcp = new Tcp(this.context, this.network);
     this.udp = new Udp(this.context, this.network);

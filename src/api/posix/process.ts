@@ -109,7 +109,7 @@ function started(host: Host, name: string, options: SpawnOptions): KernelProcess
   if (typeof name !== 'string') throw new TypeError(`Process: the name must be a string, not ${described(name)}`);
   const terminal = options.output === undefined ? null : new Terminal(options.output);
   const process = host.kernel.spawn(name, terminal, options.inherit?.core ?? null);
-  if (options.errors !== undefined) process.descriptors.replace(STDERR, new OpenFile(new Terminal(options.errors)), false);
+  if (options.errors !== undefined) process.descriptors.replace(STDERR, new OpenFile(new Terminal(options.errors), host.kernel.fileTable), false);
   return process;
 }
 

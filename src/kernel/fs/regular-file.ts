@@ -40,23 +40,25 @@ export class RegularFile extends Inode {
     return n;
   }
 
-  /** The count, or -ENOSPC, -EFBIG when nothing could be written. */
+  /** The count, or -ENOSPC, -ENOMEM, -EFBIG when nothing could be written. */
   writeAt(offset: number, from: Uint8Array, at: number, length: number): number {
     if (offset + length > MAX_OFFSET) return -Errno.EFBIG;
     let done = 0;
+    let refused = 0;
     while (done < length) {
       const place = this.place(offset + done, length - done);
       const { index, into, room } = place;
       let { block } = place;
       if (block === undefined) {
-        if (this.limits.take(BLOCK) < 0) break;
+        refused = this.limits.take(BLOCK);
+        if (refused < 0) break;
         block = new Uint8Array(BLOCK);
         this.blocks.set(index, block);
       }
       block.set(from.subarray(at + done, at + done + room), into);
       done += room;
     }
-    if (done === 0 && length > 0) return -Errno.ENOSPC;
+    if (done === 0 && length > 0) return refused;
     if (done > 0 && offset + done > this.length) this.length = offset + done;
     if (done > 0) this.modified();
     return done;

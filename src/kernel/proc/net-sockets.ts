@@ -3,6 +3,7 @@
  * (net/ipv4/tcp_ipv4.c, udp.c, raw.c, net/ipv6/transp_v6 ..., af_unix.c, af_packet.c).
  */
 import { ANY4, ANY6, type IpAddress } from '../../base/inet-address.ts';
+import { PAGE_BYTES } from '../../base/kernel-memory.ts';
 import { type UnixSocket, UnixState } from '../../socket/family/unix.ts';
 import { isAbstract, SUN_PATH } from '../../socket/family/unix-address.ts';
 import {
@@ -205,11 +206,13 @@ function usedSockets(kernel: Kernel): number {
 }
 
 export function sockstatText(kernel: Kernel): string {
-  const { tcp, udp, raw } = kernel.stack;
+  const { tcp, udp, raw, context } = kernel.stack;
+  const pages = (bytes: number): number => Math.ceil(bytes / PAGE_BYTES);
   const allocated = new Set([...tcp.endpoints(), ...tcpEndpoints(kernel)]).size;
   return `sockets: used ${usedSockets(kernel)}\n` +
-    `TCP: inuse ${tcpCount(kernel, true)} orphan ${tcp.orphans} tw ${tcp.timeWaits.count} alloc ${allocated} mem 0\n` +
-    `UDP: inuse ${count(udp.endpoints(), true)} mem 0\nUDPLITE: inuse 0\nRAW: inuse ${count(raw.endpoints(), true)}\nFRAG: inuse 0 memory 0\n`;
+    `TCP: inuse ${tcpCount(kernel, true)} orphan ${tcp.orphans} tw ${tcp.timeWaits.count} alloc ${allocated} ` +
+    `mem ${pages(context.tcpMemory.usedBytes)}\n` +
+    `UDP: inuse ${count(udp.endpoints(), true)} mem ${pages(context.datagramMemory.usedBytes)}\nUDPLITE: inuse 0\nRAW: inuse ${count(raw.endpoints(), true)}\nFRAG: inuse 0 memory 0\n`;
 }
 
 function* tcpEndpoints({ stack }: Kernel): IterableIterator<TcpEndpoint> {

@@ -7,6 +7,7 @@
  */
 import { Capability } from '../../base/credentials.ts';
 import { Errno } from '../../base/errno.ts';
+import { Cost } from '../../base/kernel-memory.ts';
 import { Poll, WaitQueue } from '../../base/wait-queue.ts';
 import { Msg, SocketOptions } from '../../transport/endpoint.ts';
 import type { Caller } from '../caller.ts';
@@ -88,6 +89,7 @@ export class NetlinkSocket extends Socket {
     this.kind = protocol;
     this.options.sendBufferBytes = host.stack.settings.wmemDefault;
     this.options.receiveBufferBytes = host.stack.settings.rmemDefault;
+    host.stack.context.memory.hold(Cost.ENDPOINT);
   }
 
   override get roomQueue(): WaitQueue {
@@ -223,6 +225,7 @@ export class NetlinkSocket extends Socket {
   // Receiving.
 
   private hasRoom(truesize: number): boolean {
+    if (this.stack.context.memory.refuses(this.charged, 0)) return false;
     return !this.isCongested && (this.charged === 0 || this.charged + truesize <= this.options.receiveBufferBytes);
   }
 
@@ -242,6 +245,7 @@ export class NetlinkSocket extends Socket {
 
   private put(datagram: Datagram): void {
     this.charged += datagram.truesize;
+    this.stack.context.memory.hold(datagram.truesize);
     this.queue.push(datagram);
     this.wake(Poll.IN | Poll.RDNORM);
   }
@@ -282,6 +286,7 @@ export class NetlinkSocket extends Socket {
     if ((flags & Msg.PEEK) === 0) {
       this.queue.shift();
       this.charged -= datagram.truesize;
+      this.stack.context.memory.letGo(datagram.truesize);
     }
     if (this.charged <= this.options.receiveBufferBytes >> 1) this.continueDump();
     if (this.queue.length === 0) this.isCongested = false;
@@ -383,6 +388,8 @@ export class NetlinkSocket extends Socket {
   release(): void {
     this.host.remove(this);
     this.queue.length = 0;
+    this.stack.context.memory.letGo(this.charged + Cost.ENDPOINT);
+    this.charged = 0;
     this.dump = null;
     this.roomWaiters.wakeAll(Poll.OUT);
   }

@@ -9,6 +9,7 @@
  * yet, and PACKET_AUXDATA says so (TP_STATUS_CSUMNOTREADY).
  */
 import { Errno } from '../../base/errno.ts';
+import { Cost } from '../../base/kernel-memory.ts';
 import { Poll } from '../../base/wait-queue.ts';
 import { PacketFacts } from '../../bpf/ancillary.ts';
 import type { Device } from '../../link/device.ts';
@@ -65,10 +66,11 @@ export class PacketSocket extends Socket implements PacketOwner {
     this.host = host;
     this.memberships = new Memberships(host.network);
     this.listensTo = protocol;
-    this.queue = new FrameQueue(host.context.keeper);
+    this.queue = new FrameQueue(host.context);
     this.options.sendBufferBytes = host.stack.settings.wmemDefault;
     this.options.receiveBufferBytes = host.stack.settings.rmemDefault;
     host.add(this);
+    host.context.memory.hold(Cost.ENDPOINT);
     this.listenIfWanted();
   }
 
@@ -205,7 +207,7 @@ export class PacketSocket extends Socket implements PacketOwner {
     const kept = isFiltered ? this.runFilter(device, p, skip, seen) : whole;
     // Nothing to keep is no frame either: what has only a header never comes to SOCK_DGRAM.
     const isRefused = kept === 0;
-    const isFull = this.queue.charged >= this.options.receiveBufferBytes;
+    const isFull = this.queue.charged >= this.options.receiveBufferBytes || this.queue.lacksMemory;
     if (isRefused || isFull) {
       if (!isRefused) this.drops++;
       if (isCopy) p.release();
@@ -408,6 +410,7 @@ export class PacketSocket extends Socket implements PacketOwner {
     this.memberships.clear();
     this.queue.clear();
     this.host.remove(this);
+    this.host.context.memory.letGo(Cost.ENDPOINT);
   }
 }
 

@@ -8,6 +8,7 @@
  * A message goes from `send` straight into the queue of the peer's socket and is charged to the sender until it is read.
  */
 import { Errno } from '../../base/errno.ts';
+import { Cost, type KernelMemory } from '../../base/kernel-memory.ts';
 import { Poll, Waiter, WaitQueue } from '../../base/wait-queue.ts';
 import { Msg, Shut } from '../../transport/endpoint.ts';
 import { Tell } from '../../transport/tell.ts';
@@ -112,6 +113,7 @@ export abstract class UnixSocket extends Socket {
     this.queue = new UnixQueue(host.context);
     this.backlog = host.settings.unixMaxDgramQlen;
     host.sockets.add(this);
+    this.hostMemory.hold(Cost.ENDPOINT);
   }
 
   override opened(description: Description): void {
@@ -224,6 +226,11 @@ export abstract class UnixSocket extends Socket {
     return this.charged >= this.options.sendBufferBytes;
   }
 
+  /** The host's. */
+  protected get hostMemory(): KernelMemory {
+    return this.host.context.memory;
+  }
+
   /** A writer that waits, and poll, want three quarters of the buffer free (unix_writable). */
   protected get isWritable(): boolean {
     return this.state !== UnixState.Listen && (this.charged + 1) * 4 <= this.options.sendBufferBytes;
@@ -301,6 +308,7 @@ export abstract class UnixSocket extends Socket {
     if (this.error !== 0) return -this.takeError();
     if ((this.shut & SEND_SHUT) !== 0) return -Errno.EPIPE;
     if (this.isFull) return this.waitAt(this);
+    if (this.hostMemory.refuses(this.charged, length)) return -Errno.ENOBUFS;
     return ancillary === null ? 0 : ancillary.check(caller, this.host.flights);
   }
 
@@ -421,6 +429,7 @@ export abstract class UnixSocket extends Socket {
     if (this.isReleased) return;
     this.isReleased = true;
     this.host.sockets.delete(this);
+    this.hostMemory.letGo(Cost.ENDPOINT);
     if (this.node !== null) this.node.socket = null;
     else if (this.address !== null && isAbstract(this.address.bytes)) this.host.remove(this.address, this);
     this.node = null;

@@ -198,8 +198,10 @@ export class UdpEndpoint extends DatagramEndpoint implements Endpoint, PortHolde
     from: Uint8Array, at: number, length: number, flags: number, address: IpAddress, port: number, scopeId: number,
     choices: SendChoices | null = null,
   ): number {
-    const unbound = this.autobind();
-    if (unbound < 0) return unbound;
+    if (this.localPort === 0) {
+      const unbound = this.autobind();
+      if (unbound < 0) return unbound;
+    }
     if (length > 65535 && address.isV4) return -Errno.EMSGSIZE;
     // Datagrams know no urgent data; over IPv6 Linux does not even say so (udpv6_sendmsg).
     if ((flags & Msg.OOB) !== 0 && address.isV4) return -Errno.EOPNOTSUPP;
@@ -207,69 +209,81 @@ export class UdpEndpoint extends DatagramEndpoint implements Endpoint, PortHolde
     // A peer's port was looked at by nobody when it was connected to (udp_sendmsg).
     if (port === 0 && address !== this.remoteAddress) return -Errno.EINVAL;
     if (choices !== null && choices.error !== 0) return choices.error;
-    const udp = this.udp;
+    const { options } = this;
     const to = address.isUnspecified ? (address.isV4 ? LOOPBACK4 : LOOPBACK6) : address;
-    const onLink = this.options.dontRoute || (flags & Msg.DONTROUTE) !== 0;
+    const onLink = options.dontRoute || (flags & Msg.DONTROUTE) !== 0;
     const scope = scopeId !== 0 ? scopeId : this.scopeId;
     const route = choices === null ? this.route(to, scope, onLink) : this.chosenRoute(to, scope, onLink, choices);
-    if (route === null) return -udp.network.lookupErrno;
-    if (route.kind === DestinationKind.Broadcast && !this.options.broadcast) return -Errno.EACCES;
+    if (route === null) return -this.udp.network.lookupErrno;
+    if (route.kind === DestinationKind.Broadcast && !options.broadcast) return -Errno.EACCES;
     if (length > (to.isV4 ? MAX_PAYLOAD_V4 : MAX_PAYLOAD_V6)) return this.tooLong(to, port, route);
     // Not before memory is asked for (sock_alloc_send_pskb).
     if (this.error !== 0) return -this.takeError();
     if ((this.shut & 2) !== 0) return -Errno.EPIPE;
-    if (this.corked || (flags & Msg.MORE) !== 0) {
+    if (this.cork || (flags & Msg.MORE) !== 0) {
       this.pending = { bytes: from.slice(at, at + length), to, port, scopeId, flags: flags & Msg.DONTROUTE, choices };
       return length;
     }
-    const truesize = datagramTruesize(length, to.isV4);
     // Linux admits a datagram while anything is left of the buffer (sock_alloc_send_pskb).
-    if (this.sendQueued >= this.options.sendBufferBytes) return -Errno.EAGAIN;
-    const own = ownSource(this.options, this.localAddress, to) ?? route.source;
-    const source = choices === null || choices.source === null ? own : choices.source;
+    if (this.sendQueued >= options.sendBufferBytes) return -Errno.EAGAIN;
+    if (this.memory.refusesToSend(this.sendQueued, length)) return -Errno.ENOBUFS;
     const size = choices !== null && choices.segmentBytes >= 0 ? choices.segmentBytes : this.segmentBytes;
     if (size !== 0) {
       const fault = this.segmentFault(length, size, to.isV4, route);
       if (fault < 0) return fault;
     }
+    const truesize = datagramTruesize(length, to.isV4);
     const p = takePacket();
-    p.addBytes(from, at, length, udp.context.writer);
+    p.addBytes(from, at, length, this.udp.context.writer);
     if (length > size) p.gsoSize = size;
-    this.writeHeader(p, route, source, to, port, length);
     p.owner = this;
     p.truesize = truesize;
     this.sendQueued += truesize;
-    let { ttl } = this.options;
+    this.memory.sent(truesize);
+    return this.transmit(p, route, to, port, length, choices);
+  }
+
+  /** Sends the datagram with that payload. Apart from `sendTo`: V8 inlines so much into one function and no more. Takes over `p`. */
+  private transmit(p: Packet, route: Destination, to: IpAddress, port: number, length: number, choices: SendChoices | null): number {
+    const { udp, options } = this;
+    const own = ownSource(options, this.localAddress, to) ?? route.source;
+    const source = choices === null || choices.source === null ? own : choices.source;
+    this.writeHeader(p, route, source, to, port, length);
+    let { ttl } = options;
     if (route.kind === DestinationKind.Multicast) {
-      const { multicast } = this.options;
+      const { multicast } = options;
       p.staysOut = !(this.isV4 ? multicast.loops : multicast.loops6);
       ttl = to.isV4 ? multicast.ttl : multicast.hops;
     }
-    let tos = to.isV4 ? this.options.tos : this.options.trafficClass;
-    const extras = extrasOf(this.options, choices);
+    let tos = to.isV4 ? options.tos : options.trafficClass;
+    const extras = extrasOf(options, choices);
     let dontFragment: boolean;
     if (to.isV4) {
       udp.network.refreshPathMtu(route);
       const headers = UDP_HEADER_LEN + IPV4_HEADER_LEN + (extras === null ? 0 : extras.ipOptions.length);
-      dontFragment = carriesDf(this.options, route, length + headers);
-    } else dontFragment = mustNotFragment(this.options, false);
-    markPacket(p, this.options, choices);
+      dontFragment = carriesDf(options, route, length + headers);
+    } else dontFragment = mustNotFragment(options, false);
+    markPacket(p, options, choices);
     if (choices !== null) {
       if (choices.ttl >= 0) ttl = choices.ttl;
       if (choices.tos >= 0) tos = choices.tos;
       if (choices.dontFragment) dontFragment = true;
     }
-    const result = udp.network.outputWith(p, route, source, to, IpProto.Udp, ttl, tos, dontFragment, extras);
-    if (result < 0) {
-      if (result === -Errno.EMSGSIZE) {
-        if (this.options.dontFragment6 || (choices !== null && choices.dontFragment)) this.keepPathMtu(to, route);
-        return this.tooLong(to, port, route);
-      }
-      udp.count(to.isV4, Mib.UdpSndbufErrors, Mib.Udp6SndbufErrors);
-      return result;
-    }
+    const result = extras === null
+      ? udp.network.output(p, route, source, to, IpProto.Udp, ttl, tos, dontFragment)
+      : udp.network.outputWith(p, route, source, to, IpProto.Udp, ttl, tos, dontFragment, extras);
+    if (result < 0) return this.notSent(result, to, port, route, choices);
     udp.count(to.isV4, Mib.UdpOutDatagrams, Mib.Udp6OutDatagrams);
     return length;
+  }
+
+  private notSent(result: number, to: IpAddress, port: number, route: Destination, choices: SendChoices | null): number {
+    if (result === -Errno.EMSGSIZE) {
+      if (this.options.dontFragment6 || (choices !== null && choices.dontFragment)) this.keepPathMtu(to, route);
+      return this.tooLong(to, port, route);
+    }
+    this.udp.count(to.isV4, Mib.UdpSndbufErrors, Mib.Udp6SndbufErrors);
+    return result;
   }
 
   /** UDP_SEGMENT: a send is cut into datagrams of so many bytes; 0 is off. UDP_GRO: those that come together are received as one. */
@@ -315,15 +329,14 @@ export class UdpEndpoint extends DatagramEndpoint implements Endpoint, PortHolde
     const offload = route.device.checksumOffload || p.gsoSize !== 0;
     const head = p.push(UDP_HEADER_LEN);
     p.l4 = head;
-    if (to.isV4 ? this.options.noCheck : this.options.rare.noChecksum6Out) {
-      writeUdpHeader(p.view, head, this.localPort, port, length, 0, -1);
+    const hasNone = to.isV4 ? this.options.noCheck : this.options.rare.noChecksum6Out;
+    // One call, which is inlined as three would not be.
+    writeUdpHeader(p.view, head, this.localPort, port, length, pseudo, hasNone || offload ? -1 : packetSum(p, p.headEnd, 0));
+    if (hasNone) {
       p.view.setUint16(head + CHECKSUM_OFFSET, 0);
     } else if (offload) {
-      writeUdpHeader(p.view, head, this.localPort, port, length, pseudo, -1);
       p.checksumState = ChecksumState.Partial;
       p.checksumOffset = CHECKSUM_OFFSET;
-    } else {
-      writeUdpHeader(p.view, head, this.localPort, port, length, pseudo, packetSum(p, p.headEnd, 0));
     }
   }
 
@@ -375,6 +388,10 @@ export class UdpEndpoint extends DatagramEndpoint implements Endpoint, PortHolde
   deliver(p: Packet, srcPort: number): number {
     const size = p.gsoSize;
     if (size === 0 || this.takesSegments) return this.enqueue(p, srcPort) ? 1 : 0;
+    return this.deliverPieces(p, srcPort, size);
+  }
+
+  private deliverPieces(p: Packet, srcPort: number, size: number): number {
     const payload = p.length - UDP_HEADER_LEN;
     let count = 0;
     for (let done = 0; done < payload; done += size) {
@@ -398,6 +415,7 @@ export class UdpEndpoint extends DatagramEndpoint implements Endpoint, PortHolde
       p.release();
       return false;
     }
+    if (this.memory.refuses(this.receiveQueued)) return this.loseForMemory(p);
     p.trimFront(UDP_HEADER_LEN);
     p.keepRanges(this.udp.context.keeper);
     // The sender's account ends here, as skb_orphan has it; the receiver's begins.
@@ -412,6 +430,15 @@ export class UdpEndpoint extends DatagramEndpoint implements Endpoint, PortHolde
     p.dueAt = (this.options.tell & Tell.Time) !== 0 ? this.udp.context.loop.now : 0;
     this.queue(p);
     return true;
+  }
+
+  /** The sockets of the host hold too much together (udp_mem). Takes over `p`. */
+  private loseForMemory(p: Packet): boolean {
+    this.drops++;
+    this.udp.count(p.isV4, Mib.UdpMemErrors, Mib.Udp6MemErrors);
+    this.udp.count(p.isV4, Mib.UdpInErrors, Mib.Udp6InErrors);
+    p.release();
+    return false;
   }
 
   receive(to: Uint8Array, at: number, length: number, flags: number, result: ReceiveResult): number {

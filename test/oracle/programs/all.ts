@@ -49,6 +49,7 @@ import { programs as unixDatagrams } from './unix-datagrams.ts';
 import { programs as unixNames } from './unix-names.ts';
 import { programs as unixStreams } from './unix-streams.ts';
 import { programs as unixWalks } from './unix-walks.ts';
+import { programs as userLimits } from './user-limits.ts';
 import { programs as waiting } from './waiting.ts';
 
 export const PROGRAMS: readonly Program[] = [
@@ -59,4 +60,5 @@ export const PROGRAMS: readonly Program[] = [
   ...signalDescriptors,
   ...timers, ...proc, ...netlinkRoute, ...foundAtRandom, ...multicast, ...multicastDevices, ...errorsOfPaths,
   ...errorsOfDescriptors, ...errorsOfIpc, ...udpSegments, ...fileState, ...queueNotices, ...packetOld, ...sockDiag,
+  ...userLimits,
 ];

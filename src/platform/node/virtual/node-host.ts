@@ -91,3 +91,6 @@ export class NodeHost extends Host {
     super.powerOff();
   }
 }
+
+// To those who use it, it is what the guide calls it.
+Object.defineProperty(NodeHost, 'name', { value: 'Host' });
