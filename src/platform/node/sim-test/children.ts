@@ -112,7 +112,6 @@ class Child {
 }
 
 export interface ChildrenResult {
-  readonly passed: number;
   readonly failed: { readonly seed: number; readonly failure: Failure } | null;
   readonly analysis: Analysis | null;
 }
@@ -161,7 +160,7 @@ export async function runShares(
     for (const child of children) child.end();
     rmSync(folder, { recursive: true, force: true });
   }
-  return { passed, failed, analysis };
+  return { failed, analysis };
 }
 
 /** True while one of them has seeds that matter. */

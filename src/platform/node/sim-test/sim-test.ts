@@ -88,7 +88,7 @@ async function runAll(name: string, index: number, body: Body, settings: Setting
     if (found.failed === null) return;
     const { seed, failure } = found.failed;
     const analysis = await analysisOf(name, index, seed, body, settings, runner, watchdog);
-    throw failureError(analysis, analysis.run.failure ?? failure, settings.seeds, found.passed, runner.again(name));
+    throw failureError(analysis, analysis.run.failure ?? failure, settings.seeds, seed - settings.seeds.first, runner.again(name));
   } finally {
     progress.end();
     await watchdog?.end();
@@ -96,8 +96,8 @@ async function runAll(name: string, index: number, body: Body, settings: Setting
 }
 
 interface Found {
+  /** The lowest: all seeds below it have passed. */
   readonly failed: { readonly seed: number; readonly failure: Failure } | null;
-  readonly passed: number;
 }
 
 async function lowestFailure(
@@ -114,13 +114,13 @@ async function lowestFailure(
       const rest = { ...seeds, first: seed };
       const shares = dealSeeds(rest, jobs).map((share) => ({ name, index, seeds: share, task: 'run' as const, shrink: false }));
       const result = await runShares(again, shares, (more) => progress.show(passed + more));
-      return { failed: result.failed, passed: passed + result.passed };
+      return { failed: result.failed };
     }
     const { failure } = await runSeed(worldSeed(name, seed, seeds), body, settings, watchdog, { leaveOut, record: false, show: false });
-    if (failure !== null) return { failed: { seed, failure }, passed };
+    if (failure !== null) return { failed: { seed, failure } };
     progress.show(++passed);
   }
-  return { failed: null, passed };
+  return { failed: null };
 }
 
 async function analysisOf(
