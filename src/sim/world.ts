@@ -375,12 +375,6 @@ export class World {
     return waits.length > 0 ? waits.join('; ') : 'no process waits for anything';
   }
 
-  /** Ends the run with this error, from outside: whoever watches over it has seen enough. */
-  abort(error: Error): void {
-    this.loop.stop();
-    this.fail(error);
-  }
-
   /** Ends the world: no event runs any more, and everything that its hosts and wires hold is let go. Called by `simulate`. */
   end(): void {
     this.loop.stop();

@@ -27,19 +27,28 @@ export interface Analysis {
   readonly filesError: string | null;
 }
 
+/** `onLoop`: hears of a run whose code does not come back, the last that this process does. */
 export async function analyse(
   name: string, seed: number, body: Body, settings: Settings, watchdog: Watchdog | null, show: boolean, shrink: boolean,
+  onLoop: (analysis: Analysis) => void,
 ): Promise<Analysis> {
   const world = worldSeed(name, seed, settings.seeds);
   const given = settings.leaveOut;
-  const attempt = (leaveOut: readonly number[], record: boolean): Promise<SeedRun> =>
-    runSeed(world, body, settings, watchdog, { leaveOut: [...given, ...leaveOut], record, show: record && show });
-  let run = await attempt([], true);
-  const numbers = run.timeline.flatMap(({ fault }) => (fault === null ? [] : [fault]));
-  const faults = [...new Set(numbers)].sort((a, b) => a - b);
-  let left: readonly number[] = [];
+  let faults: number[] = [];
   let tries = 0;
-  if (run.failure !== null && shrink && !run.failure.isLoop && faults.length > 0) {
+  const finish = (run: SeedRun, left: readonly number[]): Analysis => {
+    const { log: _log, pcapng: _pcapng, ...rest } = run;
+    const files = run.failure === null ? { names: [], error: null } : writeFiles(settings.failures, `${name}-${seedLabel(seed, settings.seeds)}`, run);
+    return { seed, run: rest, leaveOut: [...given, ...left], faults: faults.length, tries, files: files.names, filesError: files.error };
+  };
+  const attempt = (left: readonly number[], record: boolean): Promise<SeedRun> => runSeed(world, body, settings, watchdog, {
+    leaveOut: [...given, ...left], record, show: record && show, onLoop: (run) => onLoop(finish(run, left)),
+  });
+  let run = await attempt([], true);
+  let left: readonly number[] = [];
+  const numbers = run.timeline.flatMap(({ fault }) => (fault === null ? [] : [fault]));
+  faults = [...new Set(numbers)].sort((a, b) => a - b);
+  if (run.failure !== null && shrink && faults.length > 0) {
     const { failure } = run;
     const began = performance.now();
     const without = (kept: readonly number[]): number[] => faults.filter((fault) => !kept.includes(fault));
@@ -52,24 +61,17 @@ export async function analyse(
       run = await attempt(left, true);
     }
   }
-  const { log, pcapng, ...rest } = run;
-  let files: string[] = [];
-  let filesError: string | null = null;
-  if (run.failure !== null) {
-    try {
-      files = writeFiles(settings.failures, `${name}-${seedLabel(seed, settings.seeds)}`, log, pcapng);
-    } catch (error) {
-      filesError = error instanceof Error ? error.message : String(error);
-    }
-  }
-  return { seed, run: rest, leaveOut: [...given, ...left], faults: faults.length, tries, files, filesError };
+  return finish(run, left);
 }
 
-function writeFiles(folder: string, base: string, log: string, pcapng: Uint8Array | null): string[] {
-  mkdirSync(folder, { recursive: true });
+function writeFiles(folder: string, base: string, { log, pcapng }: SeedRun): { names: string[]; error: string | null } {
   const path = join(folder, base.replace(/[^\w.-]+/g, '-').slice(0, 120));
-  const files = pcapng === null ? [] : [`${path}.pcapng`];
-  if (pcapng !== null) writeFileSync(`${path}.pcapng`, pcapng);
-  writeFileSync(`${path}.log`, log);
-  return [...files, `${path}.log`];
+  try {
+    mkdirSync(folder, { recursive: true });
+    if (pcapng !== null) writeFileSync(`${path}.pcapng`, pcapng);
+    writeFileSync(`${path}.log`, log);
+  } catch (error) {
+    return { names: [], error: error instanceof Error ? error.message : String(error) };
+  }
+  return { names: pcapng === null ? [`${path}.log`] : [`${path}.pcapng`, `${path}.log`], error: null };
 }

@@ -39,9 +39,11 @@ export interface SeedOptions {
   readonly record: boolean;
   /** Is what programs print shown as they print it? */
   readonly show: boolean;
+  /** Hears of a run whose code does not come back: the last that this process does. */
+  readonly onLoop: (run: SeedRun) => void;
 }
 
-/** A world fails when its code was ended by the watchdog. */
+/** What a world fails with whose code does not come back. */
 export class LoopError extends Error {
   override readonly name = 'LoopError';
 }
@@ -51,12 +53,19 @@ export async function runSeed(seed: string, body: Body, settings: Settings, watc
   const log = new WorldLog(record || show ? undefined : 0);
   if (show) log.onLine = (line) => void NodeProgram.runOutside(() => process.stdout.write(`${line}\n`));
   let world: NodeWorld | null = null;
-  let failure: Failure | null = null;
+  const ended = (failure: Failure | null): SeedRun => {
+    const endedAtUs = world?.now ?? 0;
+    if (failure !== null) log.add(endedAtUs, 'world', 'failed', `${failure.name}: ${failure.message}`);
+    return {
+      seed, failure, endedAtUs, timeline: world?.timeline ?? [],
+      log: log.text(), pcapng: record ? (world?.recording?.bytes() ?? null) : null,
+    };
+  };
   if (watchdog !== null) {
     watchdog.onLoop = (stack) => {
-      const error = new LoopError(`the world's code ran for ${settings.loopLimitMs} ms of the machine's time without coming back; it was ended at\n${stack}`);
+      const error = new LoopError(`the world's code ran for ${settings.loopLimitMs} ms of the machine's time without coming back, at\n${stack}`);
       error.stack = `LoopError: ${error.message}`;
-      world?.abort(error);
+      options.onLoop(ended(failureOf(error)));
     };
     watchdog.watch(true);
   }
@@ -65,18 +74,12 @@ export async function runSeed(seed: string, body: Body, settings: Settings, watc
       world = made;
       await body(made);
     });
+    return ended(null);
   } catch (error) {
-    failure = failureOf(error);
+    return ended(failureOf(error));
   } finally {
     watchdog?.watch(false);
   }
-  const ended = world as NodeWorld | null;
-  const endedAtUs = ended?.now ?? 0;
-  if (failure !== null) log.add(endedAtUs, 'world', 'failed', `${failure.name}: ${failure.message}`);
-  return {
-    seed, failure, endedAtUs, timeline: ended?.timeline ?? [],
-    log: log.text(), pcapng: record ? (ended?.recording?.bytes() ?? null) : null,
-  };
 }
 
 const OWN = new Set(['name', 'message', 'stack', 'cause']);

@@ -4,13 +4,14 @@
  *   simTest -> the runner's test -> seeds in this process, for a moment -> the others in processes of their own (children.ts)
  *           -> the lowest that fails, again in a fresh process (analysis.ts) -> one error that says it all (report.ts)
  */
+import { writeSync } from 'node:fs';
 import { url } from 'node:inspector';
 import { analyse, type Analysis } from './analysis.ts';
 import { dealSeeds, runShares, type Share, shareOfThisProcess, tell } from './children.ts';
 import { countOf, readSettings, type Settings, type SimTestOptions, worldSeed } from './options.ts';
 import { Progress } from './progress.ts';
 import { failureError } from './report.ts';
-import { type Body, type Failure, runSeed } from './run-seed.ts';
+import { type Body, type Failure, runSeed, type SeedRun } from './run-seed.ts';
 import { findRunner, type Runner } from './runner.ts';
 import { Watchdog } from './watchdog.ts';
 
@@ -59,12 +60,19 @@ async function runShare(share: Share, body: Body, settings: Settings): Promise<v
   for (let seed = seeds.first; seed <= seeds.last; seed += seeds.step) {
     tell(share, { kind: 'begins', seed });
     if (task === 'analyse') {
-      tell(share, { kind: 'analysed', analysis: await analyse(name, seed, body, settings, watchdog, false, shrink) });
+      const analysed = (analysis: Analysis): void => tell(share, { kind: 'analysed', analysis });
+      analysed(await analyse(name, seed, body, settings, watchdog, false, shrink, (analysis) => {
+        analysed(analysis);
+        tell(share, { kind: 'done' });
+      }));
       continue;
     }
-    const { failure } = await runSeed(worldSeed(name, seed, seeds), body, settings, watchdog, { leaveOut: settings.leaveOut, record: false, show: false });
+    const failed = (failure: Failure): void => tell(share, { kind: 'failed', seed, failure });
+    const { failure } = await runSeed(worldSeed(name, seed, seeds), body, settings, watchdog, {
+      leaveOut: settings.leaveOut, record: false, show: false, onLoop: (run) => failed(run.failure as Failure),
+    });
     if (failure !== null) {
-      tell(share, { kind: 'failed', seed, failure });
+      failed(failure);
       break;
     }
     tell(share, { kind: 'passed', seed });
@@ -79,7 +87,8 @@ async function runAll(name: string, index: number, body: Body, settings: Setting
   try {
     if (settings.isReplay || countOf(settings.seeds) === 1) {
       const seed = settings.seeds.first;
-      const analysis = await analyse(name, seed, body, settings, watchdog, settings.isReplay, settings.shrink && !settings.isReplay);
+      const shrink = settings.shrink && !settings.isReplay;
+      const analysis = await analyse(name, seed, body, settings, watchdog, settings.isReplay, shrink, (last) => lastWords(name, last, settings, runner));
       if (analysis.run.failure !== null) throw failureError(analysis, analysis.run.failure, settings.seeds, 0, runner.again(name));
       return;
     }
@@ -116,7 +125,9 @@ async function lowestFailure(
       const result = await runShares(again, shares, (more) => progress.show(passed + more));
       return { failed: result.failed };
     }
-    const { failure } = await runSeed(worldSeed(name, seed, seeds), body, settings, watchdog, { leaveOut, record: false, show: false });
+    const { failure } = await runSeed(worldSeed(name, seed, seeds), body, settings, watchdog, {
+      leaveOut, record: false, show: false, onLoop: (run) => lastWords(name, loopAnalysis(seed, run), settings, runner),
+    });
     if (failure !== null) return { failed: { seed, failure } };
     progress.show(++passed);
   }
@@ -132,5 +143,16 @@ async function analysisOf(
     const { analysis } = await runShares(again, [{ name, index, seeds, task: 'analyse', shrink: settings.shrink }], () => {});
     if (analysis !== null) return analysis;
   }
-  return await analyse(name, seed, body, settings, watchdog, false, settings.shrink);
+  return await analyse(name, seed, body, settings, watchdog, false, settings.shrink, (last) => lastWords(name, last, settings, runner));
+}
+
+/** Of a run that made no files. */
+function loopAnalysis(seed: number, run: SeedRun): Analysis {
+  return { seed, run, leaveOut: [], faults: 0, tries: 0, files: [], filesError: null };
+}
+
+/** This process is about to be killed, since its code does not come back: what the test would have failed with is printed. */
+function lastWords(name: string, analysis: Analysis, { seeds }: Settings, runner: Runner): void {
+  const { stack } = failureError(analysis, analysis.run.failure as Failure, seeds, 0, runner.again(name));
+  writeSync(2, `\nsimTest ${name}: ${stack}\n`);
 }
