@@ -2,7 +2,7 @@
  * What a world is given, looked at before anything is made of it: for programs without types, whose mistakes would otherwise
  * end deep inside. Called by world.ts.
  */
-import { described } from '../api/posix/arguments.ts';
+import { described } from '../base/arguments.ts';
 import { type Cidr, parseCidr } from '../base/inet-address.ts';
 import { Host } from '../host.ts';
 import { Device } from '../link/device.ts';

@@ -456,7 +456,7 @@ export class UdpEndpoint extends DatagramEndpoint implements Endpoint, PortHolde
     const n = p.copyOut(0, to, at, length < whole ? length : whole);
     if (n < whole) result.flags |= Msg.TRUNC;
     this.tellOfDatagram(p, result);
-    if (!peek) this.takeFirst(p);
+    if (!peek) this.taken(p);
     return (flags & Msg.TRUNC) !== 0 ? whole : n;
   }
 
@@ -474,8 +474,14 @@ export class UdpEndpoint extends DatagramEndpoint implements Endpoint, PortHolde
     const told = (flags & Msg.TRUNC) !== 0 ? whole : n;
     rareOf(this.options).peekOffset = peek ? offset + told : Math.max(0, offset - told);
     this.tellOfDatagram(p, result);
-    if (!peek) this.takeFirst(p);
+    if (!peek) this.taken(p);
     return told;
+  }
+
+  /** Linux counts what is read, not what comes (udp_recvmsg). */
+  private taken(p: Packet): void {
+    this.udp.count(p.isV4, Mib.UdpInDatagrams, Mib.Udp6InDatagrams);
+    this.takeFirst(p);
   }
 
   private tellOfDatagram(p: Packet, result: ReceiveResult): void {
