@@ -6,9 +6,9 @@ export const below = (world, n) => (world.random.int32() >>> 0) % n;
 /** A cable that is silent for a while, without a FIN: one fault, with its end. */
 export function silence(world, cable, atUs, lastsUs) {
   world.at(atUs, async () => {
-    cable.set({ loss: 1 });
+    cable.block();
     await world.sleep(lastsUs);
-    cable.set({ loss: 0 });
+    cable.mend();
   }, `client--server: silent for ${(lastsUs / 1e6).toFixed(1)} s`);
 }
 

@@ -40,7 +40,7 @@ simTest('a peer that is gone is noticed', { seeds: 50 }, async (world) => {
     socket.on('error', () => {});
   }));
   const goneAt = 1e6 + below(world, 60_000_000);
-  world.at(goneAt, () => cable.set({ loss: 1 }), 'client--server: silent for good');
+  world.at(goneAt, () => cable.block(), 'client--server: silent for good');
   await world.sleep(goneAt + 60e6);
   if (world.timeline.length > 0) assert.ok(noticedAt - goneAt < 15e6, 'nobody has noticed within a minute');
 });
