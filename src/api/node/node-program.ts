@@ -10,8 +10,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Host } from '../../host.ts';
 import type { KernelProcess } from '../../kernel/process.ts';
-
-const { setImmediate: later } = globalThis;
+import { machineImmediate } from './machine-timers.ts';
 
 /** Something that a handle has to tell its program: each has a macrotask of its own, so that ticks run in between. */
 export interface HandleEvent {
@@ -100,7 +99,7 @@ export class NodeProgram {
   later(event: HandleEvent): void {
     this.waiting.push(event);
     handleEvents.pending++;
-    later(this.runNext);
+    machineImmediate(this.runNext);
   }
 
   get hasEvents(): boolean {

@@ -1,19 +1,24 @@
 /**
  * A world's macrotask: time moves only when Node has nothing left to do for its programs. Microtasks and ticks run before
- * any macrotask; what is looked at here are immediates of programs, events on their way to handles, and real work that
- * Node does outside of its thread (files, crypto, compression).
+ * any macrotask; what is looked at here are immediates of programs, events on their way to handles, messages between ports,
+ * and real work that Node does outside of its thread (files, crypto, compression).
  */
+import { machineImmediate } from '../../../api/node/machine-timers.ts';
 import { handleEvents } from '../../../api/node/node-program.ts';
-import { immediates } from './immediates.ts';
+import { immediates } from './timers.ts';
 import { workInFlight } from './work.ts';
 
-const { setImmediate: later } = globalThis;
+/** Turns in a row in which programs have something to do, after which they are taken for ones that spin. */
+const TURN_LIMIT = 1_000_000;
 
-/** Runs `fn` in a later turn, when nothing is left to do. */
-export function idleTurn(fn: () => void): void {
+/** Runs `fn` in a later turn, when nothing is left to do; `spins` when programs never come to an end with it. */
+export function idleTurn(fn: () => void, spins: () => void = () => {}): void {
+  let turns = 0;
   const look = (): void => {
-    if (immediates.pending > 0 || handleEvents.pending > 0 || workInFlight()) later(look);
+    const isBusy = immediates.pending > 0 || handleEvents.pending > 0;
+    if (isBusy && ++turns > TURN_LIMIT) spins();
+    else if (isBusy || workInFlight()) machineImmediate(look);
     else fn();
   };
-  later(look);
+  machineImmediate(look);
 }
