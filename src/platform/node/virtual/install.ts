@@ -4,6 +4,7 @@
  */
 import { syncBuiltinESMExports } from 'node:module';
 import { installClocks } from './clocks.ts';
+import { installHttpTime } from './http-time.ts';
 import { installRandomness } from './randomness.ts';
 import { installTimers } from './timers.ts';
 
@@ -14,6 +15,7 @@ export function installVirtualTime(): void {
   isInstalled = true;
   installClocks();
   installTimers();
+  installHttpTime();
   installRandomness();
   syncBuiltinESMExports();
 }

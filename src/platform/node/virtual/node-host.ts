@@ -10,6 +10,7 @@ import { SeededRandom } from '../../../base/random.ts';
 import { Host, type HostOptions } from '../../../host.ts';
 import { nameService } from '../names.ts';
 import { startClock } from './clocks.ts';
+import { followHttp } from './http-time.ts';
 import { seedProgram } from './randomness.ts';
 import { watchWork } from './work.ts';
 
@@ -45,6 +46,7 @@ export class NodeHost extends Host {
   startProgram(name: string): NodeProgram {
     // Not before: every promise of the process costs more from here on.
     watchWork();
+    followHttp();
     const program = new NodeProgram(this, name, nameService);
     program.onError = (error) => this.threw(program, error);
     startClock(program);
