@@ -12,6 +12,11 @@ class Liveness {
   private active = 0;
   private timer: NodeJS.Timeout | null = null;
 
+  /** Does any handle keep its program alive? */
+  get isActive(): boolean {
+    return this.active > 0;
+  }
+
   /** One handle more, or one less, that keeps the program alive. */
   change(by: 1 | -1): void {
     this.active += by;

@@ -77,9 +77,12 @@ function followDates(): void {
 }
 
 interface Parser {
-  headersCompleted(): boolean;
+  /** The request: a new one when the headers of a message are complete. */
+  incoming: object | null;
   /** When its message began, in microseconds of the world. */
   [kBegan]?: number;
+  /** The request before that message. */
+  [kBefore]?: object | null;
   /** The message has been judged and found too late. */
   [kIsLate]?: boolean;
 }
@@ -89,6 +92,7 @@ interface ConnectionsList {
 }
 
 const kBegan = Symbol('sockscape message began');
+const kBefore = Symbol('sockscape message before');
 const kIsLate = Symbol('sockscape message is late');
 
 /**
@@ -102,13 +106,18 @@ function followConnections(): void {
     const program = virtualProgram();
     if (program === null) return;
     this[kBegan] = program.host.loop.now;
+    this[kBefore] = this.incoming ?? null;
     this[kIsLate] = false;
   };
-  Object.defineProperty(prototype, HTTPParser.kOnMessageBegin | 0, { configurable: true, writable: true, value: begins });
+  const kOnMessageBegin = HTTPParser.kOnMessageBegin | 0;
   let isFound = false;
   wrap(prototype, 'initialize', (initialize) => function (...args) {
     // A connection that says nothing is late, too: Node counts from here.
-    begins.call(this as unknown as Parser);
+    if (virtualProgram() !== null) {
+      begins.call(this as unknown as Parser);
+      // Node takes it away when it keeps the parser for another connection.
+      (this as Record<number, unknown>)[kOnMessageBegin] = begins;
+    }
     const list = args.find((arg) => typeof (arg as { expired?: unknown } | null | undefined)?.expired === 'function') as object | undefined;
     if (list !== undefined && !isFound) {
       isFound = true;
@@ -127,7 +136,9 @@ function followExpired(expired: Followed): Followed {
     const { now } = program.host.loop;
     const late = (this as unknown as ConnectionsList).active().filter((parser) => {
       const age = (now - (parser[kBegan] ?? now)) / 1000;
-      return parser[kIsLate] !== true && ((headersMs > 0 && !parser.headersCompleted() && age > headersMs) || (requestMs > 0 && age > requestMs));
+      const { incoming } = parser;
+      const isComplete = incoming !== null && incoming !== undefined && incoming !== parser[kBefore];
+      return parser[kIsLate] !== true && ((headersMs > 0 && !isComplete && age > headersMs) || (requestMs > 0 && age > requestMs));
     });
     for (const parser of late) parser[kIsLate] = true;
     return late;

@@ -14,6 +14,7 @@ import { NodeHost } from './node-host.ts';
 import { nameService } from '../names.ts';
 import { seedProgram } from './randomness.ts';
 import { SeededRandom } from '../../../base/random.ts';
+import { runUnreferenced } from './timers.ts';
 
 export type SimulateOptions = Omit<Options, 'turn' | 'watchRejections' | 'watchedBy' | 'worldClass'>;
 
@@ -22,6 +23,10 @@ export class NodeWorld extends World {
 
   constructor(options: Options, fail: (error: Error) => void) {
     super(options, fail);
+    const { onIdle } = this.loop;
+    this.loop.onIdle = () => {
+      if (!runUnreferenced(this.loop)) onIdle?.();
+    };
     this.bodyProgram = new NodeProgram(this.keeper, 'body', nameService);
     this.bodyProgram.onError = (error) => this.failWith(error);
     startClock(this.bodyProgram);

@@ -9,9 +9,11 @@
  * so by the same property: an accessor of ours on the two prototypes hears of both. The object stays Node's own (its class,
  * arguments, errors, ref, clearTimeout by number); Node's list has it for as long as its lists go, and the world runs it.
  *
- * Those that are `unref`ed stand in a queue of their own, which alone does not keep a world going (base/loop.ts).
+ * Those that are `unref`ed stand in a queue of their own, which alone does not keep a world going (base/loop.ts): they run when
+ * anything else does, or while programs have sockets, which keep a process of Node's going (`runUnreferenced`).
  */
 import { AsyncResource } from 'node:async_hooks';
+import { liveness } from '../../../api/node/liveness.ts';
 import { ownCalls } from '../../../api/node/machine-timers.ts';
 import type { HandleEvent, NodeProgram, ProgramPart } from '../../../api/node/node-program.ts';
 import { HostTimers } from '../../../base/host-timers.ts';
@@ -21,6 +23,9 @@ import { virtualProgram } from './clocks.ts';
 
 /** Node's TIMEOUT_MAX: it makes longer ones one millisecond before we see them. */
 const LONGEST_MS = 0x7fffffff;
+
+/** So many unreferenced timers run with nothing in between before a world is taken for stuck: servers of http look round for ever. */
+const ALONE_LIMIT = 10_000;
 
 /** What Node's constructor has set when it comes to `_destroyed`. */
 interface NodeTimeout {
@@ -54,13 +59,41 @@ class ImmediateCounts {
 export const immediates: ImmediateCounts = new ImmediateCounts();
 
 /** The two queues of each world. */
-const queues: WeakMap<Loop, { strong: HostTimers; weak: HostTimers }> = new WeakMap();
+const queues: WeakMap<Loop, { strong: HostTimers; weak: WeakTimers }> = new WeakMap();
 
-function queuesOf(loop: Loop): { strong: HostTimers; weak: HostTimers } {
+/** Those that are unreferenced. */
+class WeakTimers extends HostTimers {
+  override isWeak = true;
+  /** Events of the loop when one was last run for itself, and how many have been run so with nothing in between. */
+  private events = 0;
+  private alone = 0;
+
+  override run(): void {
+    this.isWeak = true;
+    super.run();
+  }
+
+  /** Lets the next one run although nothing else happens; false when there is none, or there has been no end of it. */
+  letOneRun(): boolean {
+    const { eventCount } = this.loop;
+    this.alone = eventCount - this.events > 1 ? 0 : this.alone + 1;
+    this.events = eventCount;
+    if (this.queue.size === 0 || this.alone > ALONE_LIMIT) return false;
+    this.isWeak = false;
+    this.loop.userStarted();
+    return true;
+  }
+}
+
+/** Nothing else happens in the world: runs the next unreferenced timer. False when the world is stuck. */
+export function runUnreferenced(loop: Loop): boolean {
+  return liveness.isActive && (queues.get(loop)?.weak.letOneRun() ?? false);
+}
+
+function queuesOf(loop: Loop): { strong: HostTimers; weak: WeakTimers } {
   let pair = queues.get(loop);
   if (pair === undefined) {
-    pair = { strong: new HostTimers(loop), weak: new HostTimers(loop) };
-    pair.weak.isWeak = true;
+    pair = { strong: new HostTimers(loop), weak: new WeakTimers(loop) };
     queues.set(loop, pair);
   }
   return pair;
