@@ -29,15 +29,15 @@ export class SimFolder {
   }
 
   /** Runs `text` as an ES module. Without the options of a run under test: what is looked at is Node's own way. */
-  run(text: string, args: readonly string[] = []): SpawnSyncReturns<string> {
+  run(text: string, args: readonly string[] = [], variables: Record<string, string> = {}): SpawnSyncReturns<string> {
     const path = this.write(`main-${++this.files}.mjs`, text);
-    const env = { ...process.env, NODE_OPTIONS: '', NODE_V8_COVERAGE: '' };
+    const env = { ...process.env, NODE_OPTIONS: '', NODE_V8_COVERAGE: '', ...variables };
     return spawnSync(process.execPath, [...args, path], { encoding: 'utf8', env, timeout: 20_000, cwd: this.path });
   }
 
   /** What it prints, as JSON; the test fails when it prints anything else. */
-  result<T>(text: string, args: readonly string[] = []): T {
-    const { stdout, stderr, status, signal } = this.run(text, args);
+  result<T>(text: string, args: readonly string[] = [], variables: Record<string, string> = {}): T {
+    const { stdout, stderr, status, signal } = this.run(text, args, variables);
     if (status !== 0 || stderr !== '') throw new Error(`status ${status ?? signal}\n${stderr}\n${stdout}`);
     return JSON.parse(stdout) as T;
   }

@@ -7,6 +7,7 @@ import { installClocks } from './clocks.ts';
 import { installHttpTime } from './http-time.ts';
 import { installRandomness } from './randomness.ts';
 import { installTimers } from './timers.ts';
+import { installWork } from './work.ts';
 
 let isInstalled = false;
 
@@ -17,5 +18,6 @@ export function installVirtualTime(): void {
   installTimers();
   installHttpTime();
   installRandomness();
+  installWork();
   syncBuiltinESMExports();
 }

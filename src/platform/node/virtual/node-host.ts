@@ -12,7 +12,6 @@ import { nameService } from '../names.ts';
 import { startClock } from './clocks.ts';
 import { followHttp } from './http-time.ts';
 import { seedProgram } from './randomness.ts';
-import { watchWork } from './work.ts';
 
 /** How a program begins. */
 export interface RunOptions {
@@ -44,8 +43,6 @@ export class NodeHost extends Host {
 
   /** A program of this host that runs nothing yet. */
   startProgram(name: string): NodeProgram {
-    // Not before: every promise of the process costs more from here on.
-    watchWork();
     followHttp();
     const program = new NodeProgram(this, name, nameService);
     program.onError = (error) => this.threw(program, error);
