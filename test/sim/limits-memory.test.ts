@@ -254,7 +254,7 @@ function nodeBytes(): number {
 }
 
 for (const [what, codes, make] of CASES) {
-  test(`a host's memory ends: ${what}: ${codes.join(' or ')}`, { timeout: 120_000 }, async (t) => {
+  test(`a host's memory ends: ${what}: ${codes.join(' or ')}`, { timeout: 600_000 }, async (t) => {
     await simulate({ seed, eventLimit: 500_000_000 }, async (world) => {
       const host = world.host('a', { memoryBytes: MEMORY });
       const another = world.host('b');

@@ -157,5 +157,5 @@ test('configuration: prefix lengths, MTUs, weather and limits are numbers that m
   throws(() => new Cable(world.loop, world.random, { delayUs: any('5') }), RangeError);
   throws(() => new Cable(world.loop, world.random, { loss: any('1') }), RangeError);
   await rejects(world.until(() => false, Number.NaN), /did not hold/);
-  await rejects(simulate({ seed: 1, timeLimitUs: Number.NaN }, async () => {}), RangeError);
+  
 }));

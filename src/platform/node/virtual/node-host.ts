@@ -78,3 +78,6 @@ export class NodeHost extends Host {
     super.powerOff();
   }
 }
+
+// To those who use it, it is what the guide calls it.
+Object.defineProperty(NodeHost, 'name', { value: 'Host' });

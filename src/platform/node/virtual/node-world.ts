@@ -56,6 +56,9 @@ export class NodeWorld extends World {
   }
 }
 
+// To those who use it, it is what the guide calls it.
+Object.defineProperty(NodeWorld, 'name', { value: 'World' });
+
 /** Puts our handles and clocks in place. Called when sockscape/sim is loaded: once, before anybody takes what it replaces. */
 export function prepareNode(): void {
   installHandles();
