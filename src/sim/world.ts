@@ -285,7 +285,7 @@ export class World {
   }
 
   /** Who waits for what, for a world that does not go on. */
-  private whoWaits(): string {
+  protected whoWaits(): string {
     const waits: string[] = [];
     for (const host of [this.keeper, ...this.hosts]) {
       for (const process of host.kernel.processes()) {

@@ -9,13 +9,13 @@ import { immediates } from './timers.ts';
 import { workInFlight } from './work.ts';
 
 /** Turns in a row in which programs have something to do, after which they are taken for ones that spin. */
-const TURN_LIMIT = 1_000_000;
+const TURN_LIMIT = 300_000;
 
 /** Turns without any, after work has been seen in flight: what it leads to may begin in the turn after its end. */
 const QUIET_TURNS = 2;
 
 /** Runs `fn` in a later turn, when nothing is left to do; `spins` when programs never come to an end with it. */
-export function idleTurn(fn: () => void, spins: () => void = () => {}): void {
+export function idleTurn(fn: () => void, spins: () => void): void {
   let turns = 0;
   let quiet = 0;
   const look = (): void => {

@@ -28,12 +28,31 @@ export class ProgramExit {
   }
 }
 
+/** A program has ended itself with a status other than 0. */
+export class ProgramError extends Error {
+  override readonly name = 'ProgramError';
+  /** As a shell tells it: 128 and the number of the signal, where it was one. */
+  readonly status: number;
+
+  constructor(message: string, status: number) {
+    super(message);
+    this.status = status;
+  }
+}
+
+interface Waiting {
+  resolve(value: undefined): void;
+  reject(error: ProgramError): void;
+}
+
 export class NodeHost extends Host {
   /** Programs that run, or that have done what they had to and may still have sockets open. */
   readonly programs: Set<NodeProgram> = new Set();
   private readonly seed: string;
   private readonly fail: (error: unknown) => void;
   private started = 0;
+  /** Who awaits the end of a program's `run`. */
+  private readonly runs: Map<NodeProgram, Waiting> = new Map();
 
   constructor(options: HostOptions, seed: string, fail: (error: unknown) => void) {
     super(options);
@@ -55,11 +74,40 @@ export class NodeHost extends Host {
   /**
    * Runs `fn` as a program of this host: resolves to what it returns, rejects with what it throws. The program goes on
    * afterwards as long as it has sockets, timers or anything else to wait for, as a server does; the end of the world ends it.
+   *
+   * `process.exit` ends the program and leaves the world alone: resolves to undefined then, or rejects with a ProgramError
+   * when the status is not 0.
    */
   async run<T>(fn: () => T | Promise<T>, options: RunOptions = {}): Promise<T> {
     if (typeof fn !== 'function') throw new TypeError(`host.run: takes a function, not ${typeof fn}`);
     const program = this.startProgram(options.name ?? 'node');
-    return await program.run(async () => await fn());
+    const exited = new Promise<T>((resolve, reject) => {
+      this.runs.set(program, { resolve: resolve as unknown as Waiting['resolve'], reject });
+    });
+    try {
+      // `exited` first: a program that exits at once rejects with what its exit throws, too.
+      return await Promise.race([exited, program.run(async () => await fn())]);
+    } finally {
+      this.runs.delete(program);
+    }
+  }
+
+  /** Is its `run` awaited still? */
+  isRunning(program: NodeProgram): boolean {
+    return this.runs.has(program);
+  }
+
+  /** A program ends itself: `how` are the words of its code. */
+  exit(program: NodeProgram, status: number, how: string): void {
+    const run = this.runs.get(program);
+    if (status === 0) run?.resolve(undefined);
+    else {
+      const error = new ProgramError(`the program ${program.name} on ${this.name} ended with status ${status}: ${how}`, status);
+      // Nobody awaits it: a server that gives up must not do so unseen.
+      if (run === undefined) this.fail(error);
+      else run.reject(error);
+    }
+    this.endProgram(program, status);
   }
 
   private threw(program: NodeProgram, error: unknown): void {

@@ -8,9 +8,10 @@ import type { HostOptions } from '../../../host.ts';
 import { simulate as simulateWith, type SimulateOptions as Options, World, WorldError, type WorldHostOptions } from '../../../sim/world.ts';
 import { watchedBy, watchRejections } from '../turn.ts';
 import { startClock } from './clocks.ts';
+import { installExits } from './exits.ts';
 import { idleTurn } from './idle.ts';
 import { installVirtualTime } from './install.ts';
-import { NodeHost } from './node-host.ts';
+import { NodeHost, ProgramExit } from './node-host.ts';
 import { nameService } from '../names.ts';
 import { seedProgram } from './randomness.ts';
 import { SeededRandom } from '../../../base/random.ts';
@@ -50,6 +51,27 @@ export class NodeWorld extends World {
     super.end();
   }
 
+  /** With what Node programs wait for. */
+  protected override whoWaits(): string {
+    const waits: string[] = [];
+    for (const host of this.hosts) {
+      if (!(host instanceof NodeHost)) continue;
+      for (const program of host.programs) {
+        const what = program.waitsFor();
+        if (host.isRunning(program)) what.unshift('the end of its run()');
+        if (what.length > 0) waits.push(`the program ${program.name} on ${host.name} waits for ${what.join(', ')}`);
+      }
+    }
+    const calls = super.whoWaits();
+    if (waits.length === 0) return calls;
+    return calls.startsWith('no process') ? waits.join('; ') : `${calls}; ${waits.join('; ')}`;
+  }
+
+  /** Its programs come to no end, and never let time move. */
+  spins(): void {
+    this.failWith(new WorldError(`the world does not get to move its time, ${this.now / 1e6} s: programs begin one immediate after the other; ${this.whoWaits()}`));
+  }
+
   private failWith(error: unknown): void {
     this.loop.stop();
     this.fail(error instanceof Error ? error : new WorldError(`something that is no Error was thrown: ${String(error)}`));
@@ -63,10 +85,21 @@ Object.defineProperty(NodeWorld, 'name', { value: 'World' });
 export function prepareNode(): void {
   installHandles();
   installVirtualTime();
+  installExits();
 }
 
 /** Runs `body` in a fresh world in virtual time: see sim/world.ts. */
 export function simulate<T>(options: SimulateOptions, body: (world: NodeWorld) => Promise<T>): Promise<T> {
-  const bound = { ...options, turn: idleTurn, watchRejections, watchedBy, worldClass: NodeWorld };
-  return simulateWith(bound, body as (world: World) => Promise<T>);
+  let made: NodeWorld | null = null;
+  const bound = {
+    ...options, watchedBy, worldClass: NodeWorld,
+    turn: (fn: () => void) => idleTurn(fn, () => made?.spins()),
+    watchRejections: (name: string, listener: (reason: unknown) => void) => watchRejections(name, (reason) => {
+      if (!(reason instanceof ProgramExit)) listener(reason);
+    }),
+  };
+  return simulateWith(bound, (world) => {
+    made = world as NodeWorld;
+    return body(made);
+  });
 }

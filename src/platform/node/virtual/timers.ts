@@ -155,14 +155,9 @@ export class VirtualTimer implements ProgramPart {
     this.timeout = timeout;
   }
 
-  get repeats(): boolean {
-    return this.timeout._repeat !== null;
-  }
-
-  /** Milliseconds until it runs; 0 when it is on its way. */
-  get leftMs(): number {
-    const { deadline } = this.expiry;
-    return deadline === Infinity ? 0 : (deadline - this.loop.now) / 1000;
+  waitsFor(): string {
+    const { timeout, delayMs } = this;
+    return `${this.isReferenced ? 'a' : 'an unreferenced'} ${timeout._repeat === null ? 'timeout' : 'interval'} of ${delayMs} ms`;
   }
 
   private get loop(): Loop {
