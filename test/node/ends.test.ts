@@ -112,12 +112,12 @@ test('a world that is stuck says which programs wait for what', () => {
       await client.run(async () => { const socket = net.connect(80, '10.0.1.2'); await once(socket, 'data'); }, { name: 'app' });
     });
     told.nothing = await one(({ client }) => client.run(() => new Promise(() => {})));
-    told.weak = await one(({ client }) => client.run(() => new Promise((done) => { setTimeout(done, 5).unref(); })));
+    told.weak = await one(({ client }) => client.run(() => new Promise((done) => { setTimeout(done, 86_400_000).unref(); })));
     ${AFTER}`);
   match(told['idle'] as string, /^WorldError: the world is stuck \(seed 1\): .*the program app on client waits for the end of its run\(\), the connection 10\.0\.1\.1:\d+ -> 10\.0\.1\.2:80; the program web on server waits for a connection to .*:80/);
   match(told['idle'] as string, /the connection \[::ffff:10\.0\.1\.2\]:80 -> \[::ffff:10\.0\.1\.1\]/);
   match(told['nothing'] as string, /^WorldError: the world is stuck \(seed 1\): the program node on client waits for the end of its run\(\);/);
-  match(told['weak'] as string, /waits for the end of its run\(\), an unreferenced timeout of 5 ms/);
+  match(told['weak'] as string, /waits for the end of its run\(\), an unreferenced timeout of 86400000 ms/);
 });
 
 test('a world that spins ends by its limits: of time, of events, of turns', () => {

@@ -555,7 +555,7 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
   protected live(): void {
     const isActive = this.isReading || this.isListening || this.connecting !== null || this.writes.length > 0
       || this.shutdownRequest !== null;
-    const keeps = this.toldClosed > 0 || (this.isReferenced && !this.isOver && isActive);
+    const keeps = !this.program.isOver && (this.toldClosed > 0 || (this.isReferenced && !this.isOver && isActive));
     if (keeps === this.keepsAlive) return;
     this.keepsAlive = keeps;
     liveness.change(keeps ? 1 : -1);
