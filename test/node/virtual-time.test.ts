@@ -142,7 +142,7 @@ everyWay('chance follows the seed', 'chance', (told, takesEarly) => {
   for (const [name, value] of Object.entries(first?.['drawn'] ?? {})) {
     if (value !== '') ok(JSON.stringify(value) !== JSON.stringify(other?.['drawn']?.[name]), name);
   }
-  const { randomUUID, randomInt, random, randomFillSync } = first?.['drawn'] as Record<string, never[]>;
+  const { randomUUID, randomInt, random, randomFillSync } = (first?.['drawn'] ?? {}) as Record<string, never[]>;
   for (const uuid of randomUUID as unknown as string[]) ok(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(uuid), uuid);
   ok((randomInt as unknown as number[]).every(Number.isSafeInteger));
   ok((random as unknown as number[]).every((x) => x >= 0 && x < 1));

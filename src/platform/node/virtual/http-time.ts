@@ -100,7 +100,7 @@ const kIsLate = Symbol('sockscape message is late');
  * told of by calling `kOnMessageBegin` of the parser, which Node's JavaScript leaves unset.
  */
 function followConnections(): void {
-  const { HTTPParser } = require('_http_common') as { HTTPParser: { prototype: object; kOnMessageBegin: number } };
+  const { HTTPParser } = require('node:_http_common') as { HTTPParser: { prototype: object; kOnMessageBegin: number } };
   const { prototype } = HTTPParser;
   const begins = function (this: Parser): void {
     const program = virtualProgram();

@@ -4,6 +4,8 @@
  */
 import { syncBuiltinESMExports } from 'node:module';
 import { installClocks } from './clocks.ts';
+import { noteEarlyModules } from './early.ts';
+import { watchEscapes } from './escape-doors.ts';
 import { installHttpTime } from './http-time.ts';
 import { installRandomness } from './randomness.ts';
 import { installTimers } from './timers.ts';
@@ -14,10 +16,12 @@ let isInstalled = false;
 export function installVirtualTime(): void {
   if (isInstalled) return;
   isInstalled = true;
+  noteEarlyModules();
   installClocks();
   installTimers();
   installHttpTime();
   installRandomness();
   installWork();
+  watchEscapes();
   syncBuiltinESMExports();
 }

@@ -8,6 +8,8 @@ import type { HostOptions } from '../../../host.ts';
 import { simulate as simulateWith, type SimulateOptions as Options, World, WorldError, type WorldHostOptions } from '../../../sim/world.ts';
 import { watchedBy, watchRejections } from '../turn.ts';
 import { startClock } from './clocks.ts';
+import { tellEarlyModules } from './early.ts';
+import { endEscapes, type Escape, keepEscapes } from './escapes.ts';
 import { installExits } from './exits.ts';
 import { idleTurn } from './idle.ts';
 import { installVirtualTime } from './install.ts';
@@ -21,9 +23,12 @@ export type SimulateOptions = Omit<Options, 'turn' | 'watchRejections' | 'watche
 
 export class NodeWorld extends World {
   private readonly bodyProgram: NodeProgram;
+  private readonly left: () => Escape[];
 
   constructor(options: Options, fail: (error: Error) => void) {
     super(options, fail);
+    this.left = keepEscapes(this.loop);
+    tellEarlyModules();
     const { onIdle } = this.loop;
     this.loop.onIdle = () => {
       if (!runUnreferenced(this.loop)) onIdle?.();
@@ -42,6 +47,11 @@ export class NodeWorld extends World {
     return new NodeHost(options, this.seed, (error) => this.failWith(error));
   }
 
+  /** What programs did, up to now, that the world could neither time nor replay: docs/virtual-time.md names the kinds. */
+  escapes(): Escape[] {
+    return this.left();
+  }
+
   override runBody<T>(body: () => Promise<T>): Promise<T> {
     return this.bodyProgram.run(body);
   }
@@ -49,6 +59,7 @@ export class NodeWorld extends World {
   override end(): void {
     this.bodyProgram.end();
     super.end();
+    endEscapes(this.loop);
   }
 
   /** With what Node programs wait for. */

@@ -10,6 +10,7 @@
 import { createRequire } from 'node:module';
 import { MessageChannel, MessagePort } from 'node:worker_threads';
 import { virtualProgram } from './clocks.ts';
+import { escapesEverywhere } from './escapes.ts';
 
 const require = createRequire(import.meta.url);
 
@@ -21,8 +22,6 @@ type Function_ = (this: unknown, ...args: unknown[]) => unknown;
 class WorkCounts {
   /** Pieces of work that were counted when they began, and have not ended. */
   open = 0;
-  /** The largest number of pieces at once: what ends first is up to chance unless the pool has one thread. */
-  most = 0;
 }
 
 export const work: WorkCounts = new WorkCounts();
@@ -38,7 +37,10 @@ export function workInFlight(): boolean {
     else open++;
   }
   for (const name of process.getActiveResourcesInfo()) if (REQUESTS.has(name)) open++;
-  if (open > work.most) work.most = open;
+  if (open > 1 && pool === Pool.Many) {
+    pool = Pool.Told;
+    escapesEverywhere('thread pool', 'work of several threads ends in an order of chance; start node with UV_THREADPOOL_SIZE=1', 'node');
+  }
   return open > 0;
 }
 
@@ -52,13 +54,35 @@ export function holdFor<T>(promise: Promise<T>): Promise<T> {
   return promise;
 }
 
-/** `UV_THREADPOOL_SIZE` counts for a pool that has done nothing yet; programs that must not rely on that set it themselves. */
+/** `UV_THREADPOOL_SIZE` counts for a pool that has done nothing yet; in an ES module Node itself has used it to load that. */
 export function installWork(): void {
-  process.env['UV_THREADPOOL_SIZE'] ??= '1';
+  const asked = process.env['UV_THREADPOOL_SIZE'];
+  if (asked === undefined) {
+    process.env['UV_THREADPOOL_SIZE'] = '1';
+    lookAtPool();
+  } else if (asked !== '1') {
+    pool = Pool.Many;
+  }
   watchCrypto();
   watchZlib();
   watchWebAssembly();
   watchPorts();
+}
+
+/** How many threads the pool has: one is what is asked for. */
+const Pool = { One: 0, Many: 1, Told: 2 } as const;
+let pool: number = Pool.One;
+
+/** Two pieces of work, a long one and a short one: in a pool of one thread the long one ends first. */
+function lookAtPool(): void {
+  const crypto = require('node:crypto') as typeof import('node:crypto');
+  let isLongOver = false;
+  crypto.pbkdf2('a', 'b', 5000, 20, 'sha256', () => {
+    isLongOver = true;
+  });
+  crypto.pbkdf2('a', 'b', 1, 20, 'sha256', () => {
+    if (!isLongOver) pool = Pool.Many;
+  });
 }
 
 /** `holder[name]` with all that Node has put onto it, such as how it is promisified. */
