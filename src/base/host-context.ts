@@ -8,6 +8,7 @@ import type { Loop } from './loop.ts';
 import { DatagramMemory, TcpMemory } from './protocol-memory.ts';
 import type { RandomSource } from './random.ts';
 import { Settings } from './settings.ts';
+import { WallClock } from './wall-clock.ts';
 import { ChunkWriter } from './slab.ts';
 
 export class HostContext {
@@ -19,13 +20,17 @@ export class HostContext {
   readonly datagramMemory: DatagramMemory;
   readonly counters: Counters = new Counters();
   readonly random: RandomSource;
+  readonly clock: WallClock;
   /** All sockets of the host append payload through this one writer. */
   readonly writer: ChunkWriter;
   /** Small payloads that receivers have queued lie together here: what is unread for long does not hold a sender's chunk. */
   readonly keeper: ChunkWriter;
 
-  constructor(loop: Loop, random: RandomSource, memory: KernelMemory = new KernelMemory()) {
+  constructor(
+    loop: Loop, random: RandomSource, memory: KernelMemory = new KernelMemory(), clock: WallClock = new WallClock(loop),
+  ) {
     this.loop = loop;
+    this.clock = clock;
     this.random = random;
     this.memory = memory;
     this.settings = new Settings(memory.totalBytes);

@@ -4,7 +4,7 @@ import { prepareNode } from '../platform/node/virtual/node-world.ts';
 export { WorldCapture } from '../sim/capture.ts';
 export { World, type WorldCableOptions, WorldError, type WorldHostOptions } from '../sim/world.ts';
 export type { Escape } from '../platform/node/virtual/escapes.ts';
-export { NodeHost, ProgramError, type RunOptions } from '../platform/node/virtual/node-host.ts';
+export { HostCrash, NodeHost, ProgramError, type RunOptions } from '../platform/node/virtual/node-host.ts';
 export { NodeWorld, simulate, type SimulateOptions } from '../platform/node/virtual/node-world.ts';
 
 prepareNode();

@@ -67,7 +67,8 @@ export class Kernel {
   private isOff = false;
   private lastInode = FIRST_INODE;
 
-  constructor(stack: Stack) {
+  /** `disk`: the files of the kernel that ran on this machine before. */
+  constructor(stack: Stack, disk: FileSystem | null = null) {
     this.stack = stack;
     const { memory, settings, keeper } = stack.context;
     this.memory = memory;
@@ -77,7 +78,8 @@ export class Kernel {
     this.queueBytes = new UserCounts(memory, 1);
     this.ipc = new Ipc(memory);
     this.epollWatches = new UserCounts(memory, Cost.WATCH);
-    this.fileSystem = new FileSystem(() => this.realtimeUs, stack.context.random, memory);
+    disk?.moveTo(memory);
+    this.fileSystem = disk ?? new FileSystem(() => this.realtimeUs, stack.context.random, memory);
     this.unix = new UnixHost(stack);
     this.packet = new PacketHost(stack);
     this.netlink = new NetlinkHost(stack, this.unix, this.packet);
@@ -94,8 +96,7 @@ export class Kernel {
 
   /** CLOCK_REALTIME: microseconds since the Unix epoch. */
   get realtimeUs(): number {
-    const { loop } = this;
-    return loop.environment.epochUs + loop.now;
+    return this.stack.context.clock.nowUs;
   }
 
   get timers(): HostTimers {

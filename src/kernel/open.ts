@@ -56,6 +56,7 @@ export class OpenOperation extends Operation {
     const { process } = this;
     const mode = this.flags & O.ACCMODE;
     if (found instanceof RegularFile) {
+      found.renew();
       if ((this.flags & O.TRUNC) !== 0 && mode !== O.RDONLY) found.truncate(0);
       return this.opened(new OpenRegular(found, mode));
     }

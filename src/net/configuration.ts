@@ -50,7 +50,7 @@ export class Configuration {
 
   attachLoopback(device: LoopbackDevice): void {
     this.plugIn(device);
-    for (const group of [ALL_HOSTS4, ALL_NODES, INTERFACE_NODES]) this.joinGroup(device, group);
+    for (const group of [INTERFACE_NODES, ALL_NODES, ALL_HOSTS4]) this.joinGroup(device, group);
     this.addAddress(device, IpAddress.fromV4(0x7f000001), 8);
     this.addOwnAddress6(device);
   }
@@ -69,7 +69,7 @@ export class Configuration {
     const known = this.interfaceOf(device);
     if (known !== null) return known.index;
     const added = this.plugIn(device);
-    for (const group of [ALL_HOSTS4, ALL_NODES, INTERFACE_NODES]) this.joinGroup(device, group);
+    for (const group of [INTERFACE_NODES, ALL_NODES, ALL_HOSTS4]) this.joinGroup(device, group);
     if (added.ipv6.forwarding !== 0) this.joinRouterGroups(added);
     this.addOwnAddress6(device);
     return added.index;

@@ -55,8 +55,10 @@ export class NodeProgram {
   /** Hears of what callbacks of this program throw; null where that is Node's business (`uncaughtException`). */
   onError: ((error: unknown) => void) | null = null;
   private ended = false;
+  private stopped = false;
   private readonly runNext = (): void => {
     handleEvents.pending--;
+    if (this.stopped) return;
     const event = this.waiting.shift();
     if (event === undefined || this.ended) return;
     try {
@@ -104,8 +106,35 @@ export class NodeProgram {
   /** Runs an event in a macrotask of its own, behind those that wait already. */
   later(event: HandleEvent): void {
     this.waiting.push(event);
+    if (!this.stopped) this.scheduleNext();
+  }
+
+  private scheduleNext(): void {
     handleEvents.pending++;
     machineImmediate(this.runNext);
+  }
+
+  /**
+   * As after SIGSTOP: events wait, and nobody is told anything, until `resume`. What a promise of the machine's own ends
+   * meanwhile (a file that was read) goes on by itself.
+   */
+  stop(): void {
+    this.stopped = true;
+  }
+
+  resume(): void {
+    if (!this.stopped) return;
+    this.stopped = false;
+    for (let i = 0; i < this.waiting.length; i++) this.scheduleNext();
+  }
+
+  get isStopped(): boolean {
+    return this.stopped;
+  }
+
+  /** It has sockets, timers or events, and so something to wait for. */
+  get isBusy(): boolean {
+    return this.parts.size > 0 || this.waiting.length > 0;
   }
 
   get hasEvents(): boolean {

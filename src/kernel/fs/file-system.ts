@@ -29,7 +29,7 @@ export class FileSystem implements FileSystemLimits {
   roomInodes: number = DEFAULT_INODES;
   private nextInode = 1;
   private readonly clock: () => number;
-  private readonly memory: KernelMemory;
+  private memory: KernelMemory;
 
   /** `clock` gives microseconds; `random` feeds /dev/random; what is written takes `memory`. */
   constructor(clock: () => number, random: RandomSource, memory: KernelMemory) {
@@ -48,8 +48,15 @@ export class FileSystem implements FileSystemLimits {
     device('urandom', randomDriver(random), 1, 9);
   }
 
+  /** Another kernel runs on the machine: what is written takes its memory. */
+  moveTo(memory: KernelMemory): void {
+    memory.hold(this.capacityBytes - this.roomBytes);
+    this.memory = memory;
+  }
+
   /** Puts another file system's root under a name of the root directory. */
   mount(name: string, root: Directory): void {
+    if (this.root.find(name) !== null) this.root.remove(name);
     this.root.add(name, root);
   }
 
@@ -232,11 +239,21 @@ export class FileSystem implements FileSystemLimits {
     return 0;
   }
 
-  /** What a host has in a file of its own making: `/etc/hosts` and the like. Makes or replaces it. */
-  provide(path: string, text: string): void {
+  /** A file whose text is `source`'s whenever it is opened, until somebody writes into it. Makes or replaces it. */
+  provideFrom(path: string, source: () => string): void {
+    this.ownFile(path).keepFrom(source);
+  }
+
+  private ownFile(path: string): RegularFile {
     const place = this.place(path);
     const file = place.inode ?? this.create(place, 0o644, ROOT);
     if (!(file instanceof RegularFile)) throw new Error(`${path} cannot be written`);
+    return file;
+  }
+
+  /** What a host has in a file of its own making: `/etc/hosts` and the like. Makes or replaces it. */
+  provide(path: string, text: string): void {
+    const file = this.ownFile(path);
     const bytes = new TextEncoder().encode(text);
     file.truncate(0);
     file.writeAt(0, bytes, 0, bytes.length);

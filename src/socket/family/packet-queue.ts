@@ -24,6 +24,9 @@ export class SeenFrame {
   vlanTag = 0;
   vlanProtocol = 0;
   truesize = 0;
+  /** When it came, in the loop's time, and how many were lost before; 0 for sockets that do not ask. */
+  arrivedUs = 0;
+  lost = 0;
   next: SeenFrame | null = null;
 }
 

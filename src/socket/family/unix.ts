@@ -9,7 +9,7 @@
  */
 import { Errno } from '../../base/errno.ts';
 import { Cost, type KernelMemory } from '../../base/kernel-memory.ts';
-import { Poll, Waiter, WaitQueue } from '../../base/wait-queue.ts';
+import { Poll, SILENT, Waiter, WaitQueue } from '../../base/wait-queue.ts';
 import { Msg, Shut } from '../../transport/endpoint.ts';
 import { Tell } from '../../transport/tell.ts';
 import type { Caller } from '../caller.ts';
@@ -41,8 +41,8 @@ const MESSAGE_OVERHEAD = 32;
 /** What wakes whoever waits for data (sock_def_readable), and for room (unix_write_space). */
 export const READABLE: number = Poll.IN | Poll.PRI | Poll.RDNORM | Poll.RDBAND;
 export const WRITABLE: number = Poll.OUT | Poll.WRNORM | Poll.WRBAND;
-/** Everything: the state of the connection changed. */
-const CHANGED: number = READABLE | WRITABLE | Poll.HUP | Poll.RDHUP;
+/** Everything: the state of the connection changed. Whoever polls for RDHUP hears of HUP too; to SIGIO it is one event. */
+const CHANGED: number = READABLE | WRITABLE | Poll.HUP;
 
 /** `struct ucred` of nobody: what a message says whose sender's credentials were not recorded (overflowuid). */
 export const NOBODY: Sender = { pid: 0, uid: 65534, gid: 65534 };
@@ -399,7 +399,7 @@ export abstract class UnixSocket extends Socket {
     if (how !== Shut.RD && how !== Shut.WR && how !== Shut.RDWR) return -Errno.EINVAL;
     const mode = how + 1;
     this.shut |= mode;
-    this.wake(CHANGED);
+    this.wake(CHANGED | SILENT);
     return this.peerShuts(mode);
   }
 
@@ -412,7 +412,10 @@ export abstract class UnixSocket extends Socket {
     const { peer } = this;
     if (peer === null) return;
     peer.shut |= ((mode & RECEIVE_SHUT) << 1) | ((mode & SEND_SHUT) >> 1);
-    peer.wake(CHANGED);
+    peer.wake(CHANGED | SILENT);
+    // What SIGIO tells the peer is the end of what it reads, or of all (unix_shutdown).
+    if (mode === BOTH_SHUT) peer.wake(Poll.HUP);
+    else if ((mode & SEND_SHUT) !== 0) peer.wake(Poll.IN);
   }
 
   protected commonReadiness(): number {

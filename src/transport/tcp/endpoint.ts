@@ -357,6 +357,11 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
     return state === TcpState.FinWait1 || state === TcpState.Closing || state === TcpState.LastAck;
   }
 
+  /** shutdown(2) has ended what goes out. */
+  get isWriteShut(): boolean {
+    return (this.bits & Bit.ShutWrite) !== 0;
+  }
+
   readiness(): number {
     const { state, bits } = this;
     if (state === TcpState.Listen) return this.listener !== null && this.listener.first !== null ? Poll.IN | Poll.RDNORM : 0;

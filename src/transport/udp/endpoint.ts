@@ -206,8 +206,9 @@ export class UdpEndpoint extends DatagramEndpoint implements Endpoint, PortHolde
     // Datagrams know no urgent data; over IPv6 Linux does not even say so (udpv6_sendmsg).
     if ((flags & Msg.OOB) !== 0 && address.isV4) return -Errno.EOPNOTSUPP;
     if (this.pending !== null) return this.append(this.pending, from, at, length, flags);
-    // A peer's port was looked at by nobody when it was connected to (udp_sendmsg).
-    if (port === 0 && address !== this.remoteAddress) return -Errno.EINVAL;
+    // A peer's port was looked at by nobody when it was connected to (udp_sendmsg); that of a mapped one is given anew with each
+    // datagram (udpv6_sendmsg).
+    if (port === 0 && (address !== this.remoteAddress || address.isV4 !== this.isV4)) return -Errno.EINVAL;
     if (choices !== null && choices.error !== 0) return choices.error;
     const { options } = this;
     const to = address.isUnspecified ? (address.isV4 ? LOOPBACK4 : LOOPBACK6) : address;
@@ -456,7 +457,7 @@ export class UdpEndpoint extends DatagramEndpoint implements Endpoint, PortHolde
     const n = p.copyOut(0, to, at, length < whole ? length : whole);
     if (n < whole) result.flags |= Msg.TRUNC;
     this.tellOfDatagram(p, result);
-    if (!peek) this.takeFirst(p);
+    if (!peek) this.taken(p);
     return (flags & Msg.TRUNC) !== 0 ? whole : n;
   }
 
@@ -474,8 +475,14 @@ export class UdpEndpoint extends DatagramEndpoint implements Endpoint, PortHolde
     const told = (flags & Msg.TRUNC) !== 0 ? whole : n;
     rareOf(this.options).peekOffset = peek ? offset + told : Math.max(0, offset - told);
     this.tellOfDatagram(p, result);
-    if (!peek) this.takeFirst(p);
+    if (!peek) this.taken(p);
     return told;
+  }
+
+  /** Linux counts what is read, not what comes (udp_recvmsg). */
+  private taken(p: Packet): void {
+    this.udp.count(p.isV4, Mib.UdpInDatagrams, Mib.Udp6InDatagrams);
+    this.takeFirst(p);
   }
 
   private tellOfDatagram(p: Packet, result: ReceiveResult): void {

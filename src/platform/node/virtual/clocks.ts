@@ -24,12 +24,10 @@ export function startClock(program: NodeProgram): void {
   started.set(program, program.host.loop.now);
 }
 
-/** Milliseconds since 1970 by the clock of the program that runs; null where it is the machine's. */
+/** Milliseconds since 1970 by the clock of the host that the program runs on; null where it is the machine's. */
 export function virtualMs(): number | null {
   const program = virtualProgram();
-  if (program === null) return null;
-  const { environment, now } = program.host.loop;
-  return Math.floor((environment.epochUs + now) / 1000);
+  return program === null ? null : Math.floor(program.host.clock.nowUs / 1000);
 }
 
 /** performance.now of the program that runs; null where it is the machine's. */

@@ -7,7 +7,7 @@
  */
 import { NodeProgram } from '../../../api/node/node-program.ts';
 import { SeededRandom } from '../../../base/random.ts';
-import { Host, type HostOptions } from '../../../host.ts';
+import { type Frozen, Host, type HostOptions } from '../../../host.ts';
 import { nameService } from '../names.ts';
 import { startClock } from './clocks.ts';
 import { followHttp } from './http-time.ts';
@@ -17,6 +17,28 @@ import { seedProgram } from './randomness.ts';
 export interface RunOptions {
   /** Its name in `ss -p` and in messages; `node`. */
   readonly name?: string;
+  /** Is it begun anew when the host restarts after a crash? True: as a service is that the machine starts by itself. */
+  readonly restarts?: boolean;
+}
+
+/** What `host.run` rejects with when the host loses its power before the program has returned. */
+export class HostCrash extends Error {
+  override readonly name = 'HostCrash';
+}
+
+/** A program that `run` began: how to begin it anew, and how whoever waits for it learns that it is gone. */
+class Run {
+  readonly fn: () => unknown;
+  readonly options: RunOptions;
+  isPending = true;
+  abort: (error: HostCrash) => void = () => {};
+  finish: (value: unknown) => void = () => {};
+  fail: (error: unknown) => void = () => {};
+
+  constructor(fn: () => unknown, options: RunOptions) {
+    this.fn = fn;
+    this.options = options;
+  }
 }
 
 /** What `process.exit` throws in a program of a world, so that nothing behind it runs. Not an error: nobody hears of it. */
@@ -40,19 +62,15 @@ export class ProgramError extends Error {
   }
 }
 
-interface Waiting {
-  resolve(value: undefined): void;
-  reject(error: ProgramError): void;
-}
-
 export class NodeHost extends Host {
   /** Programs that run, or that have done what they had to and may still have sockets open. */
   readonly programs: Set<NodeProgram> = new Set();
   private readonly seed: string;
   private readonly fail: (error: unknown) => void;
   private started = 0;
-  /** Who awaits the end of a program's `run`. */
-  private readonly runs: Map<NodeProgram, Waiting> = new Map();
+  private readonly runs: Map<NodeProgram, Run> = new Map();
+  /** Those that were running when the power failed. */
+  private readonly interrupted: Run[] = [];
 
   constructor(options: HostOptions, seed: string, fail: (error: unknown) => void) {
     super(options);
@@ -68,6 +86,7 @@ export class NodeHost extends Host {
     startClock(program);
     seedProgram(program, new SeededRandom(`${this.seed}/host/${this.name}/program/${++this.started}`));
     this.programs.add(program);
+    if (this.isFrozen) program.stop();
     return program;
   }
 
@@ -77,37 +96,57 @@ export class NodeHost extends Host {
    *
    * `process.exit` ends the program and leaves the world alone: resolves to undefined then, or rejects with a ProgramError
    * when the status is not 0.
+   *
+   * A crash of the host ends it too: then its timers, sockets and pending operations are gone, and the promise rejects with a
+   * HostCrash if it is still open. A restart calls `fn` again when the program was still at work. The state of modules
+   * survives both, since they are loaded once in this process.
    */
-  async run<T>(fn: () => T | Promise<T>, options: RunOptions = {}): Promise<T> {
-    if (typeof fn !== 'function') throw new TypeError(`host.run: takes a function, not ${typeof fn}`);
-    const program = this.startProgram(options.name ?? 'node');
-    const exited = new Promise<T>((resolve, reject) => {
-      this.runs.set(program, { resolve: resolve as unknown as Waiting['resolve'], reject });
+  run<T>(fn: () => T | Promise<T>, options: RunOptions = {}): Promise<T> {
+    if (typeof fn !== 'function') return Promise.reject(new TypeError(`host.run: takes a function, not ${typeof fn}`));
+    if (this.isDown) return Promise.reject(new HostCrash(`host.run: ${this.name} has no power`));
+    return this.begin(new Run(fn, options)) as Promise<T>;
+  }
+
+  private begin(run: Run): Promise<unknown> {
+    const program = this.startProgram(run.options.name ?? 'node');
+    this.runs.set(program, run);
+    const promise = new Promise<unknown>((resolve, reject) => {
+      run.isPending = true;
+      run.abort = reject;
+      const end = (settle: (value: unknown) => void) => (value: unknown): void => {
+        run.isPending = false;
+        settle(value);
+      };
+      run.finish = end(resolve);
+      run.fail = end(reject);
+      program.run(async () => await run.fn()).then(run.finish, run.fail);
     });
-    try {
-      // `exited` first: a program that exits at once rejects with what its exit throws, too.
-      return await Promise.race([exited, program.run(async () => await fn())]);
-    } finally {
-      this.runs.delete(program);
-    }
+    // Whoever does not look at the promise is told of what the program throws, but need not hear of the crash.
+    const { abort } = run;
+    run.abort = (error) => {
+      promise.catch(() => {});
+      abort(error);
+    };
+    return promise;
   }
 
   /** Is its `run` awaited still? */
   isRunning(program: NodeProgram): boolean {
-    return this.runs.has(program);
+    return this.runs.get(program)?.isPending === true;
   }
 
   /** A program ends itself: `how` are the words of its code. */
   exit(program: NodeProgram, status: number, how: string): void {
     const run = this.runs.get(program);
-    if (status === 0) run?.resolve(undefined);
-    else {
-      const error = new ProgramError(`the program ${program.name} on ${this.name} ended with status ${status}: ${how}`, status);
-      // Nobody awaits it: a server that gives up must not do so unseen.
-      if (run === undefined) this.fail(error);
-      else run.reject(error);
-    }
     this.endProgram(program, status);
+    if (status === 0) {
+      run?.finish(undefined);
+      return;
+    }
+    const error = new ProgramError(`the program ${program.name} on ${this.name} ended with status ${status}: ${how}`, status);
+    // Nobody awaits it any more: a server that gives up must not do so unseen.
+    if (run?.isPending === true) run.fail(error);
+    else this.fail(error);
   }
 
   private threw(program: NodeProgram, error: unknown): void {
@@ -118,12 +157,40 @@ export class NodeHost extends Host {
   /** The program exits: its sockets are closed, and nothing comes back to it. */
   endProgram(program: NodeProgram, status: number): void {
     this.programs.delete(program);
+    this.runs.delete(program);
     program.end(status);
   }
 
   override powerOff(): void {
-    for (const program of [...this.programs]) this.endProgram(program, 0);
+    if (this.isDown) return;
+    const atWork = [...this.runs].filter(([program, run]) => run.isPending || program.isBusy).map(([, run]) => run);
+    // The devices first: no program gets a FIN out any more.
     super.powerOff();
+    for (const program of [...this.programs]) this.endProgram(program, 0);
+    for (const run of atWork) {
+      if (run.options.restarts !== false) this.interrupted.push(run);
+      if (run.isPending) run.abort(new HostCrash(`${this.name} lost its power`));
+    }
+  }
+
+  /** Programs that were at work when the power failed are begun anew. What they reject with fails the world. */
+  override restart(): void {
+    super.restart();
+    for (const run of this.interrupted.splice(0)) {
+      this.begin(run).catch((error) => {
+        if (!(error instanceof HostCrash)) this.fail(error);
+      });
+    }
+  }
+
+  override freeze(what: Frozen = 'programs'): void {
+    super.freeze(what);
+    if (this.isFrozen) for (const program of this.programs) program.stop();
+  }
+
+  override thaw(): void {
+    super.thaw();
+    for (const program of this.programs) program.resume();
   }
 }
 

@@ -43,6 +43,10 @@ export class NodeWorld extends World {
     return super.host(name, options) as NodeHost;
   }
 
+  override router(name: string, options: WorldHostOptions = {}): NodeHost {
+    return super.router(name, options) as NodeHost;
+  }
+
   protected override makeHost(options: HostOptions): NodeHost {
     return new NodeHost(options, this.seed, (error) => this.failWith(error));
   }

@@ -390,6 +390,7 @@ function beginImmediate(program: NodeProgram, immediate: NodeImmediate): void {
   immediates.pending++;
   const { _onImmediate: callback } = immediate;
   immediate._onImmediate = function (this: NodeImmediate, ...args: unknown[]) {
-    if (!program.isOver) callback?.apply(this, args);
+    if (program.isStopped) program.later({ runEvent: () => callback?.apply(this, args) });
+    else if (!program.isOver) callback?.apply(this, args);
   };
 }
