@@ -5,7 +5,8 @@ export { WorldCapture } from '../sim/capture.ts';
 export type { Fault, TimelineEntry } from '../sim/faults.ts';
 export { WorldLog } from '../sim/world-log.ts';
 export { World, type WorldCableOptions, WorldError, type WorldHostOptions } from '../sim/world.ts';
-export { HostCrash, NodeHost, type RunOptions } from '../platform/node/virtual/node-host.ts';
+export type { Escape } from '../platform/node/virtual/escapes.ts';
+export { HostCrash, NodeHost, ProgramError, type RunOptions } from '../platform/node/virtual/node-host.ts';
 export { NodeWorld, simulate, type SimulateOptions } from '../platform/node/virtual/node-world.ts';
 
 prepareNode();
