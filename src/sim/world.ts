@@ -41,7 +41,7 @@ const TIME_LIMIT_US = 10 * 365 * 86400 * 1e6;
 /** Events between two turns of user code after which a world is taken for one that spins. */
 const EVENT_LIMIT = 50_000_000;
 /** Turns of user code in a row, without the clock moving on, after which a world is taken for one that spins. */
-const TURN_LIMIT = 10_000_000;
+const TURN_LIMIT = 300_000;
 
 /** Listens for the rejections of what runs in it, where the platform can tell whose they are; else for all. */
 export interface RejectionWatch {
@@ -71,7 +71,7 @@ export interface SimulateOptions {
   readonly timeLimitUs?: number;
   /** The world fails after this many events; fifty million. */
   readonly eventLimit?: number;
-  /** The world fails after this many turns of user code without its clock moving on; ten million. */
+  /** The world fails after this many turns of user code without its clock moving on; 300,000. */
   readonly turnLimit?: number;
   /** Planned faults that do not happen, by their numbers (`world.faults`): everything else is as it was with them. */
   readonly leaveOut?: readonly number[];

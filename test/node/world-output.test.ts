@@ -75,7 +75,7 @@ test('an exception in a callback, a tick, a microtask or a timer fails its world
     for (const begin of [
       () => process.nextTick(oops), () => queueMicrotask(oops), () => setTimeout(oops, 10), () => setImmediate(oops), () => void Promise.resolve().then(oops),
       () => {
-        const server = net.createServer(oops).listen(80, () => net.connect(80));
+        const server = net.createServer(oops).listen(80, () => net.connect(80, '127.0.0.1'));
         void server;
       },
     ]) {

@@ -25,7 +25,7 @@ export interface SimTestOptions {
   readonly timeLimitUs?: number;
   /** The world fails after this many events; fifty million. */
   readonly eventLimit?: number;
-  /** The world fails after this many turns of user code without its clock moving on; a million. */
+  /** The world fails after this many turns of user code without its clock moving on; 300,000. */
   readonly turnLimit?: number;
   /** The world fails when its code runs for so long (of the machine's time) without ever coming back; 10,000. 0: never. */
   readonly loopLimitMs?: number;
@@ -75,7 +75,7 @@ export function readSettings(name: unknown, options: SimTestOptions, environment
   const hasSeed = fromEnvironment !== undefined && fromEnvironment !== '';
   const seeds = hasSeed ? seedsOfText(fromEnvironment) : seedsOfOptions(options);
   const { shrink = true, failures = 'sockscape-failures', jobs = availableParallelism(), loopLimitMs = 10_000 } = options;
-  const { timeLimitUs = DAY_US, eventLimit = 50_000_000, turnLimit = 1_000_000 } = options;
+  const { timeLimitUs = DAY_US, eventLimit = 50_000_000, turnLimit = 300_000 } = options;
   if (!Number.isInteger(jobs) || jobs < 1) throw new RangeError(`simTest: jobs must be 1 or more, not ${jobs}`);
   if (!(loopLimitMs >= 0)) throw new RangeError(`simTest: loopLimitMs must be 0 or more, not ${loopLimitMs}`);
   return {
