@@ -1,6 +1,7 @@
 /**
- * One seed is one run on every Node: the captures of bad weather (test/sim/weather-hashes.ts) are compared between this
- * Node and the others, byte for byte by their SHA-256. `npm test` takes two seeds, the long tier 200.
+ * One seed is one run on every Node: the captures of bad weather (test/sim/weather-hashes.ts), and the captures and logs of
+ * Node programs in it (test/node/replay-hashes.ts), are compared between this Node and the others, byte for byte by their
+ * SHA-256. `npm test` takes two seeds, the long tier 200.
  *
  *   node scripts/compare-nodes.mjs [COUNT]
  */
@@ -14,9 +15,15 @@ const OTHERS = ['20.19', '22', '24'];
 const full = process.env.SOCKSCAPE_FULL === '1';
 const count = Number(process.argv[2] ?? (full ? 200 : 2));
 const first = Number(process.env.SOCKSCAPE_SEED ?? 1) >>> 0;
-const [script] = await bundleForNode([join(root, 'test/sim/weather-hashes.ts')]);
+const scripts = await bundleForNode(['sim/weather', 'node/replay'].map((name) => join(root, `test/${name}-hashes.ts`)));
 
-function hashes(node) {
+/** The lines of both scripts, one behind the other. */
+function allHashes(node) {
+  const [weather, programs] = scripts.map((script) => hashes(node, script));
+  return { version: weather.version, lines: [...weather.lines, ...programs.lines] };
+}
+
+function hashes(node, script) {
   const version = spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout.trim();
   const run = spawnSync(node, [script, String(first), String(count)], {
     encoding: 'utf8',
@@ -30,19 +37,19 @@ function hashes(node) {
 }
 
 try {
-  const mine = hashes(process.execPath);
+  const mine = allHashes(process.execPath);
   const versions = [mine.version];
   const differing = [];
   for (const other of OTHERS) {
-    const { version, lines } = hashes(join(nodeFolder(other), 'node'));
+    const { version, lines } = allHashes(join(nodeFolder(other), 'node'));
     versions.push(version);
     lines.forEach((line, i) => {
       if (line !== mine.lines[i]) differing.push(`${version}: ${line}, ${mine.version}: ${mine.lines[i]}`);
     });
   }
   if (differing.length > 0) throw new Error(`captures differ:\n${differing.join('\n')}`);
-  if (new Set(mine.lines.map((line) => line.split(' ')[1])).size !== count) throw new Error('two seeds have the same capture');
-  console.log(`nodes: ${count} seeds from ${first} on: the same bytes on ${versions.join(', ')}`);
+  if (new Set(mine.lines.map((line) => line.split(' ')[1])).size !== mine.lines.length) throw new Error('two seeds have the same capture');
+  console.log(`nodes: ${count} seeds from ${first} on, of hosts and of Node programs: the same bytes on ${versions.join(', ')}`);
   if (full) writeRecord('nodes', 'npm run test:full', { seeds: count, firstSeed: first, versions, differing: 0 });
 } catch (error) {
   console.error(`nodes: ${error.message}`);

@@ -3,8 +3,10 @@ import { prepareNode } from '../platform/node/virtual/node-world.ts';
 
 export { WorldCapture } from '../sim/capture.ts';
 export { FAULT_KINDS, type Fault, type FaultKind, Partition, type RandomFaults, type TimelineEntry } from '../sim/faults.ts';
+export { WorldLog } from '../sim/world-log.ts';
 export { World, type WorldCableOptions, WorldError, type WorldHostOptions } from '../sim/world.ts';
-export { HostCrash, NodeHost, type RunOptions } from '../platform/node/virtual/node-host.ts';
+export type { Escape } from '../platform/node/virtual/escapes.ts';
+export { HostCrash, NodeHost, ProgramError, type RunOptions } from '../platform/node/virtual/node-host.ts';
 export { NodeWorld, simulate, type SimulateOptions } from '../platform/node/virtual/node-world.ts';
 
 prepareNode();

@@ -15,7 +15,7 @@ export const HOST_OPTIONS = ['memoryBytes'] as const satisfies readonly (keyof W
 export const CABLE_OPTIONS = [
   'addressA', 'addressB', ...CONDITIONS, 'aToB', 'bToA', 'mtuBytes', 'offload', 'receiveOffload', 'nameA', 'nameB',
 ] as const satisfies readonly (keyof WorldCableOptions)[];
-export const SIMULATE_OPTIONS = ['seed', 'timeLimitUs', 'eventLimit', 'turn', 'watchRejections', 'watchedBy', 'worldClass', 'leaveOut'] as const satisfies readonly (keyof SimulateOptions)[];
+export const SIMULATE_OPTIONS = ['seed', 'timeLimitUs', 'eventLimit', 'turnLimit', 'leaveOut', 'log', 'record', 'turn', 'watchRejections', 'watchedBy', 'worldClass'] as const satisfies readonly (keyof SimulateOptions)[];
 /** Those that the entries bind: no program gives them, so no complaint offers them. */
 const BOUND: readonly string[] = ['turn', 'watchRejections', 'watchedBy', 'worldClass'];
 
@@ -64,5 +64,9 @@ export function checkRun(options: unknown, body: unknown): void {
     throw new TypeError(`simulate: takes options and a function, simulate({ seed: 1 }, async (world) => ...), not ${described(body)}`);
   }
   const { seed } = options as { seed?: unknown };
+  const { leaveOut = [] } = options as { leaveOut?: unknown };
+  if (!Array.isArray(leaveOut) || !leaveOut.every((number) => Number.isInteger(number) && number >= 0)) {
+    throw new TypeError('simulate: leaveOut takes an array of numbers of faults, counted from 0');
+  }
   if (typeof seed !== 'string' && typeof seed !== 'number') throw new TypeError(`simulate: the seed must be a text or a number, not ${described(seed)}`);
 }

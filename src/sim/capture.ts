@@ -13,16 +13,24 @@ export class WorldCapture implements FrameSink {
   private readonly blocks: Uint8Array[] = [];
   private readonly writer: PcapngWriter;
   private readonly interfaces: Map<Device, number> = new Map();
-  private readonly tees: CaptureTee[];
+  private readonly tees: CaptureTee[] = [];
+  private readonly loop: Loop;
+  private readonly hostOf: (device: Device) => string | null;
 
   /** `hostOf`: whose device it is, if anybody's. */
   constructor(loop: Loop, devices: readonly Device[], hostOf: (device: Device) => string | null) {
+    this.loop = loop;
+    this.hostOf = hostOf;
     this.writer = new PcapngWriter((block) => this.blocks.push(block), { application: 'sockscape' });
-    for (const device of devices) {
-      const words = interfaceWords(hostOf(device), device.name);
-      this.interfaces.set(device, this.writer.addInterface({ linkType: LinkType.Ethernet, ...words }));
-    }
-    this.tees = devices.map((device) => new CaptureTee(device, loop, this));
+    for (const device of devices) this.add(device);
+  }
+
+  /** Records another device, too. */
+  add(device: Device): void {
+    if (this.interfaces.has(device)) return;
+    const words = interfaceWords(this.hostOf(device), device.name);
+    this.interfaces.set(device, this.writer.addInterface({ linkType: LinkType.Ethernet, ...words }));
+    this.tees.push(new CaptureTee(device, this.loop, this));
   }
 
   captured(device: Device, timeUs: number, bytes: Uint8Array, outgoing: boolean): void {

@@ -86,7 +86,9 @@ export class Faults {
 
   /** Something was done: by the fault that runs, or by the body. */
   record(what: string): void {
-    this.timeline.push({ atUs: this.world.now, what, fault: this.running });
+    const { log, now } = this.world;
+    this.timeline.push({ atUs: now, what, fault: this.running });
+    log?.add(now, 'world', 'fault', what);
   }
 
   /** Plans `fn` for `atUs` (of the world's clock); it is called then, unless it is left out. */

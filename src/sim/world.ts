@@ -25,6 +25,7 @@ import { Cable, type CableOptions } from '../link/cable.ts';
 import type { Device } from '../link/device.ts';
 import { packetStatistics } from '../link/packet.ts';
 import { Switch, type SwitchOptions } from '../link/switch.ts';
+import { stateName } from '../transport/tcp/state.ts';
 import {
   addressesOf, CABLE_OPTIONS, checkRun, checkDevices, checkEnd, checkHostName, CONDITIONS, HOST_OPTIONS, limit, onlyKnown, SIMULATE_OPTIONS,
 } from './arguments.ts';
@@ -33,23 +34,30 @@ import { type Fault, Faults, groupWords, Partition, type RandomFaults, type Time
 import { leftoversOf } from './leftovers.ts';
 import { type NameOptions, WorldNames } from './names.ts';
 import { WorldRoutes } from './routers.ts';
+import type { WorldLog } from './world-log.ts';
 
 /** Virtual time after which a world is taken for one that spins: ten years. */
 const TIME_LIMIT_US = 10 * 365 * 86400 * 1e6;
 /** Events between two turns of user code after which a world is taken for one that spins. */
 const EVENT_LIMIT = 50_000_000;
+/** Turns of user code in a row, without the clock moving on, after which a world is taken for one that spins. */
+const TURN_LIMIT = 300_000;
 
 /** Listens for the rejections of what runs in it, where the platform can tell whose they are; else for all. */
 export interface RejectionWatch {
   run<T>(fn: () => T): T;
-  stop(): void;
+  /** `hasFailed`: what is rejected from now on follows from that, where the platform can tell whose it is. */
+  stop(hasFailed?: boolean): void;
 }
 
 export interface SimulateOptions {
   /** Any text or number; the same one gives the same run. */
   readonly seed: string | number;
-  /** A macrotask of the platform (setImmediate, MessageChannel). Bound by the entry. */
-  readonly turn: (fn: () => void) => void;
+  /**
+   * A macrotask of the platform (setImmediate, MessageChannel). One that waits until its user code is at rest asks `mayGoOn`
+   * each time that it is not, and gives up when that is false. Bound by the entry.
+   */
+  readonly turn: (fn: () => void, mayGoOn: () => boolean) => void;
   /**
    * Hears of promises that were rejected and that nobody looks at, so that a task which the body does not await cannot
    * fail unseen. Bound by the entry.
@@ -63,8 +71,14 @@ export interface SimulateOptions {
   readonly timeLimitUs?: number;
   /** The world fails after this many events; fifty million. */
   readonly eventLimit?: number;
+  /** The world fails after this many turns of user code without its clock moving on; 300,000. */
+  readonly turnLimit?: number;
   /** Planned faults that do not happen, by their numbers (`world.faults`): everything else is as it was with them. */
   readonly leaveOut?: readonly number[];
+  /** Gets what happens in the world, and what its programs print, which otherwise goes where the process prints. */
+  readonly log?: WorldLog;
+  /** Captures at both ends of every cable, from its first frame on: `world.recording`. */
+  readonly record?: boolean;
 }
 
 export interface WorldHostOptions {
@@ -118,7 +132,15 @@ export class World {
   readonly loop: Loop;
   readonly random: SeededRandom;
   readonly hosts: Host[] = [];
+  /** Of all cables, when `record` asks for it. */
+  readonly recording: WorldCapture | null;
+  /** Gets what happens; null when nobody wants it. */
+  readonly log: WorldLog | null;
   private readonly plan: Faults;
+  private readonly turnLimit: number;
+  /** Turns since the clock moved, and when that was. */
+  private turns = 0;
+  private turnsAt = -1;
   private readonly namesOfHosts: WorldNames = new WorldNames(this.hosts);
   private readonly routes: WorldRoutes = new WorldRoutes(this.hosts);
   private readonly partitions: Set<Partition> = new Set();
@@ -143,17 +165,19 @@ export class World {
     onlyKnown('simulate', options, SIMULATE_OPTIONS);
     this.fail = fail;
     this.seed = String(options.seed);
+    this.log = options.log ?? null;
     this.random = new SeededRandom(options.seed);
+    this.turnLimit = limit('turnLimit', options.turnLimit ?? TURN_LIMIT);
     this.clock = new VirtualClock(this.random, (fn) => {
       options.turn(() => {
         try {
-          fn();
+          if (this.mayGoOn()) fn();
         } catch (error) {
           // Thrown by the stack itself, or by a callback that it calls: there is no promise to carry it.
           this.loop.stop();
           fail(error instanceof Error ? error : new WorldError(`something that is no Error was thrown: ${error}`));
         }
-      });
+      }, this.mayGoOn);
     });
     this.loop = new Loop(this.clock);
     this.loop.eventLimit = limit('eventLimit', options.eventLimit ?? EVENT_LIMIT);
@@ -169,6 +193,7 @@ export class World {
       const hint = 'does the body await something outside of the world (setTimeout, fs, fetch)?';
       fail(new WorldError(`the world is stuck (seed ${this.seed}): ${this.whoWaits()}; ${hint}`));
     };
+    this.recording = options.record === true ? this.capture([]) : null;
     this.plan = new Faults(this, new SeededRandom(`${this.seed}/faults`), options.leaveOut ?? [], (atUs, fn) => this.callAt(atUs, fn));
     // `world.sleep` is a process of a host that no cable reaches.
     this.keeper = new Host({ name: 'world', loop: this.loop, random: new SeededRandom(`${this.seed}/world`) });
@@ -192,6 +217,19 @@ export class World {
     return host;
   }
 
+  /** Counts a turn of user code; false, and the world fails, when there have been too many at this instant. */
+  readonly mayGoOn = (): boolean => {
+    const { now } = this.loop;
+    if (now !== this.turnsAt) {
+      this.turnsAt = now;
+      this.turns = 0;
+    }
+    if (++this.turns <= this.turnLimit) return true;
+    this.loop.stop();
+    const spent = `${this.turnLimit} turns of user code, all at ${now / 1e6} s of its time`;
+    this.fail(new WorldError(`the world ran ${spent}, without an end (seed ${this.seed}): ${this.whoWaits()}`));
+    return false;
+  };
   /**
    * A host that forwards IPv4 and IPv6. Hosts with a cable to it, and to its switches, get a default route by it, routers a
    * route to each other's networks: everybody reaches everybody.
@@ -245,6 +283,10 @@ export class World {
     const segment = this.segmentOf(a, b);
     this.plug(a, cable.a, chosenA ?? (a instanceof Host ? addressesOf('addressA', segment.next()) : null));
     this.plug(b, cable.b, chosenB ?? (b instanceof Host ? addressesOf('addressB', segment.next()) : null));
+    if (this.recording !== null) {
+      if (a instanceof Host) this.recording.add(cable.a);
+      if (b instanceof Host) this.recording.add(cable.b);
+    }
     const ends = [[a, cable.a], [b, cable.b]] as const;
     const hosts = ends.flatMap(([end, device]) => (end instanceof Host ? [[end, device] as const] : []));
     this.routes.plugged(hosts, [a, b].filter((end) => end instanceof Switch));
@@ -375,13 +417,15 @@ export class World {
   }
 
   /** Who waits for what, for a world that does not go on. */
-  private whoWaits(): string {
+  protected whoWaits(): string {
     const waits: string[] = [];
     for (const host of [this.keeper, ...this.hosts]) {
       for (const process of host.kernel.processes()) {
         const what = process.waitingFor();
         if (what.length > 0) waits.push(`${process.name} on ${host.name} waits in ${what.join(', ')}`);
       }
+      const sockets = socketWords(host);
+      if (sockets.length > 0) waits.push(`${host.name} has ${sockets.join(', ')}`);
     }
     return waits.length > 0 ? waits.join('; ') : 'no process waits for anything';
   }
@@ -399,6 +443,22 @@ function deviceName(end: Host | Switch, n: number): string {
   if (end instanceof Switch) return `port${end.ports.length}`;
   const taken = end.network.interfaces().filter((entry) => entry.device.name.startsWith('eth')).length;
   return taken < n ? `eth${taken}` : `eth${n}`;
+}
+
+/** How many sockets of a host are named. */
+const SOCKETS_NAMED = 8;
+
+/** The TCP sockets of a host, in words: where something is waited for. */
+function socketWords({ stack }: Host): string[] {
+  const words: string[] = [];
+  let more = 0;
+  for (const { localAddress, localPort, remoteAddress, remotePort, state } of stack.tcp.endpoints()) {
+    const peer = remoteAddress === null ? '' : ` to ${remoteAddress}:${remotePort}`;
+    if (words.length < SOCKETS_NAMED) words.push(`${localAddress}:${localPort}${peer} in ${stateName(state)}`);
+    else more++;
+  }
+  if (more > 0) words.push(`and ${more} more`);
+  return words;
 }
 
 /** The error with the mark in its message. Where that cannot be written (a DOMException, a frozen error) it stays as it is. */
@@ -437,24 +497,27 @@ export async function simulate<T>(options: SimulateOptions, body: (world: World)
   const { turn } = options;
   let watch: RejectionWatch | undefined;
   // A turn can be asked for from outside (a program that closes a descriptor of this world): its work is this world's.
-  const owned = (fn: () => void): void => (watch === undefined ? turn(fn) : watch.run(() => turn(fn)));
+  const owned = (fn: () => void, mayGoOn: () => boolean): void =>
+    watch === undefined ? turn(fn, mayGoOn) : watch.run(() => turn(fn, mayGoOn));
   const world = new (options.worldClass ?? World)({ ...options, turn: owned }, (error) => fail(error));
   watch = options.watchRejections?.(`seed ${world.seed}`, (reason) => {
     world.loop.stop();
     fail(reason instanceof Error ? reason : new WorldError(`a promise was rejected with ${String(reason)}`));
   });
   world.loop.userStarted();
+  let hasFailed = true;
   try {
     const run = (): Promise<T> => world.runBody(() => body(world));
     const result = await Promise.race([watch === undefined ? run() : watch.run(run), failed]);
     // What the last call of the body left behind (a handler of a signal that threw) is heard of in the turn after it.
     world.loop.stop();
-    if (watch !== undefined) await Promise.race([new Promise<void>((resolve) => turn(resolve)), failed]);
+    if (watch !== undefined) await Promise.race([new Promise<void>((resolve) => turn(resolve, world.mayGoOn)), failed]);
+    hasFailed = false;
     return result;
   } catch (error) {
     throw withSeed(error, `(seed ${world.seed})`);
   } finally {
-    watch?.stop();
+    watch?.stop(hasFailed);
     world.end();
   }
 }

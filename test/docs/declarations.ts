@@ -102,6 +102,12 @@ export function functionsOf(path: string): Map<string, string> {
   return found;
 }
 
+/** An exported function's declarations without a body, one for each way to call it. */
+export function overloadsOf(path: string, name: string): string[] {
+  const text = withoutComments(readFileSync(join(root, path), 'utf8'));
+  return [...text.matchAll(new RegExp(`^export function (${name}\\(.*);$`, 'gm'))].map((match) => normalized(match[1] as string));
+}
+
 /** Exported functions of all files that the entry `sockscape` takes from, its own names only. */
 export function entryFunctions(): Map<string, string> {
   const entry = withoutComments(readFileSync(join(root, 'src/entry/index.ts'), 'utf8'));

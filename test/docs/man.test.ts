@@ -21,7 +21,7 @@ import { CATALOGUE } from '../../src/programs/catalogue.ts';
 import { readErrorsPage } from '../oracle/errors/table.ts';
 import { needs } from '../needs.ts';
 import { root } from '../results.ts';
-import { entryFunctions, functionsOf, memberLines, normalized, processMembers, syscalls } from './declarations.ts';
+import { entryFunctions, functionsOf, memberLines, normalized, overloadsOf, processMembers, syscalls } from './declarations.ts';
 
 const FOLDER = join(root, 'docs/man');
 /** The commands of `sockscape` that are no programs of the catalogue, by name (src/cli/main.ts). */
@@ -31,6 +31,7 @@ const OVERVIEWS = ['intro'];
 /** Of the entry `sockscape/sim`: what each page's synopsis shows, every public member. */
 const SIM = new Map<string, readonly string[]>([
   ['simulate', [`simulate${functionsOf('src/platform/node/virtual/node-world.ts').get('simulate')}`]],
+  ['simTest', overloadsOf('src/platform/node/sim-test/sim-test.ts', 'simTest')],
   ['World', memberLines('src/sim/world.ts', 'World')],
   ['Host', memberLines('src/host.ts', 'Host')],
   ['Cable', memberLines('src/link/cable.ts', 'Cable')],

@@ -24,7 +24,8 @@ function exchange(host: NodeHost, to: string, bytes: Buffer, port = 80): Promise
     socket.on('data', (part) => parts.push(part));
     socket.on('end', () => resolve(Buffer.concat(parts)));
     socket.on('error', (error: NodeJS.ErrnoException) => resolve(String(error.code)));
-    socket.end(bytes);
+    // Not before: Node (20 to 24) loses an `end` from before its second attempt of autoSelectFamily, on a real network too.
+    socket.on('connect', () => socket.end(bytes));
   }));
 }
 

@@ -8,7 +8,8 @@
 
 /** A request of C++: JavaScript sets `oncomplete` and keeps what it needs on it. */
 export interface Request {
-  oncomplete(status: number, ...rest: unknown[]): void;
+  /** Taken away by who does not want to hear of it any more. */
+  oncomplete?(status: number, ...rest: unknown[]): void;
   /** StreamBase: an error's text, and what a write that waits has kept. */
   error?: unknown;
   buffer?: unknown;

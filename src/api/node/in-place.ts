@@ -44,7 +44,10 @@ type Make = (program: NodeProgram) => Ours | null;
 const makeTcp: Make = (program) => new TcpHandle(program, false);
 const makePipe: Make = (program) => (isOfChildProcess() ? null : new PipeHandle(program, false));
 
+let isInPlace = false;
+
 export function installInPlace(): void {
+  isInPlace = true;
   const { TCP, constants } = binding('tcp_wrap');
   const { Pipe, constants: pipeConstants } = binding('pipe_wrap');
   const { UDP } = binding('udp_wrap');
@@ -63,6 +66,11 @@ export function installInPlace(): void {
 /** The handle of ours that a handle of Node's stands for; itself when it stands for none. */
 export function behind(handle: object): object {
   return (handle as Face)[kOurs] ?? handle;
+}
+
+/** Is the work of this handle, one of Node's own classes, done by the machine? Where it is not decided yet, it is not. */
+export function isMachines(handle: object): boolean {
+  return isInPlace ? (handle as Face)[kOurs] === null : true;
 }
 
 function join(face: Face, ours: Ours): void {

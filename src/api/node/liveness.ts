@@ -3,20 +3,26 @@
  * does not know of sockets that are none of its own.
  */
 
+import { machineInterval } from './machine-timers.ts';
+
 /** The longest time that a timer of Node can have. */
 const LONGEST_MS = 0x7fffffff;
-const { setInterval: start, clearInterval: stop } = globalThis;
 
 class Liveness {
   private active = 0;
   private timer: NodeJS.Timeout | null = null;
 
+  /** Does any handle keep its program alive? */
+  get isActive(): boolean {
+    return this.active > 0;
+  }
+
   /** One handle more, or one less, that keeps the program alive. */
   change(by: 1 | -1): void {
     this.active += by;
-    if (this.active > 0) this.timer ??= start(() => {}, LONGEST_MS);
+    if (this.active > 0) this.timer ??= machineInterval(() => {}, LONGEST_MS);
     else if (this.timer !== null) {
-      stop(this.timer);
+      clearInterval(this.timer);
       this.timer = null;
     }
   }

@@ -10,8 +10,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Host } from '../../host.ts';
 import type { KernelProcess } from '../../kernel/process.ts';
-
-const { setImmediate: later } = globalThis;
+import { machineImmediate } from './machine-timers.ts';
 
 /** Something that a handle has to tell its program: each has a macrotask of its own, so that ticks run in between. */
 export interface HandleEvent {
@@ -22,6 +21,8 @@ export interface HandleEvent {
 export interface ProgramPart {
   /** The program is gone: nothing is told any more, and nobody is kept alive. */
   abandon(): void;
+  /** What it waits for, for a message about a world that does not go on; null when it waits for nothing. */
+  waitsFor?(): string | null;
 }
 
 /** How names become addresses: the platform hands in the resolver of api/posix (rooms beside each other do not meet). */
@@ -43,6 +44,8 @@ const contexts = new AsyncLocalStorage<NodeProgram | null>();
 
 export class NodeProgram {
   readonly host: Host;
+  /** What `ss -p` and messages call it. */
+  readonly name: string;
   readonly core: KernelProcess;
   readonly names: NameService;
   private readonly parts: Set<ProgramPart> = new Set();
@@ -68,6 +71,7 @@ export class NodeProgram {
 
   constructor(host: Host, name: string, names: (program: NodeProgram) => NameService) {
     this.host = host;
+    this.name = name;
     this.core = host.kernel.spawn(name, null, null);
     this.names = names(this);
     this.isVirtual = host.loop.environment.virtual;
@@ -107,7 +111,7 @@ export class NodeProgram {
 
   private scheduleNext(): void {
     handleEvents.pending++;
-    later(this.runNext);
+    machineImmediate(this.runNext);
   }
 
   /**
@@ -143,6 +147,16 @@ export class NodeProgram {
 
   drop(part: ProgramPart): void {
     this.parts.delete(part);
+  }
+
+  /** What it waits for: each kind once, with how many there are. */
+  waitsFor(): string[] {
+    const counts: Map<string, number> = new Map();
+    for (const part of this.parts) {
+      const what = part.waitsFor?.() ?? null;
+      if (what !== null) counts.set(what, (counts.get(what) ?? 0) + 1);
+    }
+    return [...counts].map(([what, count]) => (count === 1 ? what : `${what} (${count} times)`));
   }
 
   /** The program ends as a process does: its sockets are closed, and nothing that it began comes back to it. */

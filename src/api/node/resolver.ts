@@ -43,10 +43,12 @@ export function installResolver(): void {
 /** Tells the answer in a macrotask of its own, in the context of whoever asked. */
 function answer<T>(program: NodeProgram, type: string, found: Promise<T>, tell: (found: T) => void): void {
   const scope = new AsyncResource(type);
-  liveness.change(1);
+  // A world goes on by itself; and one that ends while the question is open answers nobody.
+  const keeps = program.isVirtual ? 0 : 1;
+  if (keeps === 1) liveness.change(1);
   void found.then((value) => {
     program.later({ runEvent: () => {
-      liveness.change(-1);
+      if (keeps === 1) liveness.change(-1);
       scope.runInAsyncScope(tell, undefined, value);
     } });
   });

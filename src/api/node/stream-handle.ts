@@ -391,7 +391,7 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
     if (status === 0) this.isConnected = true;
     else this.failWrites(-Errno.ECANCELED);
     this.live();
-    this.inScope(() => request.oncomplete(status, this.face, request, status === 0, status === 0));
+    this.inScope(() => request.oncomplete?.(status, this.face, request, status === 0, status === 0));
   }
 
   private acceptOne(): void {
@@ -450,7 +450,7 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
 
   private settleWrite({ ofStream, request }: PendingWrite, status: number): void {
     if (ofStream) this.finishWrite(request, status);
-    else this.inScope(() => request.oncomplete(status, this.face, undefined));
+    else this.inScope(() => request.oncomplete?.(status, this.face, undefined));
   }
 
   private failWrites(status: number): void {
@@ -467,7 +467,7 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
     // The connection is gone already: libuv knows no such error here, since shutdown(2) fails only where nothing was connected.
     const status = result === -Errno.ENOTCONN ? 0 : result;
     if (this.shutdownOfStream) this.finishShutdown(request, status);
-    else this.inScope(() => request.oncomplete(status));
+    else this.inScope(() => request.oncomplete?.(status));
     return true;
   }
 
@@ -495,14 +495,14 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
     this.isListening = false;
     this.isReading = false;
     if (connecting !== null) {
-      this.tell(() => this.inScope(() => connecting.oncomplete(-Errno.ECANCELED, this.face, connecting, false, false)));
+      this.tell(() => this.inScope(() => connecting.oncomplete?.(-Errno.ECANCELED, this.face, connecting, false, false)));
     }
     this.failWrites(-Errno.ECANCELED);
     if (shutdownRequest !== null) {
       const ofStream = this.shutdownOfStream;
       this.tell(() => {
         if (ofStream) this.finishShutdown(shutdownRequest, -Errno.ECANCELED);
-        else this.inScope(() => shutdownRequest.oncomplete(-Errno.ECANCELED));
+        else this.inScope(() => shutdownRequest.oncomplete?.(-Errno.ECANCELED));
       });
     }
     this.tell(() => {
@@ -555,7 +555,7 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
   protected live(): void {
     const isActive = this.isReading || this.isListening || this.connecting !== null || this.writes.length > 0
       || this.shutdownRequest !== null;
-    const keeps = this.toldClosed > 0 || (this.isReferenced && !this.isOver && isActive);
+    const keeps = !this.program.isOver && (this.toldClosed > 0 || (this.isReferenced && !this.isOver && isActive));
     if (keeps === this.keepsAlive) return;
     this.keepsAlive = keeps;
     liveness.change(keeps ? 1 : -1);

@@ -170,6 +170,19 @@ export class TcpHandle extends StreamHandle {
     return tellAddress(this.program, sockets.peerName(this.program.core, this.descriptor), into);
   }
 
+  waitsFor(): string | null {
+    if (this.descriptor < 0) return null;
+    const { core } = this.program;
+    const local: NodeAddress = {};
+    const peer: NodeAddress = {};
+    tellAddress(this.program, sockets.localName(core, this.descriptor), local);
+    const end = ({ address, port }: NodeAddress): string => (address?.includes(':') ? `[${address}]:${port}` : `${address}:${port}`);
+    if (this.isListening) return `a connection to ${end(local)}`;
+    if (this.connecting !== null) return `its connection from ${end(local)}`;
+    if (tellAddress(this.program, sockets.peerName(core, this.descriptor), peer) !== 0) return null;
+    return `the connection ${end(local)} -> ${end(peer)}`;
+  }
+
   private set(level: number, option: number, value: number): number {
     return sockets.setOption(this.program.core, this.descriptor, level, option, intBytes(value, 4));
   }

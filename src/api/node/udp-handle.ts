@@ -487,7 +487,7 @@ export class UdpHandle implements HandleEvent, ProgramPart {
 
   private live(): void {
     const isActive = this.isReceiving || this.sends.length > 0;
-    const keeps = this.toTell > 0 || (this.isReferenced && !this.isOver && isActive);
+    const keeps = !this.program.isOver && (this.toTell > 0 || (this.isReferenced && !this.isOver && isActive));
     if (keeps === this.keepsAlive) return;
     this.keepsAlive = keeps;
     liveness.change(keeps ? 1 : -1);

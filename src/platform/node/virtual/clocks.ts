@@ -1,8 +1,9 @@
 /**
- * What tells the time: Date, performance.now, process.hrtime and uptime. Each tells the world's to a program of a world, and
- * the machine's to everybody else.
+ * What tells the time: Date, Intl.DateTimeFormat, performance, process.hrtime and uptime, os.uptime, console.time, the
+ * times of events. Each tells the world's to a program of a world, and the machine's to everybody else.
  */
-import { performance } from 'node:perf_hooks';
+import os from 'node:os';
+import { type MarkOptions, performance } from 'node:perf_hooks';
 import { NodeProgram } from '../../../api/node/node-program.ts';
 
 /** The program of a world that runs now; null where the machine's time is told. */
@@ -23,31 +24,126 @@ export function startClock(program: NodeProgram): void {
   started.set(program, program.host.loop.now);
 }
 
-function epochMs(program: NodeProgram): number {
-  return Math.floor(program.host.clock.nowUs / 1000);
+/** Milliseconds since 1970 by the clock of the host that the program runs on; null where it is the machine's. */
+export function virtualMs(): number | null {
+  const program = virtualProgram();
+  return program === null ? null : Math.floor(program.host.clock.nowUs / 1000);
+}
+
+/** performance.now of the program that runs; null where it is the machine's. */
+export function virtualNow(): number | null {
+  const program = virtualProgram();
+  return program === null ? null : sinceStartUs(program) / 1000;
 }
 
 export function installClocks(): void {
   installDate();
-  const now = performance.now.bind(performance);
-  const timeOrigin = performance.timeOrigin;
-  Object.defineProperty(performance, 'now', {
-    configurable: true, writable: true, enumerable: true,
-    value: () => {
-      const program = virtualProgram();
-      return program === null ? now() : sinceStartUs(program) / 1000;
+  installIntl();
+  installPerformance();
+  installProcessClocks();
+  installConsole();
+}
+
+function put(holder: object, name: string, value: unknown): void {
+  const { enumerable = true } = Object.getOwnPropertyDescriptor(holder, name) ?? {};
+  Object.defineProperty(holder, name, { configurable: true, writable: true, enumerable, value });
+}
+
+/** Date without arguments, and Date.now; everything else of it is the engine's. */
+function installDate(): void {
+  const MachineDate = globalThis.Date;
+  const machineNow = MachineDate.now;
+  const now = { now: () => virtualMs() ?? machineNow() }.now;
+  const VirtualDate = new Proxy(MachineDate, {
+    construct(target, args, newTarget) {
+      const ms = args.length === 0 ? virtualMs() : null;
+      return Reflect.construct(target, ms === null ? args : [ms], newTarget) as object;
+    },
+    apply(target) {
+      const ms = virtualMs();
+      return ms === null ? target() : new target(ms).toString();
     },
   });
+  // Also for whoever took Date itself before us.
+  put(MachineDate, 'now', now);
+  MachineDate.prototype.constructor = VirtualDate;
+  put(globalThis, 'Date', VirtualDate);
+}
+
+/** `format()` of no date is of now. */
+function installIntl(): void {
+  const { prototype } = Intl.DateTimeFormat;
+  const { get } = Object.getOwnPropertyDescriptor(prototype, 'format') as { get(): (date?: Date | number) => string };
+  const known: WeakMap<object, (date?: Date | number) => string> = new WeakMap();
+  Object.defineProperty(prototype, 'format', {
+    configurable: true,
+    enumerable: false,
+    get(this: Intl.DateTimeFormat) {
+      const format = get.call(this);
+      // One and the same function at each look, as the engine's.
+      let ours = known.get(format);
+      if (ours === undefined) {
+        ours = (date) => format(date === undefined ? (virtualMs() ?? undefined) : date);
+        Object.defineProperty(ours, 'name', { value: format.name });
+        known.set(format, ours);
+      }
+      return ours;
+    },
+  });
+  const { formatToParts } = prototype;
+  put(prototype, 'formatToParts', function (this: Intl.DateTimeFormat, date?: Date | number) {
+    return formatToParts.call(this, date === undefined ? (virtualMs() ?? undefined) : date);
+  });
+}
+
+function installPerformance(): void {
+  const now = performance.now.bind(performance);
+  const { timeOrigin } = performance;
+  put(performance, 'now', () => virtualNow() ?? now());
   Object.defineProperty(performance, 'timeOrigin', {
-    configurable: true, enumerable: true,
-    get: () => {
+    configurable: true,
+    enumerable: true,
+    get() {
       const program = virtualProgram();
       return program === null ? timeOrigin : (program.host.loop.environment.epochUs + (started.get(program) ?? 0)) / 1000;
     },
   });
+  const mark = performance.mark.bind(performance);
+  put(performance, 'mark', (name: string, options?: MarkOptions) => {
+    const startTime = virtualNow();
+    return startTime === null ? mark(name, options) : mark(name, { startTime, ...options });
+  });
+  const measure = performance.measure.bind(performance) as (name: string, from?: unknown, to?: unknown) => unknown;
+  put(performance, 'measure', (name: string, from?: unknown, to?: unknown) => {
+    const end = virtualNow();
+    if (end === null) return measure(name, from, to);
+    if (typeof from === 'object' && from !== null) {
+      const options = from as { end?: unknown; duration?: unknown };
+      return options.end === undefined && options.duration === undefined ? measure(name, { start: 0, ...options, end }) : measure(name, options);
+    }
+    return to === undefined ? measure(name, { start: from ?? 0, end }) : measure(name, from, to);
+  });
+  // An event is told of where it happens, so what it says first is the time of that.
+  const { get } = Object.getOwnPropertyDescriptor(Event.prototype, 'timeStamp') as { get(): number };
+  const times: WeakMap<object, number> = new WeakMap();
+  Object.defineProperty(Event.prototype, 'timeStamp', {
+    configurable: true,
+    enumerable: true,
+    get(this: Event) {
+      const machine = get.call(this);
+      const known = times.get(this) ?? virtualNow();
+      if (known === null) return machine;
+      times.set(this, known);
+      return known;
+    },
+  });
+}
+
+function installProcessClocks(): void {
   const { hrtime } = process;
   const { bigint } = hrtime;
   const uptime = process.uptime.bind(process);
+  const hostUptime = os.uptime;
   const virtualHrtime = (before?: [number, number]): [number, number] => {
     const program = virtualProgram();
     if (program === null) return hrtime.call(process, before);
@@ -76,22 +172,38 @@ export function installClocks(): void {
     const program = virtualProgram();
     return program === null ? uptime() : sinceStartUs(program) / 1e6;
   };
+  os.uptime = () => {
+    const program = virtualProgram();
+    return program === null ? hostUptime() : program.host.loop.now / 1e6;
+  };
 }
 
-/** Date without arguments, and Date.now; everything else of it is the engine's. */
-function installDate(): void {
-  const MachineDate = globalThis.Date;
-  const now = (): number => {
-    const program = virtualProgram();
-    return program === null ? MachineDate.now() : epochMs(program);
+/** console.time and its kin measure by a clock that nobody can replace. */
+function installConsole(): void {
+  const { time, timeEnd, timeLog } = console;
+  const labels: WeakMap<NodeProgram, Map<string, number>> = new WeakMap();
+  const tell = (program: NodeProgram, method: string, label: string, words: unknown[]): boolean => {
+    const began = labels.get(program)?.get(label);
+    if (began === undefined) process.emitWarning(`No such label '${label}' for console.${method}()`);
+    else console.log('%s: %sms', label, (program.host.loop.now - began) / 1000, ...words);
+    return began !== undefined;
   };
-  const VirtualDate = new Proxy(MachineDate, {
-    construct(target, args, newTarget) {
-      return Reflect.construct(target, args.length === 0 ? [now()] : args, newTarget) as object;
-    },
-    apply: () => new MachineDate(now()).toString(),
-    get: (target, key, receiver) => (key === 'now' ? now : Reflect.get(target, key, receiver)),
-  });
-  MachineDate.prototype.constructor = VirtualDate;
-  globalThis.Date = VirtualDate;
+  console.time = (label = 'default') => {
+    const program = virtualProgram();
+    if (program === null) return time.call(console, label);
+    const known = labels.get(program) ?? new Map<string, number>();
+    labels.set(program, known);
+    if (known.has(`${label}`)) process.emitWarning(`Label '${label}' already exists for console.time()`);
+    else known.set(`${label}`, program.host.loop.now);
+  };
+  console.timeLog = (label = 'default', ...words) => {
+    const program = virtualProgram();
+    if (program === null) timeLog.call(console, label, ...words);
+    else tell(program, 'timeLog', `${label}`, words);
+  };
+  console.timeEnd = (label = 'default') => {
+    const program = virtualProgram();
+    if (program === null) timeEnd.call(console, label);
+    else if (tell(program, 'timeEnd', `${label}`, [])) labels.get(program)?.delete(`${label}`);
+  };
 }

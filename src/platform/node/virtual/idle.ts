@@ -1,19 +1,29 @@
 /**
  * A world's macrotask: time moves only when Node has nothing left to do for its programs. Microtasks and ticks run before
- * any macrotask; what is looked at here are immediates of programs, events on their way to handles, and real work that
- * Node does outside of its thread (files, crypto, compression).
+ * any macrotask; what is looked at here are immediates of programs, events on their way to handles, messages between ports,
+ * and real work that Node does outside of its thread (files, crypto, compression).
  */
+import { machineImmediate } from '../../../api/node/machine-timers.ts';
 import { handleEvents } from '../../../api/node/node-program.ts';
-import { immediates } from './immediates.ts';
+import { immediates } from './timers.ts';
 import { workInFlight } from './work.ts';
 
-const { setImmediate: later } = globalThis;
+/** Turns without any, after work has been seen in flight: what it leads to may begin in the turn after its end. */
+const QUIET_TURNS = 2;
 
-/** Runs `fn` in a later turn, when nothing is left to do. */
-export function idleTurn(fn: () => void): void {
+/**
+ * Runs `fn` in a later turn, when nothing is left to do. Asks `mayGoOn` for each turn that programs take before; what Node
+ * does outside of its thread takes as long as it takes.
+ */
+export function idleTurn(fn: () => void, mayGoOn: () => boolean): void {
+  let quiet = 0;
   const look = (): void => {
-    if (immediates.pending > 0 || handleEvents.pending > 0 || workInFlight()) later(look);
-    else fn();
+    const isBusy = immediates.pending > 0 || handleEvents.pending > 0;
+    if (workInFlight()) quiet = QUIET_TURNS;
+    else if (isBusy && !mayGoOn()) return;
+    if (!isBusy && quiet === 0) return fn();
+    if (quiet > 0) quiet--;
+    machineImmediate(look);
   };
-  later(look);
+  machineImmediate(look);
 }

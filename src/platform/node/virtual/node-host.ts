@@ -8,10 +8,12 @@
 import { NodeProgram } from '../../../api/node/node-program.ts';
 import { SeededRandom } from '../../../base/random.ts';
 import { type Frozen, Host, type HostOptions } from '../../../host.ts';
+import type { WorldLog } from '../../../sim/world-log.ts';
 import { nameService } from '../names.ts';
 import { startClock } from './clocks.ts';
+import { followHttp } from './http-time.ts';
+import { flushOutput, logOutput } from './output.ts';
 import { seedProgram } from './randomness.ts';
-import { watchWork } from './work.ts';
 
 /** How a program begins. */
 export interface RunOptions {
@@ -32,6 +34,8 @@ class Run {
   readonly options: RunOptions;
   isPending = true;
   abort: (error: HostCrash) => void = () => {};
+  finish: (value: unknown) => void = () => {};
+  fail: (error: unknown) => void = () => {};
 
   constructor(fn: () => unknown, options: RunOptions) {
     this.fn = fn;
@@ -48,31 +52,46 @@ export class ProgramExit {
   }
 }
 
+/** A program has ended itself with a status other than 0. */
+export class ProgramError extends Error {
+  override readonly name = 'ProgramError';
+  /** As a shell tells it: 128 and the number of the signal, where it was one. */
+  readonly status: number;
+
+  constructor(message: string, status: number) {
+    super(message);
+    this.status = status;
+  }
+}
+
 export class NodeHost extends Host {
   /** Programs that run, or that have done what they had to and may still have sockets open. */
   readonly programs: Set<NodeProgram> = new Set();
   private readonly seed: string;
   private readonly fail: (error: unknown) => void;
+  private readonly log: WorldLog | null;
   private started = 0;
   private readonly runs: Map<NodeProgram, Run> = new Map();
   /** Those that were running when the power failed. */
   private readonly interrupted: Run[] = [];
 
-  constructor(options: HostOptions, seed: string, fail: (error: unknown) => void) {
+  constructor(options: HostOptions, seed: string, fail: (error: unknown) => void, log: WorldLog | null) {
     super(options);
     this.seed = seed;
     this.fail = fail;
+    this.log = log;
   }
 
   /** A program of this host that runs nothing yet. */
   startProgram(name: string): NodeProgram {
-    // Not before: every promise of the process costs more from here on.
-    watchWork();
+    followHttp();
     const program = new NodeProgram(this, name, nameService);
     program.onError = (error) => this.threw(program, error);
     startClock(program);
     seedProgram(program, new SeededRandom(`${this.seed}/host/${this.name}/program/${++this.started}`));
     this.programs.add(program);
+    if (this.log !== null) logOutput(program, this.name, this.log);
+    this.note('program', `${name} begins`);
     if (this.isFrozen) program.stop();
     return program;
   }
@@ -80,6 +99,9 @@ export class NodeHost extends Host {
   /**
    * Runs `fn` as a program of this host: resolves to what it returns, rejects with what it throws. The program goes on
    * afterwards as long as it has sockets, timers or anything else to wait for, as a server does; the end of the world ends it.
+   *
+   * `process.exit` ends the program and leaves the world alone: resolves to undefined then, or rejects with a ProgramError
+   * when the status is not 0.
    *
    * A crash of the host ends it too: then its timers, sockets and pending operations are gone, and the promise rejects with a
    * HostCrash if it is still open. A restart calls `fn` again when the program was still at work. The state of modules
@@ -101,7 +123,9 @@ export class NodeHost extends Host {
         run.isPending = false;
         settle(value);
       };
-      program.run(async () => await run.fn()).then(end(resolve), end(reject));
+      run.finish = end(resolve);
+      run.fail = end(reject);
+      program.run(async () => await run.fn()).then(run.finish, run.fail);
     });
     // Whoever does not look at the promise is told of what the program throws, but need not hear of the crash.
     const { abort } = run;
@@ -110,6 +134,29 @@ export class NodeHost extends Host {
       abort(error);
     };
     return promise;
+  }
+
+  private note(what: string, text: string): void {
+    this.log?.add(this.loop.now, this.name, what, text);
+  }
+
+  /** Is its `run` awaited still? */
+  isRunning(program: NodeProgram): boolean {
+    return this.runs.get(program)?.isPending === true;
+  }
+
+  /** A program ends itself: `how` are the words of its code. */
+  exit(program: NodeProgram, status: number, how: string): void {
+    const run = this.runs.get(program);
+    this.endProgram(program, status);
+    if (status === 0) {
+      run?.finish(undefined);
+      return;
+    }
+    const error = new ProgramError(`the program ${program.name} on ${this.name} ended with status ${status}: ${how}`, status);
+    // Nobody awaits it any more: a server that gives up must not do so unseen.
+    if (run?.isPending === true) run.fail(error);
+    else this.fail(error);
   }
 
   private threw(program: NodeProgram, error: unknown): void {
@@ -121,6 +168,8 @@ export class NodeHost extends Host {
   endProgram(program: NodeProgram, status: number): void {
     this.programs.delete(program);
     this.runs.delete(program);
+    flushOutput(program);
+    this.note('program', `${program.core.name} ends with ${status}`);
     program.end(status);
   }
 

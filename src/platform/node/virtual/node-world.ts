@@ -8,24 +8,37 @@ import type { HostOptions } from '../../../host.ts';
 import { simulate as simulateWith, type SimulateOptions as Options, World, WorldError, type WorldHostOptions } from '../../../sim/world.ts';
 import { watchedBy, watchRejections } from '../turn.ts';
 import { startClock } from './clocks.ts';
+import { tellEarlyModules } from './early.ts';
+import { endEscapes, type Escape, keepEscapes } from './escapes.ts';
+import { installExits } from './exits.ts';
 import { idleTurn } from './idle.ts';
 import { installVirtualTime } from './install.ts';
-import { NodeHost } from './node-host.ts';
+import { flushOutput, logOutput } from './output.ts';
+import { NodeHost, ProgramExit } from './node-host.ts';
 import { nameService } from '../names.ts';
 import { seedProgram } from './randomness.ts';
 import { SeededRandom } from '../../../base/random.ts';
+import { runUnreferenced } from './timers.ts';
 
 export type SimulateOptions = Omit<Options, 'turn' | 'watchRejections' | 'watchedBy' | 'worldClass'>;
 
 export class NodeWorld extends World {
   private readonly bodyProgram: NodeProgram;
+  private readonly left: () => Escape[];
 
   constructor(options: Options, fail: (error: Error) => void) {
     super(options, fail);
+    this.left = keepEscapes(this.loop);
+    tellEarlyModules();
+    const { onIdle } = this.loop;
+    this.loop.onIdle = () => {
+      if (!runUnreferenced(this.loop)) onIdle?.();
+    };
     this.bodyProgram = new NodeProgram(this.keeper, 'body', nameService);
     this.bodyProgram.onError = (error) => this.failWith(error);
     startClock(this.bodyProgram);
     seedProgram(this.bodyProgram, new SeededRandom(`${this.seed}/body`));
+    if (this.log !== null) logOutput(this.bodyProgram, 'world', this.log);
   }
 
   override host(name: string, options: WorldHostOptions = {}): NodeHost {
@@ -37,7 +50,12 @@ export class NodeWorld extends World {
   }
 
   protected override makeHost(options: HostOptions): NodeHost {
-    return new NodeHost(options, this.seed, (error) => this.failWith(error));
+    return new NodeHost(options, this.seed, (error) => this.failWith(error), this.log);
+  }
+
+  /** What programs did, up to now, that the world could neither time nor replay: docs/virtual-time.md names the kinds. */
+  escapes(): Escape[] {
+    return this.left();
   }
 
   override runBody<T>(body: () => Promise<T>): Promise<T> {
@@ -45,8 +63,26 @@ export class NodeWorld extends World {
   }
 
   override end(): void {
+    flushOutput(this.bodyProgram);
     this.bodyProgram.end();
     super.end();
+    endEscapes(this.loop);
+  }
+
+  /** With what Node programs wait for. */
+  protected override whoWaits(): string {
+    const waits: string[] = [];
+    for (const host of this.hosts) {
+      if (!(host instanceof NodeHost)) continue;
+      for (const program of host.programs) {
+        const what = program.waitsFor();
+        if (host.isRunning(program)) what.unshift('the end of its run()');
+        if (what.length > 0) waits.push(`the program ${program.name} on ${host.name} waits for ${what.join(', ')}`);
+      }
+    }
+    const calls = super.whoWaits();
+    if (waits.length === 0) return calls;
+    return calls.startsWith('no process') ? waits.join('; ') : `${calls}; ${waits.join('; ')}`;
   }
 
   private failWith(error: unknown): void {
@@ -62,10 +98,16 @@ Object.defineProperty(NodeWorld, 'name', { value: 'World' });
 export function prepareNode(): void {
   installHandles();
   installVirtualTime();
+  installExits();
 }
 
 /** Runs `body` in a fresh world in virtual time: see sim/world.ts. */
 export function simulate<T>(options: SimulateOptions, body: (world: NodeWorld) => Promise<T>): Promise<T> {
-  const bound = { ...options, turn: idleTurn, watchRejections, watchedBy, worldClass: NodeWorld };
+  const bound = {
+    ...options, turn: idleTurn, watchedBy, worldClass: NodeWorld,
+    watchRejections: (name: string, listener: (reason: unknown) => void) => watchRejections(name, (reason) => {
+      if (!(reason instanceof ProgramExit)) listener(reason);
+    }),
+  };
   return simulateWith(bound, body as (world: World) => Promise<T>);
 }

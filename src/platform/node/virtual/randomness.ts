@@ -95,8 +95,9 @@ export function installRandomness(): void {
     return undefined;
   };
   module['randomUUID'] = (options?: object) => {
+    const drawn = machine.randomUUID(options);
     const random = generator();
-    return random === null ? machine.randomUUID(options) : uuid(random);
+    return random === null ? drawn : uuid(random);
   };
   const web = crypto.webcrypto;
   const webRandom = web.getRandomValues.bind(web);

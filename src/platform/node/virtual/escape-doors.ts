@@ -1,0 +1,125 @@
+/** The functions of Node through which a program leaves its world: each says so (escapes.ts) and does what it always did. */
+import { createRequire } from 'node:module';
+import { NodeProgram } from '../../../api/node/node-program.ts';
+import { binding } from '../../../api/node/bindings.ts';
+import { isMachines } from '../../../api/node/in-place.ts';
+import { virtualProgram } from './clocks.ts';
+import { escapes } from './escapes.ts';
+
+const require = createRequire(import.meta.url);
+type Method = (this: object, ...args: unknown[]) => unknown;
+
+export function watchEscapes(): void {
+  watchSockets();
+  watchProcesses();
+  watchContexts();
+  watchMemory();
+  watchClocks();
+  watchKeys();
+  watchFiles();
+  watchBindings();
+}
+
+/** Calls of `holder[name]` are an escape. */
+function door(holder: object, name: string, kind: string, what: string, isOne: (self: object, args: readonly unknown[]) => boolean = () => true): void {
+  const descriptor = Object.getOwnPropertyDescriptor(holder, name);
+  const machine = (holder as Record<string, Method | undefined>)[name];
+  if (typeof machine !== 'function') return;
+  const value: Method = function (...args) {
+    if (isOne(this, args)) escapes(kind, what);
+    return machine.apply(this, args);
+  };
+  Object.defineProperties(value, Object.getOwnPropertyDescriptors(machine));
+  Object.defineProperty(holder, name, { configurable: true, writable: true, enumerable: descriptor?.enumerable ?? false, value });
+}
+
+/** `new holder[name]` is an escape. */
+function classDoor(holder: object, name: string, kind: string, what: string, isDirect = false): void {
+  const descriptor = Object.getOwnPropertyDescriptor(holder, name);
+  const machine = (holder as Record<string, unknown>)[name];
+  if (typeof machine !== 'function') return;
+  const value = new Proxy(machine, {
+    construct(target, args, newTarget) {
+      escapes(kind, what, isDirect);
+      return Reflect.construct(target, args, newTarget) as object;
+    },
+  });
+  Object.defineProperty(holder, name, { configurable: true, writable: true, enumerable: descriptor?.enumerable ?? false, value });
+}
+
+/** Sockets of the machine that a program uses: made outside of every world, or in a context of before. */
+function watchSockets(): void {
+  const writes = ['writeBuffer', 'writev', 'writeUtf8String', 'writeLatin1String', 'writeAsciiString', 'writeUcs2String'];
+  const { TCP, constants } = binding('tcp_wrap');
+  const { UDP } = binding('udp_wrap');
+  const made = NodeProgram.runOutside(() => [new (TCP as new (type: number) => object)(constants.SOCKET), new (UDP as new () => object)()]);
+  const [tcp, udp] = made.map((handle) => Object.getPrototypeOf(handle) as object) as [object, object];
+  for (const handle of made as unknown as { close(): void }[]) handle.close();
+  for (const name of ['connect', 'connect6', 'bind', 'bind6', 'listen', ...writes]) {
+    door(tcp, name, 'socket', 'a TCP socket of the machine is used', isMachines);
+  }
+  for (const name of ['bind', 'bind6', 'connect', 'connect6', 'send', 'send6']) {
+    door(udp, name, 'socket', 'a UDP socket of the machine is used', isMachines);
+  }
+}
+
+function watchProcesses(): void {
+  const children = require('node:child_process') as { ChildProcess: { prototype: object } };
+  door(children.ChildProcess.prototype, 'spawn', 'child_process', 'a process is started');
+  for (const name of ['spawnSync', 'execSync', 'execFileSync']) door(children, name, 'child_process', `a process is started by ${name}`);
+  const threads = require('node:worker_threads') as object;
+  classDoor(threads, 'Worker', 'worker_threads', 'a Worker is started');
+  classDoor(threads, 'BroadcastChannel', 'worker_threads', 'a BroadcastChannel is made');
+  classDoor(globalThis, 'BroadcastChannel', 'worker_threads', 'a BroadcastChannel is made');
+  door(process, 'kill', 'process.kill', 'a signal is sent to another process', (_, [pid]) => pid !== process.pid && pid !== 0);
+}
+
+function watchContexts(): void {
+  const vm = require('node:vm') as { Script: { prototype: object } };
+  for (const name of ['createContext', 'runInNewContext']) door(vm, name, 'vm', `vm.${name}: a context with a Date and a Math.random of its own`);
+  door(vm.Script.prototype, 'runInNewContext', 'vm', 'Script.runInNewContext: a context with a Date and a Math.random of its own');
+}
+
+/** When memory is reclaimed is up to the engine. Node's fetch uses them too, for what nobody can see. */
+function watchMemory(): void {
+  for (const name of ['FinalizationRegistry', 'WeakRef']) classDoor(globalThis, name, name, `${name} tells when memory is reclaimed`, true);
+}
+
+function watchClocks(): void {
+  const hooks = require('node:perf_hooks') as { PerformanceObserver: { prototype: object }; performance: object };
+  door(hooks.performance, 'timerify', 'performance', 'performance.timerify measures by the machine\'s clock');
+  door(hooks, 'monitorEventLoopDelay', 'performance', 'monitorEventLoopDelay measures by the machine\'s clock');
+  const isReal = (options: { type?: string; entryTypes?: readonly string[] } | undefined): boolean =>
+    [options?.type ?? [], options?.entryTypes ?? []].flat().some((type) => type !== 'mark' && type !== 'measure');
+  door(hooks.PerformanceObserver.prototype, 'observe', 'performance', 'a PerformanceObserver is told durations by the machine\'s clock', (_, [options]) => isReal(options as never));
+  for (const name of ['wait', 'waitAsync']) door(Atomics, name, 'Atomics.wait', `Atomics.${name} waits by the machine's clock`);
+  const timers = require('node:timers') as object;
+  for (const name of ['enroll', 'active', '_unrefActive']) door(timers, name, 'timers.enroll', `timers.${name} makes a timer of the machine's`);
+}
+
+/** What OpenSSL draws by itself. */
+function watchKeys(): void {
+  const crypto = require('node:crypto') as { webcrypto: { subtle: object } };
+  for (const name of [
+    'generateKeyPair', 'generateKeyPairSync', 'generateKey', 'generateKeySync', 'generatePrime', 'generatePrimeSync', 'createECDH',
+    'createDiffieHellman', 'createSign', 'sign', 'publicEncrypt',
+  ]) door(crypto, name, 'crypto', `crypto.${name} draws inside of OpenSSL`);
+  const subtle = Object.getPrototypeOf(crypto.webcrypto.subtle) as object;
+  for (const name of ['generateKey', 'sign']) door(subtle, name, 'crypto', `subtle.${name} draws inside of OpenSSL`);
+  const tls = binding('tls_wrap');
+  const { wrap } = tls;
+  tls.wrap = (...args) => {
+    escapes('tls', 'TLS: OpenSSL draws its keys, and looks at the dates of certificates by the machine\'s clock');
+    return wrap.apply(tls, args);
+  };
+}
+
+function watchFiles(): void {
+  const fs = require('node:fs') as { promises: object };
+  for (const name of ['watch', 'watchFile']) door(fs, name, 'fs.watch', `fs.${name} is told of files when the machine sees them change`);
+  door(fs.promises, 'watch', 'fs.watch', 'fs.promises.watch is told of files when the machine sees them change');
+}
+
+function watchBindings(): void {
+  door(process, 'binding', 'process.binding', 'process.binding gives functions of C++, which follow no world', () => virtualProgram() !== null);
+}

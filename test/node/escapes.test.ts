@@ -1,0 +1,147 @@
+/** What leaves a world is told by name: every kind that docs/virtual-time.md names, once as a warning and in `world.escapes()`. */
+import { deepEqual, equal, match, ok } from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { SimFolder } from './sim-process.ts';
+
+const folder = new SimFolder();
+const GUIDE = readFileSync(join(process.env.SOCKSCAPE_ROOT as string, 'docs/virtual-time.md'), 'utf8');
+
+/** Code of a program, by what it is told as. */
+const DOORS: Record<string, readonly string[]> = {
+  socket: ["outer.write('x')", "outerUdp.send('x', 9, '127.0.0.1'); await new Promise((done) => setTimeout(done, 1000))"],
+  child_process: [
+    "child.spawn('true')", "child.spawnSync('true')", "child.execSync('true')",
+    "child.execFile('true', () => {})",
+  ],
+  worker_threads: ["void new threads.Worker('', { eval: true }).terminate()", "new BroadcastChannel('x').close()"],
+  'process.kill': ["try { process.kill(2 ** 22 + 1, 'SIGTERM') } catch {}"],
+  vm: ['vm.createContext({})', "vm.runInNewContext('1')", "new vm.Script('1').runInNewContext()"],
+  FinalizationRegistry: ['new FinalizationRegistry(() => {}).register({}, 1)'],
+  WeakRef: ['new WeakRef({}).deref()'],
+  tls: ["tls.connect({ port: 1, host: '10.0.1.2' }).on('error', () => {})"],
+  performance: [
+    'performance.timerify(() => {})()', 'perf.monitorEventLoopDelay()',
+    "const o = new perf.PerformanceObserver(() => {}); o.observe({ entryTypes: ['gc'] }); o.disconnect()",
+  ],
+  'Atomics.wait': ['Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)'],
+  crypto: [
+    "crypto.generateKeyPairSync('ed25519')", "crypto.generateKeySync('hmac', { length: 64 })", 'crypto.generatePrimeSync(16)', "crypto.createECDH('secp256k1').generateKeys()",
+    "await crypto.webcrypto.subtle.generateKey({ name: 'AES-GCM', length: 128 }, true, ['encrypt'])",
+  ],
+  'fs.watch': ["fs.watch('.').close()", "fs.watchFile('x', () => {}); fs.unwatchFile('x')"],
+  'process.binding': ["process.binding('uv')"],
+};
+/** Code that is no escape: nothing is told of it. */
+const INSIDE = [
+  "net.createServer((c) => c.end('x')).listen(5); await once(net.connect(5), 'connect')", 'setTimeout(() => {}, 5)', 'crypto.randomBytes(5)', 'process.kill(process.pid, 0)',
+  "fs.readFileSync('/etc/hostname')", "await fs.promises.readFile('/etc/hostname')", "vm.runInThisContext('1')", "console.error.name", "new vm.Script('1').runInThisContext()",
+  "crypto.createHash('sha1').update('x').digest()", "const o = new perf.PerformanceObserver(() => {}); o.observe({ entryTypes: ['mark'] }); o.disconnect()",
+  "udp.createSocket('udp4').send('x', 9, '127.0.0.1')", "(await fetch('http://127.0.0.1:5/').catch(() => 0))",
+];
+
+const BEFORE = `
+  import net from 'node:net'; import udp from 'node:dgram'; import fs from 'node:fs'; import vm from 'node:vm'; import tls from 'node:tls';
+  import child from 'node:child_process'; import threads from 'node:worker_threads'; import crypto from 'node:crypto'; import perf from 'node:perf_hooks';
+  import { once } from 'node:events';
+  import { simulate } from './sim.mjs';
+  const warnings = [];
+  process.on('warning', ({ code, name, message }) => { if (code === 'SOCKSCAPE_ESCAPE') warnings.push([name, message]); });
+  const told = {};
+  const server = net.createServer((c) => c.resume()).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const outer = net.connect(server.address().port, '127.0.0.1');
+  await once(outer, 'connect');
+  const outerUdp = udp.createSocket('udp4').bind(0, '127.0.0.1');
+  await once(outerUdp, 'listening');
+  const inWorld = (program) => simulate({ seed: 1 }, async (world) => {
+    const client = world.host('client');
+    world.cable(client, world.host('server'));
+    await client.run(program);
+    return world.escapes();
+  });`;
+const AFTER = `
+  outer.destroy(); server.close(); outerUdp.close();
+  await new Promise((done) => setImmediate(done));
+  told.warnings = warnings;
+  console.log(JSON.stringify(told));`;
+
+interface Told {
+  readonly name: string;
+  readonly what: string;
+  readonly where: string;
+}
+
+test('each door out of a world is told by name, with its place', () => {
+  const codes = Object.entries(DOORS).flatMap(([name, doors]) => doors.map((code) => ({ name, code })));
+  const { all, warnings } = folder.result<{ all: Told[][]; warnings: [string, string][] }>(`${BEFORE}
+    told.all = [];
+    ${codes.map(({ code }) => `told.all.push(await inWorld(async () => { ${code}; }));`).join('\n')}
+    ${AFTER}`, ['--no-warnings']);
+  codes.forEach(({ name, code }, i) => {
+    const escapes = all[i] as Told[];
+    deepEqual([...new Set(escapes.map(({ name: kind }) => kind))], [name], code);
+    for (const { where, what } of escapes) {
+      match(where, /(main-\d+\.mjs|^node:\S+):\d+:\d+$/, code);
+      ok(what.length > 10, code);
+    }
+  });
+  // One line for each kind, however often.
+  equal(new Set(warnings.map(([, message]) => message.split(' leaves ')[0])).size, warnings.length);
+  deepEqual(warnings.map(([, message]) => message.split(' leaves ')[0]).sort(), Object.keys(DOORS).sort());
+  for (const [name] of warnings) equal(name, 'EscapeWarning');
+});
+
+test('what stays inside is not told of', () => {
+  const { all, warnings } = folder.result<{ all: Told[][]; warnings: unknown[] }>(`${BEFORE}
+    told.all = [];
+    ${INSIDE.map((code) => `told.all.push(await inWorld(async () => { ${code}; }));`).join('\n')}
+    ${AFTER}`);
+  INSIDE.forEach((code, i) => deepEqual(all[i], [], code));
+  deepEqual(warnings, []);
+});
+
+test('the same calls outside of every world are nobody\'s business', () => {
+  const { warnings } = folder.result<{ warnings: unknown[] }>(`${BEFORE}
+    const going = { on: true };
+    const world = simulate({ seed: 1 }, async (world) => { while (going.on) await world.sleep(1000); return world.escapes(); });
+    ${[DOORS['child_process'], DOORS['vm'], DOORS['crypto'], DOORS['WeakRef'], DOORS['socket']].flat().map((code) => `${code};`).join('\n')}
+    going.on = false;
+    told.world = await world;
+    ${AFTER}`);
+  deepEqual(warnings, []);
+});
+
+test('a CommonJS module that took a clock or a generator for itself before sockscape is named', () => {
+  folder.write('early-time.cjs', 'const now = Date.now();\nconst D = Date;\nexports.when = () => new D();\n');
+  folder.write('early-chance.cjs', "const { randomBytes, createHash } = require('crypto');\nexports.draw = () => randomBytes(4);\n");
+  folder.write('early-good.cjs', "const { readFile } = require('fs');\nconst t = setTimeout, now = Date.now();\nexports.f = () => new Date();\n");
+  const escapes = folder.result<Told[]>(`
+    import './early-time.cjs'; import './early-chance.cjs'; import './early-good.cjs';
+    const { simulate } = await import('./sim.mjs');
+    console.log(JSON.stringify(await simulate({ seed: 1 }, async (world) => world.escapes())));`, ['--no-warnings']);
+  deepEqual(escapes.map(({ name, what, where }) => [name, / took (\S+) /.exec(what)?.[1], where.split('/').at(-1)]), [
+    ['loaded early', 'Date', 'early-time.cjs'], ['loaded early', 'randomBytes', 'early-chance.cjs'],
+  ]);
+});
+
+test('a pool of several threads is told of when a program has work for two', () => {
+  const run = (size: string): Told[] => folder.result<Told[]>(`
+    import crypto from 'node:crypto';
+    import { simulate } from './sim.mjs';
+    const work = (n) => new Promise((done) => crypto.pbkdf2('a', 'b', n, 20, 'sha256', done));
+    await work(1);
+    await work(100000);
+    console.log(JSON.stringify(await simulate({ seed: 1 }, async (world) => {
+      await world.host('a').run(() => Promise.all([work(50000), work(50000)]));
+      return world.escapes();
+    })));`, ['--no-warnings'], { UV_THREADPOOL_SIZE: size });
+  deepEqual(run('1'), []);
+  deepEqual(run('4').map(({ name }) => name), ['thread pool']);
+});
+
+test('docs/virtual-time.md names every kind, and its epoch is the world\'s', () => {
+  for (const name of [...Object.keys(DOORS), 'loaded early', 'thread pool', 'timers.enroll']) ok(GUIDE.includes(`| \`${name}\` |`), name);
+  ok(GUIDE.includes('2026-01-01T00:00:00Z'));
+});
