@@ -113,8 +113,10 @@ export function simulate<T>(options: SimulateOptions, body: (world: NodeWorld) =
       if (!(reason instanceof ProgramExit)) listener(reason);
     }),
   };
-  return simulateWith(bound, (world) => {
+  const held = (world: World): Promise<T> => {
     made = world as NodeWorld;
     return body(made);
-  });
+  };
+  // What is no function, simulate complains of.
+  return simulateWith(bound, typeof body === 'function' ? held : body);
 }
