@@ -18,6 +18,7 @@ const RUN = `
     world.cable(client, server, { delayUs: 1000 });
     const tell = (what, value) => { told[what] = value; };
     await program({ tell, world, client, server });
+    told.escapes = [...new Set(world.escapes().map(({ name }) => name))];
   });`;
 const ONCE = `${RUN} await run(1); console.log(JSON.stringify(told));`;
 
@@ -27,7 +28,10 @@ function everyWay(name: string, program: string, check: (told: Record<string, un
     test(`${name}: ${meeting.kind}, loaded ${meeting.when} sockscape`, () => {
       // `const { hrtime } = process` in a CommonJS module that was loaded before: no module can undo that (escapes.test.ts).
       const takesEarly = meeting.kind === 'cjs' && meeting.when === 'before';
-      check(folder.result(meet(program, meeting, rest)), takesEarly);
+      const told = folder.result<Record<string, unknown>>(meet(program, meeting, rest), ['--no-warnings']);
+      // It is told of, and nothing else is.
+      deepEqual(told['escapes'], takesEarly ? ['loaded early'] : []);
+      check(told, takesEarly);
     });
   }
 }
@@ -133,7 +137,7 @@ writeProgram(folder, 'chance', ['crypto = node:crypto', '{ randomBytes, randomIn
 const TWICE = `${RUN}
   const all = [];
   for (const seed of [1, 1, 2]) { await run(seed); all.push(structuredClone(told)); }
-  console.log(JSON.stringify({ all }));`;
+  console.log(JSON.stringify({ all, escapes: told.escapes }));`;
 
 everyWay('chance follows the seed', 'chance', (told, takesEarly) => {
   const [first, again, other] = told['all'] as Record<string, Record<string, unknown>>[];
