@@ -8,6 +8,7 @@
  */
 import { binding } from './bindings.ts';
 import { NodeProgram } from './node-program.ts';
+import { installChannel } from './channel-handle.ts';
 import { behind, installInPlace } from './in-place.ts';
 import { installMachineFacts } from './machine-facts.ts';
 import { PipeHandle } from './pipe-handle.ts';
@@ -31,6 +32,7 @@ export function installHandles(): void {
   else installOnBindings();
   watchTls();
   installResolver();
+  installChannel();
   keepStandardStreams();
   installMachineFacts();
 }

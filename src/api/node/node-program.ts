@@ -55,13 +55,7 @@ export class NodeProgram {
   private readonly runNext = (): void => {
     handleEvents.pending--;
     const event = this.waiting.shift();
-    if (event === undefined || this.ended) return;
-    try {
-      event.runEvent();
-    } catch (error) {
-      if (this.onError === null) throw error;
-      this.onError(error);
-    }
+    if (event !== undefined) this.runEvent(event);
   };
 
   constructor(host: Host, name: string, names: (program: NodeProgram) => NameService) {
@@ -101,6 +95,17 @@ export class NodeProgram {
     this.waiting.push(event);
     handleEvents.pending++;
     later(this.runNext);
+  }
+
+  /** Runs an event now: the caller is a macrotask. */
+  runEvent(event: HandleEvent): void {
+    if (this.ended) return;
+    try {
+      event.runEvent();
+    } catch (error) {
+      if (this.onError === null) throw error;
+      this.onError(error);
+    }
   }
 
   get hasEvents(): boolean {

@@ -21,6 +21,7 @@ import { SO, SOCK, SOL } from '../../socket/constants.ts';
 import { Received } from '../../socket/received.ts';
 import { Msg, Shut } from '../../transport/endpoint.ts';
 import { binding, type JsStream, type Request, tellReadError, tellWrite } from './bindings.ts';
+import { runWhenClosing } from './closing.ts';
 import { liveness } from './liveness.ts';
 import type { HandleEvent, NodeProgram, ProgramPart } from './node-program.ts';
 
@@ -341,7 +342,10 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
   }
 
   private hasWork(): boolean {
-    const ready = (this.file as OpenFile).operations.readiness();
+    const { file } = this;
+    // Another handle of the same descriptor has closed it.
+    if (file === null) return false;
+    const ready = file.operations.readiness();
     if (this.connecting !== null) return (ready & (Poll.OUT | Poll.ERR | Poll.HUP)) !== 0;
     if (this.isListening) return (ready & Poll.IN) !== 0;
     if (this.isReading && (ready & (Poll.IN | Poll.RDHUP | Poll.ERR | Poll.HUP)) !== 0) return true;
@@ -467,18 +471,19 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
     this.shutdownRequest = null;
     this.isListening = false;
     this.isReading = false;
+    const ends: (() => void)[] = [];
     if (connecting !== null) {
-      this.tell(() => this.inScope(() => connecting.oncomplete(-Errno.ECANCELED, this.face, connecting, false, false)));
+      ends.push(() => this.inScope(() => connecting.oncomplete(-Errno.ECANCELED, this.face, connecting, false, false)));
     }
-    this.failWrites(-Errno.ECANCELED);
+    for (const write of this.writes.splice(0)) ends.push(() => this.settleWrite(write, -Errno.ECANCELED));
     if (shutdownRequest !== null) {
       const ofStream = this.shutdownOfStream;
-      this.tell(() => {
+      ends.push(() => {
         if (ofStream) this.finishShutdown(shutdownRequest, -Errno.ECANCELED);
         else this.inScope(() => shutdownRequest.oncomplete(-Errno.ECANCELED));
       });
     }
-    this.tell(() => {
+    ends.push(() => {
       this.program.drop(this);
       try {
         if (done !== undefined) this.inScope(() => done.call(this.face));
@@ -486,6 +491,7 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
         this.scope.emitDestroy();
       }
     });
+    runWhenClosing(this.program, ends.map((end) => this.told(end)));
   }
 
   abandon(): void {
@@ -502,18 +508,23 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
     (this.file as OpenFile).operations.waiters.add(this.waiter);
   }
 
-  private unplug(): void {
+  protected unplug(): void {
     if (this.waiter.queue !== null) this.waiter.queue.remove(this.waiter);
   }
 
   private tell(what: () => void): void {
+    this.program.later(this.told(what));
+  }
+
+  /** An event that keeps the program alive until it has been told. */
+  private told(what: () => void): HandleEvent {
     this.toldClosed++;
     this.live();
-    this.program.later(new Told(() => {
+    return new Told(() => {
       this.toldClosed--;
       this.live();
       what();
-    }));
+    });
   }
 
   protected get isShuttingDown(): boolean {

@@ -8,6 +8,7 @@ import { ConnectOperation } from '../../kernel/transfer.ts';
 import { AF, IP, IPPROTO, IPV6, SO, SOCK, SOL, TCP as Option } from '../../socket/constants.ts';
 import { intBytes } from '../../socket/option-bytes.ts';
 import { type Request, binding } from './bindings.ts';
+import { DescriptorNumber, descriptorOf } from './descriptor-numbers.ts';
 import type { NodeProgram } from './node-program.ts';
 import { ip4, ip6, type NodeAddress, tellAddress } from './socket-address.ts';
 import { giveFace, StreamHandle } from './stream-handle.ts';
@@ -21,13 +22,28 @@ const KEEP_ALIVE_PROBES = 10;
 export class TcpHandle extends StreamHandle {
   private noDelay = false;
   private keepAliveS = 0;
+  private fdNumber: DescriptorNumber | null = null;
 
   constructor(program: NodeProgram, isServer: boolean) {
     super(program, isServer ? 'TCPSERVERWRAP' : 'TCPWRAP');
   }
 
+  /** A number by which `open` and Node know this socket; -1 while there is none. */
+  override get fd(): number {
+    if (this.descriptor < 0) return -1;
+    this.fdNumber ??= new DescriptorNumber(this.program, this.descriptor, 'TCP');
+    return this.fdNumber.number;
+  }
+
+  protected override unplug(): void {
+    super.unplug();
+    this.fdNumber?.release();
+    this.fdNumber = null;
+  }
+
   /** Takes over a descriptor of the program. */
-  open(descriptor: number): number {
+  open(number: number): number {
+    const descriptor = descriptorOf(this.program, number);
     const name = sockets.localName(this.program.core, descriptor);
     if (typeof name === 'number') return name;
     this.plug(descriptor);
@@ -36,11 +52,11 @@ export class TcpHandle extends StreamHandle {
   }
 
   bind(address: string, port: number): number {
-    return this.bindTo(AF.INET, ip4(address, port), 0);
+    return this.bindTo(AF.INET, ip4(address, port | 0), 0);
   }
 
   bind6(address: string, port: number, flags = 0): number {
-    return this.bindTo(AF.INET6, ip6(this.program, address, port), flags);
+    return this.bindTo(AF.INET6, ip6(this.program, address, port | 0), flags);
   }
 
   private bindTo(family: number, name: Uint8Array | number, flags: number): number {
