@@ -42,7 +42,7 @@ const tests = (folders, ...nodeArgs) => {
 const reporter = () => `--test-reporter=${pathToFileURL(join(root, 'scripts/reporter.mjs')).href}`;
 const UNIT = ['src', 'test/conformance', 'test/contract'];
 const onNode = (version) => () => {
-  const command = tests([...UNIT, 'test/sim']);
+  const command = tests([...UNIT, 'test/sim', 'test/node']);
   return command && script('with-node.mjs', version, '--', 'node', ...command);
 };
 
@@ -78,6 +78,7 @@ const STEPS = [
   { name: 'unit', frames: true, seconds: 300, command: () => tests([...UNIT, 'test/tools']) },
   { name: 'fuzz', frames: true, seconds: 240, command: () => tests(['test/fuzz']) },
   { name: 'sim', frames: true, seconds: 240, command: () => tests(['test/sim']) },
+  { name: 'handles', seconds: 120, command: () => tests(['test/node'], '--test-concurrency=1') },
   { name: 'interop', frames: true, seconds: 600, command: () => tests(['test/interop'], '--test-concurrency=1') },
   { name: 'oracle', frames: true, seconds: 360, command: () => tests(['test/oracle'], '--test-concurrency=1') },
   { name: 'perf', seconds: 180, command: () => tests(['test/perf'], '--test-concurrency=1') },
