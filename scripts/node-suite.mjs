@@ -2,17 +2,17 @@
  * Runs Node's own tests of net, dgram, http, https and tls over our sockets. The tests are not part of this repository: their
  * folder (Node's sources, or their `test`) is handed in, of the version that runs them.
  *
- *   node scripts/node-suite.mjs FOLDER [--only net,dgram] [--match TEXT] [--jobs 2] [--record NAME] [--fresh] [--list]
+ *   node scripts/node-suite.mjs FOLDER [--only net,dgram] [--match TEXT] [--jobs 2] [--record NAME] [--fresh] [--list] [--in-place]
  *
  * Each test runs in network namespaces of its own: with loopback up and without sockscape ("real"), with no network at all
- * ("none"), and with no network under `node --import sockscape/register` ("ours"). Counted is a test that passes on the real
+ * ("none"), and with no network and sockscape/register in NODE_OPTIONS, which children inherit ("ours"). Counted is a test that passes on the real
  * network and fails without one: it shows something. The first two do not depend on us, and are remembered for each version
  * of Node in build/. Needs root, unshare(1) and ip(8). Runs are in real time.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 
 const root = resolve(fileURLToPath(import.meta.url), '../..');
@@ -32,11 +32,12 @@ const { values, positionals } = parseArgs({
     record: { type: 'string' },
     fresh: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
+    'in-place': { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
 if (values.help || positionals.length !== 1) {
-  console.error('usage: node scripts/node-suite.mjs FOLDER [--only net,dgram] [--match TEXT] [--jobs N] [--record NAME] [--fresh] [--list]');
+  console.error('usage: node scripts/node-suite.mjs FOLDER [--only net,dgram] [--match TEXT] [--jobs N] [--record NAME] [--fresh] [--list] [--in-place]');
   console.error('example: node scripts/node-suite.mjs ~/node-20.20.2 --only net,dgram');
   process.exit(values.help ? 0 : 2);
 }
@@ -75,14 +76,17 @@ function flagsOf(path) {
 function run(path, mode, slot, limitMs = LIMIT_MS) {
   const scratch = join(root, 'build', `node-suite-${process.pid}-${slot}`);
   mkdirSync(scratch, { recursive: true });
-  const program = [process.execPath, ...(mode === 'ours' ? ['--import', REGISTER] : []), ...flagsOf(path), join(tests, path)];
+  // Loaded before us, net and dgram have Node's own handles, and ours stand behind them.
+  const before = values['in-place'] ? '--require=net --require=dgram ' : '';
+  const program = [process.execPath, ...flagsOf(path), join(tests, path)];
+  const options = mode === 'ours' ? { NODE_OPTIONS: `${before}--import=${pathToFileURL(REGISTER).href}` } : {};
   const quoted = program.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
   const script = `${mode === 'real' ? 'ip link set lo up; ' : ''}exec ${quoted}`;
   // A child of a namespace of pids dies with its first process: nothing of a test stays.
   const child = spawn('unshare', ['--net', '--pid', '--fork', '--kill-child', '--mount-proc', 'sh', '-c', script], {
     cwd: tests,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, NODE_TEST_DIR: scratch, TEST_THREAD_ID: String(slot), TEST_SERIAL_ID: String(slot), NO_COLOR: '1' },
+    env: { ...process.env, NODE_TEST_DIR: scratch, TEST_THREAD_ID: String(slot), TEST_SERIAL_ID: String(slot), NO_COLOR: '1', ...options },
   });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {

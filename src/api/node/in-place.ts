@@ -108,29 +108,32 @@ function patch(prototype: object, methods: readonly string[], make: Make): void 
 
 /** A property that a handle of ours has otherwise. */
 function define(prototype: object, make: Make, name: string, get: (ours: never) => unknown, set?: (ours: never, value: never) => void): void {
-  const machine = find(prototype, name);
+  const holder = find(prototype, name);
   Object.defineProperty(prototype, name, {
     configurable: true,
     enumerable: false,
     get(this: Face) {
       const ours = oursOf(this, make);
       if (ours !== null) return get(ours as never);
-      return machine?.get === undefined ? machine?.value : machine.get.call(this);
+      return holder === null ? undefined : Reflect.get(holder, name, this);
     },
     set(this: Face, value: never) {
       const ours = oursOf(this, make);
       if (ours !== null) set?.(ours as never, value);
-      else if (machine?.set !== undefined) machine.set.call(this, value);
+      else if (holder !== null) Reflect.set(holder, name, value, this);
     },
   });
 }
 
-function find(prototype: object, name: string): PropertyDescriptor | undefined {
-  for (let at: object | null = prototype; at !== null; at = Object.getPrototypeOf(at)) {
-    const found = Object.getOwnPropertyDescriptor(at, name);
-    if (found !== undefined) return found;
+/**
+ * Above a class's own prototype, the one that has the property: C++ defines it there by an accessor that JavaScript sees as
+ * plain data, so it is read and written through its holder.
+ */
+function find(prototype: object, name: string): object | null {
+  for (let at: object | null = Object.getPrototypeOf(prototype); at !== null; at = Object.getPrototypeOf(at)) {
+    if (Object.hasOwn(at, name)) return at;
   }
-  return undefined;
+  return null;
 }
 
 function patchStream(prototype: object, make: Make): void {
