@@ -2,11 +2,12 @@
  * Runs Node's own tests of net, dgram, http, https and tls over our sockets. The tests are not part of this repository: their
  * folder (Node's sources, or their `test`) is handed in, of the version that runs them.
  *
- *   node scripts/node-suite.mjs FOLDER [--only net,dgram] [--match TEXT] [--jobs 2] [--record NAME] [--fresh] [--list] [--in-place]
+ *   node scripts/node-suite.mjs FOLDER [--only net,dgram] [--match TEXT] [--jobs 2] [--record NAME] [--fresh] [--list] [--in-place] [--all]
  *
  * Each test runs in network namespaces of its own: with loopback up and without sockscape ("real"), with no network at all
  * ("none"), and with no network and sockscape/register in NODE_OPTIONS, which children inherit ("ours"). Counted is a test that passes on the real
- * network and fails without one: it shows something. The first two do not depend on us, and are remembered for each version
+ * network and fails without one: it shows something. (With --all those that need no network run too: they must pass as well, and
+ * are told beside the rest.) The first two do not depend on us, and are remembered for each version
  * of Node in build/. Needs root, unshare(1) and ip(8). Runs are in real time.
  */
 import { spawn } from 'node:child_process';
@@ -33,11 +34,12 @@ const { values, positionals } = parseArgs({
     fresh: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
     'in-place': { type: 'boolean', default: false },
+    all: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
 if (values.help || positionals.length !== 1) {
-  console.error('usage: node scripts/node-suite.mjs FOLDER [--only net,dgram] [--match TEXT] [--jobs N] [--record NAME] [--fresh] [--list] [--in-place]');
+  console.error('usage: node scripts/node-suite.mjs FOLDER [--only net,dgram] [--match TEXT] [--jobs N] [--record NAME] [--fresh] [--list] [--in-place] [--all]');
   console.error('example: node scripts/node-suite.mjs ~/node-20.20.2 --only net,dgram');
   process.exit(values.help ? 0 : 2);
 }
@@ -134,9 +136,9 @@ async function worker(slot) {
       if (facts.real) facts.none = (await run(path, 'none', slot, noneMs)).passed;
     }
     const counts = facts.real && !facts.none;
-    if (counts) {
+    if (counts || (facts.real && values.all)) {
       let ours = await run(path, 'ours', slot);
-      results.push({ path, group: groupOf(path.split('/')[1]), passed: ours.passed && !ours.skipped, reason: reasonOf(ours.output) });
+      results.push({ path, counts, group: groupOf(path.split('/')[1]), passed: ours.passed && !ours.skipped, reason: reasonOf(ours.output) });
       if (values.list && !ours.passed) console.log(`${path}: ${reasonOf(ours.output)}`);
       ours = null;
     }
@@ -156,13 +158,19 @@ save();
 if (process.stderr.isTTY) process.stderr.write('\r');
 const summary = {};
 for (const group of groups) {
-  const of = results.filter((result) => result.group === group);
+  const of = results.filter((result) => result.group === group && result.counts);
   if (of.length === 0) continue;
   const passed = of.filter((result) => result.passed).length;
   summary[group] = { counted: of.length, passed, percent: Math.round((1000 * passed) / of.length) / 10 };
   console.log(`${group}: ${passed} of ${of.length} (${summary[group].percent} %)`);
 }
-const failed = results.filter((result) => !result.passed).map(({ path, reason }) => ({ path, reason }));
+if (values.all) {
+  const others = results.filter((result) => !result.counts);
+  const passed = others.filter((result) => result.passed).length;
+  summary.others = { counted: others.length, passed, percent: Math.round((1000 * passed) / others.length) / 10 };
+  console.log(`that need no network: ${passed} of ${others.length} (${summary.others.percent} %)`);
+}
+const failed = results.filter((result) => !result.passed).map(({ counts, path, reason }) => ({ path, counts, reason }));
 if (!values.list) for (const { path, reason } of failed) console.log(`  ${path}: ${reason}`);
 if (values.record !== undefined) {
   const file = join(root, 'docs/results', `${values.record}.json`);

@@ -64,9 +64,14 @@ function addresses(type: number): Kind {
     read: ({ answers }) => {
       const found = answers.filter((record) => record.type === type);
       if (found.length === 0) return 'ENODATA';
-      return { values: found.map(addressOf), ttls: found.map(({ ttl }) => ttl) };
+      return { values: found.map(addressOf), ttls: found.map((record) => ttlOf(record, answers)) };
     },
   };
+}
+
+/** An address holds no longer than the aliases that led to it. */
+function ttlOf({ ttl }: DnsRecord, answers: readonly DnsRecord[]): number {
+  return Math.min(ttl, ...answers.filter(({ type }) => type === DnsType.CNAME).map((alias) => alias.ttl));
 }
 
 function addressOf({ data }: DnsRecord): string | null {
@@ -82,8 +87,15 @@ function spelled(name: string): string {
   return name === '.' ? '' : name;
 }
 
+/** Node 24 says so in MX, SRV and CAA everywhere, and has an empty place for it in others; before, in the answers to ANY alone. */
+const tellsType = Number(process.versions.node.split('.')[0]) >= 24;
+
+function typed(type: string | undefined): object {
+  return tellsType ? { type } : {};
+}
+
 function mxOf({ data }: DnsRecord): object | null {
-  return data.kind === 'mx' ? { exchange: spelled(data.exchange), priority: data.preference } : null;
+  return data.kind === 'mx' ? { exchange: spelled(data.exchange), priority: data.preference, ...typed('MX') } : null;
 }
 
 function txtOf({ data }: DnsRecord): string[] | null {
@@ -92,14 +104,14 @@ function txtOf({ data }: DnsRecord): string[] | null {
 
 function srvOf({ data }: DnsRecord): object | null {
   if (data.kind !== 'srv') return null;
-  return { name: spelled(data.target), port: data.port, priority: data.priority, weight: data.weight };
+  return { name: spelled(data.target), port: data.port, priority: data.priority, weight: data.weight, ...typed('SRV') };
 }
 
 function soaOf({ data }: DnsRecord): object | null {
   if (data.kind !== 'soa') return null;
   return {
     nsname: data.primary, hostmaster: data.mailbox, serial: data.serial, refresh: data.refresh, retry: data.retry,
-    expire: data.expire, minttl: data.minimum,
+    expire: data.expire, minttl: data.minimum, ...typed(undefined),
   };
 }
 
@@ -116,7 +128,7 @@ function naptrOf(record: DnsRecord): object | null {
     const order = reader.u16();
     const preference = reader.u16();
     const [flags, service, regexp] = [0, 1, 2].map(() => texts.decode(reader.octets(reader.u8())));
-    return { flags, service, regexp, replacement: spelled(reader.name()), order, preference };
+    return { flags, service, regexp, replacement: spelled(reader.name()), order, preference, ...typed(undefined) };
   });
 }
 
@@ -124,7 +136,7 @@ function caaOf(record: DnsRecord): object | null {
   return opaque(record, (reader) => {
     const critical = reader.u8();
     const tag = texts.decode(reader.octets(reader.u8()));
-    return { critical, [tag]: texts.decode(reader.octets(reader.end - reader.at)) };
+    return { critical, ...typed('CAA'), [tag]: texts.decode(reader.octets(reader.end - reader.at)) };
   });
 }
 
@@ -136,10 +148,10 @@ function tlsaOf(record: DnsRecord): object | null {
 }
 
 /** ANY: each record with its type, in the order in which Node's C++ looks for them. */
-const OF_ANY: readonly (readonly [type: number, name: string, value: (record: DnsRecord) => unknown])[] = [
-  [DnsType.A, 'A', (record) => ({ address: addressOf(record), ttl: record.ttl })],
+const OF_ANY: readonly (readonly [type: number, name: string, value: (record: DnsRecord, answers: readonly DnsRecord[]) => unknown])[] = [
+  [DnsType.A, 'A', (record, answers) => ({ address: addressOf(record), ttl: ttlOf(record, answers) })],
   [DnsType.CNAME, 'CNAME', (record) => ({ value: nameOf(record) })],
-  [DnsType.AAAA, 'AAAA', (record) => ({ address: addressOf(record), ttl: record.ttl })],
+  [DnsType.AAAA, 'AAAA', (record, answers) => ({ address: addressOf(record), ttl: ttlOf(record, answers) })],
   [DnsType.MX, 'MX', mxOf],
   [DnsType.NS, 'NS', (record) => ({ value: nameOf(record) })],
   [DnsType.TXT, 'TXT', (record) => ({ entries: txtOf(record) })],
@@ -153,10 +165,13 @@ const OF_ANY: readonly (readonly [type: number, name: string, value: (record: Dn
 
 function readAny({ answers }: DnsMessage): QueryResult | QueryError {
   const values: object[] = [];
+  const hasAlias = answers.some(({ type }) => type === DnsType.CNAME);
   for (const [type, name, value] of OF_ANY) {
+    // Node's C++ takes addresses and the alias from one look at the answer, and the alias wins.
+    if (hasAlias && type === DnsType.A) continue;
     for (const record of answers) {
       if (record.type !== type) continue;
-      const told = value(record);
+      const told = value(record, answers);
       if (told === null) return 'EBADRESP';
       values.push({ ...(told as object), type: name });
     }

@@ -22,6 +22,7 @@ import { Received } from '../../socket/received.ts';
 import { Msg, Shut } from '../../transport/endpoint.ts';
 import { binding, type JsStream, type Request, tellReadError, tellWrite } from './bindings.ts';
 import { runWhenClosing } from './closing.ts';
+import { DescriptorNumber } from './descriptor-numbers.ts';
 import { liveness } from './liveness.ts';
 import type { HandleEvent, NodeProgram, ProgramPart } from './node-program.ts';
 
@@ -139,10 +140,14 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
   private keepsAlive = false;
   private written = 0;
   private toldClosed = 0;
+  private readonly kind: 'TCP' | 'Pipe';
+  private fdNumber: DescriptorNumber | null = null;
 
-  constructor(program: NodeProgram, type: string) {
+  constructor(program: NodeProgram, kind: 'TCP' | 'Pipe', isServer: boolean) {
     super();
     this.program = program;
+    this.kind = kind;
+    const type = `${kind.toUpperCase()}${isServer ? 'SERVERWRAP' : 'WRAP'}`;
     this.scope = program.run(() => new AsyncResource(type, { requireManualDestroy: true }));
     program.adopt(this);
   }
@@ -152,8 +157,11 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
 
   // What net.js reads.
 
+  /** A number by which `open` and Node know this socket; -1 while there is none. */
   get fd(): number {
-    return this.descriptor;
+    if (this.descriptor < 0) return -1;
+    this.fdNumber ??= DescriptorNumber.of(this.program, this.descriptor, this.kind);
+    return this.fdNumber.number;
   }
 
   get bytesWritten(): number {
@@ -508,7 +516,9 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
     (this.file as OpenFile).operations.waiters.add(this.waiter);
   }
 
-  protected unplug(): void {
+  private unplug(): void {
+    this.fdNumber?.release();
+    this.fdNumber = null;
     if (this.waiter.queue !== null) this.waiter.queue.remove(this.waiter);
   }
 

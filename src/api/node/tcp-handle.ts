@@ -8,7 +8,7 @@ import { ConnectOperation } from '../../kernel/transfer.ts';
 import { AF, IP, IPPROTO, IPV6, SO, SOCK, SOL, TCP as Option } from '../../socket/constants.ts';
 import { intBytes } from '../../socket/option-bytes.ts';
 import { type Request, binding } from './bindings.ts';
-import { DescriptorNumber, descriptorOf } from './descriptor-numbers.ts';
+import { descriptorOf } from './descriptor-numbers.ts';
 import type { NodeProgram } from './node-program.ts';
 import { ip4, ip6, type NodeAddress, tellAddress } from './socket-address.ts';
 import { giveFace, StreamHandle } from './stream-handle.ts';
@@ -22,23 +22,9 @@ const KEEP_ALIVE_PROBES = 10;
 export class TcpHandle extends StreamHandle {
   private noDelay = false;
   private keepAliveS = 0;
-  private fdNumber: DescriptorNumber | null = null;
 
   constructor(program: NodeProgram, isServer: boolean) {
-    super(program, isServer ? 'TCPSERVERWRAP' : 'TCPWRAP');
-  }
-
-  /** A number by which `open` and Node know this socket; -1 while there is none. */
-  override get fd(): number {
-    if (this.descriptor < 0) return -1;
-    this.fdNumber ??= new DescriptorNumber(this.program, this.descriptor, 'TCP');
-    return this.fdNumber.number;
-  }
-
-  protected override unplug(): void {
-    super.unplug();
-    this.fdNumber?.release();
-    this.fdNumber = null;
+    super(program, 'TCP', isServer);
   }
 
   /** Takes over a descriptor of the program. */

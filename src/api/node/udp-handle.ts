@@ -117,7 +117,7 @@ export class UdpHandle implements HandleEvent, ProgramPart {
   /** A number by which `open` and Node know this socket; -EBADF while there is none. */
   get fd(): number {
     if (this.descriptor < 0) return -Errno.EBADF;
-    this.fdNumber ??= new DescriptorNumber(this.program, this.descriptor, 'UDP');
+    this.fdNumber ??= DescriptorNumber.of(this.program, this.descriptor, 'UDP');
     return this.fdNumber.number;
   }
 
