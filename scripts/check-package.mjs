@@ -2,14 +2,14 @@
  * The package's manifest fits the tree: `exports` names exactly the entries of src/entry/, and package-lock.json names
  * no registry host (each machine fetches from the registry that it is set up for). Run by `npm run check:package`.
  *
- *   node scripts/check-package.mjs [--write]     --write brings `exports` up to date
+ *   node scripts/check-package.mjs [--write] [FOLDER]     --write brings `exports` up to date; another root is for the tests
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { exportsOf, findEntries } from './entries.mjs';
 
-const root = resolve(fileURLToPath(import.meta.url), '../..');
+const root = resolve(process.argv.slice(2).find((arg) => arg !== '--write') ?? resolve(fileURLToPath(import.meta.url), '../..'));
 const file = join(root, 'package.json');
 const manifest = JSON.parse(readFileSync(file, 'utf8'));
 const complaints = [];

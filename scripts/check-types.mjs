@@ -3,14 +3,17 @@
  * globals it may see. Run by `npm run check:types`.
  *
  *   node scripts/check-types.mjs [PREFIX...]    only the complaints about files whose path begins so
+ *
+ * SOCKSCAPE_TYPES_ROOT names another tree, for the tests.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const root = resolve(fileURLToPath(import.meta.url), '../..');
-const typescript = join(root, 'node_modules/typescript');
+const repository = resolve(fileURLToPath(import.meta.url), '../..');
+const root = process.env.SOCKSCAPE_TYPES_ROOT ?? repository;
+const typescript = join(repository, 'node_modules/typescript');
 const { bin } = JSON.parse(readFileSync(join(typescript, 'package.json'), 'utf8'));
 const prefixes = process.argv.slice(2);
 

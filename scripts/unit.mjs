@@ -4,6 +4,9 @@
  *   node scripts/unit.mjs                            every *.test.ts under src/, test/conformance, test/contract
  *   node scripts/unit.mjs src/wire test/x.test.ts    the files and folders named
  *
+ * Tests of scripts (*.test.mjs) run as they stand: bundled together with the script that they test, its `import.meta.url` would be
+ * that of the test, and it would take itself for the command that was started.
+ *
  * Options after `--` go to node, for example `-- --test-name-pattern=SYN` or `-- --test-reporter=spec`.
  * Tests find the repository in SOCKSCAPE_ROOT and their seed in SOCKSCAPE_SEED (test.mjs derives it from the commit).
  *
@@ -11,7 +14,8 @@
  * what a `sockscape` command sends that a test starts: it runs from a bundle made here instead of dist/cli.js.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { bundleForNode, root } from './bundle.mjs';
@@ -45,20 +49,24 @@ if (files.length === 0) {
 
 const recording = Boolean(process.env.SOCKSCAPE_FRAMES_DIR);
 const command = join(root, 'src/cli/main.ts');
-const bundled = recording && existsSync(command) ? [...files, command] : files;
+const sources = files.filter((file) => file.endsWith('.ts'));
+const bundled = recording && existsSync(command) ? [...sources, command] : sources;
 const inject = recording ? [join(root, 'test/tools/frame-recorder.ts')] : [];
 
 let outputs;
 let recordedCommand;
 try {
-  outputs = await bundleForNode(bundled, inject);
-  if (bundled !== files) recordedCommand = outputs.pop();
+  outputs = bundled.length > 0 ? await bundleForNode(bundled, inject) : [];
+  if (bundled !== sources) recordedCommand = outputs.pop();
+  outputs.push(...files.filter((file) => !file.endsWith('.ts')));
 } catch (error) {
   // esbuild has printed its own words.
   if (!error.errors) console.error(error);
   process.exit(1);
 }
-const totalsFile = process.env.SOCKSCAPE_TOTALS ?? join(dirname(outputs[0]), 'totals.json');
+const ownTotals = sources.length > 0 ? join(dirname(outputs[0]), 'totals.json') : join(tmpdir(), `sockscape-totals-${process.pid}.json`);
+process.on('exit', () => rmSync(ownTotals, { force: true }));
+const totalsFile = process.env.SOCKSCAPE_TOTALS ?? ownTotals;
 const reporter = nodeArgs.some((arg) => arg.startsWith('--test-reporter'))
   ? []
   : [`--test-reporter=${pathToFileURL(join(root, 'scripts/reporter.mjs')).href}`, '--test-reporter-destination=stdout'];

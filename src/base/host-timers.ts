@@ -12,6 +12,7 @@ export class HostTimers extends EventSource {
   readonly loop: Loop;
   /** The queue's first time for which `at` stands. */
   private shown = Infinity;
+  private isHeld = false;
 
   constructor(loop: Loop) {
     super();
@@ -36,12 +37,18 @@ export class HostTimers extends EventSource {
     this.refresh();
   }
 
+  /** The machine stands still: nothing expires. What was due meanwhile does so when it goes on. */
+  hold(on: boolean): void {
+    this.isHeld = on;
+    this.refresh();
+  }
+
   private refresh(): void {
     const { loop, queue } = this;
     this.shown = queue.nextAt;
     // An overdue timer stands behind what the wires have for now, also behind what the timer before it has just sent:
     // with its own, earlier time all overdue timers would fire before a single frame is looked at.
-    this.at = this.shown < loop.now ? loop.now : this.shown;
+    this.at = this.isHeld ? Infinity : this.shown < loop.now ? loop.now : this.shown;
     this.order = ++loop.sequence;
     loop.update(this);
   }

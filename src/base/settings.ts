@@ -1,3 +1,4 @@
+import { DEFAULT_MEMORY_BYTES, PAGE_BYTES } from './kernel-memory.ts';
 import { InterfaceSettings, type SettingPlace } from './interface-settings.ts';
 
 /**
@@ -7,6 +8,13 @@ import { InterfaceSettings, type SettingPlace } from './interface-settings.ts';
  */
 export class Settings {
   hostname = 'host';
+  // fs
+  /** Descriptions that processes without CAP_SYS_ADMIN may bring the host to. */
+  fileMax: number;
+  pipeMaxSize = 1048576;
+  /** Slots of all pipes of a user; 0 for no limit. */
+  pipeUserPagesSoft = 16384;
+  pipeUserPagesHard = 0;
   // net.core
   rmemDefault = 212992;
   rmemMax = 4194304;
@@ -66,9 +74,10 @@ export class Settings {
   tcpWmemMin = 4096;
   tcpWmemDefault = 16384;
   tcpWmemMax = 4194304;
-  tcpMemLow = 287901;
-  tcpMemPressure = 383869;
-  tcpMemHigh = 575802;
+  /** Pages. */
+  tcpMemLow: number;
+  tcpMemPressure: number;
+  tcpMemHigh: number;
   tcpTimestamps = 1;
   tcpSack = 1;
   tcpDsack = 1;
@@ -115,12 +124,27 @@ export class Settings {
   tcpRtoMaxMs = 120000;
   tcpMaxOrphans = 131072;
   // net.ipv4.udp_*
+  udpMemLow: number;
+  udpMemPressure: number;
+  udpMemHigh: number;
   udpRmemMin = 4096;
   udpWmemMin = 4096;
   /** net.ipv4.conf.*, net.ipv6.conf.*, and net.ipv4.ip_forward. */
   readonly interfaces = new InterfaceSettings();
   /** Hears of every value that `set` has changed. Set once by the network layer. */
   onChange: (() => void) | null = null;
+
+  /** Limits that follow from a host's memory, as Linux reckons them (files_maxfiles_init, tcp_init_mem, udp_table_init). */
+  constructor(memoryBytes: number = DEFAULT_MEMORY_BYTES) {
+    const pages = Math.floor(memoryBytes / PAGE_BYTES);
+    this.fileMax = Math.max(Math.floor((pages * (PAGE_BYTES / 1024)) / 10), LEAST_FILES);
+    this.tcpMemPressure = Math.max(pages >> 4, LEAST_PAGES);
+    this.tcpMemLow = (this.tcpMemPressure >> 2) * 3;
+    this.tcpMemHigh = this.tcpMemLow * 2;
+    this.udpMemPressure = Math.max(pages >> 3, LEAST_PAGES);
+    this.udpMemLow = (this.udpMemPressure >> 2) * 3;
+    this.udpMemHigh = this.udpMemLow * 2;
+  }
 
   /** The value as sysctl prints it, or null when there is no such name. */
   get(name: string): string | null {
@@ -177,6 +201,10 @@ export class Settings {
   }
 }
 
+/** NR_FILE, and the least of tcp_mem and udp_mem. */
+const LEAST_FILES = 8192;
+const LEAST_PAGES = 128;
+
 /** Two names for one value. */
 const ALIASES: Readonly<Record<string, string>> = { 'net.ipv4.ip_forward': 'net.ipv4.conf.all.forwarding' };
 
@@ -206,6 +234,7 @@ const LONG = Number.MAX_SAFE_INTEGER;
  * Linux takes 0 and would divide by it, or where a timer of 0 would run without an end in a world's time.
  */
 const LIMITS: Readonly<Partial<Record<Field, readonly [number, number]>>> = {
+  fileMax: [0, LONG], pipeMaxSize: [4096, INT], pipeUserPagesSoft: [0, LONG], pipeUserPagesHard: [0, LONG],
   rmemDefault: [2304, INT], rmemMax: [2304, INT], wmemDefault: [4608, INT], wmemMax: [4608, INT],
   ipDefaultTtl: [1, U8], ipv6HopLimit: [1, U8], ipMinPmtu: [68, INT], ipMtuExpires: [1, SECONDS], ipNoPmtuDisc: [0, 3],
   ipLocalPortRangeLow: [1, 65535], ipLocalPortRangeHigh: [1, 65535], ipUnprivilegedPortStart: [0, 65535],
@@ -215,6 +244,7 @@ const LIMITS: Readonly<Partial<Record<Field, readonly [number, number]>>> = {
   neighDelayFirstProbeTime: [0, SECONDS],
   tcpRmemMin: [1, INT], tcpRmemDefault: [1, INT], tcpRmemMax: [1, INT],
   tcpWmemMin: [1, INT], tcpWmemDefault: [1, INT], tcpWmemMax: [1, INT], udpRmemMin: [1, INT], udpWmemMin: [1, INT],
+  udpMemLow: [0, LONG], udpMemPressure: [0, LONG], udpMemHigh: [0, LONG],
   tcpMemLow: [0, LONG], tcpMemPressure: [0, LONG], tcpMemHigh: [0, LONG],
   tcpTimestamps: [0, U8], tcpSack: [0, U8], tcpDsack: [0, U8], tcpWindowScaling: [0, U8], tcpEcn: [0, U8],
   tcpSynRetries: [1, 127], tcpSynackRetries: [0, U8], tcpSynLinearTimeouts: [0, 127],
@@ -236,19 +266,22 @@ export const CONGESTION_CONTROLS: readonly string[] = ['cubic', 'reno'];
 export const NOT_IMPLEMENTED: Readonly<Record<string, readonly string[]>> = {
   // Stale neighbours are dropped when the table is full.
   'net.ipv4.neigh.default.gc_stale_time': [],
-  'net.ipv4.tcp_ecn': ['0'], 'net.ipv4.tcp_mem': [], 'net.ipv4.tcp_limit_output_bytes': [], 'net.ipv4.tcp_autocorking': ['0'],
+  'net.ipv4.tcp_ecn': ['0'], 'net.ipv4.tcp_limit_output_bytes': [], 'net.ipv4.tcp_autocorking': ['0'],
   'net.ipv4.tcp_min_tso_segs': [], 'net.ipv4.tcp_mtu_probing': [], 'net.ipv4.tcp_base_mss': [],
   'net.ipv4.tcp_adv_win_scale': [], 'net.ipv4.tcp_no_metrics_save': ['1'],
 };
 
 /**
- * Memory that is guaranteed to every socket while tcp_mem or udp_mem is exceeded (__sk_mem_raise_allocated). A host of
- * ours has no such limit, so that any value is kept to without anybody who reads it.
+ * What changes nothing, as on Linux or because more is given. A socket without anything in its queue receives one segment or
+ * datagram whatever the host holds (protocol-memory.ts), which is more than these guarantee it; and UDP has no memory pressure,
+ * so that the first number of udp_mem alone counts (__sk_mem_raise_allocated).
  */
-export const GUARANTEES: readonly (keyof Settings)[] = ['tcpRmemMin', 'tcpWmemMin', 'udpRmemMin', 'udpWmemMin'];
+export const GUARANTEES: readonly (keyof Settings)[] = ['tcpRmemMin', 'udpWmemMin', 'udpMemPressure', 'udpMemHigh'];
 
 const SYSCTL: Readonly<Record<string, readonly Field[]>> = {
   'kernel.hostname': ['hostname'],
+  'fs.file-max': ['fileMax'], 'fs.pipe-max-size': ['pipeMaxSize'],
+  'fs.pipe-user-pages-soft': ['pipeUserPagesSoft'], 'fs.pipe-user-pages-hard': ['pipeUserPagesHard'],
   'net.core.rmem_default': ['rmemDefault'], 'net.core.rmem_max': ['rmemMax'],
   'net.core.wmem_default': ['wmemDefault'], 'net.core.wmem_max': ['wmemMax'], 'net.core.somaxconn': ['somaxconn'],
   'net.core.optmem_max': ['optmemMax'],
@@ -284,6 +317,7 @@ const SYSCTL: Readonly<Record<string, readonly Field[]>> = {
   'net.ipv4.tcp_rmem': ['tcpRmemMin', 'tcpRmemDefault', 'tcpRmemMax'],
   'net.ipv4.tcp_wmem': ['tcpWmemMin', 'tcpWmemDefault', 'tcpWmemMax'],
   'net.ipv4.tcp_mem': ['tcpMemLow', 'tcpMemPressure', 'tcpMemHigh'],
+  'net.ipv4.udp_mem': ['udpMemLow', 'udpMemPressure', 'udpMemHigh'],
   'net.ipv4.tcp_timestamps': ['tcpTimestamps'], 'net.ipv4.tcp_sack': ['tcpSack'], 'net.ipv4.tcp_dsack': ['tcpDsack'],
   'net.ipv4.tcp_window_scaling': ['tcpWindowScaling'], 'net.ipv4.tcp_ecn': ['tcpEcn'],
   'net.ipv4.tcp_congestion_control': ['tcpCongestionControl'],

@@ -9,6 +9,8 @@
  *   range          { chunk, offset, length, next }
  */
 
+import type { KernelMemory } from './kernel-memory.ts';
+
 export const CHUNK_SIZE = 65536;
 const CHUNKS_PER_SLAB = 16;
 
@@ -28,6 +30,8 @@ export class Chunk {
   /** Number of ranges (and writers) that hold this chunk. */
   refs = 0;
   next: Chunk | null = null;
+  /** The host that is charged for it while somebody holds it; null for nobody's. */
+  memory: KernelMemory | null = null;
 
   constructor(slab: Uint8Array, at: number) {
     this.bytes = new Uint8Array(slab.buffer, at, CHUNK_SIZE);
@@ -58,8 +62,8 @@ export const slabStatistics = new SlabStatistics();
 let freeChunks: Chunk | null = null;
 let freeRanges: Range | null = null;
 
-/** Takes a chunk with one reference, which belongs to the caller. */
-export function takeChunk(): Chunk {
+/** Takes a chunk with one reference, which belongs to the caller; charged to `memory` until nobody holds it any more. */
+export function takeChunk(memory: KernelMemory | null = null): Chunk {
   if (freeChunks === null) {
     const slab = new Uint8Array(CHUNK_SIZE * CHUNKS_PER_SLAB);
     for (let i = CHUNKS_PER_SLAB - 1; i >= 0; i--) {
@@ -73,6 +77,8 @@ export function takeChunk(): Chunk {
   freeChunks = chunk.next;
   chunk.next = null;
   chunk.refs = 1;
+  chunk.memory = memory;
+  if (memory !== null) memory.hold(CHUNK_SIZE);
   slabStatistics.chunksInUse++;
   return chunk;
 }
@@ -82,6 +88,9 @@ export function releaseChunk(chunk: Chunk): void {
   if (--chunk.refs > 0) return;
   if (chunk.refs < 0) throw new Error('chunk released more often than it was taken');
   slabStatistics.chunksInUse--;
+  const { memory } = chunk;
+  if (memory !== null) memory.letGo(CHUNK_SIZE);
+  chunk.memory = null;
   chunk.next = freeChunks;
   freeChunks = chunk;
 }
@@ -166,6 +175,12 @@ function copyChunkBytes(from: Chunk, fromAt: number, to: Chunk, toAt: number, le
 export class ChunkWriter {
   chunk: Chunk | null = null;
   used = 0;
+  private readonly memory: KernelMemory | null;
+
+  /** `memory`: of the host that is charged. */
+  constructor(memory: KernelMemory | null = null) {
+    this.memory = memory;
+  }
 
   /**
    * Makes room for at least one byte and returns how many bytes fit at `used`. A request for a whole chunk or more
@@ -178,7 +193,7 @@ export class ChunkWriter {
       if (room > 0 && wanted < CHUNK_SIZE / 2) return room;
       releaseChunk(this.chunk);
     }
-    this.chunk = takeChunk();
+    this.chunk = takeChunk(this.memory);
     this.used = 0;
     return CHUNK_SIZE;
   }

@@ -17,6 +17,9 @@ export const Poll = {
  */
 export const DISCONNECTED = 0x10000;
 
+/** Goes with poll(2)'s bits in a wake: those who wait look again, and SIGIO tells nobody (Linux's sock_def_wakeup). */
+export const SILENT = 0x20000;
+
 /** One entry in a wait queue. */
 export abstract class Waiter extends Runnable {
   /** Events (`Poll`) this waiter is woken for. */

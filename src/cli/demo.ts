@@ -17,19 +17,25 @@ import { WROTE_PORT } from '../programs/wrote.ts';
 import { CaptureOutput } from './capture-output.ts';
 import { taskOf } from './command-words.ts';
 import { CLIENT, DemoWorld, SERVER } from './demo-world.ts';
+import { halfOpen } from './half-open/half-open.ts';
 import { numberOption, parseOptions, UsageError } from './options.ts';
 import { complain, print, STDERR } from './output.ts';
 import { runPrograms } from './program-run.ts';
 import { paint, untilAsked } from './terminal.ts';
 
-export const DEMO_HELP = `usage: sockscape demo [NAME] [--once] [--port N] [-w FILE]
-       sockscape demo [NAME] --run '[HOST:] PROGRAM ARG...' ... [--port N] [-w FILE]
+export const DEMO_HELP = `usage: sockscape demo [wrote] [--once] [--port N] [-w FILE]
+       sockscape demo half-open [--once] [--seed SEED] [-w FILE]
+       sockscape demo [wrote] --run '[HOST:] PROGRAM ARG...' ... [--port N] [-w FILE]
 
 Two hosts on a cable, 192.0.2.1 and 192.0.2.2, each with a TCP/IP stack of its own. On the second a server listens on
 port ${WROTE_PORT} and answers every line with 'You wrote: LINE'. A port of this machine leads to it through the first host.
 What passes at the server's card is printed as tcpdump prints it (ARP and IP).
 
-  NAME       which demo: wrote (the only one)
+half-open: a database client and its server, and between them a firewall that begins to drop silently. An unchanged pg
+(npm install pg) and a server written with node:net, in virtual time: what the client learns of it, and when. The capture is
+left in half-open.pcapng. It plays by itself, with --once or without.
+
+  --seed S   half-open: another run; the same seed gives the same one
   --once     plays the client itself, shows the session and ends; opens no port
   --port N   the port on 127.0.0.1; ${WROTE_PORT} by default, 0 for any that is free
   -w FILE    also writes what passes to FILE, for Wireshark (pcapng; IPv6 included); with '-' the capture goes to
@@ -42,6 +48,7 @@ examples:
   sockscape demo                    then, in another terminal: telnet 127.0.0.1 ${WROTE_PORT}
   sockscape demo --once
   sockscape demo --port 9600 -w session.pcapng
+  sockscape demo half-open --once
   sockscape demo --run 'server: tcpdump -i any tcp port ${WROTE_PORT}' --run 'server: telnet 127.0.0.1 ${WROTE_PORT}'
 `;
 
@@ -54,10 +61,18 @@ const LAST_SEGMENTS_US = 1_000_000;
 
 /** The command; returns its exit status. */
 export async function demo(args: readonly string[]): Promise<number> {
-  const options = parseOptions(args, { '--once': 'flag', '--port': 'value', '-w': 'value', '--run': 'list' });
+  const options = parseOptions(args, { '--once': 'flag', '--port': 'value', '-w': 'value', '--run': 'list', '--seed': 'value' });
   const [name = 'wrote', ...rest] = options.operands;
   if (rest.length > 0) throw new UsageError(`one demo at a time, not also '${rest.join(' ')}'`);
-  if (name !== 'wrote') throw new UsageError(`there is no demo '${name}', only 'wrote'`);
+  const seed = options.values.get('--seed') ?? null;
+  if (name === 'half-open') {
+    for (const word of ['--port', '--run']) {
+      if (options.values.has(word) || options.list(word).length > 0) throw new UsageError(`demo half-open has no ${word}: it plays by itself`);
+    }
+    return halfOpen(seed ?? 'half-open', options.values.get('-w') ?? 'half-open.pcapng');
+  }
+  if (name !== 'wrote') throw new UsageError(`there is no demo '${name}', only 'wrote' and 'half-open'`);
+  if (seed !== null) throw new UsageError('--seed is for demo half-open');
   const port = numberOption('--port', options.values.get('--port') ?? String(WROTE_PORT), 0, 65535);
   const file = options.values.get('-w') ?? null;
   const commands = options.list('--run');

@@ -3,7 +3,7 @@ import { turn, watchRejections } from '../platform/browser/turn.ts';
 import { simulate as simulateWith, type SimulateOptions as Options, type World } from '../sim/world.ts';
 
 export { WorldCapture } from '../sim/capture.ts';
-export { World, type WorldCableOptions, WorldError } from '../sim/world.ts';
+export { World, type WorldCableOptions, WorldError, type WorldHostOptions } from '../sim/world.ts';
 
 export type SimulateOptions = Omit<Options, 'turn' | 'watchRejections' | 'watchedBy'>;
 

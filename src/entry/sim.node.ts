@@ -2,8 +2,8 @@
 import { prepareNode } from '../platform/node/virtual/node-world.ts';
 
 export { WorldCapture } from '../sim/capture.ts';
-export { World, type WorldCableOptions, WorldError } from '../sim/world.ts';
-export { NodeHost, type RunOptions } from '../platform/node/virtual/node-host.ts';
+export { World, type WorldCableOptions, WorldError, type WorldHostOptions } from '../sim/world.ts';
+export { HostCrash, NodeHost, type RunOptions } from '../platform/node/virtual/node-host.ts';
 export { NodeWorld, simulate, type SimulateOptions } from '../platform/node/virtual/node-world.ts';
 
 prepareNode();

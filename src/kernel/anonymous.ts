@@ -79,7 +79,7 @@ export function socketFile(process: KernelProcess, socket: Socket): OpenFile {
   socket.inodeNumber = process.kernel.takeInodeNumber();
   socket.uid = process.credentials.fsuid;
   socket.gid = process.credentials.fsgid;
-  return new OpenFile(socket);
+  return new OpenFile(socket, process.kernel.fileTable);
 }
 
 /** The inode of any description: its own, or one that is made up from what is known of it. */

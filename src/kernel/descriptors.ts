@@ -4,9 +4,12 @@
  *   fd -> OpenFile (shared, counted) -> FileOperations
  */
 import { Errno } from '../base/errno.ts';
+import { Cost, type KernelMemory } from '../base/kernel-memory.ts';
 import type { OpenFile } from './open-file.ts';
 import { MOST_DESCRIPTORS } from './resource-limits.ts';
 
+/** What every table has room for. */
+const FREE_SLOTS = 256;
 
 export class DescriptorTable {
   /** RLIMIT_NOFILE's soft limit. */
@@ -21,12 +24,34 @@ export class DescriptorTable {
   /** Whose table it is: what a queue notifies ends with any close of its process (mqueue_flush_file). */
   private readonly pid: number;
 
-  constructor(pid: number) {
+  private readonly memory: KernelMemory;
+  /** Slots that the host is charged for; the first ones are part of what a process costs. */
+  private slots = FREE_SLOTS;
+
+  constructor(pid: number, memory: KernelMemory) {
     this.pid = pid;
+    this.memory = memory;
+  }
+
+  /** What the table of a child will take of the host's memory. */
+  get tableBytes(): number {
+    return (this.slots - FREE_SLOTS) * Cost.DESCRIPTOR;
+  }
+
+  /** Makes room for the descriptor `fd`: false when there is no memory (alloc_fdtable). */
+  private growTo(fd: number): boolean {
+    if (fd < this.slots) return true;
+    let slots = this.slots;
+    while (slots <= fd) slots *= 2;
+    if (!this.memory.take((slots - this.slots) * Cost.DESCRIPTOR)) return false;
+    this.slots = slots;
+    return true;
   }
 
   /** Takes over every descriptor of another table, as fork(2) does. */
   inherit(other: DescriptorTable): void {
+    this.memory.hold(other.tableBytes);
+    this.slots = other.slots;
     for (let fd = 0; fd < other.files.length; fd++) {
       const file = other.file(fd);
       this.files.push(file);
@@ -59,19 +84,20 @@ export class DescriptorTable {
     }
   }
 
-  /** Puts a description into the lowest free descriptor >= `from`, or -EMFILE, -ESRCH. Takes a reference. */
+  /** Puts a description into the lowest free descriptor >= `from`, or -EMFILE, -ENOMEM, -ESRCH. Takes a reference. */
   install(file: OpenFile, closeOnExec: boolean, from = 0): number {
     const fd = this.reserve(from);
     if (fd >= 0) this.fill(fd, file, closeOnExec);
     return fd;
   }
 
-  /** Takes the lowest free descriptor >= `from` off the market, or -EMFILE. Ends with `fill` or `giveBack`. */
+  /** Takes the lowest free descriptor >= `from` off the market, or -EMFILE, -ENOMEM. Ends with `fill` or `giveBack`. */
   reserve(from = 0): number {
     if (this.isClosed) return -Errno.ESRCH;
     let fd = from > this.lowestFree ? from : this.lowestFree;
     while (fd < this.files.length && this.files[fd] !== null) fd++;
     if (fd >= this.max) return -Errno.EMFILE;
+    if (!this.growTo(fd)) return -Errno.ENOMEM;
     while (this.files.length < fd) this.files.push(null);
     this.files[fd] = undefined;
     if (from <= this.lowestFree) this.lowestFree = fd + 1;
@@ -87,6 +113,7 @@ export class DescriptorTable {
 
   /** A reserved descriptor is free again. */
   giveBack(fd: number): void {
+    if (this.isClosed) return;
     this.files[fd] = null;
     if (fd < this.lowestFree) this.lowestFree = fd;
   }
@@ -99,8 +126,9 @@ export class DescriptorTable {
     return file;
   }
 
-  /** Puts a description into the descriptor `to`, whatever it was; -EBUSY for a reserved one. Takes a reference. */
+  /** Puts a description into the descriptor `to`, whatever it was; -EBUSY for a reserved one, -ENOMEM. Takes a reference. */
   replace(to: number, file: OpenFile, closeOnExec: boolean): number {
+    if (!this.growTo(to)) return -Errno.ENOMEM;
     while (this.files.length <= to) this.files.push(null);
     if (this.files[to] === undefined) return -Errno.EBUSY;
     const old = this.file(to);
@@ -139,5 +167,9 @@ export class DescriptorTable {
       file.letGo();
     }
     this.lowestFree = 0;
+    this.files.length = 0;
+    this.closeOnExec.length = 0;
+    this.memory.letGo(this.tableBytes);
+    this.slots = FREE_SLOTS;
   }
 }

@@ -115,6 +115,7 @@ export class Epoll implements FileOperations {
     if (nested !== null && (nested.contains(this) || nested.depth + this.height - 1 > MAX_NESTS)) return -Errno.ELOOP;
     if (this.items.get(file)?.has(fd)) return -Errno.EEXIST;
     if (this.watches.of(this.uid) >= MAX_USER_WATCHES) return -Errno.ENOSPC;
+    if (this.watches.lacksMemory) return -Errno.ENOMEM;
     this.watches.add(this.uid, 1);
     const item = new EpollItem(this, file, fd);
     item.exclusive = (events & EPOLL.EXCLUSIVE) !== 0;

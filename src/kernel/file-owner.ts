@@ -4,7 +4,7 @@
  * The owner waits in the description's wait queue as poll does, for as long as there is one.
  */
 import { Errno } from '../base/errno.ts';
-import { Poll, Waiter } from '../base/wait-queue.ts';
+import { Poll, SILENT, Waiter } from '../base/wait-queue.ts';
 import { O } from '../socket/constants.ts';
 import type { OpenFile } from './open-file.ts';
 import type { KernelProcess } from './process.ts';
@@ -53,7 +53,7 @@ export class FileOwner extends Waiter {
   }
 
   wake(events: number): void {
-    if (this.owner === 0 || this.kernel === null) return;
+    if (this.owner === 0 || this.kernel === null || (events & SILENT) !== 0) return;
     // The two ends of a pipe have one queue: each hears of what it could do.
     const { accessMode } = this.file.operations;
     let news = events & ~(accessMode === O.RDONLY ? Poll.OUT : accessMode === O.WRONLY ? Poll.IN : 0);
@@ -75,7 +75,10 @@ export class FileOwner extends Waiter {
         process.signals.send(SignalInfo.ofKernel(Signal.SIGURG));
         if (this.isAsync) this.tell(process, SignalCode.POLL_PRI);
       }
-      if (this.isAsync && happened !== Poll.PRI) this.tell(process, codeOf(happened));
+      if (!this.isAsync || happened === Poll.PRI) continue;
+      this.tell(process, codeOf(happened));
+      // A peer's end is told twice: as a change of state, and as something to read (tcp_fin, tcp_data_ready).
+      if ((happened & (Poll.RDHUP | Poll.ERR)) === Poll.RDHUP) this.tell(process, SignalCode.POLL_IN);
     }
   }
 

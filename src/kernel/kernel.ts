@@ -4,15 +4,18 @@
 import { Capability } from '../base/credentials.ts';
 import { Errno } from '../base/errno.ts';
 import type { HostTimers } from '../base/host-timers.ts';
+import { Cost, type KernelMemory } from '../base/kernel-memory.ts';
 import type { Loop } from '../base/loop.ts';
 import { NetlinkHost } from '../socket/family/netlink-host.ts';
 import { PacketHost } from '../socket/family/packet-host.ts';
 import { UnixHost } from '../socket/family/unix-host.ts';
 import type { Stack } from '../stack/stack.ts';
 import { namelessLimits } from './anonymous.ts';
+import { FileTable } from './file-table.ts';
 import { FileSystem } from './fs/file-system.ts';
 import type { FileSystemLimits } from './fs/inode.ts';
 import { Ipc } from './ipc/ipc.ts';
+import { PipePages } from './pipe-pages.ts';
 import { ProcFileSystem } from './proc/proc.ts';
 import { KernelProcess } from './process.ts';
 import { Resource } from './resource-limits.ts';
@@ -35,7 +38,7 @@ export class Kernel {
   readonly proc: ProcFileSystem;
   /** For inodes that are in no directory. */
   readonly nameless: FileSystemLimits = namelessLimits(() => this.realtimeUs);
-  readonly ipc: Ipc = new Ipc();
+  readonly ipc: Ipc;
   /** What its AF_UNIX sockets share. */
   readonly unix: UnixHost;
   /** And what its AF_PACKET sockets do. */
@@ -47,11 +50,14 @@ export class Kernel {
    */
   readonly init: KernelProcess;
   /** What RLIMIT_SIGPENDING counts: the signals that the processes of a user have pending, and his timers. */
-  readonly pendingSignals: UserCounts = new UserCounts();
+  readonly pendingSignals: UserCounts;
   /** What RLIMIT_MSGQUEUE counts: the bytes of the queues that a user has made. */
-  readonly queueBytes: UserCounts = new UserCounts();
+  readonly queueBytes: UserCounts;
   /** What fs.epoll.max_user_watches counts: the descriptors that a user's epolls watch. */
-  readonly epollWatches: UserCounts = new UserCounts();
+  readonly epollWatches: UserCounts;
+  readonly memory: KernelMemory;
+  readonly fileTable: FileTable;
+  readonly pipePages: PipePages;
   /** The process whose call is being made: for what is another thing for each caller (signalfd). */
   current: KernelProcess | null = null;
   private readonly table: Map<number, KernelProcess> = new Map();
@@ -61,9 +67,19 @@ export class Kernel {
   private isOff = false;
   private lastInode = FIRST_INODE;
 
-  constructor(stack: Stack) {
+  /** `disk`: the files of the kernel that ran on this machine before. */
+  constructor(stack: Stack, disk: FileSystem | null = null) {
     this.stack = stack;
-    this.fileSystem = new FileSystem(() => this.realtimeUs, stack.context.random);
+    const { memory, settings, keeper } = stack.context;
+    this.memory = memory;
+    this.fileTable = new FileTable(memory, settings);
+    this.pipePages = new PipePages(memory, settings, keeper);
+    this.pendingSignals = new UserCounts(memory, Cost.SIGNAL);
+    this.queueBytes = new UserCounts(memory, 1);
+    this.ipc = new Ipc(memory);
+    this.epollWatches = new UserCounts(memory, Cost.WATCH);
+    disk?.moveTo(memory);
+    this.fileSystem = disk ?? new FileSystem(() => this.realtimeUs, stack.context.random, memory);
     this.unix = new UnixHost(stack);
     this.packet = new PacketHost(stack);
     this.netlink = new NetlinkHost(stack, this.unix, this.packet);
@@ -80,8 +96,7 @@ export class Kernel {
 
   /** CLOCK_REALTIME: microseconds since the Unix epoch. */
   get realtimeUs(): number {
-    const { loop } = this;
-    return loop.environment.epochUs + loop.now;
+    return this.stack.context.clock.nowUs;
   }
 
   get timers(): HostTimers {
@@ -96,7 +111,7 @@ export class Kernel {
     }
     const tty = terminal ?? inheritFrom?.terminal ?? new Terminal(() => {});
     const process = new KernelProcess(this, this.takePid(), name, tty, this.init, inheritFrom);
-    this.table.set(process.pid, process);
+    this.enter(process);
     return process;
   }
 
@@ -112,14 +127,20 @@ export class Kernel {
     // Who is counted is there: as long as all of them are few, nobody need count.
     if (!isExempt && this.table.size >= most && this.processesOf(credentials.uid) >= most) return -Errno.EAGAIN;
     if (this.table.size >= MOST_PROCESSES) return -Errno.EAGAIN;
+    if (this.memory.lacks(Cost.PROCESS + parent.descriptors.tableBytes)) return -Errno.ENOMEM;
     const child = new KernelProcess(this, this.takePid(), name, parent.terminal, parent, parent);
     child.pgid = parent.pgid;
     child.sid = parent.sid;
     child.limits.inherit(parent.limits);
     child.descriptors.max = parent.descriptors.max;
     child.signals.inherit(parent.signals);
-    this.table.set(child.pid, child);
+    this.enter(child);
     return child;
+  }
+
+  private enter(process: KernelProcess): void {
+    this.table.set(process.pid, process);
+    this.memory.hold(Cost.PROCESS);
   }
 
   /** Numbers processes in the order of their birth: pids begin anew. */
@@ -166,7 +187,7 @@ export class Kernel {
 
   /** Called by a process that is no more. */
   forget(process: KernelProcess): void {
-    this.table.delete(process.pid);
+    if (this.table.delete(process.pid)) this.memory.letGo(Cost.PROCESS);
   }
 
   /** The machine loses its power: every process ends, and no other begins. */

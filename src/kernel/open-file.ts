@@ -6,6 +6,7 @@
 import type { FileOperations } from '../base/file-operations.ts';
 import type { Description } from '../socket/description.ts';
 import { Socket } from '../socket/socket.ts';
+import type { FileTable } from './file-table.ts';
 import type { Directory } from './fs/inode.ts';
 import { FileOwner } from './file-owner.ts';
 
@@ -37,8 +38,13 @@ export class OpenFile implements Description {
   /** Epoll's items on this description: told when it goes, since they do not hold it. */
   private watchers: Set<{ closed(): void }> | null = null;
 
-  constructor(operations: FileOperations) {
+  private readonly table: FileTable;
+
+  /** Whoever makes one has asked `table` for a refusal before. */
+  constructor(operations: FileOperations, table: FileTable) {
     this.operations = operations;
+    this.table = table;
+    table.opened();
     this.socket = operations instanceof Socket ? operations : null;
     if (this.socket !== null) this.socket.opened(this);
   }
@@ -71,6 +77,13 @@ export class OpenFile implements Description {
     if (this.ownerOrNull !== null) this.ownerOrNull.release();
     if (this.watchers !== null) for (const watcher of [...this.watchers]) watcher.closed();
     this.operations.release();
+    this.table.closed();
+  }
+
+  /** Nobody has got it: it goes as if its last descriptor had been closed. */
+  discard(): void {
+    this.hold();
+    this.letGo();
   }
 
   get owner(): FileOwner | null {

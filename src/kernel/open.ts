@@ -12,7 +12,7 @@ import { OpenRegular, RegularFile } from './fs/regular-file.ts';
 import { mayAccess, walk } from './fs/walk.ts';
 import { OpenFile } from './open-file.ts';
 import { Operation, PENDING } from './operation.ts';
-import { PipeEnd } from './pipe.ts';
+import { Pipe, PipeEnd } from './pipe.ts';
 
 /** O_LARGEFILE as the kernel has it; C's is 0 on a 64-bit machine. */
 const LARGEFILE = 0x8000;
@@ -47,12 +47,16 @@ export class OpenOperation extends Operation {
 
   protected step(): number {
     if (this.end !== null) return this.partners() === this.partnersBefore ? -Errno.EAGAIN : this.opened(this.end);
+    // Before the path is looked at (path_openat).
+    const refused = this.process.kernel.fileTable.refusal(this.process.credentials, 1, 0);
+    if (refused < 0) return refused;
     const found = this.find();
     if (typeof found === 'number') return found;
     if (found instanceof Fifo) return this.openFifo(found);
     const { process } = this;
     const mode = this.flags & O.ACCMODE;
     if (found instanceof RegularFile) {
+      found.renew();
       if ((this.flags & O.TRUNC) !== 0 && mode !== O.RDONLY) found.truncate(0);
       return this.opened(new OpenRegular(found, mode));
     }
@@ -97,8 +101,14 @@ export class OpenOperation extends Operation {
 
   private openFifo(fifo: Fifo): number {
     const mode = this.flags & O.ACCMODE;
-    const { pipe } = fifo;
-    if (mode === O.WRONLY && !this.mayBlock && pipe.readers === 0) return -Errno.ENXIO;
+    const { pipePages } = this.process.kernel;
+    const pipe = fifo.pipe ?? Pipe.make(pipePages, this.process.credentials);
+    if (pipe === null) return -Errno.ENOMEM;
+    fifo.pipe = pipe;
+    if (mode === O.WRONLY && !this.mayBlock && pipe.readers === 0) {
+      fifo.unused();
+      return -Errno.ENXIO;
+    }
     fifo.opens++;
     const end = new PipeEnd(pipe, mode, () => fifo.closed());
     end.inode = fifo;
@@ -118,7 +128,7 @@ export class OpenOperation extends Operation {
 
   private opened(operations: FileOperations): number {
     this.end = null;
-    const file = new OpenFile(operations);
+    const file = new OpenFile(operations, this.process.kernel.fileTable);
     file.nonBlocking = (this.flags & O.NONBLOCK) !== 0;
     // A 64-bit kernel has every file opened so (force_o_largefile).
     file.otherFlags = LARGEFILE | (this.flags & (O.DIRECTORY | O.NOFOLLOW));

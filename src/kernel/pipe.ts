@@ -5,41 +5,40 @@
  * last one and is never torn, one byte alone may occupy a page, and a pipe is writable as long as one page is free. So
  * pages are counted here as Linux counts them (fs/pipe.c), while the bytes are ranges like those of any stream.
  */
+import type { Credentials } from '../base/credentials.ts';
 import { Errno } from '../base/errno.ts';
 import type { FileOperations } from '../base/file-operations.ts';
-import { ChunkWriter } from '../base/slab.ts';
+import { ChunkWriter, KEEP_COPY_BYTES } from '../base/slab.ts';
 import { StreamBuffer } from '../base/stream-buffer.ts';
 import { Poll, WaitQueue } from '../base/wait-queue.ts';
 import type { Inode } from './fs/inode.ts';
 import { IOCTL, O } from '../socket/constants.ts';
+import type { PipePages } from './pipe-pages.ts';
 
 /** PIPE_BUF: what is written in one piece. A page, too. */
 export const PIPE_BUF = 4096;
 const PAGE = 4096;
-const DEFAULT_PAGES = 16;
-/** fs.pipe-max-size. */
-const MAX_BYTES = 1048576;
 
 /**
  * The pages that are in use, oldest first, as a ring: where the unread bytes of each begin in it, and how many they are.
  */
 class Pages {
   count = 0;
+  /** How many there may be: `room`, or less where that is no power of two (fs.pipe-max-size). */
+  readonly most: number;
   private first = 0;
   private offsets: Uint16Array;
   private lengths: Uint16Array;
   /** O_DIRECT: nothing is added to such a page, and a read ends at its end. */
   private packets: Uint8Array;
 
-  /** `room`: a power of two. */
-  constructor(room: number) {
+  constructor(most: number) {
+    this.most = most;
+    let room = 1;
+    while (room < most) room *= 2;
     this.offsets = new Uint16Array(room);
     this.lengths = new Uint16Array(room);
     this.packets = new Uint8Array(room);
-  }
-
-  get room(): number {
-    return this.offsets.length;
   }
 
   get firstLength(): number {
@@ -78,8 +77,8 @@ class Pages {
   }
 
   /** The same pages with other room. */
-  resized(room: number): Pages {
-    const other = new Pages(room);
+  resized(most: number): Pages {
+    const other = new Pages(most);
     for (let i = 0; i < this.count; i++) {
       const at = this.at(i);
       other.push(this.lengths[at] as number, this.packets[at] === 1);
@@ -100,9 +99,34 @@ export class Pipe extends WaitQueue {
   /** How many writers there have been: a FIFO's reader waits for the first, and hangs up only after one has left. */
   writersSeen = 0;
   readersSeen = 0;
-  private pages = new Pages(DEFAULT_PAGES);
+  private pages: Pages;
   private readonly stream = new StreamBuffer();
-  private readonly writer = new ChunkWriter();
+  private readonly writer: ChunkWriter;
+  private readonly account: PipePages;
+  /** Whose it is: the slots count for him; none once nobody has it open any more. */
+  private readonly uid: number;
+  private slots: number;
+
+  private constructor(account: PipePages, uid: number, slots: number) {
+    super();
+    this.account = account;
+    this.uid = uid;
+    this.slots = slots;
+    this.pages = new Pages(slots);
+    this.writer = new ChunkWriter(account.memory);
+  }
+
+  /** A pipe of `who`'s; null when he has too many, or there is no memory. */
+  static make(account: PipePages, who: Credentials): Pipe | null {
+    const slots = account.take(who);
+    return slots === 0 ? null : new Pipe(account, who.uid, slots);
+  }
+
+  /** Nobody has it open any more. */
+  forget(): void {
+    this.account.giveBack(this.uid, this.slots);
+    this.slots = 0;
+  }
 
   get length(): number {
     return this.stream.length;
@@ -113,21 +137,26 @@ export class Pipe extends WaitQueue {
   }
 
   get isFull(): boolean {
-    return this.pages.count >= this.pages.room;
+    return this.pages.count >= this.pages.most;
   }
 
   /** F_GETPIPE_SZ, in bytes. */
   get capacity(): number {
-    return this.pages.room * PAGE;
+    return this.pages.most * PAGE;
   }
 
-  /** F_SETPIPE_SZ: the capacity it has now, which is a power of two pages, or -EBUSY, -EPERM, -EINVAL. */
-  resize(bytes: number, privileged: boolean): number {
+  /** F_SETPIPE_SZ: the capacity it has now, which is a power of two pages, or -EBUSY, -EPERM, -EINVAL, -ENOMEM. */
+  resize(bytes: number, who: Credentials): number {
     if (bytes < 0 || bytes > 0x7fffffff) return -Errno.EINVAL;
     let pages = 1;
     while (pages * PAGE < bytes) pages *= 2;
-    if (pages > this.pages.room && pages * PAGE > MAX_BYTES && !privileged) return -Errno.EPERM;
-    if (pages < this.pages.count) return -Errno.EBUSY;
+    const refused = this.account.resize(who, this.uid, this.slots, pages, this.pages.most);
+    if (refused < 0) return refused;
+    if (pages < this.pages.count) {
+      this.account.count(this.uid, this.slots - pages);
+      return -Errno.EBUSY;
+    }
+    this.slots = pages;
     const wasFull = this.isFull;
     this.pages = this.pages.resized(pages);
     if (wasFull && !this.isFull) this.wake(Poll.OUT | Poll.WRNORM);
@@ -136,7 +165,7 @@ export class Pipe extends WaitQueue {
 
   /** How many bytes fit whatever their pieces are. */
   get freeBytes(): number {
-    return (this.pages.room - this.pages.count) * PAGE;
+    return (this.pages.most - this.pages.count) * PAGE;
   }
 
   /** Looks at up to `length` bytes without taking them. */
@@ -180,20 +209,31 @@ export class Pipe extends WaitQueue {
     return done;
   }
 
-  /** As much as there is room for now; a write of up to PIPE_BUF bytes goes in whole or not at all (-EAGAIN). */
+  /**
+   * As much as there is room for now; a write of up to PIPE_BUF bytes goes in whole or not at all (-EAGAIN). -ENOMEM when the
+   * host has no page for it (anon_pipe_write); a pipe that is empty takes a little all the same, so that who takes turns goes on.
+   */
   write(from: Uint8Array, at: number, length: number, packets: boolean): number {
     if (length === 0) return 0;
     if (this.readers === 0) return -Errno.EPIPE;
+    const { memory, keeper } = this.account;
+    const little = memory.pieceOf(length);
+    const isShort = memory.isShort;
+    // What goes in whole or not at all is no piece.
+    if (isShort && memory.refuses(this.length, length <= PIPE_BUF ? length : little)) return this.isFull ? -Errno.EAGAIN : -Errno.ENOMEM;
+    // A little lies with what others have written, and does not hold a chunk of its own.
+    const writer = isShort || (length <= KEEP_COPY_BYTES && this.writer.chunk === null && this.stream.length <= KEEP_COPY_BYTES)
+      ? keeper : this.writer;
     let done = 0;
     const tail = length % PAGE;
     if (tail > 0 && !packets && this.pages.takes(tail)) {
-      this.stream.append(from, at, tail, this.writer);
+      this.stream.append(from, at, tail, writer);
       this.pages.addToLast(tail);
       done = tail;
     }
-    while (done < length && !this.isFull) {
-      const n = Math.min(PAGE, length - done);
-      this.stream.append(from, at + done, n, this.writer);
+    while (done < little && !this.isFull) {
+      const n = Math.min(PAGE, little - done);
+      this.stream.append(from, at + done, n, writer);
       this.pages.push(n, packets);
       done += n;
     }
@@ -205,7 +245,7 @@ export class Pipe extends WaitQueue {
 
   /** Both ends are closed: what nobody read is let go. */
   clear(): void {
-    this.pages = new Pages(DEFAULT_PAGES);
+    this.pages = new Pages(this.pages.most);
     this.stream.clear();
     this.writer.release();
   }

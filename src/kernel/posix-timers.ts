@@ -143,7 +143,7 @@ export class PosixTimers {
   create(event: SignalEvent | null, clockZeroUs: number, mostOfUser: number): number {
     const { process } = this;
     const user = process.credentials.uid;
-    if (process.kernel.pendingSignals.of(user) >= mostOfUser) return -Errno.EAGAIN;
+    if (process.kernel.pendingSignals.of(user) >= mostOfUser || process.kernel.pendingSignals.lacksMemory) return -Errno.EAGAIN;
     const id = this.nextId++;
     if (event !== null && !tells(event)) return -Errno.EINVAL;
     const timer = new PosixTimer(process, id, event ?? { notify: SIGEV.SIGNAL, signo: Signal.SIGALRM, value: id }, clockZeroUs);

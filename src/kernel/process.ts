@@ -91,7 +91,7 @@ export class KernelProcess implements Caller {
   ) {
     this.kernel = kernel;
     this.pid = pid;
-    this.descriptors = new DescriptorTable(pid);
+    this.descriptors = new DescriptorTable(pid, kernel.memory);
     this.name = name;
     this.terminal = terminal;
     this.parent = parent;
@@ -106,7 +106,7 @@ export class KernelProcess implements Caller {
       this.descriptors.inherit(inheritFrom.descriptors);
       return;
     }
-    const file = new OpenFile(terminal);
+    const file = new OpenFile(terminal, kernel.fileTable);
     for (let fd = 0; fd < 3; fd++) this.descriptors.install(file, false);
   }
 

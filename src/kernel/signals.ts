@@ -175,7 +175,7 @@ export class Signals {
   private limitReached(info: SignalInfo): boolean {
     if (info.source !== null || (info.signo < FIRST_REAL_TIME && info.code >= 0)) return false;
     const { credentials, kernel, limits } = this.process;
-    return kernel.pendingSignals.of(credentials.uid) >= limits.get(Resource.SIGPENDING).soft;
+    return kernel.pendingSignals.of(credentials.uid) >= limits.get(Resource.SIGPENDING).soft || kernel.pendingSignals.lacksMemory;
   }
 
   /** Its user is charged for it until it is taken; a timer's is paid for by the timer (sigqueue_alloc). */

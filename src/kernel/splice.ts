@@ -11,7 +11,7 @@ import { O } from '../socket/constants.ts';
 import { ControlWriter } from '../socket/control.ts';
 import { Received } from '../socket/received.ts';
 import { breakPipe } from './broken-pipe.ts';
-import { FULL, OpenDevice } from './fs/device.ts';
+import { type Driver, FULL, NULL, OpenDevice } from './fs/device.ts';
 import type { Seekable } from './fs/regular-file.ts';
 import type { OpenFile } from './open-file.ts';
 import { Operation } from './operation.ts';
@@ -29,9 +29,23 @@ export function seekable(operations: FileOperations): Seekable | null {
   return (operations as Partial<Seekable>).position === undefined ? null : (operations as Seekable);
 }
 
+/** Pipes, sockets, files and devices; eventfd, epoll and their kin have no splice_read and no splice_write. */
+function canSplice({ operations, socket }: OpenFile): boolean {
+  return socket !== null || operations.canSplice === true;
+}
+
 /** /dev/full can be written to, and takes no splice (it has no splice_write). */
-export function takesNoSplice(operations: FileOperations): boolean {
-  return operations instanceof OpenDevice && operations.inode.driver === FULL;
+export function takesSplice(file: OpenFile): boolean {
+  return canSplice(file) && !isDevice(file, FULL);
+}
+
+/** /dev/null can be read, and gives no splice (it has no splice_read). */
+function givesSplice(file: OpenFile): boolean {
+  return canSplice(file) && !isDevice(file, NULL);
+}
+
+function isDevice({ operations }: OpenFile, driver: Driver): boolean {
+  return operations instanceof OpenDevice && operations.inode.driver === driver;
 }
 
 /** Moves bytes; whom it waits for changes with what is missing. */
@@ -45,7 +59,7 @@ export class SpliceOperation extends Operation {
   private done = 0;
   /** tee(2): the source keeps its bytes. */
   private keeps = false;
-  /** sendfile(2) goes on until everything is over; splice(2) and tee(2) until something is. */
+  /** sendfile(2) to anything but a pipe goes on until everything is over; the rest until something is. */
   private toTheEnd = false;
   private mayWaitForSource = true;
   private mayWaitForTarget = true;
@@ -125,13 +139,15 @@ export class SpliceOperation extends Operation {
     if (this.waitsForSource) return -Errno.EAGAIN;
     if (target !== null && target.readers === 0) return -Errno.EPIPE;
     if (target?.isFull === true) return -Errno.EAGAIN;
+    if (!givesSplice(from)) return -Errno.EINVAL;
     const room = Math.min(this.left, PIECE, target === null ? PIECE : target.freeBytes);
     const got = this.look(from, room);
     if (got <= 0) {
       this.waitsForSource = got === -Errno.EAGAIN;
       return got;
     }
-    const put = this.put(to, got);
+    // Only now the target is asked: at the end of a source nobody minds what it is (do_splice_from).
+    const put = takesSplice(to) ? this.put(to, got) : -Errno.EINVAL;
     if (put > 0) this.take(from, put);
     return put;
   }
@@ -160,7 +176,6 @@ export class SpliceOperation extends Operation {
   private put({ operations, socket }: OpenFile, count: number): number {
     if (socket !== null) return socket.send(this.piece, 0, count, 0, this.process);
     const file = seekable(operations);
-    if (takesNoSplice(operations)) return -Errno.EINVAL;
     if (file === null) return operations.write(this.piece, 0, count);
     const n = file.writeAt(this.toOffset >= 0 ? this.toOffset : file.position, this.piece, 0, count);
     if (n <= 0) return n;

@@ -52,7 +52,8 @@ export class Terminal implements FileOperations {
   }
 
   write(from: Uint8Array, at: number, length: number): number {
-    this.output(from.slice(at, at + length));
+    // A transferred array has nothing left, and its `slice` throws.
+    this.output(length === 0 ? new Uint8Array(0) : from.slice(at, at + length));
     return length;
   }
 

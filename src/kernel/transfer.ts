@@ -299,6 +299,9 @@ export class AcceptOperation extends Operation {
     // A process that ends leaves the connection to whoever shares the listener.
     if (this.process.exited) return -Errno.EINTR;
     const listener = (this.file as OpenFile).socket as Socket;
+    // Nothing is lost for want of a description (do_accept): the connection waits on.
+    const refused = listener.isListening ? this.process.kernel.fileTable.refusal(this.process.credentials, 1, 0, Errno.ENFILE) : 0;
+    if (refused < 0) return refused;
     const socket = listener.accept();
     if (typeof socket === 'number') return socket === -Errno.EAGAIN && this.mayBlock ? listener.emptyAccept() : socket;
     const file = socketFile(this.process, socket);

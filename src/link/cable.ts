@@ -36,6 +36,8 @@ export class Cable {
   readonly b: Nic;
   readonly aToB: Wire;
   readonly bToA: Wire;
+  /** Hears in words of what is done to it. */
+  onFault: ((what: string) => void) | null = null;
 
   /** The directions draw from generators of their own: traffic one way leaves the other way's faults alone. */
   constructor(loop: Loop, random: RandomSource, options: CableOptions = {}) {
@@ -55,11 +57,16 @@ export class Cable {
       end.macHi = 0x0200;
       end.macLo = random.int32();
     }
-    this.set(options);
+    this.change(options);
   }
 
   /** Changes the weather from the next frame on; what is left out stays as it was. */
   set(options: CableConditions): void {
+    this.change(options);
+    this.tell(`set ${words(options)}`);
+  }
+
+  private change(options: CableConditions): void {
     this.aToB.conditions.set(options);
     this.bToA.conditions.set(options);
     if (options.aToB !== undefined) this.aToB.conditions.set(options.aToB);
@@ -75,7 +82,22 @@ export class Cable {
   /** Cuts the cable: both ends lose their carrier, and what is on the way is gone. (`loss: 1` is the silent kind.) */
   cut(): void {
     this.sever();
+    if (!this.connected) return;
     this.setCarrier(false);
+    this.tell('cut');
+  }
+
+  /**
+   * Nothing passes any more in one direction, or in both, and the ends do not see it: their carrier stays. `mend` ends it.
+   * No FIN, no RST, no ICMP: whoever waits learns of it by silence.
+   */
+  block(direction: 'aToB' | 'bToA' | 'both' = 'both'): void {
+    if (direction !== 'aToB' && direction !== 'bToA' && direction !== 'both') {
+      throw new TypeError(`cable.block: takes 'aToB', 'bToA' or 'both', not '${String(direction)}'`);
+    }
+    if (direction !== 'bToA') this.aToB.block(true);
+    if (direction !== 'aToB') this.bToA.block(true);
+    this.tell(direction === 'both' ? 'blocked' : `blocked ${direction === 'aToB' ? 'from a to b' : 'from b to a'}`);
   }
 
   /** Everything on the way is gone. */
@@ -84,9 +106,17 @@ export class Cable {
     this.bToA.sever();
   }
 
-  /** Joins the ends again. */
+  /** Joins the ends again, and lets everything pass: the end of `cut` and of `block`. */
   mend(): void {
+    if (this.connected && !this.aToB.isBlocked && !this.bToA.isBlocked) return;
+    this.aToB.block(false);
+    this.bToA.block(false);
     this.setCarrier(true);
+    this.tell('mended');
+  }
+
+  private tell(what: string): void {
+    if (this.onFault !== null) this.onFault(what);
   }
 
   private setCarrier(carrier: boolean): void {
@@ -96,4 +126,13 @@ export class Cable {
       if (end.input !== null) end.input.deviceChanged(end);
     }
   }
+}
+
+/** Conditions as one line: `loss=0.1 aToB.delayUs=5000`. */
+function words(options: CableConditions): string {
+  return Object.entries(options).flatMap(([name, value]) => {
+    if (value === undefined) return [];
+    if (typeof value !== 'object') return [`${name}=${value}`];
+    return Object.entries(value).map(([inner, one]) => `${name}.${inner}=${typeof one === 'object' ? JSON.stringify(one) : one}`);
+  }).join(' ');
 }

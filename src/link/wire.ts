@@ -38,6 +38,7 @@ export class Wire extends EventSource {
   private readonly transmitter: Transmitter;
   private readonly passesSegments: boolean;
   private cuts = false;
+  private blocked = false;
   private first: Packet | null = null;
   private last: Packet | null = null;
   private readonly moved = new PacketHeap();
@@ -60,6 +61,16 @@ export class Wire extends EventSource {
   /** Takes notice of changed conditions; frames on their way keep what they had. */
   conditionsChanged(): void {
     this.cuts = !this.passesSegments || !this.conditions.perfect;
+  }
+
+  get isBlocked(): boolean {
+    return this.blocked;
+  }
+
+  /** Nothing arrives any more, what is on the way included; or all is well again. */
+  block(on: boolean): void {
+    if (on && !this.blocked) this.sever();
+    this.blocked = on;
   }
 
   /** The wire's door. Takes over `p`. */
@@ -98,6 +109,11 @@ export class Wire extends EventSource {
   /** The frame has left the transmitter, at `departedAt`. Takes over `p`. */
   travel(p: Packet): void {
     const { conditions, statistics, random } = this;
+    if (this.blocked) {
+      statistics.lost++;
+      p.release();
+      return;
+    }
     if (conditions.loss !== 0 && chance(random, conditions.loss)) {
       statistics.lost++;
       p.release();

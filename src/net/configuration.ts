@@ -50,7 +50,7 @@ export class Configuration {
 
   attachLoopback(device: LoopbackDevice): void {
     this.plugIn(device);
-    for (const group of [ALL_HOSTS4, ALL_NODES, INTERFACE_NODES]) this.joinGroup(device, group);
+    for (const group of [INTERFACE_NODES, ALL_NODES, ALL_HOSTS4]) this.joinGroup(device, group);
     this.addAddress(device, IpAddress.fromV4(0x7f000001), 8);
     this.addOwnAddress6(device);
   }
@@ -69,7 +69,7 @@ export class Configuration {
     const known = this.interfaceOf(device);
     if (known !== null) return known.index;
     const added = this.plugIn(device);
-    for (const group of [ALL_HOSTS4, ALL_NODES, INTERFACE_NODES]) this.joinGroup(device, group);
+    for (const group of [INTERFACE_NODES, ALL_NODES, ALL_HOSTS4]) this.joinGroup(device, group);
     if (added.ipv6.forwarding !== 0) this.joinRouterGroups(added);
     this.addOwnAddress6(device);
     return added.index;
@@ -178,7 +178,7 @@ export class Configuration {
     entry.maker = options.maker ?? 0;
     entry.isUntested = !address.isV4 && options.nodad === true;
     entry.createdAt = this.network.context.loop.now;
-    insert(owner.addresses, entry);
+    owner.add(entry);
     this.local.add(entry);
     // Whether it has to be tested first says addressAdded, below.
     if (address.isV4 || device.isLoopback) this.addressChanged(entry, true);
@@ -204,7 +204,7 @@ export class Configuration {
     const { network } = this;
     const owner = entry.interface;
     const { address, prefixLength } = entry;
-    owner.addresses.splice(owner.addresses.indexOf(entry), 1);
+    owner.remove(entry);
     this.local.remove(entry);
     this.addressChanged(entry, false);
     if (address.isV4 && !owner.hasIpv4) {
@@ -280,17 +280,4 @@ export class Configuration {
     if (owner === null) return -Errno.EADDRNOTAVAIL;
     return this.network.groups.leave(owner, group);
   }
-}
-
-/**
- * Of IPv4's addresses those that reach less far come first, and those that are another's second last (inet_insert_ifa): who
- * looks for a source takes the first that will do.
- */
-function insert(addresses: InterfaceAddress[], entry: InterfaceAddress): void {
-  addresses.push(entry);
-  if (!entry.address.isV4 || entry.isSecondary) return;
-  const at = addresses.findIndex((other) => other.address.isV4 && (other.isSecondary || other.scope < entry.scope));
-  if (at < 0 || at === addresses.length - 1) return;
-  addresses.pop();
-  addresses.splice(at, 0, entry);
 }

@@ -78,6 +78,11 @@ export class GroupMembership extends Timer {
     return this.filters[FilterMode.Exclude] > 0;
   }
 
+  /** The sources that filters name, in the order they came, and how many filters of each mode do. */
+  *namedSources(): IterableIterator<{ address: IpAddress; including: number; excluding: number }> {
+    for (const { address, named } of this.sources) yield { address, including: named[FilterMode.Include], excluding: named[FilterMode.Exclude] };
+  }
+
   // Filters that come and go. Both say whether there is something to report.
 
   /**

@@ -204,7 +204,9 @@ function versionOf(t: Probe): string {
 }
 
 for (const [name, fields, lasts] of [
-  ['as the querier of version 3 said', { robustness: 3, interval: 60, tenths: 120 }, 3 * 60 + 12],
+  // The response time is Linux's default, whatever the query says.
+  ['as the querier of version 3 said', { robustness: 3, interval: 60, tenths: 120 }, 3 * 60 + 10],
+  ['with an interval of two seconds', { robustness: 2, interval: 2, tenths: 5 }, 2 * 2 + 1],
   ['with the defaults for what it did not say', { robustness: 0, interval: 0, tenths: 100 }, 2 * 125 + 10],
   ['with a response time below the interval', { robustness: 2, interval: 10, tenths: 120 }, 2 * 10 + 9],
 ] as const) {
@@ -402,6 +404,36 @@ test('RFC 2710 4: in version 1 a report goes to its group, a farewell to all rou
     t.network.leaveGroup(t.device, GROUP6);
     t.run(6 * SECOND);
     assert.equal(said6(t).length, expected, `farewell, ${src}`);
+  }
+});
+
+test('RFC 3810 9.12: a querier of version 1 counts for what one of version 2 said, as far as Linux believes it', () => {
+  /** A query of version 2 with its QRV and QQIC. */
+  const said2 = (maxResponse: number, robustness: number, interval: number): Uint8Array => {
+    const message = new Uint8Array(28);
+    message[0] = 130;
+    new DataView(message.buffer).setUint16(4, maxResponse);
+    message[24] = robustness;
+    message[25] = interval;
+    return completeIcmp6(ipv6Frame(message, { src: 'fe80::9', dst: 'ff02::1', macHi: 0x3333, macLo: 1, hopLimit: 1, nextHeader: 58 }));
+  };
+  const t = joined6();
+  const { groups } = t.network;
+  const version = (): number => groups.reporter(owner(t), false).version;
+  for (const [maxResponse, robustness, interval, lasts] of [
+    [500, 3, 20, 3 * 20 + 0.5],
+    // Zero changes nothing of the robustness; the interval is zero then.
+    [30_000, 0, 0, 30],
+    // Less than two is not believed; the response may take longer than the interval.
+    [12_000, 1, 5, 2 * 5 + 12],
+  ] as const) {
+    t.device.inject(said2(maxResponse, robustness, interval));
+    t.run(10_000);
+    t.device.inject(query6(100, true));
+    t.run((lasts - 0.1) * SECOND);
+    assert.equal(version(), 1, `robustness ${robustness}`);
+    t.run(0.2 * SECOND);
+    assert.equal(version(), 2, `robustness ${robustness}`);
   }
 });
 

@@ -50,6 +50,8 @@ export class GroupQuery {
 const FIRST_DELAY_US = 8_000;
 /** RFC 3376 8.2, 8.3, RFC 3810 9.2, 9.3. */
 const QUERY_INTERVAL_S = 125;
+/** MLD_QRV_DEFAULT: what MLD believes at least. */
+const LEAST_ROBUSTNESS = 2;
 const QUERY_RESPONSE_US = 10_000_000;
 /** Groups of which it is still to be said that nobody listens any more; who leaves more of them at once is not heard out. */
 const MOST_LEFT = 1024;
@@ -225,11 +227,22 @@ export class GroupReporter extends Timer {
     }
   }
 
-  /** RFC 3376 4.1.6, 4.1.7, 8.3: what a querier of the newest version says of itself holds for everybody. */
+  /**
+   * What a querier of the newest version says of itself holds for everybody (RFC 3376 4.1.6, 4.1.7, 8.3; RFC 3810 5.1.8,
+   * 5.1.9, 9.3), as far as Linux believes it.
+   */
   private learn({ robustness, intervalSeconds, maxResponseUs }: GroupQuery): void {
-    this.saidRobustness = robustness;
-    this.queryIntervalUs = (intervalSeconds === 0 ? QUERY_INTERVAL_S : intervalSeconds) * 1e6;
-    this.queryResponseUs = Math.min(maxResponseUs, this.queryIntervalUs - 1e6);
+    if (this.protocol.isV4) {
+      this.saidRobustness = robustness;
+      this.queryIntervalUs = (intervalSeconds === 0 ? QUERY_INTERVAL_S : intervalSeconds) * 1e6;
+      // The response time is not the query's: the default, until an interval is no longer than it (igmp_heard_query).
+      if (this.queryResponseUs >= this.queryIntervalUs) this.queryResponseUs = this.queryIntervalUs - 1e6;
+      return;
+    }
+    // Zero says nothing, and fewer than two times are too few (mld_update_qrv).
+    if (robustness !== 0) this.saidRobustness = Math.max(robustness, Math.min(LEAST_ROBUSTNESS, this.protocol.robustness));
+    this.queryIntervalUs = intervalSeconds * 1e6;
+    this.queryResponseUs = maxResponseUs;
   }
 
   /** An answer that is due before goes out in its own time. */
@@ -280,7 +293,11 @@ export class GroupReporter extends Timer {
     const { up } = this.owner.device;
     if (up === this.isUp) return;
     this.isUp = up;
+    // ip_mc_reset, ipv6_mc_reset.
     this.saidRobustness = 0;
+    this.queryIntervalUs = QUERY_INTERVAL_S * 1e6;
+    this.queryResponseUs = QUERY_RESPONSE_US;
+    if (!this.protocol.isV4) this.olderUntil[0] = 0;
     if (up) this.repeat();
     else this.stop();
   }

@@ -50,7 +50,7 @@ export class Groups {
       return 0;
     }
     const member = new GroupMembership(group, mode, (due) => reporter.report(due));
-    owner.groups.push(member);
+    owner.addGroup(member);
     reporter.joined(member);
     return 0;
   }
@@ -62,7 +62,7 @@ export class Groups {
     const reporter = this.reporter(owner, group.isV4);
     if (member.removeFilter(mode, sources, false, reporter.robustness)) reporter.changed();
     if (--member.refs > 0) return 0;
-    owner.groups.splice(owner.groups.indexOf(member), 1);
+    owner.removeGroup(member);
     reporter.abandoned(member);
     return 0;
   }
@@ -103,7 +103,7 @@ export class Groups {
   forget(owner: Interface): void {
     for (const reporter of this.reporters.get(owner) ?? []) reporter.stop();
     this.reporters.delete(owner);
-    owner.groups.length = 0;
+    owner.clearGroups();
   }
 
   /** The machine loses its power: what is left of its interfaces says nothing more. */

@@ -3,9 +3,10 @@
  *
  * Kept by Network. `LocalAddresses` answers "is this ours?" for every packet that comes in.
  */
-import type { IpAddress } from '../base/inet-address.ts';
+import { type IpAddress, networkOf } from '../base/inet-address.ts';
 import type { InterfaceSettings, Ipv4InterfaceSettings, Ipv6InterfaceSettings } from '../base/interface-settings.ts';
 import { type Device, InterfaceFlag } from '../link/device.ts';
+import { AddressIndex } from './address-index.ts';
 import type { GroupMembership } from './group-membership.ts';
 
 /** How far an address reaches, as `ip addr` words it; smaller is wider (RTN scopes of Linux). */
@@ -33,7 +34,8 @@ export class InterfaceAddress {
   isUntested = false;
   /** When it was made, in microseconds of the loop. */
   createdAt = 0.5;
-  next: InterfaceAddress | null = null;
+  /** Those of the interface in the same IPv4 network, this one among them, oldest first (`Interface.add`). */
+  mates: InterfaceAddress[] = [];
 
   constructor(owner: Interface, address: IpAddress, prefixLength: number, scope: AddressScope) {
     this.interface = owner;
@@ -52,12 +54,7 @@ export class InterfaceAddress {
 
   /** The first IPv4 address of the interface in this one's network: this one itself, or the one that it comes after. */
   get primary(): InterfaceAddress {
-    if (!this.address.isV4) return this;
-    for (const other of this.interface.addresses) {
-      if (other === this) break;
-      if (other.address.isV4 && other.prefixLength === this.prefixLength && other.address.isIn(this.address, this.prefixLength)) return other;
-    }
-    return this;
+    return this.mates[0] ?? this;
   }
 
   get usable(): boolean {
@@ -69,6 +66,12 @@ export class Interface {
   readonly device: Device;
   readonly addresses: InterfaceAddress[] = [];
   readonly groups: GroupMembership[] = [];
+  private readonly byAddress = new AddressIndex<InterfaceAddress>();
+  private readonly byGroup = new AddressIndex<GroupMembership>();
+  /** IPv4 addresses that share a network, by its word and length; how many come after another, and how many have each scope. */
+  private readonly networks = new Map<number, InterfaceAddress[]>();
+  private secondaries = 0;
+  private readonly scopes = new Map<AddressScope, number>();
   /** `ip link set promisc on`: counts once in the device's promiscuity. */
   isPromiscuous = false;
   /** Whether its device was up when it was last looked at (Configuration.deviceChanged). */
@@ -143,15 +146,70 @@ export class Interface {
     return kind | (device.up ? InterfaceFlag.UP : 0) | running | promiscuous;
   }
 
-  find(address: IpAddress): InterfaceAddress | null {
-    for (const entry of this.addresses) if (entry.address.equals(address)) return entry;
-    return null;
+  /**
+   * A new address. Of IPv4's those that reach less far come first, and those that are another's second last
+   * (inet_insert_ifa): who looks for a source takes the first that will do.
+   */
+  add(entry: InterfaceAddress): void {
+    const { addresses } = this;
+    addresses.push(entry);
+    this.byAddress.add(entry.address, entry);
+    if (!entry.address.isV4) return;
+    const key = networkKey(entry.address, entry.prefixLength);
+    const mates = this.networks.get(key) ?? [];
+    if (mates.length === 0) this.networks.set(key, mates);
+    else this.secondaries++;
+    mates.push(entry);
+    entry.mates = mates;
+    const mayMove = !entry.isSecondary && (this.secondaries > 0 || [...this.scopes.keys()].some((scope) => scope < entry.scope));
+    this.scopes.set(entry.scope, (this.scopes.get(entry.scope) ?? 0) + 1);
+    if (!mayMove) return;
+    const at = addresses.findIndex((other) => other.address.isV4 && (other.isSecondary || other.scope < entry.scope));
+    if (at < 0 || at === addresses.length - 1) return;
+    addresses.pop();
+    addresses.splice(at, 0, entry);
+  }
+
+  remove(entry: InterfaceAddress): void {
+    this.addresses.splice(this.addresses.indexOf(entry), 1);
+    this.byAddress.remove(entry.address, entry);
+    if (!entry.address.isV4) return;
+    const { mates } = entry;
+    mates.splice(mates.indexOf(entry), 1);
+    entry.mates = [];
+    if (mates.length === 0) this.networks.delete(networkKey(entry.address, entry.prefixLength));
+    else this.secondaries--;
+    const left = (this.scopes.get(entry.scope) as number) - 1;
+    if (left === 0) this.scopes.delete(entry.scope);
+    else this.scopes.set(entry.scope, left);
+  }
+
+  /** The first of its addresses in an IPv4 network; null when there is none. */
+  firstIn(address: IpAddress, prefixLength: number): InterfaceAddress | null {
+    return this.networks.get(networkKey(address, prefixLength))?.[0] ?? null;
+  }
+
+  find({ a, b, c, d }: IpAddress): InterfaceAddress | null {
+    return this.byAddress.find(a, b, c, d);
   }
 
   findWords(a: number, b: number, c: number, d: number): InterfaceAddress | null {
-    const list = this.addresses;
-    for (let i = 0; i < list.length; i++) if (list[i].address.is(a, b, c, d)) return list[i];
-    return null;
+    return this.byAddress.find(a, b, c, d);
+  }
+
+  addGroup(member: GroupMembership): void {
+    this.groups.push(member);
+    this.byGroup.add(member.group, member);
+  }
+
+  removeGroup(member: GroupMembership): void {
+    this.groups.splice(this.groups.indexOf(member), 1);
+    this.byGroup.remove(member.group, member);
+  }
+
+  clearGroups(): void {
+    this.groups.length = 0;
+    this.byGroup.clear();
   }
 
   isMember(a: number, b: number, c: number, d: number): boolean {
@@ -159,9 +217,7 @@ export class Interface {
   }
 
   findGroup(a: number, b: number, c: number, d: number): GroupMembership | null {
-    const list = this.groups;
-    for (let i = 0; i < list.length; i++) if (list[i].group.is(a, b, c, d)) return list[i];
-    return null;
+    return this.byGroup.find(a, b, c, d);
   }
 
   /** The first usable link-local IPv6 address; null while there is none. */
@@ -173,39 +229,25 @@ export class Interface {
   }
 }
 
-const BUCKETS = 64;
+/** An IPv4 network as one number. */
+function networkKey(address: IpAddress, prefixLength: number): number {
+  return (networkOf(address, prefixLength).d >>> 0) * 64 + prefixLength;
+}
 
 /** All addresses of a host by their words. */
 export class LocalAddresses {
-  private readonly buckets: (InterfaceAddress | null)[] = new Array<InterfaceAddress | null>(BUCKETS).fill(null);
+  private readonly index = new AddressIndex<InterfaceAddress>();
 
   add(entry: InterfaceAddress): void {
-    const at = hash(entry.address.b, entry.address.d);
-    entry.next = this.buckets[at];
-    this.buckets[at] = entry;
+    this.index.add(entry.address, entry);
   }
 
   remove(entry: InterfaceAddress): void {
-    const at = hash(entry.address.b, entry.address.d);
-    let before: InterfaceAddress | null = null;
-    for (let here = this.buckets[at]; here !== null; before = here, here = here.next) {
-      if (here !== entry) continue;
-      if (before === null) this.buckets[at] = here.next;
-      else before.next = here.next;
-      return;
-    }
+    this.index.remove(entry.address, entry);
   }
 
-  /** The entry of an address; the first, when several interfaces have it (link-local addresses). */
+  /** The entry of an address; the last one, when several interfaces have it (link-local addresses). */
   find(a: number, b: number, c: number, d: number): InterfaceAddress | null {
-    for (let here = this.buckets[hash(b, d)]; here !== null; here = here.next) {
-      if (here.address.is(a, b, c, d)) return here;
-    }
-    return null;
+    return this.index.find(a, b, c, d);
   }
-}
-
-function hash(b: number, d: number): number {
-  const mixed = d ^ b ^ (d >>> 16);
-  return (mixed ^ (mixed >>> 8)) & (BUCKETS - 1);
 }

@@ -95,6 +95,7 @@ export class Ipv4Forward {
       return;
     }
     decrementIpv4Ttl(p.view, p.l3);
+    if (network.hooks !== null && !network.hooks.forward(p, way)) return;
     if (onward.redirects) network.redirects.send4(p, way);
     if (headerLen > IPV4_HEADER_LEN) {
       this.options.forward(p.view, p.l3, headerLen, way.source.d, network.icmp.timestamp(), this.network.isLocal4);

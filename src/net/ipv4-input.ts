@@ -95,6 +95,11 @@ export class Ipv4Input implements ReassemblyOwner {
     p.dstB = 0;
     p.dstC = V4_MAPPED;
     p.dstD = header.dst;
+    if (network.hooks !== null) {
+      if (!network.hooks.arrived(p)) return;
+      header.src = p.srcD;
+      header.dst = p.dstD;
+    }
     const device = p.device as Device;
     let kind: number = DestinationKind.Local;
     if (
@@ -256,6 +261,7 @@ export class Ipv4Input implements ReassemblyOwner {
     p.l4 = p.l3 + headerLen;
     p.head = p.l4;
     p.l4Len = p.length;
+    if (network.hooks !== null && !network.hooks.input(p)) return;
     const { transport } = network;
     const tookRaw = transport !== null && transport.rawInput(p);
     switch (p.protocol) {

@@ -84,6 +84,7 @@ export class Ipv6Forward {
       return;
     }
     decrementIpv6HopLimit(p.view, p.l3);
+    if (network.hooks !== null && !network.hooks.forward(p, way)) return;
     this.way = way;
     if (isSegment && p.length > device.gsoMaxBytes) cutSegments(p, this.piece);
     else this.output(p);

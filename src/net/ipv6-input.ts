@@ -66,6 +66,7 @@ export class Ipv6Input implements ReassemblyOwner {
     p.dstC = header.dstC;
     p.dstD = header.dstD;
     if (!this.addressesOk(p)) return this.drop(p, Mib.Ip6InHdrErrors);
+    if (network.hooks !== null && !network.hooks.arrived(p)) return;
     if (network.onward.inUse) {
       const onward = network.onward.cached(p);
       if (onward !== null) return this.forward(p, onward);
@@ -278,6 +279,7 @@ export class Ipv6Input implements ReassemblyOwner {
     p.l4 = payloadAt;
     p.head = payloadAt;
     p.l4Len = p.length;
+    if (network.hooks !== null && !network.hooks.input(p)) return;
     const tookRaw = transport !== null && transport.rawInput(p);
     switch (p.protocol) {
       case IpProto.Tcp:

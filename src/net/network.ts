@@ -40,6 +40,7 @@ import { NeighbourDiscovery } from './nd.ts';
 import { type Neighbour, NeighbourTable } from './neighbour.ts';
 import type { NetworkObserver } from './network-observer.ts';
 import { OnwardRoutes } from './onward.ts';
+import type { PacketHooks } from './packet-hooks.ts';
 import { PathMtuTable } from './path-mtu.ts';
 import { RateLimit } from './rate-limit.ts';
 import { Redirects } from './redirects.ts';
@@ -62,6 +63,8 @@ export class Network implements NetInput {
   readonly loopback: LoopbackDevice;
   /** Who sees the frames of all devices (packet sockets); null when nobody does. */
   frameTap: FrameTap | null = null;
+  /** Who stands in the way of packets (a firewall); null when nobody does. */
+  hooks: PacketHooks | null = null;
   /** Who hears of changes. */
   readonly observers: NetworkObserver[] = [];
 
@@ -292,12 +295,17 @@ export class Network implements NetInput {
 
   /**
    * Sends a packet whose `head` is at its transport header; takes over `p`. `ttl` -1 is the default. Returns 0 or a
-   * negative errno: -EMSGSIZE (longer than the path MTU and not to be fragmented, or than IP allows), -ENOBUFS.
+   * negative errno: -EMSGSIZE (longer than the path MTU and not to be fragmented, or than IP allows), -ENOBUFS, -EPERM
+   * (a firewall).
    */
   output(
     p: Packet, d: Destination, from: IpAddress, to: IpAddress, protocol: number, ttl: number, tos: number,
     dontFragment: boolean,
   ): number {
+    if (this.hooks !== null) {
+      const refusal = this.hooks.output(p, d, from, to, protocol);
+      if (refusal < 0) return refusal;
+    }
     // What was learnt of the way's MTU since `d` was looked up, and what has been forgotten.
     if (!d.isCached) this.routing.refreshPathMtu(d);
     if (d.mtuExpiresAt <= this.context.loop.now) this.routing.expirePathMtu(d);
@@ -312,6 +320,10 @@ export class Network implements NetInput {
     dontFragment: boolean, extras: HeaderExtras | null,
   ): number {
     if (extras === null) return this.output(p, d, from, to, protocol, ttl, tos, dontFragment);
+    if (this.hooks !== null) {
+      const refusal = this.hooks.output(p, d, from, to, protocol);
+      if (refusal < 0) return refusal;
+    }
     if (!d.isCached) this.routing.refreshPathMtu(d);
     if (d.mtuExpiresAt <= this.context.loop.now) this.routing.expirePathMtu(d);
     return d.isV4

@@ -91,6 +91,11 @@ export class ReassemblyTable {
     this.owner = owner;
   }
 
+  /** What waits takes so much of the limit. */
+  get memoryBytes(): number {
+    return this.memory;
+  }
+
   get size(): number {
     return this.assemblies.size;
   }

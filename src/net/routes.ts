@@ -8,6 +8,7 @@
 import { Errno } from '../base/errno.ts';
 import { type IpAddress, networkOf, prefixMatches } from '../base/inet-address.ts';
 import type { Device } from '../link/device.ts';
+import { RouteIndex } from './route-index.ts';
 import type { NetworkObserver } from './network-observer.ts';
 
 /** Who made a route, as `ip route` shows it. */
@@ -127,32 +128,32 @@ export interface RouteWanted {
 
 /** Routes of one host; Linux has no such limit, but what is told of them is a list here. */
 export const MOST_ROUTES = 65536;
+/** Up to so many a lookup walks the list. */
+const FEW_ROUTES = 32;
 
 export class RouteTable {
   readonly routes: Route[] = [];
+  /** How many routes were looked at while others were added or looked up, for tests. */
+  looked = 0;
+  private readonly index = new RouteIndex();
   /** Who hears of every change: Network's list. */
   observers: readonly NetworkObserver[] = [];
 
   /** False when an equal route is there (EEXIST), or one of its prefix and metric that it may not stand beside. */
   add(route: Route, conflict: RouteConflict = RouteConflict.Refuse): boolean {
     const list = this.routes;
-    let at = 0;
-    let first = -1;
-    let isThere = false;
-    let how: RouteConflict = RouteConflict.Refuse;
-    while (at < list.length && !goesBefore(route, list[at])) {
-      if (same(route, list[at])) {
-        if (conflict === RouteConflict.Refuse) return false;
-        if (first < 0) first = at;
-        how = conflict;
-        isThere ||= equal(route, list[at]);
-      }
-      at++;
-    }
+    const others = this.index.of(route).filter((other) => same(route, other));
+    this.looked += others.length;
+    if (others.length > 0 && conflict === RouteConflict.Refuse) return false;
+    const how = others.length > 0 ? conflict : RouteConflict.Refuse;
+    const isThere = others.some((other) => equal(route, other));
+    const first = others.length > 0 ? list.indexOf(others[0] as Route) : -1;
+    let at = this.placeOf(route);
     if (conflict === RouteConflict.Replace && first >= 0) return this.replace(first, route, isThere);
     if (isThere) return false;
     if (conflict === RouteConflict.Prepend && first >= 0) at = first;
     list.splice(at, 0, route);
+    this.index.add(route, conflict === RouteConflict.Prepend);
     for (const observer of this.observers) observer.routeChanged(route, true, how);
     return true;
   }
@@ -162,19 +163,35 @@ export class RouteTable {
     const old = this.routes[at] as Route;
     if (isThere) return equal(route, old);
     this.routes[at] = route;
+    this.index.replace(old, route);
     for (const observer of this.observers) observer.routeChanged(route, true, RouteConflict.Replace);
     return true;
   }
 
   /** Is there one of this prefix and metric? */
   has(route: Route): boolean {
-    return this.routes.some((other) => same(route, other));
+    return this.index.of(route).some((other) => same(route, other));
+  }
+
+  /** Where a route belongs: behind all that go before it or are as good. */
+  private placeOf(route: Route): number {
+    const list = this.routes;
+    let from = 0;
+    let to = list.length;
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      this.looked++;
+      if (goesBefore(route, list[middle] as Route)) to = middle;
+      else from = middle + 1;
+    }
+    return from;
   }
 
   remove(route: Route, isSilent = false): void {
     const at = this.routes.indexOf(route);
     if (at < 0) return;
     this.routes.splice(at, 1);
+    this.index.remove(route);
     if (isSilent) return;
     for (const observer of this.observers) observer.routeChanged(route, false, RouteConflict.Refuse);
   }
@@ -206,17 +223,32 @@ export class RouteTable {
   /** The same for the words of a packet. */
   lookupWords(isV4: boolean, a: number, b: number, c: number, d: number, bound: Device | null, onLink: boolean): Route | null {
     const list = this.routes;
+    if (list.length > FEW_ROUTES) return this.lookupAmongMany(isV4, a, b, c, d, bound, onLink);
     for (let i = 0; i < list.length; i++) {
       const route = list[i];
-      if (route.isV4 !== isV4) continue;
-      // Whoever named a device is refused all the same (fib_table_lookup).
-      if (route.type === RouteType.Unicast && (!route.device.up || (bound !== null && route.device !== bound))) continue;
-      if (onLink && route.scope < RouteScope.Link) continue;
+      if (route.isV4 !== isV4 || !takes(route, bound, onLink)) continue;
       const { prefix } = route;
       if (prefixMatches(a, b, c, d, prefix.a, prefix.b, prefix.c, prefix.d, route.bits)) return route;
     }
     return null;
   }
+
+  /** Length after length: of each there is at most one prefix that matches. */
+  private lookupAmongMany(isV4: boolean, a: number, b: number, c: number, d: number, bound: Device | null, onLink: boolean): Route | null {
+    for (const bits of this.index.lengths) {
+      for (const route of this.index.at(isV4, bits, a, b, c, d)) {
+        this.looked++;
+        if (takes(route, bound, onLink)) return route;
+      }
+    }
+    return null;
+  }
+}
+
+/** Devices that are down do not count. Whoever named a device is refused by routes that refuse all the same (fib_table_lookup). */
+function takes(route: Route, bound: Device | null, onLink: boolean): boolean {
+  if (route.type === RouteType.Unicast && (!route.device.up || (bound !== null && route.device !== bound))) return false;
+  return !onLink || route.scope >= RouteScope.Link;
 }
 
 function isWanted(route: Route, wanted: RouteWanted): boolean {

@@ -2,19 +2,20 @@
  * What a world is given, looked at before anything is made of it: for programs without types, whose mistakes would otherwise
  * end deep inside. Called by world.ts.
  */
-import { described } from '../api/posix/arguments.ts';
+import { described } from '../base/arguments.ts';
 import { type Cidr, parseCidr } from '../base/inet-address.ts';
 import { Host } from '../host.ts';
 import { Device } from '../link/device.ts';
 import { Switch } from '../link/switch.ts';
 import type { LinkConditions } from '../link/wire-conditions.ts';
-import type { SimulateOptions, WorldCableOptions } from './world.ts';
+import type { SimulateOptions, WorldCableOptions, WorldHostOptions } from './world.ts';
 
 export const CONDITIONS = ['delayUs', 'jitterUs', 'rateBitsPerSecond', 'queuePackets', 'queueBytes', 'loss', 'duplicate', 'reorder', 'corrupt'] as const satisfies readonly (keyof LinkConditions)[];
+export const HOST_OPTIONS = ['memoryBytes'] as const satisfies readonly (keyof WorldHostOptions)[];
 export const CABLE_OPTIONS = [
   'addressA', 'addressB', ...CONDITIONS, 'aToB', 'bToA', 'mtuBytes', 'offload', 'receiveOffload', 'nameA', 'nameB',
 ] as const satisfies readonly (keyof WorldCableOptions)[];
-export const SIMULATE_OPTIONS = ['seed', 'timeLimitUs', 'eventLimit', 'turn', 'watchRejections', 'watchedBy', 'worldClass'] as const satisfies readonly (keyof SimulateOptions)[];
+export const SIMULATE_OPTIONS = ['seed', 'timeLimitUs', 'eventLimit', 'turn', 'watchRejections', 'watchedBy', 'worldClass', 'leaveOut'] as const satisfies readonly (keyof SimulateOptions)[];
 /** Those that the entries bind: no program gives them, so no complaint offers them. */
 const BOUND: readonly string[] = ['turn', 'watchRejections', 'watchedBy', 'worldClass'];
 

@@ -242,7 +242,7 @@ test('an option that there is not is refused, and the error names those there ar
     throws(() => world.cable(a, b, { latencyMs: 5 } as CableOptions), /^TypeError: world.cable: unknown option latencyMs; there are addressA, addressB, delayUs, .*\bloss\b/);
     throws(() => world.cable(a, b, { aToB: { lost: 1 } } as CableOptions), /^TypeError: world.cable, aToB: unknown option lost; there are delayUs, /);
   });
-  await rejects(run(async () => {}, { limit: 5 } as Partial<SimulateOptions>), /^TypeError: simulate: unknown option limit; there are seed, timeLimitUs, eventLimit( \(seed 1\))?$/);
+  await rejects(run(async () => {}, { limit: 5 } as Partial<SimulateOptions>), /^TypeError: simulate: unknown option limit; there are seed, timeLimitUs, eventLimit, leaveOut( \(seed 1\))?$/);
 });
 
 test('a world in which nothing can happen any more says so, and who waits for what', async () => {

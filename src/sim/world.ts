@@ -26,10 +26,13 @@ import type { Device } from '../link/device.ts';
 import { packetStatistics } from '../link/packet.ts';
 import { Switch, type SwitchOptions } from '../link/switch.ts';
 import {
-  addressesOf, CABLE_OPTIONS, checkRun, checkDevices, checkEnd, checkHostName, CONDITIONS, limit, onlyKnown, SIMULATE_OPTIONS,
+  addressesOf, CABLE_OPTIONS, checkRun, checkDevices, checkEnd, checkHostName, CONDITIONS, HOST_OPTIONS, limit, onlyKnown, SIMULATE_OPTIONS,
 } from './arguments.ts';
 import { WorldCapture } from './capture.ts';
+import { type Fault, Faults, groupWords, Partition, type RandomFaults, type TimelineEntry } from './faults.ts';
 import { leftoversOf } from './leftovers.ts';
+import { type NameOptions, WorldNames } from './names.ts';
+import { WorldRoutes } from './routers.ts';
 
 /** Virtual time after which a world is taken for one that spins: ten years. */
 const TIME_LIMIT_US = 10 * 365 * 86400 * 1e6;
@@ -60,6 +63,13 @@ export interface SimulateOptions {
   readonly timeLimitUs?: number;
   /** The world fails after this many events; fifty million. */
   readonly eventLimit?: number;
+  /** Planned faults that do not happen, by their numbers (`world.faults`): everything else is as it was with them. */
+  readonly leaveOut?: readonly number[];
+}
+
+export interface WorldHostOptions {
+  /** What the host's kernel may use, all its processes together; 512 MiB. Beyond it calls fail with ENOMEM, ENOBUFS, ENFILE. */
+  readonly memoryBytes?: number;
 }
 
 export interface WorldCableOptions extends CableOptions {
@@ -108,11 +118,17 @@ export class World {
   readonly loop: Loop;
   readonly random: SeededRandom;
   readonly hosts: Host[] = [];
+  private readonly plan: Faults;
+  private readonly namesOfHosts: WorldNames = new WorldNames(this.hosts);
+  private readonly routes: WorldRoutes = new WorldRoutes(this.hosts);
+  private readonly partitions: Set<Partition> = new Set();
   private readonly clock: VirtualClock;
   /** Ends the run with this error. */
   protected readonly fail: (error: Error) => void;
   private readonly captures: WorldCapture[] = [];
-  private readonly cables: Cable[] = [];
+  /** In the order in which they were made. */
+  readonly cables: Cable[] = [];
+  private readonly cableNames: Set<string> = new Set();
   /** Which of the automatic networks a switch's ports are in. */
   private readonly segments: Map<Switch, Segment> = new Map();
   private networks = 0;
@@ -153,6 +169,7 @@ export class World {
       const hint = 'does the body await something outside of the world (setTimeout, fs, fetch)?';
       fail(new WorldError(`the world is stuck (seed ${this.seed}): ${this.whoWaits()}; ${hint}`));
     };
+    this.plan = new Faults(this, new SeededRandom(`${this.seed}/faults`), options.leaveOut ?? [], (atUs, fn) => this.callAt(atUs, fn));
     // `world.sleep` is a process of a host that no cable reaches.
     this.keeper = new Host({ name: 'world', loop: this.loop, random: new SeededRandom(`${this.seed}/world`) });
     this.timekeeper = new Process(this.keeper, 'world');
@@ -164,12 +181,34 @@ export class World {
   }
 
   /** A machine with loopback; cables give it more. Its name is its own: its random choices follow from it. */
-  host(name: string): Host {
+  host(name: string, options: WorldHostOptions = {}): Host {
     checkHostName(name);
+    onlyKnown('world.host', options, HOST_OPTIONS);
     if (this.hosts.some((host) => host.name === name)) throw new TypeError(`there is a host named ${name} already`);
-    const host = this.makeHost({ name, loop: this.loop, random: new SeededRandom(`${this.seed}/host/${name}`) });
+    const host = this.makeHost({ name, loop: this.loop, random: new SeededRandom(`${this.seed}/host/${name}`), ...options });
     this.hosts.push(host);
+    this.namesOfHosts.provideFor(host);
+    host.onFault = (what) => this.plan.record(`${name}: ${what}`);
     return host;
+  }
+
+  /**
+   * A host that forwards IPv4 and IPv6. Hosts with a cable to it, and to its switches, get a default route by it, routers a
+   * route to each other's networks: everybody reaches everybody.
+   */
+  router(name: string, options: WorldHostOptions = {}): Host {
+    const host = this.host(name, options);
+    this.routes.add(host);
+    return host;
+  }
+
+  /**
+   * Every host finds every other one by its name, in its /etc/hosts; here is said what stands there. A host whose file was
+   * written by somebody keeps what it has.
+   */
+  names(options: NameOptions): void {
+    onlyKnown('world.names', options, ['ipv6']);
+    this.namesOfHosts.includesIpv6 = options.ipv6 === true;
   }
 
   /** The platform's kind of host. */
@@ -206,7 +245,64 @@ export class World {
     const segment = this.segmentOf(a, b);
     this.plug(a, cable.a, chosenA ?? (a instanceof Host ? addressesOf('addressA', segment.next()) : null));
     this.plug(b, cable.b, chosenB ?? (b instanceof Host ? addressesOf('addressB', segment.next()) : null));
+    const ends = [[a, cable.a], [b, cable.b]] as const;
+    const hosts = ends.flatMap(([end, device]) => (end instanceof Host ? [[end, device] as const] : []));
+    this.routes.plugged(hosts, [a, b].filter((end) => end instanceof Switch));
+    const name = [a, b].map((end) => (end instanceof Host ? end.name : 'switch')).join('--');
+    const isAnother = this.cableNames.has(name);
+    this.cableNames.add(name);
+    cable.onFault = (what) => this.plan.record(`${isAnother ? `${name} (cable ${n})` : name}: ${what}`);
     return cable;
+  }
+
+  // Faults.
+
+  /** What was done to the world so far, by planned faults and by the body, in order. */
+  get timeline(): TimelineEntry[] {
+    return this.plan.timeline;
+  }
+
+  /** What is planned, and faults that the seed chooses. */
+  get faults(): { readonly planned: readonly Fault[]; random(options?: RandomFaults): Fault[] } {
+    const { plan } = this;
+    return { planned: plan.planned, random: (options) => plan.drawSome(options) };
+  }
+
+  /**
+   * Calls `fn` when the clock says `atUs` (at once when it says so now); what it throws or rejects with fails the world. A
+   * planned fault, with a number, that a run can leave out.
+   */
+  at(atUs: number, fn: () => unknown, what = 'planned'): Fault {
+    if (typeof fn !== 'function') throw new TypeError(`world.at: takes a time and a function, not ${typeof fn}`);
+    if (!(atUs >= this.now && atUs < Infinity)) throw new RangeError(`world.at: ${atUs} is no time to come: the clock says ${this.now}`);
+    return this.plan.at(atUs, fn, what);
+  }
+
+  private callAt(atUs: number, fn: () => unknown): void {
+    this.sleep(atUs - this.now).then(fn).catch((error: unknown) => {
+      this.loop.stop();
+      this.fail(error instanceof Error ? error : new WorldError(`something that is no Error was thrown: ${String(error)}`));
+    });
+  }
+
+  /**
+   * Groups of hosts that do not hear each other: what comes from another group is dropped without a word, in both directions. Hosts
+   * that are in no group hear all. The end of it: `heal` of what is returned, or of the world.
+   */
+  partition(groups: readonly (readonly Host[])[]): Partition {
+    const words = groupWords(groups);
+    const partition: Partition = new Partition(groups, () => {
+      this.partitions.delete(partition);
+      this.plan.record(`healed: ${words}`);
+    });
+    this.partitions.add(partition);
+    this.plan.record(`partition: ${words}`);
+    return partition;
+  }
+
+  /** Every partition is over. */
+  heal(): void {
+    for (const partition of [...this.partitions]) partition.heal();
   }
 
   /** The automatic network of a cable: of its switch, when it has one; two switches that are joined share theirs. */

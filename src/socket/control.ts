@@ -6,6 +6,7 @@
  * `cmsg_len` counts the header and the data, not the padding. Read here is what programs sent, written what families have
  * to tell of a message; what that is stands with the family (`Socket.prepareAncillary`, `Socket.writeControl`).
  */
+import { readBytes, readWhole } from '../base/arguments.ts';
 import { Errno } from '../base/errno.ts';
 import { Msg } from '../transport/endpoint.ts';
 import { SCM, SOL } from './constants.ts';
@@ -38,20 +39,22 @@ export interface ControlMessage {
 
 /** One control message as bytes, padding included: put several behind each other with `controlData`. */
 export function controlMessage(level: number, type: number, data: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(CMSG_SPACE(data.length));
+  const plain = readBytes('controlMessage: data', data);
+  const bytes = new Uint8Array(CMSG_SPACE(plain.length));
   const view = new DataView(bytes.buffer);
-  view.setUint32(0, CMSG_LEN(data.length), true);
-  view.setInt32(LEVEL, level, true);
-  view.setInt32(TYPE, type, true);
-  bytes.set(data, CMSG_HEADER_LEN);
+  view.setUint32(0, CMSG_LEN(plain.length), true);
+  view.setInt32(LEVEL, cInt('controlMessage: level', level), true);
+  view.setInt32(TYPE, cInt('controlMessage: type', type), true);
+  bytes.set(plain, CMSG_HEADER_LEN);
   return bytes;
 }
 
 /** Control messages behind each other: what msg_control points at. */
 export function controlData(...messages: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(messages.reduce((sum, { length }) => sum + length, 0));
+  const all = messages.map((message) => readBytes('controlData: every message', message));
+  const bytes = new Uint8Array(all.reduce((sum, { length }) => sum + length, 0));
   let at = 0;
-  for (const message of messages) {
+  for (const message of all) {
     bytes.set(message, at);
     at += message.length;
   }
@@ -69,7 +72,8 @@ export function credentialsMessage(pid: number, uid: number, gid: number): Uint8
 }
 
 /** The control messages of what recvmsg(2) left (CMSG_FIRSTHDR, CMSG_NXTHDR); one that was cut off has the data that is there. */
-export function readControl(control: Uint8Array): ControlMessage[] {
+export function readControl(from: Uint8Array): ControlMessage[] {
+  const control = readBytes('readControl: control', from);
   const messages: ControlMessage[] = [];
   const view = new DataView(control.buffer, control.byteOffset, control.length);
   for (let at = 0; at + CMSG_HEADER_LEN <= control.length;) {
@@ -101,10 +105,15 @@ export function receivedCredentials(control: Uint8Array): { pid: number; uid: nu
   return null;
 }
 
+/** A C int, or an unsigned one (an id). */
+function cInt(what: string, value: unknown): number {
+  return readWhole(what, value, -0x80000000, 0xffffffff);
+}
+
 export function ints(values: readonly number[]): Uint8Array {
   const bytes = new Uint8Array(values.length * 4);
   const view = new DataView(bytes.buffer);
-  values.forEach((value, i) => view.setInt32(i * 4, value, true));
+  values.forEach((value, i) => view.setInt32(i * 4, cInt('an int of a control message', value), true));
   return bytes;
 }
 

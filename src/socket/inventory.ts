@@ -122,6 +122,10 @@ export function* rawEntries({ raw }: Stack): IterableIterator<EntryOf<typeof Ent
   for (const node of raw.endpoints()) yield { kind: EntryKind.Raw, node, owner: ownerOf(node), isV4: node.isV4, state: datagramState(node) };
 }
 
+export function* pingEntries({ ping }: Stack): IterableIterator<EntryOf<typeof EntryKind.Raw, RawEndpoint>> {
+  for (const node of ping.endpoints()) yield { kind: EntryKind.Raw, node, owner: ownerOf(node), isV4: node.isV4, state: datagramState(node) };
+}
+
 /** Microseconds until a half-open request answers its SYN once more. */
 export function requestLeftUs({ deadline, listener }: Request): number {
   return Math.max(0, deadline - listener.tcp.context.loop.now);

@@ -6,6 +6,7 @@
  *   sockaddr_in6  | family 2 LE | port 2 BE | flowinfo 4 BE | addr 16 | scope_id 4 LE |
  *   sockaddr_un   | family 2 LE | path up to 108 |   (family/unix-address.ts)
  */
+import { readBytes, readWhole, wrongKind } from '../base/arguments.ts';
 import { Errno } from '../base/errno.ts';
 import { ANY4, IpAddress } from '../base/inet-address.ts';
 import { AF } from './constants.ts';
@@ -33,14 +34,18 @@ export function sockaddrFamily(bytes: Uint8Array): number {
 
 /** Whoever makes an address is a program: a wrong number in it is the program's fault, not a failed call. */
 function mustFit(what: string, value: number, most: number): void {
-  if (!Number.isInteger(value) || value < 0 || value > most) {
-    throw new RangeError(`the ${what} of a socket address is a whole number from 0 to ${most}, not ${String(value)}`);
-  }
+  readWhole(`the ${what} of a socket address`, value, 0, most);
+}
+
+function ipOf(helper: string, address: unknown): IpAddress | null {
+  if (typeof address === 'string') return IpAddress.parse(address);
+  if (address instanceof IpAddress) return address;
+  throw wrongKind(`${helper}: address`, 'a string or an IpAddress', address);
 }
 
 /** A `struct sockaddr_in` for a dotted quad (or an IpAddress) and a port in host order. */
 export function sockaddrIn(address: string | IpAddress, port: number): Uint8Array {
-  const ip = typeof address === 'string' ? IpAddress.parse(address) : address;
+  const ip = ipOf('sockaddrIn', address);
   if (ip === null || !ip.isV4) throw new TypeError(`not an IPv4 address: ${String(address)}`);
   mustFit('port', port, 65535);
   const bytes = new Uint8Array(SOCKADDR_IN_LEN);
@@ -50,7 +55,7 @@ export function sockaddrIn(address: string | IpAddress, port: number): Uint8Arra
 
 /** A `struct sockaddr_in6`; an IPv4 address becomes its mapped form. */
 export function sockaddrIn6(address: string | IpAddress, port: number, scopeId = 0): Uint8Array {
-  const ip = typeof address === 'string' ? IpAddress.parse(address) : address;
+  const ip = ipOf('sockaddrIn6', address);
   if (ip === null) throw new TypeError(`not an IP address: ${String(address)}`);
   mustFit('port', port, 65535);
   mustFit('scope', scopeId, 0xffffffff);
@@ -64,7 +69,7 @@ export function sockaddrIn6(address: string | IpAddress, port: number, scopeId =
  * family alone for an empty one: bind(2) then gives it a name. Text is UTF-8; bytes are taken as they are.
  */
 export function sockaddrUn(path: string | Uint8Array): Uint8Array {
-  const name = typeof path === 'string' ? new TextEncoder().encode(path) : path;
+  const name = typeof path === 'string' ? new TextEncoder().encode(path) : readBytes('sockaddrUn: path', path, 'a string or a Uint8Array');
   if (name.length > SUN_PATH_MAX) throw new RangeError(`a socket's path has at most ${SUN_PATH_MAX} bytes, not ${name.length}`);
   const isPath = name.length > 0 && name[0] !== 0;
   if (isPath && name.includes(0)) throw new RangeError('there is a NUL inside the path of a socket address');
@@ -155,10 +160,11 @@ export function parseSockaddr(bytes: Uint8Array, into: ParsedSockaddr): number {
 
 /** A socket address as people write it: `192.0.2.1:80`, `[2001:db8::1]:80`, `/run/log`, `@abstract`, and `*` for unnamed. */
 export function formatSockaddr(bytes: Uint8Array): string {
-  const path = readSockaddrUn(bytes);
+  const plain = readBytes('formatSockaddr: address', bytes);
+  const path = readSockaddrUn(plain);
   if (path !== null) return path === '' ? '*' : path.replaceAll('\0', '@');
   const parsed = new ParsedSockaddr();
-  if (parseSockaddr(bytes, parsed) < 0) return `family ${parsed.family}`;
+  if (parseSockaddr(plain, parsed) < 0) return `family ${parsed.family}`;
   const text = parsed.address.toString();
   return parsed.family === AF.INET ? `${text}:${parsed.port}` : `[${text}]:${parsed.port}`;
 }
@@ -166,6 +172,6 @@ export function formatSockaddr(bytes: Uint8Array): string {
 /** Port and address text of a socket address; null when it is neither AF_INET nor AF_INET6. */
 export function readSockaddr(bytes: Uint8Array): { family: number; address: string; port: number; scopeId: number } | null {
   const parsed = new ParsedSockaddr();
-  if (parseSockaddr(bytes, parsed) < 0) return null;
+  if (parseSockaddr(readBytes('readSockaddr: address', bytes), parsed) < 0) return null;
   return { family: parsed.family, address: parsed.address.toString(), port: parsed.port, scopeId: parsed.scopeId };
 }

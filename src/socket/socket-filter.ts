@@ -4,18 +4,26 @@
  * In C the option's value is a `struct sock_fprog`, which points at the program. There are no pointers here: the value is
  * the program itself, eight bytes an instruction (`struct sock_filter`, little-endian).
  */
+import { readList, readRecord, readWhole } from '../base/arguments.ts';
 import { Errno } from '../base/errno.ts';
 import { checkProgram } from '../bpf/check.ts';
 import type { Instruction } from '../bpf/instruction.ts';
 import { Filter } from '../bpf/machine.ts';
 
 const INSTRUCTION_LEN = 8;
+/** More than a program may have (BPF_MAXINSNS): that is setsockopt's to refuse. */
+const MOST_INSTRUCTIONS = 65536;
 
 /** A program as the value of SO_ATTACH_FILTER: `setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, filterBytes(program))`. */
 export function filterBytes(program: readonly Instruction[]): Uint8Array {
-  const bytes = new Uint8Array(program.length * INSTRUCTION_LEN);
+  const all = readList('filterBytes: program', program, 'an array of { code, jt, jf, k }', MOST_INSTRUCTIONS, true, (each) =>
+    readRecord('filterBytes: every instruction', each, '{ code, jt, jf, k }', ({ code, jt, jf, k }) => ({
+      code: readWhole('filterBytes: code', code, 0, 0xffff), jt: readWhole('filterBytes: jt', jt, 0, 0xff),
+      jf: readWhole('filterBytes: jf', jf, 0, 0xff), k: readWhole('filterBytes: k', k, -0x80000000, 0xffffffff),
+    })));
+  const bytes = new Uint8Array(all.length * INSTRUCTION_LEN);
   const view = new DataView(bytes.buffer);
-  program.forEach(({ code, jt, jf, k }, i) => {
+  all.forEach(({ code, jt, jf, k }, i) => {
     const at = i * INSTRUCTION_LEN;
     view.setUint16(at, code, true);
     view.setUint8(at + 2, jt);

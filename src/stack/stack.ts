@@ -6,9 +6,11 @@
 import type { Counters } from '../base/counters.ts';
 import { HostContext } from '../base/host-context.ts';
 import type { IpAddress } from '../base/inet-address.ts';
+import { KernelMemory } from '../base/kernel-memory.ts';
 import type { Loop } from '../base/loop.ts';
 import type { RandomSource } from '../base/random.ts';
 import type { Settings } from '../base/settings.ts';
+import type { WallClock } from '../base/wall-clock.ts';
 import type { Device } from '../link/device.ts';
 import type { Packet } from '../link/packet.ts';
 import { readOwnOptions } from '../net/ipv4-options.ts';
@@ -33,8 +35,8 @@ export class Stack implements TransportInput {
   private cookieCount = 0;
   private ownCookie = 0;
 
-  constructor(loop: Loop, random: RandomSource) {
-    this.context = new HostContext(loop, random);
+  constructor(loop: Loop, random: RandomSource, memory: KernelMemory = new KernelMemory(), clock?: WallClock) {
+    this.context = new HostContext(loop, random, memory, clock);
     this.network = new Network(this.context);
     this.tcp = new Tcp(this.context, this.network);
     this.udp = new Udp(this.context, this.network);

@@ -4,6 +4,8 @@
  */
 import { Errno } from '../base/errno.ts';
 import type { HostContext } from '../base/host-context.ts';
+import { Cost } from '../base/kernel-memory.ts';
+import type { DatagramMemory } from '../base/protocol-memory.ts';
 import { ANY4, ANY6, type IpAddress } from '../base/inet-address.ts';
 import { Poll } from '../base/wait-queue.ts';
 import type { Device } from '../link/device.ts';
@@ -40,10 +42,15 @@ export abstract class DatagramEndpoint implements PacketOwner {
   protected shut = 0;
   /** The address was chosen by connect, not by bind: disconnecting gives it back. */
   protected addressFromConnect = false;
+  /** What all such endpoints of the host hold together (udp_mem). */
+  protected readonly memory: DatagramMemory;
   private readonly context: HostContext;
+  private isCharged = true;
 
   constructor(context: HostContext, isV4: boolean) {
     this.context = context;
+    this.memory = context.datagramMemory;
+    context.memory.hold(Cost.ENDPOINT);
     this.isV4 = isV4;
     this.localAddress = isV4 ? ANY4 : ANY6;
     this.options = new EndpointOptions(isV4);
@@ -81,6 +88,7 @@ export abstract class DatagramEndpoint implements PacketOwner {
   released(truesize: number): void {
     const wasFull = this.sendQueued >= this.options.sendBufferBytes;
     this.sendQueued -= truesize;
+    this.memory.released(truesize);
     if (wasFull && this.upcalls !== null) this.upcalls.writable();
   }
 
@@ -93,6 +101,7 @@ export abstract class DatagramEndpoint implements PacketOwner {
     else this.last.next = p;
     this.last = p;
     this.receiveQueued += p.truesize;
+    this.memory.usedBytes += p.truesize;
     if (this.upcalls !== null) this.upcalls.readable();
   }
 
@@ -101,6 +110,7 @@ export abstract class DatagramEndpoint implements PacketOwner {
     this.first = p.next;
     if (this.first === null) this.last = null;
     this.receiveQueued -= p.truesize;
+    this.memory.usedBytes -= p.truesize;
     p.next = null;
     p.release();
   }
@@ -138,17 +148,21 @@ export abstract class DatagramEndpoint implements PacketOwner {
 
   /** Errors take room of the receive buffer; one that finds none is lost (sock_queue_err_skb). */
   protected queueError(error: QueuedError): void {
-    if (this.receiveQueued + error.truesize >= this.options.receiveBufferBytes) return;
+    if (this.receiveQueued + error.truesize >= this.options.receiveBufferBytes || this.memory.refuses(this.receiveQueued)) return;
     this.errors ??= new ErrorQueue();
     this.errors.push(error);
     this.receiveQueued += error.truesize;
+    this.memory.usedBytes += error.truesize;
     error.arrivedUs = this.context.loop.now;
   }
 
   /** IP_RECVERR or IPV6_RECVERR is off again: what waits is forgotten, but for the pending error (skb_errqueue_purge). */
   forgetErrors(): void {
     if (this.errors === null) return;
-    for (let error = this.errors.first; error !== null; error = error.next) this.receiveQueued -= error.truesize;
+    for (let error = this.errors.first; error !== null; error = error.next) {
+      this.receiveQueued -= error.truesize;
+      this.memory.usedBytes -= error.truesize;
+    }
     this.errors = null;
   }
 
@@ -158,6 +172,7 @@ export abstract class DatagramEndpoint implements PacketOwner {
     const error = errors === null ? null : errors.shift();
     if (errors === null || error === null) return -Errno.EAGAIN;
     this.receiveQueued -= error.truesize;
+    this.memory.usedBytes -= error.truesize;
     const next = errors.first;
     if (next !== null && next.isFromIcmp) this.error = next.errno;
     else if (error.isFromIcmp) this.error = 0;
@@ -206,7 +221,10 @@ export abstract class DatagramEndpoint implements PacketOwner {
     this.first = null;
     this.last = null;
     this.errors = null;
+    this.memory.usedBytes -= this.receiveQueued;
     this.receiveQueued = 0;
     this.upcalls = null;
+    if (this.isCharged) this.context.memory.letGo(Cost.ENDPOINT);
+    this.isCharged = false;
   }
 }

@@ -66,9 +66,14 @@ export function placeAt(group: IpAddress, index: number): Place {
   return { group, index, address: ANY4 };
 }
 
+const NONE: readonly Membership[] = [];
+
 export class Memberships {
   /** Who joined last stands first, as on Linux. */
   readonly list: Membership[] = [];
+  /** By their groups, and how many are IPv4's. */
+  private readonly byGroup = new Map<string, Membership[]>();
+  private count4 = 0;
   private readonly network: Network;
   private readonly settings: Settings;
   /** Bytes of optmem_max in use. */
@@ -99,19 +104,20 @@ export class Memberships {
     const { isV4 } = group;
     if (!group.isMulticast) return -Errno.EINVAL;
     // IPv6 looks for the membership before the interface: without an index any of the group's will do.
-    if (!isV4 && this.list.some((known) => known.group.equals(group) && (place.index === 0 || known.index === place.index))) {
+    if (!isV4 && this.of(group).some((known) => place.index === 0 || known.index === place.index)) {
       return -Errno.EADDRINUSE;
     }
     if (!isV4 && !this.hasRoom(MEMBERSHIP6_BYTES)) return -Errno.ENOMEM;
     const owner = this.find(place);
     if (owner === null) return -Errno.ENODEV;
     if (isV4) {
-      if (this.list.some((known) => known.group.equals(group) && known.index === owner.index)) return -Errno.EADDRINUSE;
-      const joined = this.list.filter((known) => known.group.isV4).length;
-      if (joined >= this.settings.igmpMaxMemberships || !this.hasRoom(MEMBERSHIP4_BYTES)) return -Errno.ENOBUFS;
+      if (this.of(group).some((known) => known.index === owner.index)) return -Errno.EADDRINUSE;
+      if (this.count4 >= this.settings.igmpMaxMemberships || !this.hasRoom(MEMBERSHIP4_BYTES)) return -Errno.ENOBUFS;
     }
     const added = new Membership(group, owner.device, place.address, mode);
     this.list.unshift(added);
+    this.byGroup.set(String(group), [added, ...this.of(group)]);
+    if (isV4) this.count4++;
     this.used += added.bytes;
     this.network.groups.join(owner, group, mode);
     return 0;
@@ -128,8 +134,7 @@ export class Memberships {
       if (owner === null && index === 0 && address.isUnspecified) return -Errno.ENODEV;
       if (owner !== null) index = owner.index;
     }
-    const known = this.list.find((candidate) => {
-      if (!candidate.group.equals(group)) return false;
+    const known = this.of(group).find((candidate) => {
       if (index !== 0) return candidate.index === index;
       return address.isUnspecified || address.equals(candidate.address);
     });
@@ -149,7 +154,7 @@ export class Memberships {
     const owner = this.find(place);
     if (owner === null) return -Errno.ENODEV;
     const index = group.isV4 ? owner.index : place.index;
-    const known = this.list.find((candidate) => candidate.group.equals(group) && (index === 0 || candidate.index === index));
+    const known = this.of(group).find((candidate) => index === 0 || candidate.index === index);
     if (known === undefined || (known.sources !== null && known.mode !== mode)) return -Errno.EINVAL;
     const { groups } = this.network;
     if (known.mode !== mode) {
@@ -222,8 +227,17 @@ export class Memberships {
     for (let last = this.list[0]; last !== undefined; last = this.list[0]) this.remove(last);
   }
 
+  /** Those of a group, who joined last first. */
+  private of(group: IpAddress): readonly Membership[] {
+    return this.byGroup.get(String(group)) ?? NONE;
+  }
+
   private remove(gone: Membership): void {
     this.list.splice(this.list.indexOf(gone), 1);
+    const others = this.of(gone.group).filter((other) => other !== gone);
+    if (others.length === 0) this.byGroup.delete(String(gone.group));
+    else this.byGroup.set(String(gone.group), others);
+    if (gone.group.isV4) this.count4--;
     this.used -= gone.bytes + gone.sourcesBytes;
     const owner = this.network.interfaceOf(gone.device);
     if (owner !== null && owner.index === gone.index) this.network.groups.leave(owner, gone.group, gone.mode, gone.sources ?? NO_SOURCES);

@@ -14,10 +14,10 @@ const NLA_HDRLEN = 4;
 const NLA_TYPE_MASK = 0x3fff;
 
 export const NLMSG = { NOOP: 1, ERROR: 2, DONE: 3, OVERRUN: 4, MIN_TYPE: 0x10 } as const;
-/** ROOT and MATCH belong to requests, REPLACE to APPEND to new things: both kinds share bits. */
+/** ROOT and MATCH belong to requests, REPLACE to APPEND to new things, BULK to deletions: all share bits. */
 export const NLM_F = {
   REQUEST: 0x1, MULTI: 0x2, ACK: 0x4, ECHO: 0x8, DUMP_INTR: 0x10, ROOT: 0x100, MATCH: 0x200, DUMP: 0x300, REPLACE: 0x100, EXCL: 0x200,
-  CREATE: 0x400, APPEND: 0x800, CAPPED: 0x100, ACK_TLVS: 0x200, DUMP_FILTERED: 0x20,
+  CREATE: 0x400, APPEND: 0x800, BULK: 0x200, CAPPED: 0x100, ACK_TLVS: 0x200, DUMP_FILTERED: 0x20,
 } as const;
 
 /** What an error says beside its number (NETLINK_EXT_ACK). */

@@ -255,6 +255,20 @@ traceTest('TCP_DEFER_ACCEPT: before an ACK the SYN-ACK is sent again as ever', (
   equal(errno(t.accept()), 'EAGAIN');
 });
 
+traceTest('a FIN before any data: its acknowledgement waits for a tick of the timers, and goes with our own FIN', (t) => {
+  t.establish();
+  t.peer('F.');
+  t.quiet(900);
+  t.close();
+  t.expect('F.', { ack: 2 });
+});
+
+traceTest('a FIN before any data: nothing of ours follows, and the acknowledgement goes after that tick', (t) => {
+  t.establish();
+  t.peer('F.');
+  t.after(1000, '.', { ack: 2 }, 100);
+});
+
 traceTest('TCP_DEFER_ACCEPT: a FIN is as good as data', (t) => {
   deferred(t, 5);
   t.peer('F.');

@@ -30,10 +30,12 @@ const COMMAND_HELP = new Map(Object.entries({ demo: DEMO_HELP, man: MAN_HELP, ru
 const OVERVIEWS = ['intro'];
 /** Of the entry `sockscape/sim`: what each page's synopsis shows, every public member. */
 const SIM = new Map<string, readonly string[]>([
-  ['simulate', [`simulate${functionsOf('src/entry/sim.node.ts').get('simulate')}`]],
+  ['simulate', [`simulate${functionsOf('src/platform/node/virtual/node-world.ts').get('simulate')}`]],
   ['World', memberLines('src/sim/world.ts', 'World')],
   ['Host', memberLines('src/host.ts', 'Host')],
   ['Cable', memberLines('src/link/cable.ts', 'Cable')],
+  // Without what the network calls.
+  ['Firewall', memberLines('src/net/firewall/firewall.ts', 'Firewall').filter((line) => !/^firewall\.(plugIn|arrived|input|forward|output)\(/.test(line))],
 ]);
 const MEANT = '  // the example';
 

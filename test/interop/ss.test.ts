@@ -161,7 +161,8 @@ async function sockets(p: Syscalls): Promise<void> {
   const abstract = await p.socket(AF.UNIX, SOCK.DGRAM, 0);
   await p.bind(abstract, Uint8Array.of(AF.UNIX, 0, 0, 65, 0, 66));
   await p.socketpair(AF.UNIX, SOCK.DGRAM, 0);
-  // AF_PACKET, and what is no socket.
+  // AF_PACKET, and what is no socket. It would see acknowledgements that are delayed.
+  await p.poll([], 100);
   await p.socket(AF.PACKET, SOCK.DGRAM, 0x0300);
   await p.pipe();
   await p.dup(listener);

@@ -94,6 +94,10 @@ export function addressText(address: Uint8Array): string {
     if (/^\0[0-9a-f]{5}$/.test(name)) return `un(${address.length}) {name:${name.slice(1)}}`;
     return `un(${address.length}) ${JSON.stringify(name)}`;
   }
+  // Cut off for want of room; the port may be of the kernel's choice all the same.
+  if ((family === AF_INET || family === AF_INET6) && address.length >= 4) {
+    return `raw(${address.length}) ${hex(address.subarray(0, 2))} ${portText(view.getUint16(2))} ${hex(address.subarray(4))}`;
+  }
   return `raw(${address.length}) ${hex(address)}`;
 }
 

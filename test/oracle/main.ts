@@ -51,6 +51,7 @@ function print(report: OracleReport): void {
     console.log(`    ours  ${difference.ours}\n    linux ${difference.linux}`);
   }
   const distinct = comparison.distinct();
+  for (const name of report.unsteady) console.log(`unsteady ${name}: asked again, Linux gave another answer, which is ours`);
   console.log(`programs                 ${report.programs}`);
   console.log(`compared                 ${comparison.compared}`);
   console.log(`equal                    ${comparison.equal}`);
@@ -68,7 +69,7 @@ function printJson(report: OracleReport): void {
     kernel: report.kernel, programs: report.programs, compared: comparison.compared, equal: comparison.equal,
     distinct: comparison.distinct(), results: comparison.distinctResults(),
     listed: listed.map(({ difference, name }) => ({ ...difference, name })), unexplained,
-    broken: comparison.broken, unseen: report.unseen,
+    broken: comparison.broken, unseen: report.unseen, unsteady: report.unsteady,
   }, null, 1));
 }
 

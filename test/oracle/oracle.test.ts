@@ -49,6 +49,8 @@ test('our kernel answers as Linux does', async (t) => {
     readFileSync(resolve(root, 'docs/errors.md'), 'utf8'), errorsPage(calls, comparison.errnos), 'npm run oracle -- --errors writes it',
   );
   const distinct = comparison.distinct();
+  // Ports that Linux draws, and races of a busy machine: at most half of a hundredth.
+  assert.ok(report.unsteady.length <= 4, `Linux itself gave several answers to ${report.unsteady.join(', ')}`);
   assert.deepEqual(report.tooWide, []);
   assert.ok(distinct.all >= 5000, `${distinct.all} distinct results`);
   assert.ok(distinct.successes >= 2000, `${distinct.successes} distinct results that are not errors`);

@@ -32,6 +32,8 @@ export interface ProgramEnvironment {
   settle(ms?: number): Promise<void>;
   /** Milliseconds of the side's clock. */
   now(): number;
+  /** Received data that `words` has words for is compared by these alone; null for all other. */
+  wordData(words: (bytes: Uint8Array) => string | null): void;
   /** Compares something that is no call's result, such as an order. */
   note(what: string, value: string | number | boolean): void;
   /** Compares whether at least `least` and fewer than `most` milliseconds have passed since `start`, a time of `now`. */

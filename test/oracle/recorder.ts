@@ -14,6 +14,7 @@ import { addressText, hex } from './address.ts';
 import * as names from './names.ts';
 import { type Described, okText } from './recorder-core.ts';
 import { pidText, ProcessRecorder } from './recorder-processes.ts';
+import { joined } from './toolkit.ts';
 import type { Entry, Trace } from './trace.ts';
 
 /** Types of control messages that say when something came: no two sides have the same clock. */
@@ -73,7 +74,7 @@ export class Recorder
   }
 
   read(fd: number, buffer: Uint8Array): Promise<number> {
-    return this.run(this.add('read', fd, buffer.length), this.inner.read(fd, buffer), countAndBytes([buffer]));
+    return this.run(this.add('read', fd, buffer.length), this.inner.read(fd, buffer), this.received([buffer]));
   }
 
   write(fd: number, buffer: Uint8Array): Promise<number> {
@@ -81,7 +82,7 @@ export class Recorder
   }
 
   readv(fd: number, iov: Uint8Array[]): Promise<number> {
-    return this.run(this.add('readv', fd, lengthsText(iov)), this.inner.readv(fd, iov), countAndBytes(iov));
+    return this.run(this.add('readv', fd, lengthsText(iov)), this.inner.readv(fd, iov), this.received(iov));
   }
 
   writev(fd: number, iov: Uint8Array[]): Promise<number> {
@@ -91,7 +92,7 @@ export class Recorder
   recv(fd: number, buffer: Uint8Array, flags: number): Promise<number> {
     const text = names.messageFlags(flags);
     const entry = this.add('recv', fd, `${buffer.length}, ${text}`, text);
-    return this.run(entry, this.inner.recv(fd, buffer, flags), countAndBytes([buffer]));
+    return this.run(entry, this.inner.recv(fd, buffer, flags), this.received([buffer]));
   }
 
   send(fd: number, buffer: Uint8Array, flags: number): Promise<number> {
@@ -104,7 +105,7 @@ export class Recorder
     const text = names.messageFlags(flags);
     const entry = this.add('recvfrom', fd, `${buffer.length}, ${text}`, text);
     return this.run(entry, this.inner.recvfrom(fd, buffer, flags), ({ count, address }) => {
-      const data = countAndBytes([buffer])(count);
+      const data = this.received([buffer])(count);
       return { text: `${data.text} from ${addressText(address)}`, kind: data.kind, delivers: true };
     });
   }
@@ -159,8 +160,17 @@ export class Recorder
     });
   }
 
+  /** Count and bytes, or the words that the program has for them. */
+  private received(iov: readonly Uint8Array[]): (count: number) => Described {
+    return (count) => {
+      const { words: tell } = this.trace;
+      const words = tell === null ? null : tell(joined(...iov).subarray(0, count));
+      return words === null ? countAndBytes(iov)(count) : { text: words, kind: 'words', delivers: true };
+    };
+  }
+
   private messageText(message: ReceivedMessage, iov: readonly Uint8Array[]): Described {
-    const data = countAndBytes(iov)(message.count);
+    const data = this.received(iov)(message.count);
     const shown = names.messageFlags(message.flags);
     const from = message.name.length === 0 ? 'no name' : addressText(message.name);
     const { length } = message.control;

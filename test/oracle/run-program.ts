@@ -80,6 +80,10 @@ class Environment implements ProgramEnvironment {
     return this.host.now();
   }
 
+  wordData(words: (bytes: Uint8Array) => string | null): void {
+    this.trace.words = words;
+  }
+
   note(what: string, value: string | number | boolean): void {
     const entry = this.trace.add(`note ${what}`, 'note', 'none');
     entry.outcome = String(value);

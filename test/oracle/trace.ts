@@ -25,6 +25,8 @@ export const BLOCKED = 'blocked';
 
 export class Trace {
   entries: Entry[] = [];
+  /** ProgramEnvironment.wordData. */
+  words: ((bytes: Uint8Array) => string | null) | null = null;
   /** Why the program ended before its time, if it did. */
   failure: string | null = null;
   /** What the program left behind on its host when all its processes had ended. */

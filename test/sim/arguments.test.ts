@@ -8,7 +8,11 @@ import { int32, linger, timeval } from '../../src/api/posix/option-values.ts';
 import { Process } from '../../src/api/posix/process.ts';
 import { simulate } from '../../src/entry/sim.node.ts';
 import { AF, SO, SOCK, SOL } from '../../src/socket/constants.ts';
-import { sockaddrIn } from '../../src/socket/sockaddr.ts';
+import { group_filter, group_req } from '../../src/api/posix/multicast-values.ts';
+import { controlData, controlMessage, readControl } from '../../src/socket/control.ts';
+import { sockaddrLl } from '../../src/socket/family/packet-address.ts';
+import { filterBytes } from '../../src/socket/socket-filter.ts';
+import { formatSockaddr, sockaddrIn, sockaddrUn } from '../../src/socket/sockaddr.ts';
 
 /** As JavaScript without types hands it in. */
 const any = (value: unknown): Uint8Array => value as Uint8Array;
@@ -155,3 +159,24 @@ test('calls with structures and lists reject with a sentence instead of throwing
   ];
   for (const [sentence, call] of calls) await rejects(call(), { name: 'TypeError', message: `${sentence}, not a number` });
 }));
+
+test('helpers throw a TypeError or RangeError that is their own, whatever they are given', () => {
+  const thrower = (): never => {
+    throw new Error('from the caller');
+  };
+  const odd = [5n, Symbol('x'), {}, Object.create(null), { [Symbol.toPrimitive]: thrower, toString: thrower }, new Proxy([], { get: thrower }),
+    new Proxy(new Uint8Array(4), {}), { get protocol(): never { return thrower(); } }, () => 1];
+  const helpers: readonly ((value: never) => unknown)[] = [
+    int32, timeval, (value) => linger(true, value), (value) => group_filter(1, value, 0), (value) => group_filter(1, '239.1.1.1', 0, value),
+    (value) => group_filter(value, '239.1.1.1', 0), (value) => group_req(value, '239.1.1.1'), (value) => group_req(1, value), filterBytes,
+    (value) => filterBytes([value]), (value) => sockaddrLl({ protocol: value }), (value) => sockaddrLl({ address: value }), formatSockaddr, readControl,
+    (value) => controlData(value), (value) => controlMessage(1, 1, value), (value) => controlMessage(value, 1, new Uint8Array(4)),
+    (value) => sockaddrIn(value, 1), (value) => sockaddrIn('127.0.0.1', value), sockaddrUn,
+  ];
+  for (const helper of helpers) {
+    for (const value of odd) {
+      throws(() => helper(value as never), (error: Error) => (error instanceof TypeError || error instanceof RangeError) && /must be|cannot be read|not an IP/.test(error.message),
+        `${String(helper)} of ${typeof value}`);
+    }
+  }
+});

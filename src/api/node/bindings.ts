@@ -67,12 +67,18 @@ export function binding<Name extends keyof Bindings>(name: Name): Bindings[Name]
 /** libuv's own errors: no errno of Linux has these numbers. */
 export const Uv = { EOF: -4095, EAI_NONAME: -3008, EAI_AGAIN: -3001, EAI_FAMILY: -3005 } as const;
 
-const { streamBaseState, kReadBytesOrError, kBytesWritten, kLastWriteWasAsync } = binding('stream_wrap');
+const { streamBaseState, kReadBytesOrError, kArrayBufferOffset, kBytesWritten, kLastWriteWasAsync } = binding('stream_wrap');
 
 /** What `write*` leaves for net.js to read: how many bytes were taken, and whether the request's end comes later. */
 export function tellWrite(bytes: number, later: boolean): void {
   streamBaseState[kBytesWritten] = bytes;
   streamBaseState[kLastWriteWasAsync] = later ? 1 : 0;
+}
+
+/** What an `onread` with bytes is about: `count` of them, from `offset` of its ArrayBuffer on. */
+export function tellRead(count: number, offset: number): void {
+  streamBaseState[kReadBytesOrError] = count;
+  streamBaseState[kArrayBufferOffset] = offset;
 }
 
 /** What an `onread` without bytes is about: `Uv.EOF` or a negative errno. */

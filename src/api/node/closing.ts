@@ -23,7 +23,10 @@ export function runWhenClosing(program: NodeProgram, events: readonly HandleEven
     // libuv closes the last one first (uv__make_close_pending).
     for (const event of [...events].reverse()) {
       const holder = new (UDP as unknown as new () => Closable)();
-      holder.close(() => program.runEvent(event));
+      holder.close(() => {
+        if (program.isStopped) program.later(event);
+        else program.runEvent(event);
+      });
     }
   });
 }

@@ -8,7 +8,6 @@
  * Whose a handle is is decided at its first use, by the async context. One thing is lost against install.ts: http2 without
  * TLS does not stand on the handle itself, and goes through Node's slower JSStreamSocket.
  */
-import { createRequire } from 'node:module';
 import { binding } from './bindings.ts';
 import { NodeProgram } from './node-program.ts';
 import { PipeHandle } from './pipe-handle.ts';
@@ -59,11 +58,6 @@ export function installInPlace(): void {
     const type = handle instanceof TcpHandle ? constants.SOCKET : (pipeConstants['SOCKET'] as number);
     join(new Machine(type), handle);
   });
-  const { HTTPParser } = createRequire(import.meta.url)('_http_common') as { HTTPParser: { prototype: { consume(handle: object): void } } };
-  const { consume } = HTTPParser.prototype;
-  HTTPParser.prototype.consume = function (handle: Face) {
-    return consume.call(this, handle[kOurs] ?? handle);
-  };
 }
 
 /** The handle of ours that a handle of Node's stands for; itself when it stands for none. */
@@ -106,34 +100,22 @@ function patch(prototype: object, methods: readonly string[], make: Make): void 
   }
 }
 
-/** A property that a handle of ours has otherwise. */
+/** A property that a handle of ours has otherwise. C++ has its own kind of accessors, which only look like plain properties. */
 function define(prototype: object, make: Make, name: string, get: (ours: never) => unknown, set?: (ours: never, value: never) => void): void {
-  const holder = find(prototype, name);
+  const above = Object.getPrototypeOf(prototype) as object;
   Object.defineProperty(prototype, name, {
     configurable: true,
     enumerable: false,
     get(this: Face) {
       const ours = oursOf(this, make);
-      if (ours !== null) return get(ours as never);
-      return holder === null ? undefined : Reflect.get(holder, name, this);
+      return ours === null ? Reflect.get(above, name, this) : get(ours as never);
     },
     set(this: Face, value: never) {
       const ours = oursOf(this, make);
-      if (ours !== null) set?.(ours as never, value);
-      else if (holder !== null) Reflect.set(holder, name, value, this);
+      if (ours === null) Reflect.set(above, name, value, this);
+      else set?.(ours as never, value);
     },
   });
-}
-
-/**
- * Above a class's own prototype, the one that has the property: C++ defines it there by an accessor that JavaScript sees as
- * plain data, so it is read and written through its holder.
- */
-function find(prototype: object, name: string): object | null {
-  for (let at: object | null = Object.getPrototypeOf(prototype); at !== null; at = Object.getPrototypeOf(at)) {
-    if (Object.hasOwn(at, name)) return at;
-  }
-  return null;
 }
 
 function patchStream(prototype: object, make: Make): void {
@@ -141,7 +123,7 @@ function patchStream(prototype: object, make: Make): void {
   define(prototype, make, 'bytesRead', (ours: StreamHandle) => ours.bytesRead);
   define(prototype, make, 'bytesWritten', (ours: StreamHandle) => ours.bytesWritten);
   define(prototype, make, 'writeQueueSize', (ours: StreamHandle) => ours.writeQueueSize);
-  define(prototype, make, 'isStreamBase', () => !isForHttp2());
+  define(prototype, make, 'isStreamBase', () => !isReadByHttp2(2));
   // C++ calls it on the handle that has the bytes; net.js wants to be called on the one in its hand.
   define(
     prototype,
@@ -163,10 +145,11 @@ function stack(depth: number): string {
   return text ?? '';
 }
 
-/** http2 itself asks the property before it has C++ stand on the handle, which in this way is not where the bytes are. */
-function isForHttp2(): boolean {
-  // Frames: stack, isForHttp2, its caller's function, the accessor, whoever reads the property.
-  return (stack(5).split('\n')[5] ?? '').includes('node:internal/http2/');
+/** Is a property read by http2 itself? `depth`: how many functions lie between that code and this one, with the accessor. */
+export function isReadByHttp2(depth: number): boolean {
+  // Line 0 is the error's, 1 and 2 are stack and this function.
+  const line = depth + 3;
+  return (stack(line).split('\n')[line] ?? '').includes('node:internal/http2/');
 }
 
 /** The standard streams of a real child process are the machine's. */

@@ -6,10 +6,11 @@
  *   process.binding('tcp_wrap').TCP      -> TcpHandle where a program of a host runs, else Node's own class
  *   process.binding('tls_wrap').wrap     -> tells a handle of ours who stands on it
  */
+import { createRequire } from 'node:module';
 import { binding } from './bindings.ts';
 import { NodeProgram } from './node-program.ts';
 import { installChannel } from './channel-handle.ts';
-import { behind, installInPlace } from './in-place.ts';
+import { behind, installInPlace, isReadByHttp2 } from './in-place.ts';
 import { installMachineFacts } from './machine-facts.ts';
 import { PipeHandle } from './pipe-handle.ts';
 import { installResolver } from './resolver.ts';
@@ -31,6 +32,7 @@ export function installHandles(): void {
   if (TAKERS.some((name) => loaded.includes(`NativeModule ${name}`))) installInPlace();
   else installOnBindings();
   watchTls();
+  watchHttp();
   installResolver();
   installChannel();
   keepStandardStreams();
@@ -102,4 +104,38 @@ function watchTls(): void {
     if (ours instanceof StreamHandle) ours.above = above;
     return above;
   };
+}
+
+/** Who has its bytes taken by C++ gets them through it. */
+function watchHttp(): void {
+  // http2 asks every stream whether it is one of C++ before its session stands on it, for good.
+  Object.defineProperty(StreamHandle.prototype, 'isStreamBase', {
+    configurable: true,
+    get(this: StreamHandle) {
+      if (isReadByHttp2(1)) this.isConsumed = true;
+      return true;
+    },
+  });
+  const { HTTPParser } = createRequire(import.meta.url)('_http_common') as { HTTPParser: { prototype: Parser } };
+  const { consume, unconsume } = HTTPParser.prototype;
+  const consumed: WeakMap<object, StreamHandle> = new WeakMap();
+  HTTPParser.prototype.consume = function (handle) {
+    const ours = behind(handle);
+    if (ours instanceof StreamHandle) {
+      ours.isConsumed = true;
+      consumed.set(this, ours);
+    }
+    consume.call(this, ours);
+  };
+  HTTPParser.prototype.unconsume = function () {
+    const ours = consumed.get(this);
+    if (ours !== undefined) ours.isConsumed = false;
+    consumed.delete(this);
+    unconsume.call(this);
+  };
+}
+
+interface Parser {
+  consume(handle: object): void;
+  unconsume(): void;
 }

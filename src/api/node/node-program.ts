@@ -52,8 +52,10 @@ export class NodeProgram {
   /** Hears of what callbacks of this program throw; null where that is Node's business (`uncaughtException`). */
   onError: ((error: unknown) => void) | null = null;
   private ended = false;
+  private stopped = false;
   private readonly runNext = (): void => {
     handleEvents.pending--;
+    if (this.stopped) return;
     const event = this.waiting.shift();
     if (event !== undefined) this.runEvent(event);
   };
@@ -82,7 +84,8 @@ export class NodeProgram {
 
   /** Runs `fn`, and everything that follows from it, as this program. */
   run<T>(fn: () => T): T {
-    return contexts.run(this, fn);
+    // Entering a context turns on Node's async hooks, which cost every promise: not where it says nothing new.
+    return NodeProgram.current() === this ? fn() : contexts.run(this, fn);
   }
 
   /** Runs `fn` and what follows from it on the machine's own sockets. */
@@ -93,6 +96,10 @@ export class NodeProgram {
   /** Runs an event in a macrotask of its own, behind those that wait already. */
   later(event: HandleEvent): void {
     this.waiting.push(event);
+    if (!this.stopped) this.scheduleNext();
+  }
+
+  private scheduleNext(): void {
     handleEvents.pending++;
     later(this.runNext);
   }
@@ -106,6 +113,29 @@ export class NodeProgram {
       if (this.onError === null) throw error;
       this.onError(error);
     }
+  }
+
+  /**
+   * As after SIGSTOP: events wait, and nobody is told anything, until `resume`. What a promise of the machine's own ends
+   * meanwhile (a file that was read) goes on by itself.
+   */
+  stop(): void {
+    this.stopped = true;
+  }
+
+  resume(): void {
+    if (!this.stopped) return;
+    this.stopped = false;
+    for (let i = 0; i < this.waiting.length; i++) this.scheduleNext();
+  }
+
+  get isStopped(): boolean {
+    return this.stopped;
+  }
+
+  /** It has sockets, timers or events, and so something to wait for. */
+  get isBusy(): boolean {
+    return this.parts.size > 0 || this.waiting.length > 0;
   }
 
   get hasEvents(): boolean {

@@ -17,10 +17,10 @@ import * as descriptors from '../../kernel/calls/descriptors.ts';
 import * as sockets from '../../kernel/calls/sockets.ts';
 import type { OpenFile } from '../../kernel/open-file.ts';
 import { AcceptOperation, LingerOperation } from '../../kernel/transfer.ts';
-import { SO, SOCK, SOL } from '../../socket/constants.ts';
+import { IOCTL, SO, SOCK, SOL } from '../../socket/constants.ts';
 import { Received } from '../../socket/received.ts';
 import { Msg, Shut } from '../../transport/endpoint.ts';
-import { binding, type JsStream, type Request, tellReadError, tellWrite } from './bindings.ts';
+import { binding, type JsStream, type Request, tellRead, tellReadError, tellWrite } from './bindings.ts';
 import { runWhenClosing } from './closing.ts';
 import { DescriptorNumber } from './descriptor-numbers.ts';
 import { liveness } from './liveness.ts';
@@ -127,6 +127,8 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
   face: { onconnection?: ((status: number, handle: object | undefined) => void) | undefined } = this;
   /** Set by `tls_wrap.wrap`: whoever stands on this handle hears of errors in its place (JSStream has no event for them). */
   above: { onread?: (buffer: undefined) => unknown } | null = null;
+  /** C++ stands on this handle, or may: an HTTPParser, an Http2Session. It gets the bytes from JSStream. */
+  isConsumed = false;
   private readonly waiter: HandleWaiter = new HandleWaiter(this);
   private readonly writes: PendingWrite[] = [];
   private shutdownRequest: Request | null = null;
@@ -139,6 +141,7 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
   private isReferenced = true;
   private keepsAlive = false;
   private written = 0;
+  private readHere = 0;
   private toldClosed = 0;
   private readonly kind: 'TCP' | 'Pipe';
   private fdNumber: DescriptorNumber | null = null;
@@ -162,6 +165,19 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
     if (this.descriptor < 0) return -1;
     this.fdNumber ??= DescriptorNumber.of(this.program, this.descriptor, this.kind);
     return this.fdNumber.number;
+  }
+
+  /** The descriptor among those of the program; -1 while there is none. */
+  get kernelDescriptor(): number {
+    return this.descriptor;
+  }
+
+  override get bytesRead(): number {
+    return super.bytesRead + this.readHere;
+  }
+
+  override getAsyncId(): number {
+    return this.scope.asyncId();
   }
 
   get bytesWritten(): number {
@@ -408,10 +424,12 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
   private readOne(): void {
     this.wroteLast = false;
     if (!this.isReading) return;
-    const room = this.userBytes > 0 && this.userBytes < READ_BYTES ? this.userBytes : READ_BYTES;
-    const n = sockets.tryReceive(this.program.core, this.descriptor, incoming, 0, room, 0, received);
+    const direct = this.above === null && !this.isConsumed && this.userBytes === 0;
+    const bytes = direct ? this.freshBuffer() : incoming;
+    const room = this.userBytes > 0 && this.userBytes < READ_BYTES ? this.userBytes : bytes.length;
+    const n = sockets.tryReceive(this.program.core, this.descriptor, bytes, 0, room, 0, received);
     if (n === -Errno.EAGAIN) return;
-    if (n > 0) return this.readBuffer(incoming.subarray(0, n));
+    if (n > 0) return direct ? this.giveBytes(bytes, n) : this.readBuffer(incoming.subarray(0, n));
     // libuv reads no further.
     this.isReading = false;
     this.live();
@@ -419,6 +437,20 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
     tellReadError(n);
     const listener = this.above ?? this;
     this.inScope(() => (listener as StreamHandle).onread?.(undefined));
+  }
+
+  /** Room for what is there to be read, and no more: net.js keeps the whole buffer with the bytes. */
+  private freshBuffer(): Buffer {
+    const waiting = (this.file as OpenFile).operations.control(IOCTL.FIONREAD);
+    const size = Math.min(Math.max(waiting, 1), READ_BYTES);
+    return size < Buffer.poolSize >> 1 ? Buffer.allocUnsafe(size) : Buffer.allocUnsafeSlow(size);
+  }
+
+  /** Past C++, which nobody but net.js listens to: the bytes are copied once less. */
+  private giveBytes(bytes: Buffer, count: number): void {
+    this.readHere += count;
+    tellRead(count, bytes.byteOffset);
+    this.scope.runInAsyncScope(this.onread as (buffer: ArrayBuffer) => void, this, bytes.buffer as ArrayBuffer);
   }
 
   /** Sends what waits; tells of one request that has ended. False when there was nothing to tell. */

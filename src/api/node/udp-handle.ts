@@ -121,6 +121,11 @@ export class UdpHandle implements HandleEvent, ProgramPart {
     return this.fdNumber.number;
   }
 
+  /** The descriptor among those of the program; -1 while there is none. */
+  get kernelDescriptor(): number {
+    return this.descriptor;
+  }
+
   open(number: number): number {
     const descriptor = descriptorOf(this.program, number);
     const name = sockets.localName(this.program.core, descriptor);

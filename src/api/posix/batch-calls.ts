@@ -4,7 +4,6 @@ import * as sockets from '../../kernel/calls/sockets.ts';
 import { type MessageSlot, type OutgoingMessage, ReceiveManyOperation, SendManyOperation, type TakenMessage } from '../../kernel/message-batch.ts';
 import { PENDING } from '../../kernel/operation.ts';
 import { toInt } from '../../kernel/int.ts';
-import { described, messageFault, vectorFault } from './arguments.ts';
 import type { BatchSyscalls, MessageRoom } from './batch-syscalls.ts';
 import { Call, FAILED, heldBack } from './call.ts';
 import { gather, scatter } from './descriptor-calls.ts';
@@ -18,8 +17,6 @@ const NAME_ROOM = 128;
 export abstract class BatchCalls extends SocketCalls implements BatchSyscalls {
   /** recvmmsg(2): resolves to the messages that came. Its timeout in microseconds ends no wait, as on Linux. */
   recvmmsg(fd: number, messages: readonly MessageRoom[], flags: number, timeoutUs = Infinity): Promise<ReceivedMessage[]> {
-    const fault = messagesFault('recvmmsg', messages, roomFault);
-    if (fault !== null) return Promise.reject(fault);
     const rooms = [...messages];
     const slots = rooms.map(slotOf);
     const operation = new ReceiveManyOperation(this.core);
@@ -39,8 +36,6 @@ export abstract class BatchCalls extends SocketCalls implements BatchSyscalls {
 
   /** sendmmsg(2): resolves to the counts of the messages that were sent. */
   sendmmsg(fd: number, messages: readonly MessageHeader[], flags: number): Promise<number[]> {
-    const fault = messagesFault('sendmmsg', messages, messageFault);
-    if (fault !== null) return Promise.reject(fault);
     const operation = new SendManyOperation(this.core);
     const bad = sockets.prepareSendMany(this.core, operation, fd, messages.map(outgoing), flags);
     const result = bad < 0 ? bad : operation.start();
@@ -79,21 +74,4 @@ function outgoing({ name, iov, control }: MessageHeader): OutgoingMessage {
   const isNamed = name !== undefined && name !== null && name.length !== 0;
   const isControlled = control !== undefined && control !== null && control.length !== 0;
   return { bytes: gather(iov), address: isNamed ? name.subarray(0, sockets.MAX_ADDRESS_LEN) : null, control: isControlled ? control : null };
-}
-
-function roomFault(call: string, message: { readonly iov?: unknown }): TypeError | null {
-  return vectorFault(call, message.iov);
-}
-
-/** The fault of what is no list of messages, or of one of them; null when all will do. */
-function messagesFault(call: string, messages: unknown, faultOf: (call: string, message: object) => TypeError | null): TypeError | null {
-  if (!Array.isArray(messages)) return new TypeError(`${call}: messages must be an array of { iov }, not ${described(messages)}`);
-  for (const message of messages as unknown[]) {
-    if (typeof message !== 'object' || message === null) {
-      return new TypeError(`${call}: every message must be { iov }, not ${described(message)}`);
-    }
-    const fault = faultOf(call, message);
-    if (fault !== null) return fault;
-  }
-  return null;
 }

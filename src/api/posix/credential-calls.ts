@@ -1,6 +1,5 @@
 /** Calls about user and group ids. */
 import * as credentials from '../../kernel/calls/credentials.ts';
-import { listFault } from './arguments.ts';
 import { ProcessCalls } from './process-calls.ts';
 
 export abstract class CredentialCalls extends ProcessCalls {
@@ -74,8 +73,6 @@ export abstract class CredentialCalls extends ProcessCalls {
 
   /** setgroups(2). EPERM, EINVAL. */
   setgroups(groups: readonly number[]): Promise<void> {
-    const fault = listFault('setgroups', 'groups', groups);
-    if (fault !== null) return Promise.reject(fault);
     return this.done(credentials.setgroups(this.core, groups), 'setgroups');
   }
 }

@@ -4,10 +4,11 @@ import * as descriptors from '../../kernel/calls/descriptors.ts';
 import * as sockets from '../../kernel/calls/sockets.ts';
 import { LingerOperation, ReceiveOperation, SendOperation } from '../../kernel/transfer.ts';
 import { O } from '../../socket/constants.ts';
-import { addressFault, IOV_MAX, isForeignBytes, notBytes, vectorFault } from './arguments.ts';
+import { isPlainBytes } from '../../base/arguments.ts';
 import { Call } from './call.ts';
 import { systemError } from './errors.ts';
 import { countOf, Face } from './face.ts';
+import { IOV_MAX, readBuffer, readInt, readTarget } from './signatures.ts';
 import { Errno } from '../../base/errno.ts';
 import { F } from '../../socket/constants.ts';
 
@@ -25,8 +26,6 @@ export abstract class DescriptorCalls extends Face {
 
   /** readv(2): read into several buffers, one after the other. */
   readv(fd: number, iov: Uint8Array[]): Promise<number> {
-    const fault = vectorFault('readv', iov);
-    if (fault !== null) return Promise.reject(fault);
     if (iov.length > IOV_MAX) return this.value(this.tooManyParts(fd, O.WRONLY), 'readv');
     if (iov.length === 1) return this.receive(fd, iov[0] as Uint8Array, 0, false, 'readv');
     const buffer = new Uint8Array(iov.reduce((sum, part) => sum + part.length, 0));
@@ -39,7 +38,13 @@ export abstract class DescriptorCalls extends Face {
   protected receive(
     fd: number, buffer: Uint8Array, flags: number, needSocket: boolean, name: string, parts: readonly Uint8Array[] | null = null,
   ): Promise<number> {
-    if (!(buffer instanceof Uint8Array) && !isForeignBytes(buffer)) return Promise.reject(notBytes(name, 'buffer', buffer));
+    if (typeof fd !== 'number' || typeof flags !== 'number' || !isPlainBytes(buffer)) {
+      try {
+        return this.receive(readInt(name, 'fd', fd, NaN), readBuffer(name, buffer), readInt(name, 'flags', flags, 0), needSocket, name, parts);
+      } catch (error) {
+        return Promise.reject(error as Error);
+      }
+    }
     const call = this.spareReceive ?? this.receiveCall();
     this.spareReceive = null;
     const { operation } = call;
@@ -69,8 +74,6 @@ export abstract class DescriptorCalls extends Face {
 
   /** writev(2): writes several buffers as one. */
   writev(fd: number, iov: Uint8Array[]): Promise<number> {
-    const fault = vectorFault('writev', iov);
-    if (fault !== null) return Promise.reject(fault);
     if (iov.length > IOV_MAX) return this.value(this.tooManyParts(fd, O.RDONLY), 'writev');
     const all = gather(iov);
     // Nothing to write is nothing to do (vfs_writev), where write(2) of nothing sends an empty datagram.
@@ -80,7 +83,7 @@ export abstract class DescriptorCalls extends Face {
   }
 
   /** The error of more buffers than there may be, on a descriptor that must not be `wrongMode` alone. */
-  private tooManyParts(fd: number, wrongMode: number): number {
+  protected tooManyParts(fd: number, wrongMode: number): number {
     const file = this.core.descriptors.file(fd);
     return file === null || file.operations.accessMode === wrongMode ? -Errno.EBADF : -Errno.EINVAL;
   }
@@ -88,10 +91,14 @@ export abstract class DescriptorCalls extends Face {
   protected transmit(
     fd: number, buffer: Uint8Array, flags: number, address: Uint8Array | null, needSocket: boolean, name: string,
   ): Promise<number> {
-    if (!(buffer instanceof Uint8Array) && !isForeignBytes(buffer)) return Promise.reject(notBytes(name, 'buffer', buffer));
-    if (address !== null && !(address instanceof Uint8Array)) {
-      const fault = addressFault(name, address);
-      if (fault !== null) return Promise.reject(fault);
+    if (typeof fd !== 'number' || typeof flags !== 'number' || !isPlainBytes(buffer) || (address !== null && !isPlainBytes(address))) {
+      try {
+        return this.transmit(
+          readInt(name, 'fd', fd, NaN), readBuffer(name, buffer), readInt(name, 'flags', flags, 0), readTarget(name, address), needSocket, name,
+        );
+      } catch (error) {
+        return Promise.reject(error as Error);
+      }
     }
     const call = this.spareSend ?? this.sendCall();
     this.spareSend = null;

@@ -7,7 +7,6 @@ import { pollTimeoutUs } from '../../kernel/int.ts';
 import { type DescriptorSet, SelectOperation } from '../../kernel/select.ts';
 import { SignalSet } from '../../kernel/signal-set.ts';
 import type { TimerSetting } from '../../kernel/timerfd.ts';
-import { isForeignBytes, listFault, notBytes, recordFault, signalsFault } from './arguments.ts';
 import { Call, FAILED } from './call.ts';
 import { systemError } from './errors.ts';
 import type { EventSyscalls } from './event-syscalls.ts';
@@ -26,17 +25,12 @@ export abstract class EventCalls extends FileStateCalls implements EventSyscalls
     count: number, read: DescriptorSet | null, write: DescriptorSet | null, except: DescriptorSet | null, timeoutUs: number,
     mask: Iterable<number> | null,
   ): Promise<number> {
-    const fault = signalsFault('pselect', mask);
-    if (fault !== null) return Promise.reject(fault);
     return this.selected('pselect', count, [read, write, except], timeoutUs, maskOf(mask));
   }
 
   private selected(
     name: string, count: number, sets: readonly (DescriptorSet | null)[], timeoutUs: number, mask: SignalSet | null,
   ): Promise<number> {
-    for (const set of sets) {
-      if (set !== null && !(set instanceof Uint8Array) && !isForeignBytes(set)) return Promise.reject(notBytes(name, 'a set', set));
-    }
     const operation = new SelectOperation(this.core);
     const bad = waiting.prepareSelect(this.core, operation, count, sets, timeoutUs, mask);
     const result = bad < 0 ? bad : operation.start();
@@ -69,15 +63,11 @@ export abstract class EventCalls extends FileStateCalls implements EventSyscalls
 
   /** epoll_pwait(2): epoll_wait with a mask that holds while it waits. EBADF, EINVAL, EINTR. */
   epoll_pwait(epfd: number, most: number, timeoutMs: number, mask: Iterable<number> | null): Promise<EpollEvent[]> {
-    const fault = signalsFault('epoll_pwait', mask);
-    if (fault !== null) return Promise.reject(fault);
     return this.events('epoll_pwait', epfd, most, pollTimeoutUs(timeoutMs), maskOf(mask));
   }
 
   /** epoll_pwait2(2): epoll_pwait with the time in microseconds, Infinity for ever. EBADF, EINVAL, EINTR. */
   epoll_pwait2(epfd: number, most: number, timeoutUs: number, mask: Iterable<number> | null): Promise<EpollEvent[]> {
-    const fault = signalsFault('epoll_pwait2', mask);
-    if (fault !== null) return Promise.reject(fault);
     return this.events('epoll_pwait2', epfd, most, timeoutUs, maskOf(mask));
   }
 
@@ -97,8 +87,6 @@ export abstract class EventCalls extends FileStateCalls implements EventSyscalls
    * -1 makes one, else `fd` takes other signals from now on. EINVAL, EBADF, EMFILE.
    */
   signalfd(fd: number, set: Iterable<number>, flags: number): Promise<number> {
-    const fault = listFault('signalfd', 'a set of signals', set);
-    if (fault !== null) return Promise.reject(fault);
     return this.value(events.signalfd(this.core, fd, SignalSet.of(set), flags), 'signalfd');
   }
 
@@ -114,8 +102,6 @@ export abstract class EventCalls extends FileStateCalls implements EventSyscalls
 
   /** timerfd_settime(2), times in microseconds; resolves to the setting before. */
   timerfd_settime(fd: number, flags: number, setting: TimerSetting): Promise<TimerSetting> {
-    const fault = recordFault('timerfd_settime', 'setting', setting, '{ valueUs, intervalUs }');
-    if (fault !== null) return Promise.reject(fault);
     return this.made(events.timerfdSet(this.core, fd, flags, setting), 'timerfd_settime');
   }
 

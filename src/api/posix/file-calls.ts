@@ -2,7 +2,6 @@
 import * as files from '../../kernel/calls/files.ts';
 import { OpenOperation } from '../../kernel/open.ts';
 import { PENDING } from '../../kernel/operation.ts';
-import { isForeignBytes, notBytes, pathFault } from './arguments.ts';
 import { Call } from './call.ts';
 import { countOf } from './face.ts';
 import type { FileStateSyscalls } from './file-state-syscalls.ts';
@@ -15,8 +14,6 @@ const ENTRIES = 256;
 export abstract class FileCalls extends WaitingCalls implements Omit<FileSyscalls, keyof FileStateSyscalls> {
   /** open(2): resolves to a descriptor. ENOENT, EACCES, EEXIST ... */
   open(path: string, flags: number, mode = 0): Promise<number> {
-    const fault = pathFault('open', path);
-    if (fault !== null) return Promise.reject(fault);
     const operation = new OpenOperation(this.core);
     const bad = files.prepareOpen(this.core, operation, path, flags, mode);
     const result = bad < 0 ? bad : operation.start();
@@ -33,15 +30,11 @@ export abstract class FileCalls extends WaitingCalls implements Omit<FileSyscall
 
   /** stat(2). */
   stat(path: string): Promise<Stat> {
-    const fault = pathFault('stat', path);
-    if (fault !== null) return Promise.reject(fault);
     return this.made(files.stat(this.core, path, true), 'stat');
   }
 
   /** lstat(2): stat of a symbolic link itself. */
   lstat(path: string): Promise<Stat> {
-    const fault = pathFault('lstat', path);
-    if (fault !== null) return Promise.reject(fault);
     return this.made(files.stat(this.core, path, false), 'lstat');
   }
 
@@ -52,15 +45,11 @@ export abstract class FileCalls extends WaitingCalls implements Omit<FileSyscall
 
   /** access(2): R_OK, W_OK, X_OK together, or F_OK. */
   access(path: string, mode: number): Promise<void> {
-    const fault = pathFault('access', path);
-    if (fault !== null) return Promise.reject(fault);
     return this.done(files.access(this.core, path, mode), 'access');
   }
 
   /** readlink(2): resolves to the target. */
   readlink(path: string): Promise<string> {
-    const fault = pathFault('readlink', path);
-    if (fault !== null) return Promise.reject(fault);
     return this.made(files.readlink(this.core, path), 'readlink');
   }
 
@@ -71,20 +60,16 @@ export abstract class FileCalls extends WaitingCalls implements Omit<FileSyscall
 
   /** pread(2): read at `offset`; the position stays. */
   pread(fd: number, buffer: Uint8Array, offset: number): Promise<number> {
-    if (!(buffer instanceof Uint8Array) && !isForeignBytes(buffer)) return Promise.reject(notBytes('pread', 'buffer', buffer));
     return this.value(files.pread(this.core, fd, buffer, offset), 'pread');
   }
 
   /** pwrite(2): write at `offset`; the position stays. */
   pwrite(fd: number, buffer: Uint8Array, offset: number): Promise<number> {
-    if (!(buffer instanceof Uint8Array) && !isForeignBytes(buffer)) return Promise.reject(notBytes('pwrite', 'buffer', buffer));
     return this.value(files.pwrite(this.core, fd, buffer, offset), 'pwrite');
   }
 
   /** truncate(2). */
   truncate(path: string, length: number): Promise<void> {
-    const fault = pathFault('truncate', path);
-    if (fault !== null) return Promise.reject(fault);
     return this.done(files.truncate(this.core, path, length), 'truncate');
   }
 
@@ -95,57 +80,41 @@ export abstract class FileCalls extends WaitingCalls implements Omit<FileSyscall
 
   /** mkdir(2). */
   mkdir(path: string, mode: number): Promise<void> {
-    const fault = pathFault('mkdir', path);
-    if (fault !== null) return Promise.reject(fault);
     return this.done(files.mkdir(this.core, path, mode), 'mkdir');
   }
 
   /** mkfifo(3). */
   mkfifo(path: string, mode: number): Promise<void> {
-    const fault = pathFault('mkfifo', path);
-    if (fault !== null) return Promise.reject(fault);
     return this.done(files.mkfifo(this.core, path, mode), 'mkfifo');
   }
 
   /** symlink(2). */
   symlink(target: string, path: string): Promise<void> {
-    const fault = pathFault('symlink', target, path);
-    if (fault !== null) return Promise.reject(fault);
     return this.done(files.symlink(this.core, target, path), 'symlink');
   }
 
   /** link(2): another name for a file. */
   link(path: string, to: string): Promise<void> {
-    const fault = pathFault('link', path, to);
-    if (fault !== null) return Promise.reject(fault);
     return this.done(files.link(this.core, path, to), 'link');
   }
 
   /** unlink(2). */
   unlink(path: string): Promise<void> {
-    const fault = pathFault('unlink', path);
-    if (fault !== null) return Promise.reject(fault);
     return this.done(files.unlink(this.core, path), 'unlink');
   }
 
   /** rmdir(2). */
   rmdir(path: string): Promise<void> {
-    const fault = pathFault('rmdir', path);
-    if (fault !== null) return Promise.reject(fault);
     return this.done(files.rmdir(this.core, path), 'rmdir');
   }
 
   /** rename(2). */
   rename(from: string, to: string): Promise<void> {
-    const fault = pathFault('rename', from, to);
-    if (fault !== null) return Promise.reject(fault);
     return this.done(files.rename(this.core, from, to), 'rename');
   }
 
   /** chmod(2). */
   chmod(path: string, mode: number): Promise<void> {
-    const fault = pathFault('chmod', path);
-    if (fault !== null) return Promise.reject(fault);
     return this.done(files.chmod(this.core, path, mode), 'chmod');
   }
 
@@ -156,8 +125,6 @@ export abstract class FileCalls extends WaitingCalls implements Omit<FileSyscall
 
   /** chown(2); -1 leaves an id as it is. */
   chown(path: string, uid: number, gid: number): Promise<void> {
-    const fault = pathFault('chown', path);
-    if (fault !== null) return Promise.reject(fault);
     return this.done(files.chown(this.core, path, uid, gid), 'chown');
   }
 
@@ -168,8 +135,6 @@ export abstract class FileCalls extends WaitingCalls implements Omit<FileSyscall
 
   /** chdir(2). */
   chdir(path: string): Promise<void> {
-    const fault = pathFault('chdir', path);
-    if (fault !== null) return Promise.reject(fault);
     return this.done(files.chdir(this.core, path), 'chdir');
   }
 

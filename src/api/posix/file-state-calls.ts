@@ -2,19 +2,18 @@
 import { Errno } from '../../base/errno.ts';
 import * as state from '../../kernel/calls/file-state.ts';
 import * as files from '../../kernel/calls/files.ts';
-import { pathFault, recordFault, vectorFault } from './arguments.ts';
 import { gather, scatter } from './descriptor-calls.ts';
 import { FileCalls } from './file-calls.ts';
+import { IOV_MAX } from './signatures.ts';
+import { O } from '../../socket/constants.ts';
 import type { FileStateSyscalls, FileTimes, Statfs } from './file-state-syscalls.ts';
 
 const { AT_SYMLINK_NOFOLLOW } = state;
-const SHAPE = '{ atimeUs, mtimeUs } or null';
 
 export abstract class FileStateCalls extends FileCalls implements FileStateSyscalls {
   /** preadv(2): pread into several buffers. ESPIPE, EINVAL ... */
   preadv(fd: number, iov: Uint8Array[], offset: number): Promise<number> {
-    const fault = vectorFault('preadv', iov);
-    if (fault !== null) return Promise.reject(fault);
+    if (iov.length > IOV_MAX) return this.value(this.tooManyParts(fd, O.WRONLY), 'preadv');
     const buffer = new Uint8Array(iov.reduce((sum, part) => sum + part.length, 0));
     const count = files.pread(this.core, fd, buffer, offset);
     return this.value(count > 0 && !scatter(buffer, count, iov) ? -Errno.EFAULT : count, 'preadv');
@@ -22,8 +21,7 @@ export abstract class FileStateCalls extends FileCalls implements FileStateSysca
 
   /** pwritev(2): pwrite of several buffers as one. ESPIPE, EINVAL ... */
   pwritev(fd: number, iov: Uint8Array[], offset: number): Promise<number> {
-    const fault = vectorFault('pwritev', iov);
-    if (fault !== null) return Promise.reject(fault);
+    if (iov.length > IOV_MAX) return this.value(this.tooManyParts(fd, O.RDONLY), 'pwritev');
     return this.value(files.pwrite(this.core, fd, gather(iov), offset), 'pwritev');
   }
 
@@ -44,8 +42,6 @@ export abstract class FileStateCalls extends FileCalls implements FileStateSysca
 
   /** lchown(2): chown of a symbolic link itself. EPERM ... */
   lchown(path: string, uid: number, gid: number): Promise<void> {
-    const fault = pathFault('lchown', path);
-    if (fault !== null) return Promise.reject(fault);
     return this.done(state.lchown(this.core, path, uid, gid), 'lchown');
   }
 
@@ -56,30 +52,22 @@ export abstract class FileStateCalls extends FileCalls implements FileStateSysca
 
   /** mknod(2): a regular file or a FIFO. EEXIST, EPERM ... */
   mknod(path: string, mode: number, _device = 0): Promise<void> {
-    const fault = pathFault('mknod', path);
-    if (fault !== null) return Promise.reject(fault);
     return this.done(state.mknod(this.core, path, mode), 'mknod');
   }
 
   /** utimensat(2), microseconds since the epoch; null sets both times to now. EPERM, EACCES ... */
   utimensat(path: string, times: FileTimes | null, flags = 0): Promise<void> {
-    const fault = pathFault('utimensat', path) ?? timesFault('utimensat', times);
-    if (fault !== null) return Promise.reject(fault);
     if ((flags & ~AT_SYMLINK_NOFOLLOW) !== 0) return this.done(-Errno.EINVAL, 'utimensat');
     return this.done(state.utimensat(this.core, path, times, (flags & AT_SYMLINK_NOFOLLOW) === 0), 'utimensat');
   }
 
   /** futimens(3). EPERM, EACCES, EBADF. */
   futimens(fd: number, times: FileTimes | null): Promise<void> {
-    const fault = timesFault('futimens', times);
-    if (fault !== null) return Promise.reject(fault);
     return this.done(state.futimens(this.core, fd, times), 'futimens');
   }
 
   /** statfs(2): how much room there is. */
   statfs(path: string): Promise<Statfs> {
-    const fault = pathFault('statfs', path);
-    if (fault !== null) return Promise.reject(fault);
     return this.made<Statfs>(state.statfs(this.core, path), 'statfs');
   }
 
@@ -87,8 +75,4 @@ export abstract class FileStateCalls extends FileCalls implements FileStateSysca
   fstatfs(fd: number): Promise<Statfs> {
     return this.made<Statfs>(state.fstatfs(this.core, fd), 'fstatfs');
   }
-}
-
-function timesFault(call: string, times: unknown): TypeError | null {
-  return times === null ? null : recordFault(call, 'times', times, SHAPE);
 }

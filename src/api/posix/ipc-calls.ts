@@ -7,7 +7,7 @@ import { MessageReceiveOperation, MessageSendOperation, type QueuedMessage } fro
 import { type PriorityMessage, type QueueAttributes, QueueReceiveOperation, QueueSendOperation } from '../../kernel/ipc/posix-queue.ts';
 import { type SemaphoreOperation, SemaphoreWait } from '../../kernel/ipc/semaphores.ts';
 import { PENDING } from '../../kernel/operation.ts';
-import { described, isForeignBytes, listFault, notBytes, pathFault, recordFault } from './arguments.ts';
+import { wrongKind } from '../../base/arguments.ts';
 import { Call, FAILED } from './call.ts';
 import { systemError } from './errors.ts';
 import { EventCalls } from './event-calls.ts';
@@ -24,7 +24,6 @@ export abstract class IpcCalls extends EventCalls implements IpcSyscalls {
 
   /** msgsnd(2): waits while the queue is full. */
   msgsnd(id: number, type: number, text: Uint8Array, flags: number): Promise<void> {
-    if (!(text instanceof Uint8Array) && !isForeignBytes(text)) return Promise.reject(notBytes('msgsnd', 'text', text));
     const operation = new MessageSendOperation(this.core);
     const bad = ipc.prepareMessageSend(this.core, operation, id, type, text, flags);
     const result = bad < 0 ? bad : operation.start();
@@ -59,8 +58,6 @@ export abstract class IpcCalls extends EventCalls implements IpcSyscalls {
 
   /** semtimedop(2), which is semop(2) without a time. */
   semop(id: number, operations: readonly SemaphoreOperation[], timeoutUs = Infinity): Promise<void> {
-    const fault = operationsFault(operations);
-    if (fault !== null) return Promise.reject(fault);
     const operation = new SemaphoreWait(this.core);
     const bad = ipc.prepareSemaphoreWait(this.core, operation, id, operations, timeoutUs);
     const result = bad < 0 ? bad : operation.start();
@@ -74,9 +71,10 @@ export abstract class IpcCalls extends EventCalls implements IpcSyscalls {
     id: number, num: number, command: number, argument?: number | readonly number[] | IpcChange,
   ): Promise<number | number[] | SemaphoreSetStatus> {
     const { core } = this;
-    const fault = command === IPC.SET ? recordFault('semctl', 'argument', argument, '{ uid, gid, mode }')
-      : command === SEMCTL.SETALL ? listFault('semctl', 'argument', argument) : null;
-    if (fault !== null) return Promise.reject(fault);
+    // Lists and structures are copies by now (signatures.ts); which of them it must be depends on the command.
+    if (command === IPC.SET && (typeof argument !== 'object' || Array.isArray(argument))) return Promise.reject(wrongKind('semctl: argument', '{ uid, gid, mode }', argument));
+    if (command === SEMCTL.SETALL && !Array.isArray(argument)) return Promise.reject(wrongKind('semctl: argument', 'an array of numbers', argument));
+    if (command === SEMCTL.SETVAL && typeof argument === 'object') return Promise.reject(wrongKind('semctl: argument', 'a number', argument));
     switch (command) {
       case IPC.STAT: return this.made<number | number[] | SemaphoreSetStatus>(ipc.semaphoreStatus(core, id), 'semctl');
       case IPC.SET: return this.value(ipc.changeSemaphores(core, id, argument as IpcChange), 'semctl');
@@ -99,7 +97,6 @@ export abstract class IpcCalls extends EventCalls implements IpcSyscalls {
 
   /** shmdt(2): takes what shmat gave. */
   shmdt(view: Uint8Array): Promise<void> {
-    if (!(view instanceof Uint8Array) && !isForeignBytes(view)) return Promise.reject(notBytes('shmdt', 'view', view));
     return this.done(ipc.shmdt(this.core, view), 'shmdt');
   }
 
@@ -116,14 +113,11 @@ export abstract class IpcCalls extends EventCalls implements IpcSyscalls {
   mq_open(
     name: string, flags: number, mode = 0, attributes: { maxMessages: number; messageSize: number } | null = null,
   ): Promise<number> {
-    const fault = pathFault('mq_open', name);
-    if (fault !== null) return Promise.reject(fault);
     return this.value(queues.mqOpen(this.core, name, flags, mode, attributes), 'mq_open');
   }
 
   /** mq_timedsend(3). */
   mq_send(fd: number, text: Uint8Array, priority: number, timeoutUs = Infinity): Promise<void> {
-    if (!(text instanceof Uint8Array) && !isForeignBytes(text)) return Promise.reject(notBytes('mq_send', 'text', text));
     const operation = new QueueSendOperation(this.core);
     const bad = queues.prepareQueueSend(this.core, operation, fd, text, priority, timeoutUs);
     const result = bad < 0 ? bad : operation.start();
@@ -145,8 +139,6 @@ export abstract class IpcCalls extends EventCalls implements IpcSyscalls {
 
   /** mq_notify(3): a signal for the next message that comes to the empty queue, once; null takes that back. EBUSY, EINVAL, EBADF. */
   mq_notify(fd: number, event: Sigevent | null): Promise<void> {
-    const fault = event === null ? null : recordFault('mq_notify', 'event', event, '{ notify, signo, value } or null');
-    if (fault !== null) return Promise.reject(fault);
     return this.done(queues.mqNotify(this.core, fd, event), 'mq_notify');
   }
 
@@ -162,8 +154,6 @@ export abstract class IpcCalls extends EventCalls implements IpcSyscalls {
 
   /** mq_unlink(3). */
   mq_unlink(name: string): Promise<void> {
-    const fault = pathFault('mq_unlink', name);
-    if (fault !== null) return Promise.reject(fault);
     return this.done(queues.mqUnlink(this.core, name), 'mq_unlink');
   }
 
@@ -171,16 +161,4 @@ export abstract class IpcCalls extends EventCalls implements IpcSyscalls {
   private status<T>(result: T | number, name: string): Promise<T | null> {
     return this.outcome<T | null>(typeof result !== 'number' ? result : result < 0 ? systemError(result, name) : null);
   }
-}
-
-/** The fault of what is no list of operations; null when it will do. */
-function operationsFault(operations: unknown): TypeError | null {
-  if (!Array.isArray(operations)) {
-    return new TypeError(`semop: operations must be an array of { num, op, flg }, not ${described(operations)}`);
-  }
-  for (const each of operations as unknown[]) {
-    const fault = recordFault('semop', 'every operation', each, '{ num, op, flg }');
-    if (fault !== null) return fault;
-  }
-  return null;
 }

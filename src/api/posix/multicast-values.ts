@@ -2,11 +2,14 @@
  * Values for setsockopt about multicast groups, as <netinet/in.h> lays them out (ip(7), ipv6(7), RFC 3678). For programs; the
  * stack reads them in socket/family/multicast-options.ts.
  */
+import { fault, readList, readText, readWhole } from '../../base/arguments.ts';
 import { IpAddress } from '../../base/inet-address.ts';
 import { sockaddrIn, sockaddrIn6 } from '../../socket/sockaddr.ts';
 
 const STORAGE_LEN = 128;
 const GROUP_AT = 8;
+/** More than any igmp_max_msf or mld_max_msf lets in. */
+const MOST_SOURCES = 65536;
 
 /**
  * A `struct ip_mreqn` for IP_ADD_MEMBERSHIP, IP_DROP_MEMBERSHIP and IP_MULTICAST_IF: a group, and the interface by one of its
@@ -64,31 +67,32 @@ export function group_source_req(index: number, group: string, source: string): 
  */
 export function group_filter(index: number, group: string, mode: number, sources: readonly string[] = []): Uint8Array {
   const filterAt = GROUP_AT + STORAGE_LEN;
-  const bytes = new Uint8Array(filterAt + 8 + STORAGE_LEN * sources.length);
+  const all = readList('group_filter: sources', sources, 'an array of addresses', MOST_SOURCES, true, storage);
+  const bytes = new Uint8Array(filterAt + 8 + STORAGE_LEN * all.length);
   bytes.set(group_req(index, group));
   putInt(bytes, filterAt, mode);
-  putInt(bytes, filterAt + 4, sources.length);
-  sources.forEach((source, i) => bytes.set(storage(source), filterAt + 8 + STORAGE_LEN * i));
+  putInt(bytes, filterAt + 4, all.length);
+  all.forEach((source, i) => bytes.set(source, filterAt + 8 + STORAGE_LEN * i));
   return bytes;
 }
 
-function parse(text: string): IpAddress {
-  const address = IpAddress.parse(text);
-  if (address === null) throw new TypeError(`not an IP address: ${text}`);
+function parse(text: unknown): IpAddress {
+  const address = IpAddress.parse(readText('an address of a group', text));
+  if (address === null) throw fault(new TypeError(`not an IP address: ${String(text)}`));
   return address;
 }
 
-function v4(text: string): Uint8Array {
+function v4(text: unknown): Uint8Array {
   const address = parse(text);
-  if (!address.isV4) throw new TypeError(`not an IPv4 address: ${text}`);
+  if (!address.isV4) throw fault(new TypeError(`not an IPv4 address: ${String(text)}`));
   return address.toBytes();
 }
 
-function storage(text: string): Uint8Array {
+function storage(text: unknown): Uint8Array {
   const address = parse(text);
   return address.isV4 ? sockaddrIn(address, 0) : sockaddrIn6(address, 0);
 }
 
 function putInt(bytes: Uint8Array, at: number, value: number): void {
-  new DataView(bytes.buffer).setInt32(at, value, true);
+  new DataView(bytes.buffer).setInt32(at, readWhole('an index or mode', value, -0x80000000, 0x7fffffff), true);
 }

@@ -2,6 +2,7 @@
  * Values for setsockopt, as C lays them out on a little-endian 64-bit machine. For programs; the stack reads them in
  * socket/options.ts.
  */
+import { readWhole, wrongKind } from '../../base/arguments.ts';
 
 const MAX_INT = 0x7fffffff;
 
@@ -12,10 +13,7 @@ const MAX_INT = 0x7fffffff;
  *   await process.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, int32(65536));    // bytes
  */
 export function int32(value: number | boolean): Uint8Array {
-  const number = Number(value);
-  if (!Number.isInteger(number) || number < -MAX_INT - 1 || number > MAX_INT) {
-    throw new RangeError(`an int is a whole number from -2147483648 to 2147483647, not ${String(value)}`);
-  }
+  const number = typeof value === 'boolean' ? Number(value) : readWhole('int32: value', value, -MAX_INT - 1, MAX_INT);
   const bytes = new Uint8Array(4);
   new DataView(bytes.buffer).setInt32(0, number, true);
   return bytes;
@@ -28,8 +26,9 @@ export function int32(value: number | boolean): Uint8Array {
  *   await process.setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, timeval(1.5));    // read fails with EAGAIN after 1.5 s
  */
 export function timeval(seconds: number): Uint8Array {
-  if (typeof seconds !== 'number' || !(seconds >= 0 && seconds <= Number.MAX_SAFE_INTEGER / 1e6)) {
-    throw new RangeError(`a time is a number of seconds, 0 or more, not ${String(seconds)}`);
+  if (typeof seconds !== 'number') throw wrongKind('timeval: seconds', 'a number', seconds);
+  if (!(seconds >= 0 && seconds <= Number.MAX_SAFE_INTEGER / 1e6)) {
+    throw new RangeError(`timeval: seconds must be a number of seconds, 0 or more, not ${seconds}`);
   }
   const micros = Math.round(seconds * 1e6);
   const whole = Math.floor(micros / 1e6);

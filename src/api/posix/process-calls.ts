@@ -6,7 +6,6 @@ import { WaitChildOperation } from '../../kernel/wait-child.ts';
 import { Call, FAILED } from './call.ts';
 import { systemError } from './errors.ts';
 import type { Rlimit, WaitResult } from './process-syscalls.ts';
-import { recordFault } from './arguments.ts';
 import { SignalCalls } from './signal-calls.ts';
 import type { SignalInformation } from './signal-syscalls.ts';
 
@@ -79,8 +78,6 @@ export abstract class ProcessCalls extends SignalCalls {
 
   /** setrlimit(2): RLIMIT_NOFILE, RLIMIT_NPROC, RLIMIT_SIGPENDING and RLIMIT_MSGQUEUE are obeyed. EPERM, EINVAL. */
   setrlimit(resource: number, limit: Rlimit): Promise<void> {
-    const fault = recordFault('setrlimit', 'limit', limit, '{ soft, hard }');
-    if (fault !== null) return Promise.reject(fault);
     return this.done(processes.setLimit(this.core, resource, limit), 'setrlimit');
   }
 

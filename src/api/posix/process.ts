@@ -17,11 +17,12 @@ import { exit, setsid } from '../../kernel/calls/processes.ts';
 import { OpenFile } from '../../kernel/open-file.ts';
 import { KernelProcess } from '../../kernel/process.ts';
 import { F } from '../../socket/constants.ts';
-import { described, recordFault } from './arguments.ts';
+import { described, readBytes, readNumber, readText } from '../../base/arguments.ts';
 import { CredentialCalls } from './credential-calls.ts';
 import { systemError } from './errors.ts';
 import type { NameProcess } from './name-process.ts';
 import { type ChildOptions, type Program, ProgramStart } from './program.ts';
+import { guard } from './signatures.ts';
 import type { Syscalls } from './syscalls.ts';
 
 const STDERR = 2;
@@ -37,6 +38,10 @@ export interface SpawnOptions {
 
 /** One process of a host. What each call takes, resolves to and fails with stands in full at `Syscalls`. */
 export class Process extends CredentialCalls implements Syscalls, NameProcess {
+  static {
+    guard(Process.prototype);
+  }
+
   /** Starts a process on a host; or gives one that the kernel has started its calls (`name` is that process). */
   constructor(host: Host, name: string | KernelProcess, options: SpawnOptions = {}) {
     super(host, name instanceof KernelProcess ? name : started(host, name, options));
@@ -49,16 +54,14 @@ export class Process extends CredentialCalls implements Syscalls, NameProcess {
    * a rejection that nobody handles: it ends a world's run, and Node when nothing listens. Errors: EAGAIN (RLIMIT_NPROC), EBADF, EPERM.
    */
   spawn(program: Program, args: readonly string[] = [], options: ChildOptions = {}): Promise<number> {
-    const fault = spawnFault(program, args, options);
-    if (fault !== null) return Promise.reject(fault);
-    const child = this.host.kernel.fork(this.core, options.name ?? this.core.name);
+    const child = this.host.kernel.fork(this.core, options.name ?? (program.name || this.core.name));
     if (typeof child === 'number') return Promise.reject(systemError(child, 'spawn'));
     const bad = prepareChild(child, options);
     if (bad < 0) {
       child.abandon();
       return Promise.reject(systemError(bad, 'spawn'));
     }
-    child.args = [...args];
+    child.args = args;
     child.environment = { ...(options.env ?? this.core.environment) };
     const { loop } = this.host;
     loop.complete(new ProgramStart(new Process(this.host, child), program));
@@ -74,6 +77,7 @@ export class Process extends CredentialCalls implements Syscalls, NameProcess {
   /** getenv(3). */
   getenv(name: string): string | undefined {
     const { environment } = this.core;
+    readText('getenv: name', name);
     return Object.hasOwn(environment, name) ? environment[name] : undefined;
   }
 
@@ -89,7 +93,7 @@ export class Process extends CredentialCalls implements Syscalls, NameProcess {
   feedInput(bytes: Uint8Array | null): number {
     let taken = 0;
     if (bytes === null) this.core.terminal.end();
-    else taken = this.core.terminal.feed(bytes);
+    else taken = this.core.terminal.feed(readBytes('feedInput: bytes', bytes));
     this.host.loop.drain();
     return taken;
   }
@@ -100,7 +104,7 @@ export class Process extends CredentialCalls implements Syscalls, NameProcess {
    * process that a signal has ended: JavaScript that still runs in its name learns of it by them.
    */
   exit(status = 0): void {
-    exit(this.core, status);
+    exit(this.core, readNumber('exit: status', status) ?? 0);
   }
 }
 
@@ -109,25 +113,10 @@ function started(host: Host, name: string, options: SpawnOptions): KernelProcess
   if (typeof name !== 'string') throw new TypeError(`Process: the name must be a string, not ${described(name)}`);
   const terminal = options.output === undefined ? null : new Terminal(options.output);
   const process = host.kernel.spawn(name, terminal, options.inherit?.core ?? null);
-  if (options.errors !== undefined) process.descriptors.replace(STDERR, new OpenFile(new Terminal(options.errors)), false);
+  if (options.errors !== undefined) process.descriptors.replace(STDERR, new OpenFile(new Terminal(options.errors), host.kernel.fileTable), false);
   return process;
 }
 
-/** The fault of what cannot be started; null when it will do. */
-function spawnFault(program: unknown, args: unknown, options: unknown): TypeError | null {
-  if (typeof program !== 'function') return new TypeError(`spawn: program must be a function, not ${described(program)}`);
-  if (!Array.isArray(args)) return new TypeError(`spawn: args must be an array of strings, not ${described(args)}`);
-  const fault = recordFault('spawn', 'options', options, 'an object');
-  if (fault !== null) return fault;
-  const { env, duplicate } = options as ChildOptions;
-  if (env !== undefined && (typeof env !== 'object' || env === null)) return recordFault('spawn', 'env', env, 'an object');
-  if (duplicate === undefined) return null;
-  if (!Array.isArray(duplicate)) return new TypeError(`spawn: duplicate must be an array of [from, to], not ${described(duplicate)}`);
-  for (const pair of duplicate as unknown[]) {
-    if (!Array.isArray(pair)) return new TypeError(`spawn: every duplicate must be [from, to], not ${described(pair)}`);
-  }
-  return null;
-}
 
 /** What posix_spawn(3) does between fork and exec: 0 or a negative errno. */
 function prepareChild(child: KernelProcess, options: ChildOptions): number {

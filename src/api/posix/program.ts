@@ -8,7 +8,7 @@ export type Program = (process: Process, args: readonly string[]) => Promise<num
 
 /** How a child begins. */
 export interface ChildOptions {
-  /** Its name; the parent's when it is left out. */
+  /** Its name, of which /proc and `ss -p` tell 15 bytes; that of the program's function when it is left out, else the parent's. */
   name?: string;
   /** Its environment; the parent's when it is left out. */
   env?: Readonly<Record<string, string>>;

@@ -8,8 +8,7 @@ import { type SignalInfo, signalFacts } from '../../kernel/signal-info.ts';
 import { ActionFlag } from '../../kernel/signal-numbers.ts';
 import { SignalWaitOperation, SuspendOperation } from '../../kernel/signal-operations.ts';
 import { SignalSet } from '../../kernel/signal-set.ts';
-import { SIG_DFL, SIG_IGN, SignalAction } from '../../kernel/signals.ts';
-import { described, listFault, recordFault, signalsFault } from './arguments.ts';
+import { SignalAction } from '../../kernel/signals.ts';
 import { Call, FAILED, heldBack } from './call.ts';
 import { systemError } from './errors.ts';
 import type { IntervalTimerValue, Sigaction, Sigevent, SignalDisposition, SignalInformation } from './signal-syscalls.ts';
@@ -18,8 +17,6 @@ import { MachineCalls } from './machine-calls.ts';
 export abstract class SignalCalls extends MachineCalls {
   /** sigaction(2): sets what a signal does; null only asks. Resolves to what it did before. EINVAL. */
   sigaction(signo: number, action: Sigaction | null): Promise<Required<Sigaction>> {
-    const fault = action === null ? null : actionFault(action);
-    if (fault !== null) return Promise.reject(fault);
     const next = action === null ? null : new SignalAction(action.handler, (action.flags ?? 0) >>> 0, SignalSet.of(action.mask ?? []));
     const old = signals.sigaction(this.core, signo, next);
     if (typeof old === 'number') return Promise.reject(systemError(old, 'sigaction'));
@@ -34,8 +31,6 @@ export abstract class SignalCalls extends MachineCalls {
 
   /** sigprocmask(2): SIG_BLOCK, SIG_UNBLOCK or SIG_SETMASK. Resolves to the mask before, and after the handlers. EINVAL. */
   sigprocmask(how: number, set: Iterable<number> | null): Promise<number[]> {
-    const fault = signalsFault('sigprocmask', set);
-    if (fault !== null) return Promise.reject(fault);
     const before = this.core.signals.latest;
     const old = signals.sigprocmask(this.core, how, set === null ? null : SignalSet.of(set));
     return this.afterSignals<number[]>(before, typeof old === 'number' ? systemError(old, 'sigprocmask') : old.toArray());
@@ -48,8 +43,7 @@ export abstract class SignalCalls extends MachineCalls {
 
   /** sigsuspend(2): waits with another mask until a handler has run. Always fails, with EINTR. */
   sigsuspend(mask: Iterable<number>): Promise<void> {
-    const fault = listFault('sigsuspend', 'a set of signals', mask);
-    return fault === null ? this.suspended(SignalSet.of(mask), 'sigsuspend') : Promise.reject(fault);
+    return this.suspended(SignalSet.of(mask), 'sigsuspend');
   }
 
   /** pause(2): waits until a handler has run. Always fails, with EINTR. */
@@ -77,8 +71,6 @@ export abstract class SignalCalls extends MachineCalls {
   }
 
   private taken(set: Iterable<number>, timeoutUs: number, name: string): Promise<SignalInformation> {
-    const fault = listFault(name, 'a set of signals', set);
-    if (fault !== null) return Promise.reject(fault);
     const operation = new SignalWaitOperation(this.core, SignalSet.of(set), timeoutUs);
     const bad = signals.prepareSignalWait(this.core, timeoutUs);
     const result = bad < 0 ? bad : operation.start();
@@ -129,8 +121,6 @@ export abstract class SignalCalls extends MachineCalls {
 
   /** setitimer(2): ITIMER_REAL; resolves to the value before. EINVAL. */
   setitimer(which: number, value: IntervalTimerValue): Promise<IntervalTimerValue> {
-    const fault = recordFault('setitimer', 'value', value, '{ valueUs, intervalUs }');
-    if (fault !== null) return Promise.reject(fault);
     this.host.loop.enter();
     const old = this.timerValue();
     const result = signals.setTimer(this.core, which, value.valueUs, value.intervalUs);
@@ -145,15 +135,11 @@ export abstract class SignalCalls extends MachineCalls {
 
   /** timer_create(2): a timer that sends a signal; resolves to its number. EINVAL, EAGAIN. */
   timer_create(clock: number, event: Sigevent | null): Promise<number> {
-    const fault = event === null ? null : recordFault('timer_create', 'event', event, '{ notify, signo, value } or null');
-    if (fault !== null) return Promise.reject(fault);
     return this.value(timers.timerCreate(this.core, clock, event), 'timer_create');
   }
 
   /** timer_settime(2), microseconds; resolves to the setting before. EINVAL. */
   timer_settime(timer: number, flags: number, setting: IntervalTimerValue): Promise<IntervalTimerValue> {
-    const fault = recordFault('timer_settime', 'setting', setting, '{ valueUs, intervalUs }');
-    if (fault !== null) return Promise.reject(fault);
     return this.made<IntervalTimerValue>(timers.timerSet(this.core, timer, flags, setting), 'timer_settime');
   }
 
@@ -186,16 +172,4 @@ export abstract class SignalCalls extends MachineCalls {
     const delivery = this.core.signals.deliverySince(before);
     return delivery === null ? this.outcome(outcome) : heldBack(delivery, outcome);
   }
-}
-
-function actionFault(action: unknown): TypeError | null {
-  const fault = recordFault('sigaction', 'action', action, '{ handler, flags, mask } or null');
-  if (fault !== null) return fault;
-  const { handler, mask } = action as Sigaction;
-  return handlerFault(handler) ?? (mask === undefined ? null : listFault('sigaction', 'mask', mask));
-}
-
-function handlerFault(handler: unknown): TypeError | null {
-  if (handler === SIG_DFL || handler === SIG_IGN || typeof handler === 'function') return null;
-  return new TypeError(`sigaction: handler must be SIG_DFL, SIG_IGN or a function, not ${described(handler)}`);
 }

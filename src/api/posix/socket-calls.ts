@@ -3,11 +3,12 @@ import { Errno } from '../../base/errno.ts';
 import * as sockets from '../../kernel/calls/sockets.ts';
 import { PENDING } from '../../kernel/operation.ts';
 import { AcceptOperation, ConnectOperation, NO_CONTROL, ReceiveOperation, SendMessageOperation } from '../../kernel/transfer.ts';
-import { IOV_MAX, addressFault, bytesOf, described, isForeignBytes, messageFault, notBytes, vectorFault } from './arguments.ts';
+import { isPlainBytes } from '../../base/arguments.ts';
 import { Call, FAILED, heldBack } from './call.ts';
 import { countOf } from './face.ts';
 import { DescriptorCalls, gather, NO_BYTES, scatter } from './descriptor-calls.ts';
 import { systemError } from './errors.ts';
+import { IOV_MAX, readBuffer, readInt } from './signatures.ts';
 import type { MessageHeader, ReceivedMessage } from './syscalls.ts';
 
 /** What accept resolves to. */
@@ -36,8 +37,6 @@ export abstract class SocketCalls extends DescriptorCalls {
 
   /** bind(2): gives the socket a local address, `sockaddrIn(...)`, `sockaddrUn(...)`. EADDRINUSE, EADDRNOTAVAIL, EINVAL ... */
   bind(fd: number, address: Uint8Array): Promise<void> {
-    const fault = addressFault('bind', address);
-    if (fault !== null) return Promise.reject(fault);
     return this.done(sockets.bind(this.core, fd, address), 'bind');
   }
 
@@ -53,10 +52,6 @@ export abstract class SocketCalls extends DescriptorCalls {
 
   /** connect(2): resolves when the handshake is over. ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, EINPROGRESS (O_NONBLOCK) ... */
   connect(fd: number, address: Uint8Array): Promise<void> {
-    if (!(address instanceof Uint8Array)) {
-      const fault = addressFault('connect', address);
-      if (fault !== null) return Promise.reject(fault);
-    }
     const call = this.spareConnect ?? this.connectCall();
     this.spareConnect = null;
     const { operation } = call;
@@ -122,8 +117,6 @@ export abstract class SocketCalls extends DescriptorCalls {
 
   /** recvmsg(2): recvfrom into several buffers, with control data; `flags` may hold MSG_TRUNC, MSG_CTRUNC. */
   recvmsg(fd: number, iov: Uint8Array[], flags: number, nameLength = 128, controlLength = 0): Promise<ReceivedMessage> {
-    const fault = vectorFault('recvmsg', iov);
-    if (fault !== null) return Promise.reject(fault);
     if (iov.length > IOV_MAX) return this.value(sockets.tooManyParts(this.core, fd), 'recvmsg') as Promise<never>;
     const buffer = iov.length === 1 ? (iov[0] as Uint8Array) : new Uint8Array(iov.reduce((sum, part) => sum + part.length, 0));
     const parts = iov.length === 1 ? null : iov;
@@ -144,7 +137,13 @@ export abstract class SocketCalls extends DescriptorCalls {
     fd: number, buffer: Uint8Array, parts: readonly Uint8Array[] | null, flags: number, name: string,
     controlRoom: number, shape: (operation: ReceiveOperation) => T | Error,
   ): Promise<T> {
-    if (!(buffer instanceof Uint8Array) && !isForeignBytes(buffer)) return Promise.reject(notBytes(name, 'buffer', buffer));
+    if (typeof fd !== 'number' || typeof flags !== 'number' || !isPlainBytes(buffer)) {
+      try {
+        return this.receiveMessage(readInt(name, 'fd', fd, NaN), readBuffer(name, buffer), parts, readInt(name, 'flags', flags, 0), name, controlRoom, shape);
+      } catch (error) {
+        return Promise.reject(error as Error);
+      }
+    }
     const operation = new ReceiveOperation(this.core);
     const bad = controlRoom === NO_CONTROL
       ? sockets.prepareReceive(this.core, operation, fd, buffer, flags, true)
@@ -177,8 +176,6 @@ export abstract class SocketCalls extends DescriptorCalls {
 
   /** sendmsg(2): sendto from several buffers, with control data (`rightsMessage(...)`). EINVAL, EBADF ... */
   sendmsg(fd: number, message: MessageHeader, flags: number): Promise<number> {
-    const fault = messageFault('sendmsg', message);
-    if (fault !== null) return Promise.reject(fault);
     if (message.iov.length > IOV_MAX) return this.value(sockets.tooManyParts(this.core, fd), 'sendmsg');
     const control = message.control;
     const name = message.name !== undefined && message.name !== null && message.name.length !== 0 ? cut(message.name) : null;
@@ -206,9 +203,6 @@ export abstract class SocketCalls extends DescriptorCalls {
   /** getsockopt(2): resolves to the option's bytes, at most `length`; or the bytes that the option reads. ENOPROTOOPT ... */
   getsockopt(fd: number, level: number, option: number, length: number | Uint8Array): Promise<Uint8Array> {
     const isRoom = typeof length === 'number';
-    if (!isRoom && bytesOf(length) === null) {
-      return Promise.reject(new TypeError(`getsockopt: length must be a number, or the bytes that the option reads, not ${described(length)}`));
-    }
     const given = isRoom ? NO_BYTES : length;
     const room = isRoom ? length : length.length;
     return this.bytes(sockets.getOption(this.core, fd, level, option, room, given), 'getsockopt');
@@ -216,12 +210,7 @@ export abstract class SocketCalls extends DescriptorCalls {
 
   /** setsockopt(2): `value` as C lays it out: `int32(1)`, `timeval(0.5)`, `linger(true, 5)`. ENOPROTOOPT, EINVAL ... */
   setsockopt(fd: number, level: number, option: number, value: ArrayBufferView): Promise<void> {
-    const bytes = bytesOf(value);
-    if (bytes === null) {
-      const hint = 'int32(...), timeval(...), linger(...)';
-      return Promise.reject(new TypeError(`setsockopt: value must be a Uint8Array (${hint}), not ${described(value)}`));
-    }
-    return this.done(sockets.setOption(this.core, fd, level, option, bytes), 'setsockopt');
+    return this.done(sockets.setOption(this.core, fd, level, option, value as Uint8Array), 'setsockopt');
   }
 }
 

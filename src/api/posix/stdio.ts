@@ -6,7 +6,7 @@
  *
  * Functions have C's names and order of arguments, and resolve to what C returns; an error is in `file.errno`.
  */
-import { described } from './arguments.ts';
+import { described } from '../../base/arguments.ts';
 import {
   EBADF, O_APPEND, O_CLOEXEC, O_CREAT, O_EXCL, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY, S_IFCHR, S_IFMT, SEEK_CUR, SEEK_END, SEEK_SET,
 } from './constants.ts';

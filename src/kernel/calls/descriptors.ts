@@ -1,5 +1,4 @@
 /** System calls on descriptors, whatever stands behind them. */
-import { Capability } from '../../base/credentials.ts';
 import { Errno } from '../../base/errno.ts';
 import { F, FD_CLOEXEC, IOCTL, O } from '../../socket/constants.ts';
 import { toInt } from '../int.ts';
@@ -87,7 +86,7 @@ export function fcntl(process: KernelProcess, fd: number, command: number, argum
     case F.SETPIPE_SZ: {
       if (!(file.operations instanceof PipeEnd)) return -Errno.EBADF;
       process.kernel.loop.enter();
-      return end(process, file.operations.pipe.resize(argument, process.credentials.has(Capability.SYS_RESOURCE)));
+      return end(process, file.operations.pipe.resize(argument, process.credentials));
     }
     case F.GETFL:
       return file.operations.accessMode | file.otherFlags | (file.nonBlocking ? O.NONBLOCK : 0) | (file.append ? O.APPEND : 0)

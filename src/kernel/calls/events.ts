@@ -20,10 +20,17 @@ export const TFD_TIMER_ABSTIME = 1;
 const MAX_EVENTS = Math.floor(0x7fffffff / 12);
 
 function install(process: KernelProcess, operations: FileOperations, flags: number): number {
-  const file = new OpenFile(operations);
+  const { descriptors, kernel: { fileTable } } = process;
+  const fd = descriptors.reserve();
+  const refused = fd < 0 ? fd : fileTable.refusal(process.credentials, 1, 0);
+  if (refused < 0) {
+    if (fd >= 0) descriptors.giveBack(fd);
+    operations.release();
+    return refused;
+  }
+  const file = new OpenFile(operations, fileTable);
   file.nonBlocking = (flags & O.NONBLOCK) !== 0;
-  const fd = process.descriptors.install(file, (flags & O.CLOEXEC) !== 0);
-  if (fd < 0) operations.release();
+  descriptors.fill(fd, file, (flags & O.CLOEXEC) !== 0);
   return fd;
 }
 

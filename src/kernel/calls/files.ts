@@ -67,28 +67,33 @@ export function prepareOpen(process: KernelProcess, operation: OpenOperation, pa
 /** pipe2(2): the two descriptors go into `ends`, the reading one first. */
 export function pipe(process: KernelProcess, flags: number, ends: Int32Array): number {
   if ((flags & ~(O.NONBLOCK | O.CLOEXEC | O.DIRECT)) !== 0) return -Errno.EINVAL;
-  const reading = process.descriptors.reserve();
-  if (reading < 0) return reading;
-  const writing = process.descriptors.reserve();
+  const { descriptors, credentials, kernel: { fileTable, pipePages } } = process;
+  // The pipe and its files come before the descriptors (__do_pipe_flags); no pipe at all is ENFILE too (get_pipe_inode).
+  const refused = fileTable.refusal(credentials, 2, 0, Errno.ENFILE);
+  if (refused < 0) return refused;
+  const both = Pipe.make(pipePages, credentials);
+  if (both === null) return -Errno.ENFILE;
+  const reading = descriptors.reserve();
+  const writing = reading < 0 ? reading : descriptors.reserve();
   if (writing < 0) {
-    process.descriptors.giveBack(reading);
+    if (reading >= 0) descriptors.giveBack(reading);
+    both.forget();
     return writing;
   }
-  const both = new Pipe();
   const inode = pipeInode(process, both);
   const files = [O.RDONLY, O.WRONLY].map((accessMode) => {
     const operations = new PipeEnd(both, accessMode, () => inode.closed());
     inode.opens++;
     operations.inode = inode;
     operations.packets = (flags & O.DIRECT) !== 0;
-    const file = new OpenFile(operations);
+    const file = new OpenFile(operations, fileTable);
     file.nonBlocking = (flags & O.NONBLOCK) !== 0;
     // Only the writing end shows it (create_pipe_files).
     if (operations.accessMode === O.WRONLY) file.otherFlags = flags & O.DIRECT;
     return file;
   });
-  process.descriptors.fill(reading, files[0] as OpenFile, (flags & O.CLOEXEC) !== 0);
-  process.descriptors.fill(writing, files[1] as OpenFile, (flags & O.CLOEXEC) !== 0);
+  descriptors.fill(reading, files[0] as OpenFile, (flags & O.CLOEXEC) !== 0);
+  descriptors.fill(writing, files[1] as OpenFile, (flags & O.CLOEXEC) !== 0);
   ends[0] = reading;
   ends[1] = writing;
   return 0;

@@ -261,12 +261,13 @@ export function removeSemaphores(process: KernelProcess, id: number): number {
 export function shmget(process: KernelProcess, key: number, size: number, flags: number): number {
   const gone = begin(process);
   if (gone < 0) return gone;
-  const { ipc, realtimeUs } = process.kernel;
+  const { ipc, memory, realtimeUs } = process.kernel;
   return ipc.segments.obtain(
     key | 0, flags, process.credentials, (segment) => (size > segment.bytes.length ? -Errno.EINVAL : 0),
     (id) => {
       if (!(size >= 1)) return -Errno.EINVAL;
       if (size > ipc.roomBytes) return -Errno.ENOSPC;
+      if (!memory.take(Math.floor(size))) return -Errno.ENOMEM;
       ipc.roomBytes -= Math.floor(size);
       return new SharedSegment(id, key | 0, flags, process.credentials, Math.floor(size), process.pid, realtimeUs);
     },

@@ -46,12 +46,14 @@ export function mqOpen(
   if (accessMode === O.ACCMODE) return -Errno.EINVAL;
   const fd = process.descriptors.reserve();
   if (fd < 0) return fd;
-  const queue = findOrMake(process, name, flags, mode, accessMode, attributes);
+  const { fileTable } = process.kernel;
+  const refused = fileTable.refusal(process.credentials, 1, 0);
+  const queue = refused < 0 ? refused : findOrMake(process, name, flags, mode, accessMode, attributes);
   if (typeof queue === 'number') {
     process.descriptors.giveBack(fd);
     return queue;
   }
-  const file = new OpenFile(new OpenQueue(queue, accessMode));
+  const file = new OpenFile(new OpenQueue(queue, accessMode), fileTable);
   file.nonBlocking = (flags & O.NONBLOCK) !== 0;
   file.name = name;
   // A queue's descriptor is always closed on exec (do_mq_open).
@@ -80,6 +82,7 @@ function findOrMake(
   const user = credentials.uid;
   const bytes = queueBytes(maxMessages, messageSize);
   if (kernel.queueBytes.of(user) + bytes > limits.get(Resource.MSGQUEUE).soft) return -Errno.EMFILE;
+  if (kernel.memory.lacks(bytes)) return -Errno.ENOMEM;
   kernel.queueBytes.add(user, bytes);
   const queue = new PosixQueue(mode & ~process.files.umask, credentials, maxMessages, messageSize, () => {
     kernel.queueBytes.add(user, -bytes);

@@ -1,6 +1,7 @@
 /** System calls on sockets. Synchronous: a count >= 0, a negative errno, or PENDING for what waits (see process.ts). */
 import { Errno } from '../../base/errno.ts';
-import { O, SOCK } from '../../socket/constants.ts';
+import { Cost } from '../../base/kernel-memory.ts';
+import { AF, O, SOCK } from '../../socket/constants.ts';
 import { ControlWriter } from '../../socket/control.ts';
 import { createSocket, resolveProtocol } from '../../socket/create.ts';
 import { getOption as optionOf, setOption as setOptionOf } from '../../socket/options.ts';
@@ -30,16 +31,32 @@ function socketAt(process: KernelProcess, fd: number): Socket | number {
   return file.socket ?? -Errno.ENOTSOCK;
 }
 
+/** More than any socket takes, beside its description. */
+const SOCKET_BYTES = Math.max(Cost.TCP_ENDPOINT, Cost.ENDPOINT);
+
+/** What a family that finds no memory for a socket says (inet_create, packet_create; unix_create1, netlink_create). */
+function lacking(domain: number): number {
+  return domain === AF.UNIX || domain === AF.NETLINK ? Errno.ENOMEM : Errno.ENOBUFS;
+}
+
 export function socket(process: KernelProcess, domain: number, type: number, protocol: number): number {
   if (process.exited) return -Errno.ESRCH;
   const kind = type & 0xf;
   if ((type & ~0xf & ~(SOCK.NONBLOCK | SOCK.CLOEXEC)) !== 0) return -Errno.EINVAL;
   const chosen = resolveProtocol(domain, kind, protocol, process, process.kernel.stack.settings);
   if (chosen < 0) return chosen;
-  const file = socketFile(process, createSocket(process.kernel, domain, kind, chosen));
+  const { descriptors, kernel } = process;
+  if (kernel.memory.lacks(SOCKET_BYTES + Cost.FILE)) return -lacking(domain);
+  const fd = descriptors.reserve();
+  if (fd < 0) return fd;
+  const refused = kernel.fileTable.refusal(process.credentials, 1, SOCKET_BYTES);
+  if (refused < 0) {
+    descriptors.giveBack(fd);
+    return refused;
+  }
+  const file = socketFile(process, createSocket(kernel, domain, kind, chosen));
   file.nonBlocking = (type & SOCK.NONBLOCK) !== 0;
-  const fd = process.descriptors.install(file, (type & SOCK.CLOEXEC) !== 0);
-  if (fd < 0) file.operations.release();
+  descriptors.fill(fd, file, (type & SOCK.CLOEXEC) !== 0);
   return fd;
 }
 
@@ -52,7 +69,8 @@ export function socketpair(process: KernelProcess, domain: number, type: number,
   const first = descriptors.reserve();
   if (first < 0) return first;
   const second = descriptors.reserve();
-  const chosen = second < 0 ? second : resolveProtocol(domain, kind, protocol, process, process.kernel.stack.settings);
+  let chosen = second < 0 ? second : resolveProtocol(domain, kind, protocol, process, process.kernel.stack.settings);
+  if (chosen >= 0 && kernel.memory.lacks(2 * (SOCKET_BYTES + Cost.FILE))) chosen = -lacking(domain);
   if (chosen < 0) {
     if (second >= 0) descriptors.giveBack(second);
     descriptors.giveBack(first);
@@ -60,7 +78,9 @@ export function socketpair(process: KernelProcess, domain: number, type: number,
   }
   const one = createSocket(kernel, domain, kind, chosen);
   const other = createSocket(kernel, domain, kind, chosen);
-  const result = one.pair(other, process);
+  let result = one.pair(other, process);
+  // The pair is there before it has descriptions (__sys_socketpair).
+  if (result === 0) result = kernel.fileTable.refusal(process.credentials, 2, 0);
   for (const [fd, socket] of [[first, one], [second, other]] as const) {
     if (result === 0) {
       const file = socketFile(process, socket);

@@ -2,10 +2,10 @@
 import { Errno } from '../../base/errno.ts';
 import { O } from '../../socket/constants.ts';
 import { breakPipe } from '../broken-pipe.ts';
-import { OpenRegular } from '../fs/regular-file.ts';
 import type { OpenFile } from '../open-file.ts';
+import type { Pipe } from '../pipe.ts';
 import type { KernelProcess } from '../process.ts';
-import { mayMove, pipeOf, seekable, SPLICE_F, type SpliceOperation, takesNoSplice } from '../splice.ts';
+import { mayMove, pipeOf, seekable, SPLICE_F, type SpliceOperation, takesSplice } from '../splice.ts';
 
 /** What one call moves at most (MAX_RW_COUNT). */
 const MOST = 0x7ffff000;
@@ -19,30 +19,31 @@ export function prepareSendfile(
   const target = process.descriptors.file(out);
   if (source === null || source.operations.accessMode === O.WRONLY) return -Errno.EBADF;
   // The source and the offset are looked at before the target is (do_sendfile).
-  if (offset !== -1 && seekable(source.operations) === null) return -Errno.ESPIPE;
+  if (offset !== -1 && source.operations.readAt === undefined) return -Errno.ESPIPE;
   if (!(count >= 0) || offset < -1) return -Errno.EINVAL;
   if (target === null || target.operations.accessMode === O.RDONLY) return -Errno.EBADF;
   if (target.append) return -Errno.EINVAL;
-  if (!(source.operations instanceof OpenRegular) || !takesSplice(target)) return refusal(process, target);
-  const moving = { keeps: false, toTheEnd: true, nonBlocking: false };
+  const pipe = pipeOf(target);
+  if (pipe === null && source.operations.seek === undefined) return -Errno.EINVAL;
+  if (count === 0 || (pipe !== null && pipeOf(source) !== null)) {
+    // Room in a pipe is looked for even when nothing is to go there, and before a pipe is refused that has no splice_read.
+    const refused = pipe === null ? 0 : withoutRoom(process, pipe, target);
+    if (refused < 0 || count > 0) return refused < 0 ? refused : -Errno.EINVAL;
+    operation.prepareNothing();
+    return 0;
+  }
+  const moving = { keeps: false, toTheEnd: pipe === null, nonBlocking: false };
   operation.prepare(source, target, offset, -1, Math.min(count, MOST), moving);
   return 0;
 }
 
-/** Room in a pipe is looked for before the source is asked whether it can (splice_file_to_pipe). */
-function refusal(process: KernelProcess, target: OpenFile): number {
-  const pipe = pipeOf(target);
-  if (pipe === null) return -Errno.EINVAL;
+/** Why nothing can go into a pipe now; 0 when something can (wait_for_space). */
+function withoutRoom(process: KernelProcess, pipe: Pipe, target: OpenFile): number {
   if (pipe.readers === 0) {
     breakPipe(process, 0);
     return -Errno.EPIPE;
   }
-  return pipe.isFull && target.nonBlocking ? -Errno.EAGAIN : -Errno.EINVAL;
-}
-
-/** Pipes, sockets, files and devices; eventfd, epoll and their kin have no splice_read and no splice_write. */
-function takesSplice(file: OpenFile): boolean {
-  return file.socket !== null || file.operations.canSplice === true;
+  return pipe.isFull && target.nonBlocking ? -Errno.EAGAIN : 0;
 }
 
 /** Prepares splice(2). One of the two is a pipe. */
@@ -64,11 +65,11 @@ export function prepareSplice(
   if ((sourcePipe !== null && fromOffset !== -1) || (targetPipe !== null && toOffset !== -1)) return -Errno.ESPIPE;
   if (sourcePipe === null && targetPipe === null) return -Errno.EINVAL;
   if (sourcePipe !== null && sourcePipe === targetPipe) return -Errno.EINVAL;
-  if (fromOffset < -1 || toOffset < -1 || !takesSplice(targetFile) || !takesSplice(sourceFile)) return -Errno.EINVAL;
+  if (fromOffset < -1 || toOffset < -1) return -Errno.EINVAL;
   for (const [file, offset] of [[sourceFile, fromOffset], [targetFile, toOffset]] as const) {
     if (offset !== -1 && seekable(file.operations) === null) return -Errno.EINVAL;
   }
-  if (targetPipe === null && (targetFile.append || takesNoSplice(targetFile.operations))) return -Errno.EINVAL;
+  if (targetPipe === null && (targetFile.append || !takesSplice(targetFile))) return -Errno.EINVAL;
   const nonBlocking = (flags & SPLICE_F.NONBLOCK) !== 0;
   operation.prepare(sourceFile, targetFile, fromOffset, toOffset, Math.min(count, MOST), { keeps: false, toTheEnd: false, nonBlocking });
   return 0;

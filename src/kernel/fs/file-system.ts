@@ -6,6 +6,7 @@
  */
 import { Credentials } from '../../base/credentials.ts';
 import { Errno } from '../../base/errno.ts';
+import type { KernelMemory } from '../../base/kernel-memory.ts';
 import type { RandomSource } from '../../base/random.ts';
 import { Device, FULL, NULL, randomDriver, ZERO } from './device.ts';
 import { Access, Directory, Fifo, type FileSystemLimits, type Inode, owns, permission, roomOf, S, Symlink } from './inode.ts';
@@ -28,10 +29,12 @@ export class FileSystem implements FileSystemLimits {
   roomInodes: number = DEFAULT_INODES;
   private nextInode = 1;
   private readonly clock: () => number;
+  private memory: KernelMemory;
 
-  /** `clock` gives microseconds; `random` feeds /dev/random. */
-  constructor(clock: () => number, random: RandomSource) {
+  /** `clock` gives microseconds; `random` feeds /dev/random; what is written takes `memory`. */
+  constructor(clock: () => number, random: RandomSource, memory: KernelMemory) {
     this.clock = clock;
+    this.memory = memory;
     this.root = this.counted(new Directory(this.nextInode++, 0o755, ROOT, this, null));
     for (const name of ['dev', 'etc', 'run', 'var']) this.root.add(name, this.counted(this.directory(0o755, ROOT, this.root)));
     this.root.add('tmp', this.counted(this.directory(0o1777, ROOT, this.root)));
@@ -45,8 +48,15 @@ export class FileSystem implements FileSystemLimits {
     device('urandom', randomDriver(random), 1, 9);
   }
 
+  /** Another kernel runs on the machine: what is written takes its memory. */
+  moveTo(memory: KernelMemory): void {
+    memory.hold(this.capacityBytes - this.roomBytes);
+    this.memory = memory;
+  }
+
   /** Puts another file system's root under a name of the root directory. */
   mount(name: string, root: Directory): void {
+    if (this.root.find(name) !== null) this.root.remove(name);
     this.root.add(name, root);
   }
 
@@ -56,6 +66,8 @@ export class FileSystem implements FileSystemLimits {
 
   take(bytes: number): number {
     if (bytes > this.roomBytes) return -Errno.ENOSPC;
+    if (bytes > 0 && this.memory.lacks(bytes)) return -Errno.ENOMEM;
+    this.memory.hold(bytes);
     this.roomBytes -= bytes;
     return 0;
   }
@@ -93,7 +105,8 @@ export class FileSystem implements FileSystemLimits {
   symlink(place: Place, target: string, who: Credentials): Symlink | number {
     const bytes = bytesIn(target);
     if (bytes >= PATH_MAX) return -Errno.ENAMETOOLONG;
-    if (this.take(roomOf(bytes)) < 0) return -Errno.ENOSPC;
+    const refused = this.take(roomOf(bytes));
+    if (refused < 0) return refused;
     const made = this.put(place, who, () => new Symlink(this.nextInode++, target, who, this));
     if (typeof made === 'number') this.take(-roomOf(bytes));
     return made;
@@ -226,11 +239,21 @@ export class FileSystem implements FileSystemLimits {
     return 0;
   }
 
-  /** What a host has in a file of its own making: `/etc/hosts` and the like. Makes or replaces it. */
-  provide(path: string, text: string): void {
+  /** A file whose text is `source`'s whenever it is opened, until somebody writes into it. Makes or replaces it. */
+  provideFrom(path: string, source: () => string): void {
+    this.ownFile(path).keepFrom(source);
+  }
+
+  private ownFile(path: string): RegularFile {
     const place = this.place(path);
     const file = place.inode ?? this.create(place, 0o644, ROOT);
     if (!(file instanceof RegularFile)) throw new Error(`${path} cannot be written`);
+    return file;
+  }
+
+  /** What a host has in a file of its own making: `/etc/hosts` and the like. Makes or replaces it. */
+  provide(path: string, text: string): void {
+    const file = this.ownFile(path);
     const bytes = new TextEncoder().encode(text);
     file.truncate(0);
     file.writeAt(0, bytes, 0, bytes.length);

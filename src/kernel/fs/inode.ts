@@ -5,7 +5,7 @@
  */
 import { Capability, type Credentials } from '../../base/credentials.ts';
 import { Errno } from '../../base/errno.ts';
-import { Pipe } from '../pipe.ts';
+import type { Pipe } from '../pipe.ts';
 
 /** st_mode's type bits. */
 export const S = {
@@ -25,7 +25,7 @@ const DAY_US = 86_400_000_000;
 export interface FileSystemLimits {
   /** Microseconds, for the times of a file. */
   now(): number;
-  /** Takes `bytes` more of the file system's room (fewer when negative): 0 or -ENOSPC. */
+  /** Takes `bytes` more of the file system's room (fewer when negative): 0 or -ENOSPC, -ENOMEM. */
   take(bytes: number): number;
   /** An inode is gone. */
   gone(): void;
@@ -281,21 +281,24 @@ export class Symlink extends Inode {
 
 /** A named pipe: its pipe lives as long as somebody has it open. */
 export class Fifo extends Inode {
-  private current: Pipe | null = null;
+  /** Made by whoever opens it first. */
+  pipe: Pipe | null;
 
   /** `pipe`: of what pipe2(2) has made, which has no name. */
   constructor(number: number, mode: number, owner: Credentials, limits: FileSystemLimits, pipe: Pipe | null = null) {
     super(number, S.IFIFO, mode, owner, limits);
-    this.current = pipe;
-  }
-
-  get pipe(): Pipe {
-    this.current ??= new Pipe();
-    return this.current;
+    this.pipe = pipe;
   }
 
   override closed(): void {
     super.closed();
-    if (this.opens === 0) this.current = null;
+    this.unused();
+  }
+
+  /** Without anybody who has it open there is no pipe. */
+  unused(): void {
+    if (this.opens > 0 || this.pipe === null) return;
+    this.pipe.forget();
+    this.pipe = null;
   }
 }

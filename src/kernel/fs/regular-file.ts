@@ -12,6 +12,8 @@ const BLOCK = 4096;
 export const MAX_OFFSET: number = Number.MAX_SAFE_INTEGER;
 
 export class RegularFile extends Inode {
+  /** What the machine keeps it up to date from, whenever it is opened; null for a file that is what was written into it. */
+  private source: (() => string) | null = null;
   private length = 0;
   /** Blocks that were written to; the others are zeros. */
   private readonly blocks = new Map<number, Uint8Array>();
@@ -40,23 +42,44 @@ export class RegularFile extends Inode {
     return n;
   }
 
-  /** The count, or -ENOSPC, -EFBIG when nothing could be written. */
+  /** From now on it has the text that `source` gives when it is opened, until somebody writes into it. */
+  keepFrom(source: () => string): void {
+    this.source = source;
+  }
+
+  /** It is opened. */
+  renew(): void {
+    const { source } = this;
+    if (source === null) return;
+    const bytes = new TextEncoder().encode(source());
+    const before = new Uint8Array(this.length);
+    this.readAt(0, before, 0, this.length);
+    if (before.length === bytes.length && before.every((byte, i) => byte === bytes[i])) return;
+    this.truncate(0);
+    this.writeAt(0, bytes, 0, bytes.length);
+    this.source = source;
+  }
+
+  /** The count, or -ENOSPC, -ENOMEM, -EFBIG when nothing could be written. */
   writeAt(offset: number, from: Uint8Array, at: number, length: number): number {
+    this.source = null;
     if (offset + length > MAX_OFFSET) return -Errno.EFBIG;
     let done = 0;
+    let refused = 0;
     while (done < length) {
       const place = this.place(offset + done, length - done);
       const { index, into, room } = place;
       let { block } = place;
       if (block === undefined) {
-        if (this.limits.take(BLOCK) < 0) break;
+        refused = this.limits.take(BLOCK);
+        if (refused < 0) break;
         block = new Uint8Array(BLOCK);
         this.blocks.set(index, block);
       }
       block.set(from.subarray(at + done, at + done + room), into);
       done += room;
     }
-    if (done === 0 && length > 0) return -Errno.ENOSPC;
+    if (done === 0 && length > 0) return refused;
     if (done > 0 && offset + done > this.length) this.length = offset + done;
     if (done > 0) this.modified();
     return done;
@@ -67,6 +90,7 @@ export class RegularFile extends Inode {
   }
 
   override truncate(length: number): void {
+    this.source = null;
     if (length < this.length) {
       const kept = Math.ceil(length / BLOCK);
       const beyond = Math.ceil(this.length / BLOCK) - kept;

@@ -1,7 +1,8 @@
 /** A host's System V objects and POSIX message queues. */
+import type { KernelMemory } from '../../base/kernel-memory.ts';
 import type { KernelProcess } from '../process.ts';
 import { IpcTable } from './ipc-object.ts';
-import { MESSAGE_ROOM_BYTES, type MessageQueue, type MessageRoom, MSGMNI } from './message-queue.ts';
+import { type MessageQueue, MessageRoom, MSGMNI } from './message-queue.ts';
 import type { PosixQueue } from './posix-queue.ts';
 import { MOST_SEMAPHORES, SEMMNI, type SemaphoreSet } from './semaphores.ts';
 import { SHM_ROOM_BYTES, type SharedSegment, SHMMNI } from './shared-memory.ts';
@@ -13,13 +14,20 @@ export class Ipc {
   /** POSIX message queues by their names, without the slash. */
   readonly posixQueues: Map<string, PosixQueue> = new Map();
   /** Bytes that messages of System V queues may still take, their own 48 each included; and how many semaphores there may still be. */
-  readonly messageRoom: MessageRoom = { bytes: MESSAGE_ROOM_BYTES };
+  readonly messageRoom: MessageRoom;
   semaphoreRoom = MOST_SEMAPHORES;
   /** Bytes that segments may still take. */
   roomBytes = SHM_ROOM_BYTES;
   /** What each process has attached: a view for each attachment. */
   private readonly attachments = new Map<KernelProcess, Map<Uint8Array, SharedSegment>>();
   private readonly undoing = new Map<KernelProcess, Set<SemaphoreSet>>();
+
+  private readonly memory: KernelMemory;
+
+  constructor(memory: KernelMemory) {
+    this.memory = memory;
+    this.messageRoom = new MessageRoom(memory);
+  }
 
   attach(process: KernelProcess, view: Uint8Array, segment: SharedSegment): void {
     const views = this.attachments.get(process) ?? new Map();
@@ -49,6 +57,7 @@ export class Ipc {
     if (!segment.removed || segment.attached > 0) return;
     this.segments.drop(segment);
     this.roomBytes += segment.size;
+    this.memory.letGo(segment.size);
   }
 
   /** A process will have something to take back at its end. */

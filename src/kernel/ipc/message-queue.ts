@@ -1,6 +1,7 @@
 /** System V message queues: msgget(2), msgop(2), msgctl(2). */
 import type { Credentials } from '../../base/credentials.ts';
 import { Errno } from '../../base/errno.ts';
+import type { KernelMemory } from '../../base/kernel-memory.ts';
 import { Poll } from '../../base/wait-queue.ts';
 import { Operation, Restart } from '../operation.ts';
 import { IPC, IpcObject, READ, WRITE } from './ipc-object.ts';
@@ -17,11 +18,31 @@ export interface QueuedMessage {
 }
 
 /** What the messages of all queues of a host may take. */
-export interface MessageRoom {
-  bytes: number;
+export class MessageRoom {
+  private bytes = MESSAGE_ROOM_BYTES;
+  private readonly memory: KernelMemory;
+
+  constructor(memory: KernelMemory) {
+    this.memory = memory;
+  }
+
+  /** Is there memory for a message of this length? */
+  fits(length: number): boolean {
+    return this.bytes >= length + MESSAGE_BYTES && !this.memory.lacks(length + MESSAGE_BYTES);
+  }
+
+  take(length: number): void {
+    this.bytes -= length + MESSAGE_BYTES;
+    this.memory.hold(length + MESSAGE_BYTES);
+  }
+
+  giveBack(length: number): void {
+    this.bytes += length + MESSAGE_BYTES;
+    this.memory.letGo(length + MESSAGE_BYTES);
+  }
 }
 
-export const MESSAGE_ROOM_BYTES: number = 64 * 1024 * 1024;
+const MESSAGE_ROOM_BYTES: number = 64 * 1024 * 1024;
 /** sizeof(struct msg_msg). */
 const MESSAGE_BYTES = 48;
 
@@ -50,7 +71,7 @@ export class MessageQueue extends IpcObject {
 
   /** Memory for a message of this length; there is none: -ENOMEM. */
   fits(length: number): boolean {
-    return this.room.bytes >= length + MESSAGE_BYTES;
+    return this.room.fits(length);
   }
 
   /** The queue goes, with all that is in it. */
@@ -59,7 +80,7 @@ export class MessageQueue extends IpcObject {
   }
 
   push(message: QueuedMessage): void {
-    this.room.bytes -= message.text.length + MESSAGE_BYTES;
+    this.room.take(message.text.length);
     this.messages.push(message);
     this.bytes += message.text.length;
     this.changed();
@@ -79,7 +100,7 @@ export class MessageQueue extends IpcObject {
   take(at: number): QueuedMessage {
     const [message] = this.messages.splice(at, 1) as [QueuedMessage];
     this.bytes -= message.text.length;
-    this.room.bytes += message.text.length + MESSAGE_BYTES;
+    this.room.giveBack(message.text.length);
     this.changed();
     return message;
   }

@@ -3,10 +3,11 @@
  * (net/ipv4/tcp_ipv4.c, udp.c, raw.c, net/ipv6/transp_v6 ..., af_unix.c, af_packet.c).
  */
 import { ANY4, ANY6, type IpAddress } from '../../base/inet-address.ts';
+import { PAGE_BYTES } from '../../base/kernel-memory.ts';
 import { type UnixSocket, UnixState } from '../../socket/family/unix.ts';
 import { isAbstract, SUN_PATH } from '../../socket/family/unix-address.ts';
 import {
-  type DatagramEntry, EntryKind, type InetEntry, queuesOf, rawEntries, requestLeftUs, tcpEntries, type TcpEntry, TcpTimer, timerOf, timeWaitLeftUs,
+  type DatagramEntry, EntryKind, type InetEntry, pingEntries, queuesOf, rawEntries, requestLeftUs, tcpEntries, type TcpEntry, TcpTimer, timerOf, timeWaitLeftUs,
   udpEntries,
 } from '../../socket/inventory.ts';
 import { type TcpEndpoint, TcpState } from '../../transport/tcp/tcp.ts';
@@ -18,7 +19,7 @@ const TCP_WIDTH = 149, UDP_WIDTH = 127;
 const INFINITE_SSTHRESH = 0x7fffffff;
 /** From so many exchanges on a connection is interactive (tcp_pingpong_thresh). */
 const PING_PONG = 1;
-const UDP_BUCKETS = 8192, RAW_BUCKETS = 256;
+const UDP_BUCKETS = 8192, RAW_BUCKETS = 256, PING_BUCKETS = 64;
 
 const HEADER4 = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode';
 const HEADER6 = '  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode';
@@ -126,14 +127,16 @@ export function udpText({ stack, proc: { pointers } }: Kernel, isV4: boolean): s
 
 export function rawText({ stack, proc: { pointers } }: Kernel, isV4: boolean): string {
   const entries = [...rawEntries(stack)].filter((entry) => entry.isV4 === isV4);
-  const lines = entries.map((entry) => datagramLine(entry, String(entry.node.protocol & (RAW_BUCKETS - 1)).padStart(4), pointers));
+  const lines = entries.map((entry) => datagramLine(entry, String(entry.node.protocol & (RAW_BUCKETS - 1)).padStart(isV4 ? 4 : 5), pointers));
   return [`${isV4 ? HEADER4 : HEADER6} ref pointer drops`, ...lines].map((line) => `${line}\n`).join('');
 }
 
-/** Without sockets in it: ping sockets are not there. */
-export function icmpText(isV4: boolean): string {
+/** Ping sockets, with their identifiers for ports (ping_v4_format_sock). */
+export function icmpText({ stack, proc: { pointers } }: Kernel, isV4: boolean): string {
+  const entries = [...pingEntries(stack)].filter((entry) => entry.isV4 === isV4);
   const header = `${isV4 ? HEADER4 : HEADER6} ref pointer drops`;
-  return `${isV4 ? header.padEnd(UDP_WIDTH) : header}\n`;
+  const lines = entries.map((entry) => datagramLine(entry, String(entry.node.localPort & (PING_BUCKETS - 1)).padStart(5), pointers));
+  return [header, ...lines].map((line) => `${isV4 ? line.padEnd(UDP_WIDTH) : line}\n`).join('');
 }
 
 // AF_UNIX.
@@ -183,6 +186,23 @@ export function packetText({ packet, proc: { pointers } }: Kernel): string {
   return text;
 }
 
+// AF_NETLINK.
+
+/** Whoever has a port id; port 0 is the kernel's (netlink_seq_show). */
+export function netlinkText({ netlink, proc: { pointers } }: Kernel): string {
+  const line = (object: object, protocol: number, port: number, groups: number, charged: number, isDumping: boolean, drops: number, inode: number): string =>
+    `${pointers.of(object)} ${String(protocol).padEnd(3)} ${String(port).padEnd(10)} ${hex(groups, 8).toLowerCase()} ${String(charged).padEnd(8)} 0        ` +
+    `${String(isDumping ? 1 : 0).padEnd(5)} 2        ${String(drops).padEnd(8)} ${String(inode).padEnd(8)}\n`;
+  let text = `${'sk'.padEnd(16)} Eth Pid        Groups   Rmem     Wmem     Dump  Locks    Drops    Inode\n`;
+  for (const { kind, sockets } of netlink.tables()) {
+    if (kind.hasKernel) text += line(kind, kind.number, 0, 0, 0, false, 0, 0);
+    for (const socket of sockets) {
+      text += line(socket, kind.number, socket.port >>> 0, socket.groupWord(1), socket.receiveCharged, socket.isDumping, socket.drops, socket.inodeNumber);
+    }
+  }
+  return text;
+}
+
 // How many there are.
 
 function tcpCount(kernel: Kernel, isV4: boolean): number {
@@ -205,11 +225,14 @@ function usedSockets(kernel: Kernel): number {
 }
 
 export function sockstatText(kernel: Kernel): string {
-  const { tcp, udp, raw } = kernel.stack;
+  const { tcp, udp, raw, context, network: { ipv4In: { reassembly: fragments } } } = kernel.stack;
+  const pages = (bytes: number): number => Math.ceil(bytes / PAGE_BYTES);
   const allocated = new Set([...tcp.endpoints(), ...tcpEndpoints(kernel)]).size;
   return `sockets: used ${usedSockets(kernel)}\n` +
-    `TCP: inuse ${tcpCount(kernel, true)} orphan ${tcp.orphans} tw ${tcp.timeWaits.count} alloc ${allocated} mem 0\n` +
-    `UDP: inuse ${count(udp.endpoints(), true)} mem 0\nUDPLITE: inuse 0\nRAW: inuse ${count(raw.endpoints(), true)}\nFRAG: inuse 0 memory 0\n`;
+    `TCP: inuse ${tcpCount(kernel, true)} orphan ${tcp.orphans} tw ${tcp.timeWaits.count} alloc ${allocated} ` +
+    `mem ${pages(context.tcpMemory.usedBytes)}\n` +
+    `UDP: inuse ${count(udp.endpoints(), true)} mem ${pages(context.datagramMemory.usedBytes)}\nUDPLITE: inuse 0\n` +
+    `RAW: inuse ${count(raw.endpoints(), true)}\nFRAG: inuse ${fragments.size} memory ${fragments.memoryBytes}\n`;
 }
 
 function* tcpEndpoints({ stack }: Kernel): IterableIterator<TcpEndpoint> {
@@ -217,7 +240,7 @@ function* tcpEndpoints({ stack }: Kernel): IterableIterator<TcpEndpoint> {
 }
 
 export function sockstat6Text(kernel: Kernel): string {
-  const { udp, raw } = kernel.stack;
+  const { udp, raw, network: { ipv6In: { reassembly: fragments } } } = kernel.stack;
   return `TCP6: inuse ${tcpCount(kernel, false)}\nUDP6: inuse ${count(udp.endpoints(), false)}\nUDPLITE6: inuse 0\n` +
-    `RAW6: inuse ${count(raw.endpoints(), false)}\nFRAG6: inuse 0 memory 0\n`;
+    `RAW6: inuse ${count(raw.endpoints(), false)}\nFRAG6: inuse ${fragments.size} memory ${fragments.memoryBytes}\n`;
 }

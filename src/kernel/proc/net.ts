@@ -1,5 +1,6 @@
 /** /proc/net: devices, neighbours, routes, groups; sockets are in net-sockets.ts, counters in net-counters.ts. */
 import type { IpAddress } from '../../base/inet-address.ts';
+import type { GroupMembership } from '../../net/group-membership.ts';
 import type { Interface, InterfaceAddress } from '../../net/interface.ts';
 import { AddressScope } from '../../net/interface.ts';
 import { type LocalRoute, localRoutes, LocalType } from '../../net/local-table.ts';
@@ -8,7 +9,7 @@ import { type Route, RouteType } from '../../net/routes.ts';
 import type { Kernel } from '../kernel.ts';
 import { netstatText, snmp6Text, snmpText } from './net-counters.ts';
 import {
-  icmpText, packetText, rawText, sockstat6Text, sockstatText, tcpText, udpText, unixText, wordHex,
+  icmpText, netlinkText, packetText, rawText, sockstat6Text, sockstatText, tcpText, udpText, unixText, wordHex,
 } from './net-sockets.ts';
 import { ProcDirectory, ProcEntry, ProcNetFile } from './nodes.ts';
 import type { ProcFileSystem } from './proc.ts';
@@ -123,13 +124,23 @@ function addresses6Text({ stack }: Kernel): string {
     .join('');
 }
 
-/** Groups of IPv4. Timers of reports are not told. */
+/** The groups of one family, as Linux lists them: who joined last comes first. */
+function groupsOf({ groups }: Interface, isV4: boolean): GroupMembership[] {
+  return groups.filter(({ group }) => group.isV4 === isV4).reverse();
+}
+
+/** Groups of IPv4. The timer is an answer's that is due; in the newest version only queries for the group start it. */
 function igmpText({ stack }: Kernel): string {
   let text = 'Idx\tDevice    : Count Querier\tGroup    Users Timer\tReporter\n';
-  for (const { index, name, groups } of stack.network.interfaces()) {
-    const own = groups.filter(({ group }) => group.isV4);
-    text += `${index}\t${name.padEnd(10)}: ${String(own.length).padStart(5)} ${'V3'.padStart(7)}\n`;
-    for (const { group, refs } of own) text += `\t\t\t\t${wordHex(group.d)} ${String(refs).padStart(5)} 0:00000000\t\t0\n`;
+  const { now } = stack.context.loop;
+  for (const owner of stack.network.interfaces()) {
+    const { index, name } = owner;
+    const own = groupsOf(owner, true);
+    text += `${index}\t${name.padEnd(10)}: ${String(own.length).padStart(5)} ${`V${stack.network.groups.reporter(owner, true).version}`.padStart(7)}\n`;
+    for (const { group, refs, deadline, isReporter } of own) {
+      const left = deadline === Infinity ? '0:00000000' : `1:${hex(Math.max(0, Math.floor((deadline - now) / 1e4)), 8).toUpperCase()}`;
+      text += `\t\t\t\t${wordHex(group.d)} ${String(refs).padStart(5)} ${left}\t\t${isReporter ? 1 : 0}\n`;
+    }
   }
   return text;
 }
@@ -137,13 +148,33 @@ function igmpText({ stack }: Kernel): string {
 /** MAF_LAST_REPORTER, MAF_LOADED, MAF_NOREPORT: what is never reported, such as all nodes, is told apart. */
 const LOADED = 4, NOT_REPORTED = 8;
 
+/** Groups of IPv6, the newest first (__ipv6_dev_mc_inc). */
 function groups6Text({ stack }: Kernel): string {
-  return stack.network.interfaces().flatMap(({ index, name, groups }) => groups.filter(({ group }) => !group.isV4).map(({ group, refs }) => {
+  return stack.network.interfaces().flatMap((owner) => groupsOf(owner, false).map(({ group, refs }) => {
+    const { index, name } = owner;
     const scope = (group.a >>> 16) & 0xf;
     const isAllNodes = group.b === 0 && group.c === 0 && group.d === 1 && scope === 2;
     const flags = scope < 2 ? NOT_REPORTED : isAllNodes ? LOADED | NOT_REPORTED : LOADED;
     return `${String(index).padEnd(4)} ${name.padEnd(15)} ${digits6(group)} ${String(refs).padStart(5)} ${hex(flags, 8).toUpperCase()} 0\n`;
   })).join('');
+}
+
+/** Source filters: how many sockets include a source, and how many exclude it (igmp_mcf_seq_show, igmp6_mcf_seq_show). */
+function filtersText({ stack }: Kernel, isV4: boolean): string {
+  let text = isV4
+    ? 'Idx Device        MCA        SRC    INC    EXC\n'
+    : 'Idx Device                Multicast Address                   Source Address    INC    EXC\n';
+  for (const owner of stack.network.interfaces()) {
+    const place = `${String(owner.index).padStart(3)} ${owner.name.slice(0, 6).padStart(6)}`;
+    for (const member of groupsOf(owner, isV4)) {
+      const { group } = member;
+      for (const { address, including, excluding } of member.namedSources()) {
+        const ends = isV4 ? `0x${hex(group.d, 8)} 0x${hex(address.d, 8)}` : `${digits6(group)} ${digits6(address)}`;
+        text += `${place} ${ends} ${String(including).padStart(6)} ${String(excluding).padStart(6)}\n`;
+      }
+    }
+  }
+  return text;
 }
 
 /** The link-layer addresses that cards take frames for, each once: several groups may have the same. */
@@ -170,11 +201,12 @@ export function netDirectory({ kernel, numbers, root }: ProcFileSystem): ProcDir
     ['tcp', () => tcpText(kernel, true)], ['tcp6', () => tcpText(kernel, false)],
     ['udp', () => udpText(kernel, true)], ['udp6', () => udpText(kernel, false)],
     ['raw', () => rawText(kernel, true)], ['raw6', () => rawText(kernel, false)],
-    ['icmp', () => icmpText(true)], ['icmp6', () => icmpText(false)],
-    ['unix', () => unixText(kernel)], ['packet', () => packetText(kernel)],
+    ['icmp', () => icmpText(kernel, true)], ['icmp6', () => icmpText(kernel, false)],
+    ['unix', () => unixText(kernel)], ['packet', () => packetText(kernel)], ['netlink', () => netlinkText(kernel)],
     ['dev', () => devText(kernel)], ['arp', () => arpText(kernel)], ['route', () => routeText(kernel)],
     ['if_inet6', () => addresses6Text(kernel)], ['ipv6_route', () => routes6Text(kernel)],
     ['dev_mcast', () => linkGroupsText(kernel)], ['igmp', () => igmpText(kernel)], ['igmp6', () => groups6Text(kernel)],
+    ['mcfilter', () => filtersText(kernel, true)], ['mcfilter6', () => filtersText(kernel, false)],
   ];
   // Of these open(2) does not look whether they are to be written (single_open_net).
   const counts: typeof texts = [

@@ -7,6 +7,7 @@
  */
 import { Capability } from '../../base/credentials.ts';
 import { Errno } from '../../base/errno.ts';
+import type { KernelMemory } from '../../base/kernel-memory.ts';
 import { type Inode, Symlink } from '../fs/inode.ts';
 import type { Kernel } from '../kernel.ts';
 import type { KernelProcess } from '../process.ts';
@@ -78,6 +79,7 @@ export class ProcFileSystem {
     root.addFixed('sys', new SettingsDirectory(this, '', 'sys', root));
     root.addFixed('sysvipc', ipcDirectory(this, root));
     root.addFixed('uptime', new ProcEntry(numbers, () => `${seconds(kernel.loop.now)} ${seconds(0)}\n`));
+    root.addFixed('meminfo', new ProcEntry(numbers, () => memoryText(kernel.memory)));
     root.addFixed('filesystems', new ProcEntry(numbers, () => 'nodev\tproc\nnodev\tsockfs\nnodev\tpipefs\nnodev\ttmpfs\n'));
     root.addFixed('mounts', new Symlink(numbers.next(), 'self/mounts', kernel.init.credentials, numbers));
   }
@@ -116,6 +118,12 @@ export class ProcFileSystem {
   inspection(process: KernelProcess): number {
     return this.mayInspect(process) ? 0 : -Errno.EACCES;
   }
+}
+
+/** meminfo: what the host has, and what of it nobody uses. */
+function memoryText({ totalBytes, usedBytes }: KernelMemory): string {
+  const line = (name: string, bytes: number): string => `${`${name}:`.padEnd(16)}${String(Math.max(0, Math.floor(bytes / 1024))).padStart(8)} kB\n`;
+  return line('MemTotal', totalBytes) + line('MemFree', totalBytes - usedBytes) + line('MemAvailable', totalBytes - usedBytes);
 }
 
 /** Hundredths are written, as of USER_HZ. */

@@ -8,7 +8,7 @@ import type { OpenFile } from '../open-file.ts';
 import type { KernelProcess } from '../process.ts';
 import { LiveDirectory, ProcDirectory, ProcFile, ProcLink } from './nodes.ts';
 import type { ProcFileSystem } from './proc.ts';
-import { limitsText, statText, statusText } from './process-words.ts';
+import { limitsText, shortName, statText, statusText } from './process-words.ts';
 
 const MOUNTS = 'tmpfs / tmpfs rw 0 0\nproc /proc proc rw 0 0\n';
 /** mnt_id of what is on no mount that anybody sees, and of the root. */
@@ -81,11 +81,6 @@ export class ProcessDirectory extends ProcDirectory {
   override get isEmpty(): boolean {
     return false;
   }
-}
-
-/** comm: 15 bytes. */
-function shortName({ name }: KernelProcess): string {
-  return name.slice(0, 15);
 }
 
 function commandLine(process: KernelProcess): string {

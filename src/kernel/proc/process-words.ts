@@ -48,15 +48,21 @@ function isCaught({ signals }: KernelProcess, signo: number): boolean {
   return handler !== SIG_DFL && handler !== SIG_IGN;
 }
 
+/** The name as comm, stat and status tell it: 15 bytes (TASK_COMM_LEN). */
+export function shortName({ name }: KernelProcess): string {
+  const bytes = new TextEncoder().encode(name);
+  return bytes.length <= 15 ? name : new TextDecoder().decode(bytes.subarray(0, 15));
+}
+
 export function statusText(process: KernelProcess): string {
-  const { pid, name, files, parent, credentials, descriptors, signals, pgid, sid } = process;
+  const { pid, files, parent, credentials, descriptors, signals, pgid, sid } = process;
   const state = stateOf(process);
   const { uid, euid, suid, fsuid, gid, egid, sgid, fsgid, groups, permitted, effective } = credentials;
   // FDSize: the table grows by doubling from 64 on.
   let slots = 64;
   while (slots <= descriptors.highest) slots *= 2;
   const lines: [string, string | number][] = [
-    ['Name', name.slice(0, 15)], ...(process.exited ? [] : [['Umask', files.umask.toString(8).padStart(4, '0')] as [string, string]]),
+    ['Name', shortName(process)], ...(process.exited ? [] : [['Umask', files.umask.toString(8).padStart(4, '0')] as [string, string]]),
     ['State', `${state} (${STATE_WORDS[state]})`], ['Tgid', pid], ['Ngid', 0], ['Pid', pid], ['PPid', parent?.pid ?? 0], ['TracerPid', 0],
     ['Uid', [uid, euid, suid, fsuid].join('\t')], ['Gid', [gid, egid, sgid, fsgid].join('\t')],
     ['FDSize', process.exited ? 0 : slots], ['Groups', groups.map((group) => `${group} `).join('') || ' '],

@@ -30,6 +30,7 @@ function fixedText(proc: ProcFileSystem, name: string): string | null {
     case 'kernel.shmmni': return String(proc.kernel.ipc.segments.most);
     case 'kernel.pid_max': return '4194304';
     case 'fs.nr_open': return '1048576';
+    case 'fs.file-nr': return `${proc.kernel.fileTable.count}\t0\t${proc.kernel.stack.settings.fileMax}`;
     case 'fs.mqueue.msg_max': return String(MQ_MSG_MAX);
     case 'fs.mqueue.msgsize_max': return String(MQ_MSGSIZE_MAX);
     case 'fs.mqueue.queues_max': return String(MQ_QUEUES_MAX);
@@ -39,7 +40,7 @@ function fixedText(proc: ProcFileSystem, name: string): string | null {
 
 const FIXED = [
   'kernel.hostname', 'kernel.ostype', 'kernel.msgmax', 'kernel.msgmnb', 'kernel.msgmni', 'kernel.sem', 'kernel.shmmax', 'kernel.shmall',
-  'kernel.shmmni', 'kernel.pid_max', 'fs.nr_open', 'fs.mqueue.msg_max', 'fs.mqueue.msgsize_max', 'fs.mqueue.queues_max',
+  'kernel.shmmni', 'kernel.pid_max', 'fs.nr_open', 'fs.file-nr', 'fs.mqueue.msg_max', 'fs.mqueue.msgsize_max', 'fs.mqueue.queues_max',
 ];
 
 class SettingFile extends GeneratedFile {
@@ -62,7 +63,7 @@ class SettingFile extends GeneratedFile {
 
   /** Whoever may configure the network has root's rights to its settings (net_ctl_permissions). */
   override permits(ordinarily: boolean): boolean {
-    return ordinarily || ((this.mode & 0o200) !== 0 && this.proc.asker.credentials.has(Capability.NET_ADMIN));
+    return ordinarily || (this.name.startsWith('net.') && (this.mode & 0o200) !== 0 && this.proc.asker.credentials.has(Capability.NET_ADMIN));
   }
 
   contents(): string | number {

@@ -6,12 +6,12 @@ import { ANY4, type IpAddress } from '../../base/inet-address.ts';
 import { ErrorOrigin, type QueuedError } from '../../transport/error-queue.ts';
 import type { ReceiveResult } from '../../transport/endpoint.ts';
 import { Tell, TELL_IPV4, TELL_IPV6 } from '../../transport/tell.ts';
-import { IP, IPV6, SO, SOL, UDP } from '../constants.ts';
+import { IP, IPV6, SOL, UDP } from '../constants.ts';
 import { type ControlWriter, ints } from '../control.ts';
 import { sockaddrBytes } from '../sockaddr.ts';
 import type { InetSocket } from './inet.ts';
 import { putExtensions, putFlow, putOldExtensions, putOptions, putReturnOptions, TELL_NEW_HEADERS, TELL_OLD_HEADERS } from './inet-header-control.ts';
-import { putTime } from './time-control.ts';
+import { putLossAndMark, putTime } from './time-control.ts';
 
 const EXTENDED_ERROR_LEN = 16;
 
@@ -21,9 +21,7 @@ export function writeInetControl(socket: InetSocket, received: ReceiveResult, wr
   if (told === Tell.PathMtu6) return putPathMtu(received, writer);
   if ((told & Tell.Time) !== 0) putTime(writer, socket.stack.context.loop.environment.epochUs + received.arrivedUs, told);
   if (error !== null) return putError(socket, received, error, writer);
-  if ((told & Tell.Lost) !== 0 && received.lost > 0) writer.put(SOL.SOCKET, SO.RXQ_OVFL, ints([received.lost | 0]));
-  if ((told & Tell.Mark) !== 0) writer.put(SOL.SOCKET, SO.MARK, ints([received.mark]));
-  if ((told & Tell.Priority) !== 0) writer.put(SOL.SOCKET, SO.PRIORITY, ints([received.priority]));
+  putLossAndMark(received, writer);
   if (received.segmentBytes !== 0) writer.put(SOL.UDP, UDP.GRO, ints([received.segmentBytes]));
   putFacts(socket, received, writer);
 }

@@ -1,6 +1,6 @@
 /** Stream sockets of AF_INET and AF_INET6: TCP. */
 import { Errno } from '../../base/errno.ts';
-import { DISCONNECTED, Poll } from '../../base/wait-queue.ts';
+import { DISCONNECTED, Poll, SILENT } from '../../base/wait-queue.ts';
 import type { Stack } from '../../stack/stack.ts';
 import { Msg, Shut } from '../../transport/endpoint.ts';
 import { type TcpEndpoint, TcpState } from '../../transport/tcp/tcp.ts';
@@ -135,9 +135,17 @@ export class InetStream extends InetSocket {
   shutdown(how: number): number {
     if (how !== Shut.RD && how !== Shut.WR && how !== Shut.RDWR) return -Errno.EINVAL;
     if (this.connectState === ConnectState.Connecting) this.settleConnect();
+    const isListening = this.tcp.state === TcpState.Listen;
     const result = this.tcp.shutdown(how);
-    if (result === 0 || result === -Errno.ENOTCONN) this.wake(Poll.IN | Poll.OUT | Poll.HUP | Poll.RDHUP);
+    if (result === 0 || result === -Errno.ENOTCONN) this.wake(Poll.IN | Poll.OUT | Poll.HUP | Poll.RDHUP | SILENT);
+    // A listener is disconnected, which is an error to SIGIO (tcp_disconnect).
+    if (isListening && how !== Shut.WR) this.wake(Poll.ERR);
     return result;
+  }
+
+  /** Room that nobody can use any more is no news (sk_stream_write_space). */
+  override writable(): void {
+    this.wake(this.tcp.isWriteShut ? Poll.OUT | Poll.WRNORM | SILENT : Poll.OUT | Poll.WRNORM);
   }
 
   /** What shutdown(2) makes of a connect(2) that nobody has asked about again (inet_shutdown). */

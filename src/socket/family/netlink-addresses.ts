@@ -60,9 +60,8 @@ export function addAddress4(network: Network, request: NetlinkRequest): number {
   const label = opened.text(IFA.LABEL);
   const scope = opened.view.getUint8(SCOPE);
   if (!SCOPES.has(scope)) return request.refuse(Errno.EINVAL, 'ipv4: Invalid scope value');
-  const entries = network.interfaceOf(device)?.addresses ?? [];
-  const sibling = entries.find((other) => other.address.isV4 && other.prefixLength === prefixLength && other.address.isIn(address, prefixLength));
-  if (sibling !== undefined && !sibling.address.equals(address) && sibling.scope !== scope) {
+  const sibling = network.interfaceOf(device)?.firstIn(address, prefixLength) ?? null;
+  if (sibling !== null && !sibling.address.equals(address) && sibling.scope !== scope) {
     return request.refuse(Errno.EINVAL, 'ipv4: Invalid scope value');
   }
   return add(network, request, opened, device, address, prefixLength, {

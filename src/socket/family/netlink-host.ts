@@ -73,6 +73,11 @@ export class NetlinkHost {
     this.ignore(socket);
   }
 
+  /** The protocols with the sockets that have a port id, for /proc/net/netlink. */
+  *tables(): IterableIterator<{ kind: NetlinkProtocol; sockets: Iterable<NetlinkSocket> }> {
+    for (const kind of this.protocols.values()) yield { kind, sockets: this.ports.get(kind.number)?.values() ?? [] };
+  }
+
   // Groups.
 
   listen(socket: NetlinkSocket): void {

@@ -26,7 +26,7 @@ import { addNeighbour, deleteNeighbour, dumpNeighbours, getNeighbour } from './n
 import { addRouteRequest, deleteRouteRequest, dumpRoutes } from './netlink-routes.ts';
 
 /** The lowest two bits of a type say what is asked: new, delete, get, set. */
-const KIND_MASK = 3, KIND_GET = 2;
+const KIND_MASK = 3, KIND_DELETE = 1, KIND_GET = 2;
 /** AF_BRIDGE: its links and forwarding entries; there are no bridges. */
 const BRIDGE = 7;
 /** What is said of a link that comes or goes. */
@@ -96,9 +96,13 @@ export class RouteProtocol extends NetworkObserver implements NetlinkProtocol {
 
   private single(request: NetlinkRequest): number {
     const { network } = this;
-    const { type, body } = request.message;
+    const { type, flags, body } = request.message;
     const isV4 = body[0] === AF.INET;
     const isV6 = body[0] === AF.INET6;
+    // Only forwarding entries of bridges can be deleted all at once.
+    if ((type & KIND_MASK) === KIND_DELETE && (flags & NLM_F.BULK) !== 0 && isDeletion(type, isV4 || isV6)) {
+      return request.refuse(Errno.EOPNOTSUPP, 'Bulk delete is not supported');
+    }
     switch (type) {
       case RTM.GETLINK: return getLink(network, request);
       case RTM.NEWLINK: return newLink(network, request);
@@ -190,3 +194,8 @@ const FLAGS: Readonly<Record<RouteConflict, number>> = {
   [RouteConflict.Refuse]: NLM_F.CREATE | NLM_F.EXCL, [RouteConflict.Replace]: NLM_F.REPLACE,
   [RouteConflict.Append]: NLM_F.CREATE | NLM_F.APPEND, [RouteConflict.Prepend]: NLM_F.CREATE,
 };
+
+/** Of links and neighbours whatever family is named, of addresses and routes by family. */
+function isDeletion(type: number, hasFamily: boolean): boolean {
+  return type === RTM.DELLINK || type === RTM.DELNEIGH || (hasFamily && (type === RTM.DELADDR || type === RTM.DELROUTE));
+}

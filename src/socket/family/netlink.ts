@@ -7,8 +7,10 @@
  */
 import { Capability } from '../../base/credentials.ts';
 import { Errno } from '../../base/errno.ts';
+import { Cost } from '../../base/kernel-memory.ts';
 import { Poll, WaitQueue } from '../../base/wait-queue.ts';
 import { Msg, SocketOptions } from '../../transport/endpoint.ts';
+import { rareOf } from '../../transport/rare-options.ts';
 import type { Caller } from '../caller.ts';
 import { AF, NETLINK, SCM, SO, SOL } from '../constants.ts';
 import { type ControlWriter, ints } from '../control.ts';
@@ -16,6 +18,7 @@ import { intBytes, readInt } from '../option-bytes.ts';
 import type { Received, Sender } from '../received.ts';
 import { sockaddrFamily } from '../sockaddr.ts';
 import { NO_NAME, Socket } from '../socket.ts';
+import { getTold, setTold } from './inet-tell-options.ts';
 import { lowestGroup, readSockaddrNl, SOCKADDR_NL_LEN, sockaddrNl } from './netlink-address.ts';
 import { type Dump, nextOfDump } from './netlink-dump.ts';
 import type { NetlinkHost } from './netlink-host.ts';
@@ -72,6 +75,8 @@ export class NetlinkSocket extends Socket {
   /** The largest buffer that it was read into: so much of a dump comes at once. */
   private largestRead = 0;
   private charged = 0;
+  /** Messages that found no room. */
+  drops = 0;
   private error = 0;
   /** Something was lost and nobody has read all the rest since (NETLINK_S_CONGESTED). */
   private isCongested = false;
@@ -88,6 +93,7 @@ export class NetlinkSocket extends Socket {
     this.kind = protocol;
     this.options.sendBufferBytes = host.stack.settings.wmemDefault;
     this.options.receiveBufferBytes = host.stack.settings.rmemDefault;
+    host.stack.context.memory.hold(Cost.ENDPOINT);
   }
 
   override get roomQueue(): WaitQueue {
@@ -143,7 +149,8 @@ export class NetlinkSocket extends Socket {
     else this.host.ignore(this);
   }
 
-  private groupWord(first: number): number {
+  /** Membership of 32 groups as bits, the lowest that of `first`. */
+  groupWord(first: number): number {
     let mask = 0;
     for (let bit = 0; bit < 32; bit++) if (this.isMember(first + bit)) mask |= 1 << bit;
     return mask;
@@ -223,6 +230,7 @@ export class NetlinkSocket extends Socket {
   // Receiving.
 
   private hasRoom(truesize: number): boolean {
+    if (this.stack.context.memory.refuses(this.charged, 0)) return false;
     return !this.isCongested && (this.charged === 0 || this.charged + truesize <= this.options.receiveBufferBytes);
   }
 
@@ -232,8 +240,9 @@ export class NetlinkSocket extends Socket {
    */
   deliver(bytes: Uint8Array, group: number, from = 0, sender: Sender = KERNEL): void {
     const truesize = truesizeOf(bytes.length);
-    if (this.hasRoom(truesize)) this.put({ bytes, from, sender, group, truesize });
-    else if (!this.isOn(NETLINK.NO_ENOBUFS) && !this.isCongested) {
+    if (this.hasRoom(truesize)) return this.put({ bytes, from, sender, group, truesize });
+    this.drops++;
+    if (!this.isOn(NETLINK.NO_ENOBUFS) && !this.isCongested) {
       this.isCongested = true;
       this.error = Errno.ENOBUFS;
       this.wake(Poll.ERR);
@@ -242,8 +251,14 @@ export class NetlinkSocket extends Socket {
 
   private put(datagram: Datagram): void {
     this.charged += datagram.truesize;
+    this.stack.context.memory.hold(datagram.truesize);
     this.queue.push(datagram);
     this.wake(Poll.IN | Poll.RDNORM);
+  }
+
+  /** What the messages that wait are charged with, in bytes. */
+  get receiveCharged(): number {
+    return this.charged;
   }
 
   /** Is a dump still being read? Another one has to wait for its end. */
@@ -282,6 +297,7 @@ export class NetlinkSocket extends Socket {
     if ((flags & Msg.PEEK) === 0) {
       this.queue.shift();
       this.charged -= datagram.truesize;
+      this.stack.context.memory.letGo(datagram.truesize);
     }
     if (this.charged <= this.options.receiveBufferBytes >> 1) this.continueDump();
     if (this.queue.length === 0) this.isCongested = false;
@@ -355,7 +371,9 @@ export class NetlinkSocket extends Socket {
   }
 
   override getSocketOption(option: number, length: number): Uint8Array | number | null {
-    return option === SO.PASSCRED ? intBytes(this.passesCredentials ? 1 : 0, length) : null;
+    // No security module gives labels to messages.
+    if (option === SO.PASSSEC) return intBytes(this.options.rare.passSecurity ? 1 : 0, length);
+    return option === SO.PASSCRED ? intBytes(this.passesCredentials ? 1 : 0, length) : getTold(this.options, option, length);
   }
 
   override setSocketOption(option: number, value: number): number | null {
@@ -363,8 +381,14 @@ export class NetlinkSocket extends Socket {
       this.passesCredentials = value !== 0;
       return 0;
     }
+    if (option === SO.PASSSEC) {
+      rareOf(this.options).passSecurity = value !== 0;
+      return 0;
+    }
     // sk_is_inet alone shares ports.
-    return option === SO.REUSEPORT && value !== 0 ? -Errno.EOPNOTSUPP : null;
+    if (option === SO.REUSEPORT && value !== 0) return -Errno.EOPNOTSUPP;
+    // They are kept; of a netlink message nothing of the kind is told (netlink_recvmsg).
+    return setTold(this.options, option, value !== 0);
   }
 
   // FileOperations.
@@ -383,6 +407,8 @@ export class NetlinkSocket extends Socket {
   release(): void {
     this.host.remove(this);
     this.queue.length = 0;
+    this.stack.context.memory.letGo(this.charged + Cost.ENDPOINT);
+    this.charged = 0;
     this.dump = null;
     this.roomWaiters.wakeAll(Poll.OUT);
   }

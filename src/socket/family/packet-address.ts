@@ -3,6 +3,7 @@
  *
  *   | family 2 LE | protocol 2 BE | ifindex 4 LE | hatype 2 LE | pkttype 1 | halen 1 | addr 8 |
  */
+import { readBytes, readRecord, readWhole } from '../../base/arguments.ts';
 import type { Device } from '../../link/device.ts';
 import { AF } from '../constants.ts';
 
@@ -30,7 +31,12 @@ export interface LinkAddress {
 }
 
 /** A `struct sockaddr_ll`: `bind(fd, sockaddrLl({ protocol: ETH_P_IP, index: 2 }))`. */
-export function sockaddrLl({ protocol = 0, index = 0, hardware = 0, type = 0, address }: LinkAddress): Uint8Array {
+export function sockaddrLl(fields: LinkAddress): Uint8Array {
+  const { protocol, index, hardware, type, address } = readRecord('sockaddrLl: fields', fields, '{ protocol, index, hardware, type, address }', (of) => ({
+    protocol: readWhole('sockaddrLl: protocol', of['protocol'] ?? 0, 0, 0xffff), index: readWhole('sockaddrLl: index', of['index'] ?? 0, -0x80000000, 0x7fffffff),
+    hardware: readWhole('sockaddrLl: hardware', of['hardware'] ?? 0, 0, 0xffff), type: readWhole('sockaddrLl: type', of['type'] ?? 0, 0, 0xff),
+    address: of['address'] === undefined ? undefined : readBytes('sockaddrLl: address', of['address']),
+  }));
   const bytes = new Uint8Array(SOCKADDR_LL_LEN);
   const view = new DataView(bytes.buffer);
   view.setUint16(0, AF.PACKET, true);

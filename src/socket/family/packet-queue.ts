@@ -2,6 +2,8 @@
  * Frames that a packet socket has seen and nobody has read. Each is a copy with a head of its own, the payload shared, and
  * charged against SO_RCVBUF. Records are used again.
  */
+import type { HostContext } from '../../base/host-context.ts';
+import type { KernelMemory } from '../../base/kernel-memory.ts';
 import type { ChunkWriter } from '../../base/slab.ts';
 import type { Packet } from '../../link/packet.ts';
 
@@ -22,6 +24,9 @@ export class SeenFrame {
   vlanTag = 0;
   vlanProtocol = 0;
   truesize = 0;
+  /** When it came, in the loop's time, and how many were lost before; 0 for sockets that do not ask. */
+  arrivedUs = 0;
+  lost = 0;
   next: SeenFrame | null = null;
 }
 
@@ -52,15 +57,23 @@ export class FrameQueue {
   /** sk_rmem_alloc. */
   charged = 0;
   private readonly keeper: ChunkWriter;
+  private readonly memory: KernelMemory;
 
-  constructor(keeper: ChunkWriter) {
+  constructor({ keeper, memory }: HostContext) {
     this.keeper = keeper;
+    this.memory = memory;
+  }
+
+  /** The host has no memory for another frame; one alone is kept all the same. */
+  get lacksMemory(): boolean {
+    return this.memory.refuses(this.charged, 0);
   }
 
   put(frame: SeenFrame): void {
     // Unread for long, a small payload must not hold a sender's whole chunk.
     (frame.packet as Packet).keepRanges(this.keeper);
     this.charged += frame.truesize;
+    this.memory.hold(frame.truesize);
     if (this.last === null) this.first = frame;
     else this.last.next = frame;
     this.last = frame;
@@ -71,6 +84,7 @@ export class FrameQueue {
     this.first = frame.next;
     if (this.first === null) this.last = null;
     this.charged -= frame.truesize;
+    this.memory.letGo(frame.truesize);
     (frame.packet as Packet).release();
     frame.packet = null;
     frame.next = spare;

@@ -9,6 +9,7 @@
  * yet, and PACKET_AUXDATA says so (TP_STATUS_CSUMNOTREADY).
  */
 import { Errno } from '../../base/errno.ts';
+import { Cost } from '../../base/kernel-memory.ts';
 import { Poll } from '../../base/wait-queue.ts';
 import { PacketFacts } from '../../bpf/ancillary.ts';
 import type { Device } from '../../link/device.ts';
@@ -16,6 +17,7 @@ import { ChecksumState, type Packet, type PacketOwner, takePacket } from '../../
 import { isDatagrams } from '../../link/segment.ts';
 import { ETHERNET_HEADER_LEN, VLAN_TAG_LEN } from '../../wire/ethernet.ts';
 import { Msg, SocketOptions } from '../../transport/endpoint.ts';
+import { Tell } from '../../transport/tell.ts';
 import type { Caller } from '../caller.ts';
 import { AF, ETH_P, IOCTL, PACKET, PACKET_TYPE, SO, SOCK, SOL, TP_STATUS } from '../constants.ts';
 import type { ControlWriter } from '../control.ts';
@@ -23,11 +25,13 @@ import { intBytes } from '../option-bytes.ts';
 import type { Received } from '../received.ts';
 import { NO_NAME, Socket } from '../socket.ts';
 import { SocketFilter } from '../socket-filter.ts';
+import { getTold, setTold } from './inet-tell-options.ts';
 import { familyOf, hardwareType, MAC_LEN, macBytes, SLL_ADDR, SOCKADDR_LL_LEN, sockaddrLl } from './packet-address.ts';
 import { type FrameView, isVlan, type PacketHost } from './packet-host.ts';
 import { Memberships } from './packet-memberships.ts';
 import { getPacketOption, setPacketOption } from './packet-options.ts';
 import { FrameQueue, frameTruesize, type SeenFrame, takeSeenFrame } from './packet-queue.ts';
+import { putMessageFacts } from './time-control.ts';
 
 const RECEIVE_FLAGS = Msg.PEEK | Msg.DONTWAIT | Msg.TRUNC | Msg.ERRQUEUE;
 /** What is linear of a frame that is sent: the headers that whoever receives it looks at. */
@@ -59,16 +63,19 @@ export class PacketSocket extends Socket implements PacketOwner {
   /** PACKET_STATISTICS, since it was last read. */
   packets = 0;
   drops = 0;
+  /** All of them (sk_drops). */
+  private lost = 0;
 
   constructor(host: PacketHost, type: number, protocol: number) {
     super(host.stack, AF.PACKET, type, 0);
     this.host = host;
     this.memberships = new Memberships(host.network);
     this.listensTo = protocol;
-    this.queue = new FrameQueue(host.context.keeper);
+    this.queue = new FrameQueue(host.context);
     this.options.sendBufferBytes = host.stack.settings.wmemDefault;
     this.options.receiveBufferBytes = host.stack.settings.rmemDefault;
     host.add(this);
+    host.context.memory.hold(Cost.ENDPOINT);
     this.listenIfWanted();
   }
 
@@ -205,9 +212,12 @@ export class PacketSocket extends Socket implements PacketOwner {
     const kept = isFiltered ? this.runFilter(device, p, skip, seen) : whole;
     // Nothing to keep is no frame either: what has only a header never comes to SOCK_DGRAM.
     const isRefused = kept === 0;
-    const isFull = this.queue.charged >= this.options.receiveBufferBytes;
+    const isFull = this.queue.charged >= this.options.receiveBufferBytes || this.queue.lacksMemory;
     if (isRefused || isFull) {
-      if (!isRefused) this.drops++;
+      if (!isRefused) {
+        this.drops++;
+        this.lost++;
+      }
       if (isCopy) p.release();
       return;
     }
@@ -231,6 +241,9 @@ export class PacketSocket extends Socket implements PacketOwner {
     // Of a VLAN that has no interface here: for others, to all who look after ETH_P_ALL did (__netif_receive_skb_core).
     else if (this.listensTo !== ETH_P.ALL && (seen.vlanTag & 0xfff) !== 0) frame.packetType = PACKET_TYPE.OTHERHOST;
     frame.truesize = frameTruesize(whole + skip);
+    const { tell } = this.options;
+    frame.arrivedUs = (tell & Tell.Time) !== 0 ? this.host.context.loop.now : 0;
+    frame.lost = (tell & Tell.Lost) !== 0 ? this.lost : 0;
     this.queue.put(frame);
     this.packets++;
     this.wake(Poll.IN | Poll.RDNORM);
@@ -268,6 +281,8 @@ export class PacketSocket extends Socket implements PacketOwner {
     received.datagramLen = whole;
     received.name = this.sourceOf(frame);
     received.auxiliary = this.wantsAuxiliary ? auxiliaryOf(frame, whole) : null;
+    received.told = this.options.tell;
+    if (received.told !== 0) this.tellOf(frame, received);
     if ((flags & Msg.PEEK) === 0) this.queue.dropFirst();
     return (flags & Msg.TRUNC) !== 0 ? whole : n;
   }
@@ -277,11 +292,22 @@ export class PacketSocket extends Socket implements PacketOwner {
     return sourceOf(frame);
   }
 
+  /** What came before times were asked for is told the present (__sock_recv_timestamp). */
+  private tellOf(frame: SeenFrame, received: Received): void {
+    const { mark, priority } = frame.packet as Packet;
+    received.arrivedUs = frame.arrivedUs > 0 ? frame.arrivedUs : this.host.context.loop.now;
+    received.lost = frame.lost;
+    received.mark = mark;
+    received.priority = priority;
+  }
+
   override sourceName({ name }: Received): Uint8Array {
     return name ?? NO_NAME;
   }
 
-  override writeControl({ auxiliary }: Received, writer: ControlWriter): void {
+  override writeControl(received: Received, writer: ControlWriter): void {
+    const { auxiliary } = received;
+    putMessageFacts(received, this.host.context.loop.environment.epochUs, writer);
     if (auxiliary === null) return;
     if (writer.hasBuffer) writer.put(SOL.PACKET, PACKET.AUXDATA, auxiliary);
     else writer.truncated();
@@ -321,6 +347,8 @@ export class PacketSocket extends Socket implements PacketOwner {
     p.l3 = p.head + ETHERNET_HEADER_LEN;
     p.truesize = frameTruesize(length + (isRaw ? 0 : ETHERNET_HEADER_LEN));
     p.owner = this;
+    p.mark = this.options.mark;
+    p.priority = this.options.priority;
     this.sendCharged += p.truesize;
     const { host } = this;
     host.sender = this;
@@ -355,6 +383,10 @@ export class PacketSocket extends Socket implements PacketOwner {
     return error;
   }
 
+  override memory(): number[] {
+    return [this.queue.charged, this.receiveBufferBytes, this.sendCharged, this.sendBufferBytes, 0, 0, 0, 0, this.lost];
+  }
+
   override keepError(errno: number): void {
     this.error = errno;
   }
@@ -372,7 +404,7 @@ export class PacketSocket extends Socket implements PacketOwner {
   }
 
   override getSocketOption(option: number, length: number): Uint8Array | number | null {
-    return option === SO.LOCK_FILTER ? intBytes(this.filter.isLocked ? 1 : 0, length) : null;
+    return option === SO.LOCK_FILTER ? intBytes(this.filter.isLocked ? 1 : 0, length) : getTold(this.options, option, length);
   }
 
   override setSocketOption(option: number, value: number): number | null {
@@ -381,7 +413,7 @@ export class PacketSocket extends Socket implements PacketOwner {
       case SO.LOCK_FILTER: return this.filter.lock(value !== 0);
       // sk_is_inet alone shares ports.
       case SO.REUSEPORT: return value !== 0 ? -Errno.EOPNOTSUPP : null;
-      default: return null;
+      default: return setTold(this.options, option, value !== 0);
     }
   }
 
@@ -408,6 +440,7 @@ export class PacketSocket extends Socket implements PacketOwner {
     this.memberships.clear();
     this.queue.clear();
     this.host.remove(this);
+    this.host.context.memory.letGo(Cost.ENDPOINT);
   }
 }
 

@@ -8,6 +8,7 @@
  *
  *   close(fd) -> OpenFile.letGo -> UnixSocket.onlyInFlight -> Flights.suspect -> purge queues -> Rights.letGo -> ...
  */
+import { Cost, type KernelMemory } from '../../base/kernel-memory.ts';
 import type { Description } from '../description.ts';
 import type { UnixSocket } from './unix.ts';
 
@@ -92,12 +93,20 @@ export class Flights {
   /** Descriptions in flight, for leak tests. */
   total = 0;
 
+  private readonly memory: KernelMemory;
+
+  /** `memory`: what messages take for each. */
+  constructor(memory: KernelMemory) {
+    this.memory = memory;
+  }
+
   /** How many descriptions a user has in flight: what ETOOMANYREFS is measured by. */
   of(uid: number): number {
     return this.perUser.get(uid) ?? 0;
   }
 
   count(uid: number, change: number): void {
+    this.memory.hold(change * Cost.RIGHT);
     this.total += change;
     const now = this.of(uid) + change;
     if (now === 0) this.perUser.delete(uid);

@@ -1,5 +1,6 @@
 /** Connections of AF_UNIX: listen, connect and accept of SOCK_STREAM and SOCK_SEQPACKET. */
 import { Errno } from '../../base/errno.ts';
+import { Cost } from '../../base/kernel-memory.ts';
 import { Poll } from '../../base/wait-queue.ts';
 import type { Caller } from '../caller.ts';
 import type { Socket } from '../socket.ts';
@@ -45,6 +46,7 @@ export abstract class UnixConnection extends UnixSocket {
     }
     if (other.pending > other.backlog) return this.waitAt(other.roomWaiters);
     if (this.state !== UnixState.Closed) return this.state === UnixState.Established ? -Errno.EISCONN : -Errno.EINVAL;
+    if (this.hostMemory.lacks(Cost.ENDPOINT)) return -Errno.ENOMEM;
     const end = this.another();
     end.peer = this;
     end.state = UnixState.Established;

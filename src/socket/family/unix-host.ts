@@ -11,13 +11,14 @@ const AUTOBIND_NAMES = 0x100000;
 
 export class UnixHost {
   readonly stack: Stack;
-  readonly flights: Flights = new Flights();
+  readonly flights: Flights;
   private readonly names: Map<string, UnixSocket> = new Map();
   /** Sockets that are not released, the oldest first. */
   readonly sockets: Set<UnixSocket> = new Set();
 
   constructor(stack: Stack) {
     this.stack = stack;
+    this.flights = new Flights(stack.context.memory);
   }
 
   /** For leak tests. */

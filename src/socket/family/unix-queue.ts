@@ -6,6 +6,7 @@
  * allocates nothing.
  */
 import type { HostContext } from '../../base/host-context.ts';
+import { Cost } from '../../base/kernel-memory.ts';
 import { type ChunkWriter, KEEP_COPY_BYTES } from '../../base/slab.ts';
 import { StreamBuffer } from '../../base/stream-buffer.ts';
 import type { Sender } from '../received.ts';
@@ -126,6 +127,7 @@ export class UnixQueue {
     this.last = message;
     this.count++;
     this.length += message.length;
+    this.context.memory.hold(Cost.MESSAGE);
   }
 
   /** Copies `n` bytes from the front of the first message, or of a later one that `before` bytes of the buffer precede. */
@@ -158,6 +160,7 @@ export class UnixQueue {
     else next.previous = previous;
     this.count--;
     this.length -= message.length;
+    this.context.memory.letGo(Cost.MESSAGE);
     if (!message.isUrgent) this.bytes.drop(message.length);
     if (this.urgent === message) this.urgent = null;
     const { truesize: charged } = message;

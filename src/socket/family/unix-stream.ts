@@ -57,7 +57,7 @@ export class UnixStream extends UnixConnection {
     if ((this.shut & SEND_SHUT) !== 0) return -Errno.EPIPE;
     const plain = isUrgent ? length - 1 : length;
     // Two messages in the buffer at least, so that the sides take turns.
-    const most = Math.min((this.options.sendBufferBytes >> 1) - 64, MESSAGE_MAX);
+    const most = this.hostMemory.pieceOf(Math.min((this.options.sendBufferBytes >> 1) - 64, MESSAGE_MAX));
     let sent = 0;
     while (sent < plain) {
       const bad = this.maySend(peer, ancillary, caller);
@@ -83,6 +83,7 @@ export class UnixStream extends UnixConnection {
     if (this.error !== 0) return -this.takeError();
     if ((this.shut & SEND_SHUT) !== 0) return -Errno.EPIPE;
     if (this.isFull) return this.waitAt(this);
+    if (this.hostMemory.refuses(this.charged, 0)) return -Errno.ENOBUFS;
     if (ancillary !== null) {
       const bad = ancillary.check(caller, this.host.flights);
       if (bad < 0) return bad;

@@ -8,7 +8,8 @@
  * A message goes from `send` straight into the queue of the peer's socket and is charged to the sender until it is read.
  */
 import { Errno } from '../../base/errno.ts';
-import { Poll, Waiter, WaitQueue } from '../../base/wait-queue.ts';
+import { Cost, type KernelMemory } from '../../base/kernel-memory.ts';
+import { Poll, SILENT, Waiter, WaitQueue } from '../../base/wait-queue.ts';
 import { Msg, Shut } from '../../transport/endpoint.ts';
 import { Tell } from '../../transport/tell.ts';
 import type { Caller } from '../caller.ts';
@@ -40,8 +41,8 @@ const MESSAGE_OVERHEAD = 32;
 /** What wakes whoever waits for data (sock_def_readable), and for room (unix_write_space). */
 export const READABLE: number = Poll.IN | Poll.PRI | Poll.RDNORM | Poll.RDBAND;
 export const WRITABLE: number = Poll.OUT | Poll.WRNORM | Poll.WRBAND;
-/** Everything: the state of the connection changed. */
-const CHANGED: number = READABLE | WRITABLE | Poll.HUP | Poll.RDHUP;
+/** Everything: the state of the connection changed. Whoever polls for RDHUP hears of HUP too; to SIGIO it is one event. */
+const CHANGED: number = READABLE | WRITABLE | Poll.HUP;
 
 /** `struct ucred` of nobody: what a message says whose sender's credentials were not recorded (overflowuid). */
 export const NOBODY: Sender = { pid: 0, uid: 65534, gid: 65534 };
@@ -112,6 +113,7 @@ export abstract class UnixSocket extends Socket {
     this.queue = new UnixQueue(host.context);
     this.backlog = host.settings.unixMaxDgramQlen;
     host.sockets.add(this);
+    this.hostMemory.hold(Cost.ENDPOINT);
   }
 
   override opened(description: Description): void {
@@ -224,6 +226,11 @@ export abstract class UnixSocket extends Socket {
     return this.charged >= this.options.sendBufferBytes;
   }
 
+  /** The host's. */
+  protected get hostMemory(): KernelMemory {
+    return this.host.context.memory;
+  }
+
   /** A writer that waits, and poll, want three quarters of the buffer free (unix_writable). */
   protected get isWritable(): boolean {
     return this.state !== UnixState.Listen && (this.charged + 1) * 4 <= this.options.sendBufferBytes;
@@ -301,6 +308,7 @@ export abstract class UnixSocket extends Socket {
     if (this.error !== 0) return -this.takeError();
     if ((this.shut & SEND_SHUT) !== 0) return -Errno.EPIPE;
     if (this.isFull) return this.waitAt(this);
+    if (this.hostMemory.refuses(this.charged, length)) return -Errno.ENOBUFS;
     return ancillary === null ? 0 : ancillary.check(caller, this.host.flights);
   }
 
@@ -391,7 +399,7 @@ export abstract class UnixSocket extends Socket {
     if (how !== Shut.RD && how !== Shut.WR && how !== Shut.RDWR) return -Errno.EINVAL;
     const mode = how + 1;
     this.shut |= mode;
-    this.wake(CHANGED);
+    this.wake(CHANGED | SILENT);
     return this.peerShuts(mode);
   }
 
@@ -404,7 +412,10 @@ export abstract class UnixSocket extends Socket {
     const { peer } = this;
     if (peer === null) return;
     peer.shut |= ((mode & RECEIVE_SHUT) << 1) | ((mode & SEND_SHUT) >> 1);
-    peer.wake(CHANGED);
+    peer.wake(CHANGED | SILENT);
+    // What SIGIO tells the peer is the end of what it reads, or of all (unix_shutdown).
+    if (mode === BOTH_SHUT) peer.wake(Poll.HUP);
+    else if ((mode & SEND_SHUT) !== 0) peer.wake(Poll.IN);
   }
 
   protected commonReadiness(): number {
@@ -421,6 +432,7 @@ export abstract class UnixSocket extends Socket {
     if (this.isReleased) return;
     this.isReleased = true;
     this.host.sockets.delete(this);
+    this.hostMemory.letGo(Cost.ENDPOINT);
     if (this.node !== null) this.node.socket = null;
     else if (this.address !== null && isAbstract(this.address.bytes)) this.host.remove(this.address, this);
     this.node = null;

@@ -140,10 +140,12 @@ export class RawEndpoint extends DatagramEndpoint implements Endpoint {
       if (this.error !== 0) return -this.takeError();
       if ((this.shut & 2) !== 0) return -Errno.EPIPE;
       if (this.sendQueued >= options.sendBufferBytes) return -Errno.EAGAIN;
+      if (this.memory.refusesToSend(this.sendQueued, length)) return -Errno.ENOBUFS;
       return this.isV4 ? this.sendWhole(from, at, length, route, source) : this.sendWhole6(from, at, length, route);
     }
     const full = this.roomFor();
     if (full < 0) return full;
+    if (this.memory.refusesToSend(this.sendQueued, length)) return -Errno.ENOBUFS;
     const p = takePacket();
     p.addBytes(from, at, length, context.writer);
     this.complete(p, source, to, protocol);
@@ -188,6 +190,7 @@ export class RawEndpoint extends DatagramEndpoint implements Endpoint {
     p.owner = this;
     p.truesize = datagramTruesize(length, this.isV4);
     this.sendQueued += p.truesize;
+    this.memory.sent(p.truesize);
     const { loops, loops6 } = this.options.multicast;
     p.staysOut = isGroup && !(this.isV4 ? loops : loops6);
   }
@@ -258,7 +261,7 @@ export class RawEndpoint extends DatagramEndpoint implements Endpoint {
 
   /** Queues a copy, from its IPv4 header on. Borrows `p`. */
   deliver(p: Packet): void {
-    if (this.receiveQueued >= this.options.receiveBufferBytes) {
+    if (this.receiveQueued >= this.options.receiveBufferBytes || this.memory.refuses(this.receiveQueued)) {
       this.drops++;
       return;
     }

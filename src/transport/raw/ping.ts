@@ -35,6 +35,11 @@ export class Ping {
     return new PingEndpoint(this, isV4);
   }
 
+  /** Those that have an identifier. */
+  *endpoints(): IterableIterator<PingEndpoint> {
+    for (const first of this.byId.values()) for (let at: PingEndpoint | undefined = first; at !== undefined; at = following(at)) yield at;
+  }
+
   /** Number of identifiers that somebody holds: for leak tests. */
   get idsInUse(): number {
     return this.byId.size;

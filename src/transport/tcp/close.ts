@@ -11,6 +11,7 @@ import { acceptableSeq } from './delayed-ack.ts';
 import type { TcpEndpoint } from './endpoint.ts';
 import { armFinWait2 } from './keepalive.ts';
 import { stopListening, takeAccepted } from './listener.ts';
+import { countQueues, dischargeEndpoint } from './memory.ts';
 import { purgeOutOfOrder } from './out-of-order.ts';
 import { sendFin } from './output.ts';
 import { sendSegment } from './segment-out.ts';
@@ -29,6 +30,7 @@ export function connectionDone(t: TcpEndpoint): void {
   purgeOutOfOrder(t);
   t.leaveTable();
   setState(t, TcpState.Closed);
+  countQueues(t);
   t.bits |= Bit.ShutRead | Bit.ShutWrite;
   if ((t.bits & Bit.Orphan) !== 0) freeEndpoint(t);
   else if ((t.bits & Bit.PortBound) === 0) t.leavePort();
@@ -47,6 +49,7 @@ export function freeEndpoint(t: TcpEndpoint): void {
     t.tcp.orphans--;
   }
   t.upcalls = null;
+  dischargeEndpoint(t);
 }
 
 /**
@@ -130,6 +133,7 @@ export function closeEndpoint(t: TcpEndpoint): void {
   t.bits |= Bit.Orphan | Bit.ShutRead;
   t.rcvBuf.clear();
   t.receivedBytes = 0;
+  countQueues(t);
   if (t.state === TcpState.Closed) {
     freeEndpoint(t);
     return;

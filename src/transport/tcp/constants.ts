@@ -26,3 +26,6 @@ export const RECORD_OVERHEAD = 1280;
 export const MS = 1000;
 /** `notSentLowWater` without a limit. */
 export const NO_LOW_WATER = 0x7fffffff;
+
+/** A tick of Linux's timers at 1,000 Hz. */
+export const TICK_US = 1000;

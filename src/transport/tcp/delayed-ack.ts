@@ -5,7 +5,7 @@
 import { Mib } from '../../base/counters.ts';
 import { type Seq, seqLt } from '../../base/seq.ts';
 import { TcpFlag } from '../../wire/tcp.ts';
-import { DELACK_MAX_US, DELACK_MIN_US, MAX_QUICKACKS } from './constants.ts';
+import { DELACK_MAX_US, DELACK_MIN_US, MAX_QUICKACKS, TICK_US } from './constants.ts';
 import type { TcpEndpoint } from './endpoint.ts';
 import { sendSegment } from './segment-out.ts';
 import { TcpState } from './state.ts';
@@ -82,7 +82,8 @@ export function sendDelayedAck(t: TcpEndpoint): void {
       return;
     }
   }
-  armDelayedAck(t, ato);
+  // Before anything came there is no estimate; a timer that is due at once waits for the kernel's next tick.
+  armDelayedAck(t, ato < TICK_US ? TICK_US : ato);
 }
 
 export function delayedAckExpired(t: TcpEndpoint): void {

@@ -29,6 +29,7 @@ import { beginHandshake } from './syn.ts';
 import { Bit, ownUser, Tcb, URGENT_VALID } from './tcb.ts';
 import { removeTimeWait, TimeWaitRecord } from './time-wait.ts';
 import { timerExpired } from './timers.ts';
+import { countQueues } from './memory.ts';
 import { expandSendBuffer } from './window.ts';
 
 export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck {
@@ -49,7 +50,10 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
   /** SO_SNDBUF as it stands: the user's, or what auto-tuning made of it. */
   get sendBufferBytes(): number {
     const settled = this.settledOptions;
-    return settled.sendBufferLocked ? settled.sendBufferBytes : this.sndBufBytes;
+    const bytes = settled.sendBufferLocked ? settled.sendBufferBytes : this.sndBufBytes;
+    const { tcpMemory } = this.tcp.context;
+    // The host has no memory left for this: as small as it can be (sk_stream_moderate_sndbuf), until there is some again.
+    return tcpMemory.isShort && bytes > tcpMemory.leastSendBytes ? tcpMemory.leastSendBytes : bytes;
   }
 
   get receiveBufferBytes(): number {
@@ -238,11 +242,12 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
     if (this.state !== TcpState.Closed) abortConnection(this);
     this.rcvBuf.clear();
     this.receivedBytes = 0;
+    countQueues(this);
     this.forgetPeer();
     if ((this.bits & Bit.AddressBound) === 0) this.localAddress = this.tcp.anyFor(this.isV4);
     // getsockname goes on to show the port, although it is given back (inet_put_port leaves inet_sport).
     if ((this.bits & Bit.PortBound) === 0) this.leavePort();
-    this.bits &= Bit.OwnOptions | Bit.NoDelay | Bit.Cork | Bit.Reno | Bit.AddressBound | Bit.PortBound | Bit.InPorts;
+    this.bits &= Bit.OwnOptions | Bit.NoDelay | Bit.Cork | Bit.Reno | Bit.AddressBound | Bit.PortBound | Bit.InPorts | Bit.Charged;
     return 0;
   }
 
@@ -285,6 +290,7 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
       pushAfterWrite(this, more);
     }
     if (n < length) this.bits |= Bit.NoSpace;
+    countQueues(this);
     return n === 0 ? -Errno.EAGAIN : n;
   }
 
@@ -349,6 +355,11 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
   get isLingering(): boolean {
     const { state } = this;
     return state === TcpState.FinWait1 || state === TcpState.Closing || state === TcpState.LastAck;
+  }
+
+  /** shutdown(2) has ended what goes out. */
+  get isWriteShut(): boolean {
+    return (this.bits & Bit.ShutWrite) !== 0;
   }
 
   readiness(): number {

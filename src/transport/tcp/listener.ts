@@ -5,6 +5,7 @@
  *   SYN -> Request (in the table of connections, answers with SYN-ACK) -> ACK -> endpoint -> accept queue -> accept()
  */
 import { Mib } from '../../base/counters.ts';
+import { Cost } from '../../base/kernel-memory.ts';
 import { type IpAddress, isLinkLocal } from '../../base/inet-address.ts';
 import type { Seq } from '../../base/seq.ts';
 import { FrameFor, type Packet } from '../../link/packet.ts';
@@ -118,6 +119,10 @@ function synArrives(t: TcpEndpoint, segment: TcpHeader, p: Packet, reusedIss: Se
     tcp.counters[Mib.TcpExtListenDrops]++;
     return false;
   }
+  if (tcp.context.memory.lacks(Cost.REQUEST)) {
+    tcp.counters[Mib.TcpExtListenDrops]++;
+    return false;
+  }
   const onLink = !p.isV4 && isLinkLocal(p.srcA, p.srcB, p.srcC, p.srcD);
   const way = tcp.network.lookupBack(p, onLink ? p.device : t.settledOptions.boundDevice, t.settledOptions.dontRoute);
   if (way === null) {
@@ -149,6 +154,7 @@ function synArrives(t: TcpEndpoint, segment: TcpHeader, p: Packet, reusedIss: Se
   request.rcvScale = initialWindow.scale;
   request.windowClamp = initialWindow.clamp;
   tcp.connections.add(request);
+  tcp.context.memory.hold(Cost.REQUEST);
   listener.requests++;
   armRequest(request);
   request.sentUs = tcp.nowUs;

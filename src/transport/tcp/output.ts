@@ -33,8 +33,10 @@ import { checkProbeTimer } from './window-probe.ts';
  */
 export function queueBytes(t: TcpEndpoint, from: Uint8Array, at: number, length: number, endOfRecord: boolean): number {
   const mss = currentMss(t);
-  const goal = largestSegment(t, mss);
   const sndBuf = t.sendBufferBytes;
+  // A record that was begun is filled, whatever the buffer: but not when the host has no memory for it.
+  const largest = largestSegment(t, mss);
+  const goal = largest > sndBuf && t.tcp.context.tcpMemory.isShort ? sndBuf : largest;
   let copied = 0;
   // A whole array that certainly fits is copied in one piece: V8 needs no view for it, as it does for each part.
   const most = length + RECORD_OVERHEAD * (length / goal + 3);

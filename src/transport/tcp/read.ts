@@ -10,6 +10,7 @@ import { sendAck } from './delayed-ack.ts';
 import type { TcpEndpoint } from './endpoint.ts';
 import { TcpState } from './state.ts';
 import { Bit, URGENT_READ, URGENT_VALID } from './tcb.ts';
+import { countQueues } from './memory.ts';
 import { adjustReceiveSpace, bestWindow, receiveWindow } from './window.ts';
 
 /** recv(2): a count, 0 at the end of the stream, or a negative errno (tcp_recvmsg_locked). */
@@ -69,6 +70,7 @@ export function readStream(t: TcpEndpoint, to: Uint8Array, at: number, length: n
   t.copiedSeq = (t.copiedSeq + n) | 0;
   t.receivedBytes -= n;
   if (urgent !== null && urgent.data !== 0 && seqGt(t.copiedSeq, urgent.seq)) urgent.data = 0;
+  countQueues(t);
   adjustReceiveSpace(t);
   passFin(t);
   acknowledgeRead(t, n);

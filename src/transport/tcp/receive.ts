@@ -45,6 +45,7 @@ export function queueData(t: TcpEndpoint, p: Packet, segment: TcpHeader, seq: Se
       counters[Mib.TcpExtTCPZeroWindowDrop]++;
       return outOfWindow(t, p);
     }
+    if (segment.dataLen > 0 && t.rcvBuf.length > 0 && t.tcp.context.tcpMemory.isShort) return withoutMemory(t, p, Mib.TcpExtTCPRcvQDrop);
     const old = (t.rcvNxt - seq) | 0;
     if (old > 0) p.trimFront(old);
     appendInOrder(t, p, end, fin, false);
@@ -60,6 +61,7 @@ export function queueData(t: TcpEndpoint, p: Packet, segment: TcpHeader, seq: Se
     return;
   }
   if (seqGeq(seq, (t.rcvNxt + receiveWindow(t)) | 0)) return outOfWindow(t, p);
+  if (t.tcp.context.tcpMemory.isShort) return withoutMemory(t, p, Mib.TcpExtTCPOFODrop);
   if (t.receivedBytes > t.receiveBufferBytes) {
     counters[Mib.TcpExtTCPOFODrop]++;
     t.tcp.discard(p);
@@ -71,6 +73,17 @@ export function queueData(t: TcpEndpoint, p: Packet, segment: TcpHeader, seq: Se
     measureSegment(t, segment, gso);
     if ((t.bits & Bit.SackOk) !== 0) growWindow(t, segment.dataLen);
   }
+}
+
+/**
+ * The host has no memory for it (tcp_try_rmem_schedule): who reads has to read first. What comes to an empty queue is taken
+ * all the same, so that every connection goes on.
+ */
+function withoutMemory(t: TcpEndpoint, p: Packet, counter: number): void {
+  t.tcp.counters[counter]++;
+  t.bits |= Bit.AckScheduled | Bit.AckNow;
+  signalReadable(t);
+  t.tcp.discard(p);
 }
 
 function outOfWindow(t: TcpEndpoint, p: Packet): void {

@@ -3,6 +3,7 @@
  * SYNs, and its accept queue, are in listener.ts.
  */
 import { Mib } from '../../base/counters.ts';
+import { Cost } from '../../base/kernel-memory.ts';
 import type { IpAddress } from '../../base/inet-address.ts';
 import { type Seq, seqGt, seqLt } from '../../base/seq.ts';
 import { Timer } from '../../base/timer-queue.ts';
@@ -139,6 +140,7 @@ export function dropRequest(request: Request): void {
   const { tcp } = request.listener;
   tcp.context.timers.disarm(request);
   tcp.connections.remove(request);
+  tcp.context.memory.letGo(Cost.REQUEST);
   if (request.listener.listener !== null) request.listener.listener.requests--;
 }
 
@@ -189,7 +191,8 @@ export function requestInput(request: Request, segment: TcpHeader, p: Packet): v
     tcp.counters[Mib.TcpExtTCPDeferAcceptDrop]++;
     return tcp.discard(p);
   }
-  if (listener.accepted > listener.backlog) {
+  // No memory for a connection counts as no room for it (tcp_v4_syn_recv_sock).
+  if (listener.accepted > listener.backlog || tcp.context.memory.lacks(Cost.TCP_ENDPOINT)) {
     tcp.counters[Mib.TcpExtListenOverflows]++;
     tcp.counters[Mib.TcpExtListenDrops]++;
     if (tcp.context.settings.tcpAbortOnOverflow !== 0) {

@@ -67,6 +67,8 @@ export const Bit = {
   Done: 1 << 27,
   /** One of the host's orphans (tcp_max_orphans). */
   Counted: 1 << 28,
+  /** The host's memory is charged for it. */
+  Charged: 1 << 29,
 } as const;
 
 /** Congestion-avoidance state, as in TCP_INFO. */
@@ -294,6 +296,8 @@ export abstract class Tcb extends Timer implements DemuxNode {
   rcvBufBytes = 0;
   /** Memory that received data is charged with, out-of-order data included. */
   receivedBytes = 0;
+  /** Of `queuedBytes` and `receivedBytes`, what tcp_mem counts (memory.ts). */
+  countedBytes = 0;
   windowClamp = 0;
   rcvSsthresh = 0;
   /** The peer's segment size, estimated. */

@@ -26,6 +26,7 @@ import { chooseCongestion } from './congestion/congestion.ts';
 import { TcpEndpoint } from './endpoint.ts';
 import { segmentArrives } from './input.ts';
 import { listenInput } from './listener.ts';
+import { chargeEndpoint, countQueues } from './memory.ts';
 import { dropRequest, Request, requestInput } from './request.ts';
 import { markTooLong, syncMss } from './mss.ts';
 import { requestError, saysNoWay } from './request-error.ts';
@@ -118,6 +119,7 @@ export class Tcp {
     t.rcvBufBytes = settings.tcpRmemDefault;
     t.reordering = settings.tcpReordering;
     chooseCongestion(t, settings.tcpCongestionControl);
+    chargeEndpoint(t);
     return t;
   }
 
@@ -130,6 +132,7 @@ export class Tcp {
     t.rcvBufBytes = listener.rcvBufBytes;
     t.reordering = listener.reordering;
     if (listener.user !== null) t.user = Object.assign(Object.create(Object.getPrototypeOf(listener.user)), listener.user);
+    chargeEndpoint(t);
     return t;
   }
 
@@ -184,7 +187,10 @@ export class Tcp {
     if (node !== null) {
       // By a field: `instanceof` walks the chain of prototypes.
       if (this.limitsTtl && this.isTooFar(node, p)) return;
-      if (node.kind === NodeKind.Endpoint) return segmentArrives(node as TcpEndpoint, segment, p);
+      if (node.kind === NodeKind.Endpoint) {
+        segmentArrives(node as TcpEndpoint, segment, p);
+        return countQueues(node as TcpEndpoint);
+      }
       if (node.kind === NodeKind.Request) return requestInput(node as Request, segment, p);
       return this.timeWaitSegment(node as TimeWaitRecord, segment, p);
     }

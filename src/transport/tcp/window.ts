@@ -81,8 +81,10 @@ export function bestWindow(t: TcpEndpoint): number {
     if (mss <= 0) return 0;
   }
   const scale = t.rcvScale;
+  const { tcpMemory } = t.tcp.context;
   if (free < full >> 1) {
     t.quick = 0;
+    if (tcpMemory.isPressed && t.rcvSsthresh > 4 * t.advMss) t.rcvSsthresh = 4 * t.advMss;
     // What is free may become our window: round it so that the scale does not enlarge it.
     free &= ~((1 << scale) - 1);
     if (free < allowed >> 4 || free < mss) return 0;
@@ -102,7 +104,7 @@ export function bestWindow(t: TcpEndpoint): number {
 export function growWindow(t: TcpEndpoint, length: number): void {
   const space = windowFromSpace(t.receiveBufferBytes - t.receivedBytes);
   const room = (t.windowClamp < space ? t.windowClamp : space) - t.rcvSsthresh;
-  if (room <= 0) return;
+  if (room <= 0 || t.tcp.context.tcpMemory.isPressed) return;
   let increase = 0;
   let truesize = windowFromSpace(length + PACKET_OVERHEAD);
   if (truesize <= length) {

@@ -226,6 +226,7 @@ export class UdpEndpoint extends DatagramEndpoint implements Endpoint, PortHolde
     }
     // Linux admits a datagram while anything is left of the buffer (sock_alloc_send_pskb).
     if (this.sendQueued >= options.sendBufferBytes) return -Errno.EAGAIN;
+    if (this.memory.refusesToSend(this.sendQueued, length)) return -Errno.ENOBUFS;
     const size = choices !== null && choices.segmentBytes >= 0 ? choices.segmentBytes : this.segmentBytes;
     if (size !== 0) {
       const fault = this.segmentFault(length, size, to.isV4, route);
@@ -238,6 +239,7 @@ export class UdpEndpoint extends DatagramEndpoint implements Endpoint, PortHolde
     p.owner = this;
     p.truesize = truesize;
     this.sendQueued += truesize;
+    this.memory.sent(truesize);
     return this.transmit(p, route, to, port, length, choices);
   }
 
@@ -413,6 +415,7 @@ export class UdpEndpoint extends DatagramEndpoint implements Endpoint, PortHolde
       p.release();
       return false;
     }
+    if (this.memory.refuses(this.receiveQueued)) return this.loseForMemory(p);
     p.trimFront(UDP_HEADER_LEN);
     p.keepRanges(this.udp.context.keeper);
     // The sender's account ends here, as skb_orphan has it; the receiver's begins.
@@ -427,6 +430,15 @@ export class UdpEndpoint extends DatagramEndpoint implements Endpoint, PortHolde
     p.dueAt = (this.options.tell & Tell.Time) !== 0 ? this.udp.context.loop.now : 0;
     this.queue(p);
     return true;
+  }
+
+  /** The sockets of the host hold too much together (udp_mem). Takes over `p`. */
+  private loseForMemory(p: Packet): boolean {
+    this.drops++;
+    this.udp.count(p.isV4, Mib.UdpMemErrors, Mib.Udp6MemErrors);
+    this.udp.count(p.isV4, Mib.UdpInErrors, Mib.Udp6InErrors);
+    p.release();
+    return false;
   }
 
   receive(to: Uint8Array, at: number, length: number, flags: number, result: ReceiveResult): number {
@@ -444,7 +456,7 @@ export class UdpEndpoint extends DatagramEndpoint implements Endpoint, PortHolde
     const n = p.copyOut(0, to, at, length < whole ? length : whole);
     if (n < whole) result.flags |= Msg.TRUNC;
     this.tellOfDatagram(p, result);
-    if (!peek) this.takeFirst(p);
+    if (!peek) this.taken(p);
     return (flags & Msg.TRUNC) !== 0 ? whole : n;
   }
 
@@ -462,8 +474,14 @@ export class UdpEndpoint extends DatagramEndpoint implements Endpoint, PortHolde
     const told = (flags & Msg.TRUNC) !== 0 ? whole : n;
     rareOf(this.options).peekOffset = peek ? offset + told : Math.max(0, offset - told);
     this.tellOfDatagram(p, result);
-    if (!peek) this.takeFirst(p);
+    if (!peek) this.taken(p);
     return told;
+  }
+
+  /** Linux counts what is read, not what comes (udp_recvmsg). */
+  private taken(p: Packet): void {
+    this.udp.count(p.isV4, Mib.UdpInDatagrams, Mib.Udp6InDatagrams);
+    this.takeFirst(p);
   }
 
   private tellOfDatagram(p: Packet, result: ReceiveResult): void {

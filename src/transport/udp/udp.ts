@@ -62,7 +62,6 @@ export class Udp {
 
   /** A datagram for this host. Takes over `p`. */
   input(p: Packet): void {
-    const values = this.context.counters.values;
     const header = this.header;
     if (!p.pull(UDP_HEADER_LEN) || !header.parse(p.view, p.head, p.headEnd, p.l4Len)) {
       this.count(p.isV4, Mib.UdpInErrors, Mib.Udp6InErrors);
@@ -87,8 +86,7 @@ export class Udp {
       p.release();
       return;
     }
-    const { isV4 } = p;
-    values[isV4 ? Mib.UdpInDatagrams : Mib.Udp6InDatagrams] += endpoint.deliver(p, header.srcPort);
+    endpoint.deliver(p, header.srcPort);
   }
 
   /** Broadcasts and multicasts go to every endpoint that matches (RFC 1122 4.1.3.5). */
@@ -98,10 +96,7 @@ export class Udp {
     let delivered = false;
     while (endpoint !== null) {
       const count = endpoint.score(p, srcPort) >= 0 && endpoint.hears(p) ? endpoint.deliver(p.clone(), srcPort) : 0;
-      if (count > 0) {
-        delivered = true;
-        this.context.counters.values[p.isV4 ? Mib.UdpInDatagrams : Mib.Udp6InDatagrams] += count;
-      }
+      if (count > 0) delivered = true;
       endpoint = endpoint.nextHolder as UdpEndpoint | null;
     }
     if (!delivered) this.count(p.isV4, Mib.UdpIgnoredMulti, Mib.Udp6IgnoredMulti);

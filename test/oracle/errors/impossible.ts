@@ -35,7 +35,7 @@ export const EVERYWHERE: Readonly<Record<string, string>> = {
 
 const ACCEPT = {
   ECONNABORTED: 'a connection that was reset is handed over all the same, and tells of it when it is used',
-  EPERM: 'there are no firewall rules', EPROTO: 'neverLinux', ENOSR: 'neverLinux', ESOCKTNOSUPPORT: 'neverLinux',
+  EPERM: 'what a firewall refuses never comes into the queue', EPROTO: 'neverLinux', ENOSR: 'neverLinux', ESOCKTNOSUPPORT: 'neverLinux',
   EPROTONOSUPPORT: 'neverLinux', ETIMEDOUT: 'neverLinux', ENOBUFS: 'memory',
   ERESTARTSYS: 'only a tracer sees it; the caller hears EINTR, or nothing',
 };

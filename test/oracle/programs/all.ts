@@ -31,6 +31,7 @@ import { programs as packetOld } from './packet-old.ts';
 import { programs as packets } from './packets.ts';
 import { programs as ping } from './ping.ts';
 import { programs as pipes } from './pipes.ts';
+import { programs as procColumns } from './proc-columns.ts';
 import { programs as proc } from './proc.ts';
 import { programs as processes } from './processes.ts';
 import { programs as queueNotices } from './queue-notices.ts';
@@ -49,6 +50,7 @@ import { programs as unixDatagrams } from './unix-datagrams.ts';
 import { programs as unixNames } from './unix-names.ts';
 import { programs as unixStreams } from './unix-streams.ts';
 import { programs as unixWalks } from './unix-walks.ts';
+import { programs as userLimits } from './user-limits.ts';
 import { programs as waiting } from './waiting.ts';
 
 export const PROGRAMS: readonly Program[] = [
@@ -57,6 +59,7 @@ export const PROGRAMS: readonly Program[] = [
   ...datagramErrors, ...raw, ...ping, ...files, ...pipes, ...events, ...ipc, ...splices, ...signals, ...interruptions,
   ...signalSources, ...processes, ...firstProcess, ...credentials, ...packets, ...netlink, ...netlinkDumps, ...batches, ...maskedWaits,
   ...signalDescriptors,
-  ...timers, ...proc, ...netlinkRoute, ...foundAtRandom, ...multicast, ...multicastDevices, ...errorsOfPaths,
+  ...timers, ...proc, ...procColumns, ...netlinkRoute, ...foundAtRandom, ...multicast, ...multicastDevices, ...errorsOfPaths,
   ...errorsOfDescriptors, ...errorsOfIpc, ...udpSegments, ...fileState, ...queueNotices, ...packetOld, ...sockDiag,
+  ...userLimits,
 ];

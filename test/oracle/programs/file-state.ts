@@ -229,4 +229,26 @@ const errors: Program[] = [
   }),
 ];
 
-export const programs: readonly Program[] = [...programs_, ...errors];
+/** A sticky directory's owner removes what others have in it; strangers do not. And how long a link's target may be. */
+const stickiness = program('file-sticky', async (env) => {
+  const root = await env.signalProcess();
+  const [owner, maker, stranger] = [await env.fork(root), await env.fork(root), await env.fork(root)];
+  await root.mkdir('sticky', 0o777);
+  await root.chmod('sticky', 0o1777);
+  await root.chown('sticky', 1001, 1001);
+  await owner.setresuid(1001, 1001, 1001);
+  await maker.setresuid(1002, 1002, 1002);
+  await stranger.setresuid(1003, 1003, 1003);
+  for (const name of ['a', 'b', 'c']) await maker.close(await maker.open(`sticky/${name}`, O.WRONLY | O.CREAT, 0o644));
+  for (const p of [stranger, owner]) await env.attempt(p.unlink('sticky/a'));
+  for (const p of [stranger, owner]) await env.attempt(p.rename('sticky/b', 'sticky/d'));
+  for (const p of [stranger, maker]) await env.attempt(p.unlink('sticky/c'));
+  // A directory that moved has another one above it.
+  for (const name of ['from', 'to', 'from/inner']) await root.mkdir(name, 0o755);
+  await root.rename('from/inner', 'to/inner');
+  const above = (await silently(root).stat('to/inner/..')).ino;
+  env.note('above it', above === (await silently(root).stat('to')).ino);
+  for (const length of [4094, 4095, 4096]) await env.attempt(root.symlink('x'.repeat(length), `link${length}`));
+});
+
+export const programs: readonly Program[] = [...programs_, ...errors, stickiness];

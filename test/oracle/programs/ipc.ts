@@ -104,6 +104,42 @@ const fullQueue = program('ipc-full-queue', async (env) => {
   await env.attempt(receives);
 });
 
+/** What a value set from outside makes of adjustments that are still to be taken back. */
+const forgotten = program('ipc-semaphore-adjustments', async (env) => {
+  const p = await env.process();
+  const q = await env.process();
+  const id = await p.semget(7, 2, NEW);
+  await q.semop(id, [{ num: 0, op: 4, flg: SEM_UNDO }, { num: 1, op: 3, flg: SEM_UNDO }]);
+  await p.semctl(id, 0, SEMCTL.SETVAL, 9);
+  await p.semop(id, [{ num: 1, op: 1, flg: 0 }]);
+  await env.exit(q);
+  await env.settle();
+  await p.semctl(id, 0, SEMCTL.GETALL);
+  await p.semctl(id, 1, SEMCTL.GETPID);
+});
+
+/** Who made an object keeps its owner's rights when it has another one; IPC_EXCL without IPC_CREAT says nothing. */
+const creator = program('ipc-creator', async (env) => {
+  const root = await env.signalProcess();
+  const p = await env.fork(root);
+  await p.setresuid(1000, 1000, 1000);
+  const id = await p.semget(8, 1, NEW);
+  await p.semctl(id, 0, IPC.SET, { uid: 2000, gid: 2000, mode: 0o600 });
+  await env.attempt(p.semctl(id, 0, SEMCTL.GETVAL));
+  await env.attempt(p.semop(id, [{ num: 0, op: 1, flg: 0 }]));
+  await env.attempt(p.semget(8, 1, IPC.EXCL | 0o600));
+  await env.attempt(p.semget(8, 1, IPC.EXCL | IPC.CREAT | 0o600));
+  // The places of objects that are gone come again, with other identifiers.
+  const ids = new Set<number>();
+  for (let i = 0; i < 200; i++) {
+    const another = await silently(p).semget(IPC.PRIVATE, 1, 0o600);
+    ids.add(another);
+    await silently(p).semctl(another, 0, IPC.RMID);
+  }
+  env.note('different identifiers', ids.size);
+  await p.semctl(id, 0, IPC.RMID);
+});
+
 const semaphores = program('ipc-semaphores', async (env) => {
   const p = await env.process();
   for (const count of [0, -1, 32_001]) await env.attempt(p.semget(IPC.PRIVATE, count, NEW));
@@ -291,5 +327,5 @@ const queuesWithoutEnd = program('ipc-posix-queues-without-end', async (env) => 
 });
 
 export const programs: readonly Program[] = [
-  keys, messages, fullQueue, semaphores, semaphoreWaits, shared, posixQueues, queuesWithoutEnd,
+  keys, messages, fullQueue, semaphores, forgotten, creator, semaphoreWaits, shared, posixQueues, queuesWithoutEnd,
 ];

@@ -6,7 +6,7 @@ import { type Program, program, type ProgramEnvironment } from '../program.ts';
 import { ints, joined, room, silently, state } from '../toolkit.ts';
 
 const NETLINK = 270, NO_ENOBUFS = 5, STRICT = 12;
-const ADDRESSES = 400;
+const ADDRESSES = 900;
 const HOST_SCOPE = 254;
 
 async function open(p: Syscalls, port: number): Promise<number> {
@@ -112,6 +112,11 @@ const overruns = [false, true].map((quietly) => program(`netlink-overrun-${quiet
   const next = await env.attempt(quiet.recv(listening, room(4000), MSG.DONTWAIT));
   env.note('after fifty', next ?? 'heard');
   env.note('and then', (await env.attempt(quiet.recv(listening, room(4000), MSG.DONTWAIT))) ?? 'heard');
+  // There is room again, but as long as something waits nothing more is heard.
+  await change(p, fd, T.DELADDR, 70, 71);
+  let rest = 0;
+  while ((await env.attempt(quiet.recv(listening, room(4000), MSG.DONTWAIT))) === null) rest++;
+  env.note('the rest', rest);
 }));
 
 const truncated = program('netlink-truncated', async (env) => {

@@ -505,6 +505,9 @@ const overrun = program('netlink-overrun', async (env) => {
   await drain();
   await waiting;
   env.note('and then', await drain());
+  // Into an empty queue everything goes.
+  for (let i = 0; i < 2; i++) await env.attempt(p.sendto(other, pattern(4000), MSG.DONTWAIT, nl(700)));
+  env.note('a large one', await drain());
   await p.setsockopt(other, SOL.SOCKET, SO.SNDBUF, ints(1));
   await p.getsockopt(other, SOL.SOCKET, SO.SNDBUF, 4);
   for (const length of [4576, 4577, 5000]) await env.attempt(p.sendto(other, room(length), MSG.DONTWAIT, nl(0)));

@@ -224,4 +224,20 @@ const framing = program('netlink-framing', async (env) => {
   }
 });
 
-export const programs: readonly Program[] = [creation, binding, connecting, options, strangers, dumps, strict, framing];
+const bulk = program('netlink-bulk', async (env) => {
+  const p = await env.process();
+  const talk = await Talk.open(env, p, 450);
+  for (const words of [1, 0]) {
+    await p.setsockopt(talk.fd, NETLINK, EXT_ACK, ints(words));
+    for (const flags of [F.EXCL, F.EXCL | F.CREATE, F.CREATE]) {
+      for (const family of [AF.INET, AF.INET6, 0, 99]) {
+        await talk.ask(`an address of ${family}`, T.DELADDR, F.REQUEST | F.ACK | flags, ifaddr(family, 32, 77));
+        await talk.ask(`a route of ${family}`, T.DELROUTE, F.REQUEST | F.ACK | flags, rtmsg({ family, length: 24, table: 254 }));
+        await talk.ask(`a neighbour of ${family}`, T.DELNEIGH, F.REQUEST | F.ACK | flags, ndmsg(family, 77, 2));
+      }
+      await talk.ask('a link', T.DELLINK, F.REQUEST | F.ACK | flags, ifinfo(77));
+    }
+  }
+});
+
+export const programs: readonly Program[] = [creation, binding, connecting, options, strangers, dumps, strict, framing, bulk];

@@ -9,6 +9,8 @@ import { program } from '../program.ts';
 import type { Program, ProgramEnvironment } from '../program.ts';
 import { FAMILIES, dgramPair, ints, pair, silently } from '../toolkit.ts';
 
+const NETLINK_ROUTE = 0, NETLINK_SOCK_DIAG = 4;
+
 interface Kind {
   name: string;
   domain: number;
@@ -31,6 +33,10 @@ const KINDS: readonly Kind[] = [
   { name: 'unix-stream', domain: AF.UNIX, type: SOCK.STREAM, protocol: 0 },
   { name: 'unix-dgram', domain: AF.UNIX, type: SOCK.DGRAM, protocol: 0 },
   { name: 'unix-seqpacket', domain: AF.UNIX, type: SOCK.SEQPACKET, protocol: 0 },
+  { name: 'netlink-route', domain: AF.NETLINK, type: SOCK.RAW, protocol: NETLINK_ROUTE },
+  { name: 'netlink-diag', domain: AF.NETLINK, type: SOCK.DGRAM, protocol: NETLINK_SOCK_DIAG },
+  { name: 'packet-raw', domain: AF.PACKET, type: SOCK.RAW, protocol: 0 },
+  { name: 'packet-dgram', domain: AF.PACKET, type: SOCK.DGRAM, protocol: 0 },
 ];
 
 interface Level {
@@ -129,8 +135,11 @@ async function walkOption(env: ProgramEnvironment, p: Syscalls, fd: number, leve
 const walks: Program[] = KINDS.map((kind) => program(`option-walk-${kind.name}`, async (env) => {
   const p = await env.process();
   await env.sysctl('net.ipv4.ping_group_range', '0 0');
+  const isWhole = kind.domain !== AF.NETLINK && kind.domain !== AF.PACKET;
   for (const level of LEVELS) {
-    for (const option of optionsOf(level)) {
+    // Netlink and packet sockets know no option of IP and its kin: a few of each will do.
+    const options = isWhole || level === SOCKET_LEVEL ? optionsOf(level) : optionsOf(level).slice(0, 4);
+    for (const option of options) {
       const fd = await p.socket(kind.domain, kind.type, kind.protocol);
       await walkOption(env, p, fd, level.level, option);
       await p.close(fd);

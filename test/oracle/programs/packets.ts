@@ -345,6 +345,46 @@ const options = program('packet-options', async (env) => {
   await set(PACKET.DROP_MEMBERSHIP, mreq(LO, PACKET_MR.PROMISC, []));
 });
 
+/** What SOL_SOCKET's options tell of frames: times, losses, marks and priorities, in this order before PACKET_AUXDATA. */
+const told = program('packet-told', async (env) => {
+  const p = await env.process();
+  const sender = await packet(p, SOCK.RAW, 0);
+  const send = (size: number): Promise<number> => p.sendto(sender, frame(HERE, EXPERIMENTAL, pattern(size)), 0, ll(EXPERIMENTAL, LO));
+  const fd = await bound(p, SOCK.DGRAM, EXPERIMENTAL);
+  const set = (option: number, value: number, of = fd): Promise<string | null> => env.attempt(p.setsockopt(of, SOL.SOCKET, option, ints(value)));
+  const times = [SO.TIMESTAMP, SO.TIMESTAMPNS, SO.TIMESTAMP_NEW, SO.TIMESTAMPNS_NEW];
+  await send(5);
+  await env.settle();
+  for (const option of times) {
+    await set(option, 1);
+    for (const each of times) await p.getsockopt(fd, SOL.SOCKET, each, 4);
+    await send(5);
+    await env.settle();
+    await p.recvmsg(fd, [room(100)], MSG.DONTWAIT, 20, 200);
+  }
+  await p.recvmsg(fd, [room(100)], MSG.DONTWAIT, 20, 0);
+  await set(SO.MARK, 7, sender);
+  await set(SO.PRIORITY, 3, sender);
+  for (const option of [SO.RCVMARK, SO.RCVPRIORITY, SO.RXQ_OVFL]) await set(option, 1);
+  await p.setsockopt(fd, SOL.PACKET, PACKET.AUXDATA, ints(1));
+  await set(SO.RCVBUF, 0);
+  for (let i = 0; i < 8; i++) await send(100 + i);
+  await env.settle();
+  await env.attempt(p.getsockopt(fd, SOL.SOCKET, SO.MEMINFO, 36));
+  await readAll(env, p, fd);
+  for (const size of [10, 20]) {
+    await send(size);
+    await env.settle();
+    await readAll(env, p, fd);
+  }
+  await p.getsockopt(fd, SOL.PACKET, PACKET.STATISTICS, 8);
+  await set(SO.TIMESTAMP, 0);
+  await set(SO.RCVMARK, 0);
+  await send(30);
+  await env.settle();
+  await p.recvmsg(fd, [room(100)], MSG.DONTWAIT, 20, 60);
+});
+
 export const programs: readonly Program[] = [
-  creation, binding, ...kinds, datagrams, ownFrames, udp, truncation, filters, limits, options,
+  creation, binding, ...kinds, datagrams, ownFrames, udp, truncation, filters, limits, options, told,
 ];

@@ -156,6 +156,14 @@ const fifos = program('fifos', async (env) => {
   await q.close(late);
   await state(p, early);
   await p.read(early, room(4));
+  // Who comes after the writer has gone has seen none hang up.
+  const another = await p.open('p', O.RDONLY | O.NONBLOCK);
+  await state(p, another);
+  await state(p, early);
+  const second = await q.open('p', O.WRONLY | O.NONBLOCK);
+  await q.close(second);
+  await state(p, another);
+  await p.close(another);
   await p.close(early);
   // Each of the two waits for the other.
   const reading = env.begin(p.open('p', O.RDONLY));

@@ -284,6 +284,54 @@ const notices: Program[] = [
     await env.attempt(p.send(client, text('b'), MSG.NOSIGNAL));
     await step();
   }),
+  program('sigio-shutdown', async (env) => {
+    const p = await env.signalProcess();
+    const list = await watch(p, RT, SA.SIGINFO);
+    const own = async (fd: number): Promise<void> => {
+      await p.fcntl(fd, F.SETOWN, await p.getpid());
+      await p.fcntl(fd, F.SETSIG, RT);
+      await p.fcntl(fd, F.SETFL, O.ASYNC);
+    };
+    const step = async (): Promise<void> => {
+      await env.settle();
+      await caught(env, p, list);
+    };
+    // What one does oneself is no news: only waiting calls hear of it.
+    for (const peerFirst of [false, true]) {
+      for (const how of [SHUT.WR, SHUT.RD, SHUT.RDWR]) {
+        const { client, server, listening } = await pair(p, INET, PORT + how + (peerFirst ? 10 : 0));
+        await own(client);
+        if (peerFirst) await p.shutdown(server, SHUT.WR);
+        await step();
+        await p.shutdown(client, how);
+        await step();
+        if (!peerFirst) await p.shutdown(server, SHUT.WR);
+        await step();
+        await own(listening);
+        await p.shutdown(listening, SHUT.RD);
+        await step();
+      }
+    }
+    const fd = await p.socket(AF.INET, SOCK.DGRAM, 0);
+    await p.connect(fd, INET.loopback(PORT));
+    await own(fd);
+    for (const how of [SHUT.RD, SHUT.WR]) {
+      await p.shutdown(fd, how);
+      await step();
+    }
+    for (const type of [SOCK.STREAM, SOCK.DGRAM, SOCK.SEQPACKET]) {
+      for (const how of [SHUT.WR, SHUT.RD, SHUT.RDWR]) {
+        const [one, two] = await p.socketpair(AF.UNIX, type, 0);
+        await own(one);
+        await p.shutdown(one, how);
+        await step();
+        await p.shutdown(two, how);
+        await step();
+        await p.close(two);
+        await step();
+      }
+    }
+  }),
   program('sigio-dgram', async (env) => {
     const p = await env.signalProcess();
     const list = await watch(p, SIG.SIGIO);

@@ -1,6 +1,6 @@
 /** sendfile, splice, tee: what goes where, what stays, and what is refused. */
 import { SPLICE_F } from '../../../src/kernel/splice.ts';
-import { IOCTL, O, POLL, SEEK } from '../numbers.ts';
+import { AF, IOCTL, O, POLL, SEEK, SOCK } from '../numbers.ts';
 import { program } from '../program.ts';
 import type { Program } from '../program.ts';
 import { INET, pair, pattern, room, state, text, wait } from '../toolkit.ts';
@@ -83,6 +83,22 @@ const splicing = program('splice', async (env) => {
   const broken = await p.pipe();
   await p.close(broken[0]);
   await env.attempt(p.splice(file, 0, broken[1], null, 5, 0));
+  // At the file's end too: whether somebody reads is looked at first.
+  await env.attempt(p.splice(file, 1000, broken[1], null, 5, 0));
+  // O_NONBLOCK of either pipe is enough, and what has no splice of its own takes nothing.
+  const [empty, filled] = await p.pipe(O.NONBLOCK);
+  await env.attempt(p.splice(empty, null, out, null, 5, 0));
+  const full = await p.open('/dev/full', O.WRONLY);
+  await env.attempt(p.sendfile(full, file, 0, 5));
+  await p.write(filled, text('some bytes'));
+  await env.attempt(p.splice(empty, null, full, null, 5, 0));
+  await p.lseek(out, 0, SEEK.CUR);
+  await p.splice(empty, null, out, 20, 5, 0);
+  await p.lseek(out, 0, SEEK.CUR);
+  const [other] = await p.pipe();
+  await env.attempt(p.splice(empty, null, broken[1], null, 5, 0));
+  await env.attempt(p.read(empty, room(20)));
+  await p.close(other);
 });
 
 const teeing = program('tee', async (env) => {
@@ -111,4 +127,54 @@ const teeing = program('tee', async (env) => {
   await state(p, second[0]);
 });
 
-export const programs: readonly Program[] = [sending, splicing, teeing];
+/** What each kind of source and target answers: the source is read before the target is asked whether it takes anything. */
+const refused = program('sendfile-kinds', async (env) => {
+  const p = await env.process();
+  await p.mkdir('folder', 0o700);
+  const sources = async (): Promise<readonly number[]> => {
+    const [full] = [await p.open('full', O.RDWR | O.CREAT, 0o600)];
+    await p.write(full, text('0123456789'));
+    await p.lseek(full, 0, SEEK.SET);
+    const devices = [await p.open('/dev/null', O.RDWR), await p.open('/dev/zero', O.RDWR), await p.open('/dev/full', O.RDWR)];
+    const [reading, writing] = await p.pipe(O.NONBLOCK);
+    await p.write(writing, text('abc'));
+    const [one, other] = await p.socketpair(AF.UNIX, SOCK.STREAM | SOCK.NONBLOCK, 0);
+    await p.write(other, text('abc'));
+    return [
+      await p.open('empty', O.RDWR | O.CREAT, 0o600), full, ...devices, await p.open('folder', O.RDONLY | O.DIRECTORY), reading, one,
+      await p.epoll_create1(0), await p.eventfd(1, O.NONBLOCK), await p.timerfd_create(1, O.NONBLOCK),
+    ];
+  };
+  const targets = async (): Promise<readonly number[]> => {
+    const [, writing] = await p.pipe(O.NONBLOCK);
+    const [gone, broken] = await p.pipe(O.NONBLOCK);
+    await p.close(gone);
+    const [, filled] = await p.pipe(O.NONBLOCK);
+    await p.write(filled, pattern(65536));
+    const [left] = await p.socketpair(AF.UNIX, SOCK.STREAM | SOCK.NONBLOCK, 0);
+    return [
+      await p.epoll_create1(0), await p.eventfd(0, O.NONBLOCK), await p.timerfd_create(1, O.NONBLOCK),
+      await p.open('target', O.RDWR | O.CREAT, 0o600), await p.open('/dev/null', O.RDWR), await p.open('/dev/zero', O.RDWR),
+      await p.open('/dev/full', O.RDWR), writing, broken, filled, left, await p.socket(AF.INET, SOCK.STREAM | SOCK.NONBLOCK, 0),
+      await p.socket(AF.NETLINK, SOCK.RAW | SOCK.NONBLOCK, 0),
+    ];
+  };
+  for (const target of await targets()) {
+    for (const source of await sources()) {
+      for (const offset of [null, 0]) {
+        for (const count of [0, 3]) await env.attempt(p.sendfile(target, source, offset, count));
+      }
+      await p.close(source);
+    }
+  }
+  // A pipe that may wait takes what it has room for, and the rest stays.
+  const [, waiting] = await p.pipe();
+  const long = await p.open('long', O.RDWR | O.CREAT, 0o600);
+  await p.write(long, pattern(100_000));
+  await p.sendfile(waiting, long, 0, 100_000);
+  for (const source of await sources()) {
+    for (const target of await targets()) await env.attempt(p.splice(source, null, target, null, 3, SPLICE_F.NONBLOCK));
+  }
+});
+
+export const programs: readonly Program[] = [sending, splicing, teeing, refused];

@@ -1,6 +1,8 @@
 /** Random programs: which call comes next, by a model of what is open. The same seed makes the same program. */
 import { below, SeededRandom } from '../../../src/base/random.ts';
 import { Signal } from '../../../src/kernel/signal-numbers.ts';
+import * as families from './family-calls.ts';
+import * as further from './further-calls.ts';
 import { Model } from './model.ts';
 import * as others from './other-calls.ts';
 import * as sockets from './socket-calls.ts';
@@ -9,9 +11,14 @@ import * as setups from './setups.ts';
 import type { Argument, Sequence, Step } from './steps.ts';
 
 /** A step but for its process; null where the model has nothing that suits. */
-export type Choose = (m: Model, process: 'p1' | 'p2') => {
-  call: string; args: readonly Argument[]; makes?: readonly string[]; waits?: boolean;
-} | null;
+export interface Chosen {
+  call: string;
+  args: readonly Argument[];
+  makes?: readonly string[];
+  waits?: boolean;
+}
+
+export type Choose = (m: Model, process: 'p1' | 'p2') => Chosen | null;
 
 export const MOST_STEPS = 40;
 
@@ -20,8 +27,10 @@ const CHOICES: readonly [choose: Choose, weight: number][] = [
   [sockets.send, 12], [sockets.sendto, 6], [sockets.take, 14], [sockets.pass, 5], [sockets.shutdown, 3], [sockets.names, 4],
   [sockets.ask, 4], [sockets.setOption, 7], [sockets.getOption, 5],
   [others.close, 6], [others.duplicate, 4], [others.control, 5], [others.closeRange, 1], [others.pipe, 3], [others.open, 4],
-  [others.path, 5], [others.file, 7], [others.pipeTransfer, 6], [others.splice, 3], [others.event, 3], [others.timer, 2],
-  [others.poll, 7], [others.select, 3], [others.epoll, 9], [others.queue, 3], [others.ipc, 3], [others.signal, 4],
+  [others.path, 10], [others.file, 12], [others.pipeTransfer, 6], [others.splice, 5], [others.event, 3], [others.timer, 5],
+  [others.poll, 7], [others.select, 3], [others.epoll, 9], [others.queue, 6], [others.ipc, 8], [others.signal, 4],
+  [further.batch, 5], [further.vector, 5], [further.maskedWait, 4], [further.memory, 6], [further.signalFile, 3], [further.queueFlags, 2],
+  [families.packet, 7], [families.ping, 8], [families.netlink, 10],
 ];
 const WEIGHTED = CHOICES.flatMap(([choose, weight]) => new Array<Choose>(weight).fill(choose));
 
@@ -32,8 +41,8 @@ const FRAME: readonly Choose[] = [
 ];
 
 const SETUPS: readonly [setup: Setup, weight: number][] = [
-  [setups.connection, 8], [setups.datagrams, 4], [setups.socketpair, 4], [setups.pipe, 3], [setups.file, 3], [setups.names, 2],
-  [setups.queue, 1], [setups.ipc, 1],
+  [setups.connection, 8], [setups.datagrams, 4], [setups.socketpair, 4], [setups.pipe, 3], [setups.file, 4], [setups.names, 4],
+  [setups.queue, 3], [setups.ipc, 3], [setups.frames, 3], [setups.pings, 4], [setups.netlink, 7],
 ];
 const WEIGHTED_SETUPS = SETUPS.flatMap(([setup, weight]) => new Array<Setup>(weight).fill(setup));
 /** What makes descriptors: less of it where there are enough. */

@@ -9,7 +9,8 @@ import type { Choose } from './generator.ts';
 
 export type Kind =
   | 'tcp' | 'udp' | 'raw' | 'packet' | 'unix-stream' | 'unix-dgram' | 'unix-seqpacket' | 'read-end' | 'write-end' | 'file'
-  | 'folder' | 'fifo' | 'event' | 'timer' | 'epoll' | 'queue';
+  | 'folder' | 'fifo' | 'event' | 'timer' | 'epoll' | 'queue' | 'signals' | 'ping' | 'ping6' | 'packet-raw'
+  | 'netlink' | 'diag' | 'usersock';
 
 export class Thing {
   readonly kind: Kind;
@@ -18,6 +19,8 @@ export class Thing {
   waits: boolean;
   address: Uint8Array | null = null;
   isListening = false;
+  /** Of a packet socket: frames come to it. */
+  hears = false;
   /** Of an AF_INET6 stream: the first connect was to an IPv4-mapped address. Linux speaks nothing else from then on. */
   isMapped: boolean | null = null;
   isConnected = false;
@@ -57,8 +60,8 @@ export interface Name {
 export class Model {
   readonly random: SeededRandom;
   names: Name[] = [];
-  /** System V identifiers, by the call that made them. */
-  readonly identifiers: { name: string; call: string }[] = [];
+  /** System V identifiers, by the call that made them; how many messages wait there. */
+  readonly identifiers: { name: string; call: string; sent?: number }[] = [];
   hasChild = false;
   /** What may be there under these names. */
   readonly paths: string[] = [];

@@ -74,7 +74,9 @@ export const pipe: Choose = (m, process) => {
 
 export const open: Choose = (m, process) => {
   const path = pathFor(m, m.chance(90) ? PATHS : FOLDERS);
-  const flags = m.pick([O.RDONLY, O.RDWR, O.RDWR | O.CREAT, O.RDWR | O.CREAT, O.WRONLY | O.CREAT | O.TRUNC, O.RDWR | O.CREAT | O.EXCL, O.RDWR | O.APPEND, O.RDONLY | O.DIRECTORY, O.RDONLY | O.NOFOLLOW]);
+  // Most times it makes what is not there.
+  const missing = !m.paths.includes(path) && path.startsWith('f') && m.chance(70) ? O.CREAT : 0;
+  const flags = missing | m.pick([O.RDONLY, O.RDWR, O.RDWR | O.CREAT, O.RDWR | O.CREAT, O.WRONLY | O.CREAT | O.TRUNC, O.RDWR | O.CREAT | O.EXCL, O.RDWR | O.APPEND, O.RDONLY | O.DIRECTORY, O.RDONLY | O.NOFOLLOW]);
   const kind = path === 'dir' || FOLDERS.includes(path) ? 'folder' : path === 'fifo' ? 'fifo' : 'file';
   const made = m.add(process, new Thing(kind, 0, false));
   if ((flags & O.CREAT) !== 0 && PATHS.includes(path)) m.paths.push(path);
@@ -83,24 +85,32 @@ export const open: Choose = (m, process) => {
 
 /** Most times one that may be there. */
 function pathFor(m: Model, all: readonly string[] = PATHS): string {
-  return m.paths.length > 0 && m.chance(65) ? m.pick(m.paths) : m.pick(all);
+  return m.paths.length > 0 && m.chance(75) ? m.pick(m.paths) : m.pick(all);
 }
 
 export const path: Choose = (m) => {
+  // Where nothing is known to be there, most of it would only tell so.
+  const making = m.paths.length === 0 && m.chance(80);
   const one = pathFor(m);
   const other = pathFor(m);
+  const name = m.pick(['dir', 'fifo', 'link']);
+  if (making) {
+    m.paths.push(name);
+    const args = name === 'link' ? ['f1', 'link'] : [name, m.pick(MODES)];
+    return { call: name === 'dir' ? 'mkdir' : name === 'fifo' ? 'mkfifo' : 'symlink', args };
+  }
   switch (m.below(16)) {
     case 0: return { call: 'mkdir', args: [m.pick(['dir', one]), m.pick(MODES)] };
     case 1: return { call: 'mkfifo', args: [m.pick(['fifo', one]), m.pick(MODES)] };
     case 2: return { call: 'symlink', args: [m.pick(['f1', 'dir', 'link', other]), m.pick(['link', one])] };
-    case 3: return { call: 'link', args: [one, other] };
+    case 3: return { call: 'link', args: [one, m.chance(70) ? `hard${m.below(5)}` : other] };
     case 4: case 5: return { call: 'unlink', args: [one] };
-    case 6: return { call: 'rmdir', args: [one] };
+    case 6: return { call: 'rmdir', args: [m.pick(['dir', 'dir', one])] };
     case 7: return { call: 'rename', args: [one, other] };
     case 8: return { call: 'chmod', args: [one, m.pick(MODES)] };
     case 9: return { call: 'truncate', args: [one, m.pick([0, 5, 100, 5000, -1])] };
     case 10: return { call: 'access', args: [one, m.below(9)] };
-    case 11: return { call: 'readlink', args: [one] };
+    case 11: return { call: 'readlink', args: [m.pick(['link', one])] };
     case 12: return { call: 'lstat', args: [one] };
     case 13: return { call: 'umask', args: [m.pick([0o022, 0o077, 0])] };
     default: return { call: 'stat', args: [one] };
@@ -111,6 +121,7 @@ export const file: Choose = (m, process) => {
   const found = m.find(process, isOf('file', 'file', 'folder'));
   if (found === null) return null;
   const name = fd(found.name);
+  if (found.thing.kind === 'folder' && m.chance(40)) return { call: 'getdents', args: [name] };
   switch (m.below(10)) {
     case 0: case 1: return { call: 'read', args: [name, { room: m.pick(SIZES) }], waits: found.thing.waits };
     case 2: case 3: return { call: 'write', args: [name, { pattern: m.pick(SIZES) }], waits: found.thing.waits };
@@ -141,9 +152,10 @@ export const pipeTransfer: Choose = (m, process) => {
 };
 
 export const splice: Choose = (m, process) => {
-  const from = m.find(process, isOf('read-end', 'file', 'fifo'));
+  const from = m.find(process, (thing) => isOf('read-end', 'file', 'fifo')(thing) && (thing.kind === 'file' || thing.pending > 0 || m.chance(20)));
   const to = m.find(process, (thing) => thing.kind === 'write-end' || thing.kind === 'file' || thing.isConnected);
-  if (from === null || to === null) return null;
+  // What netlink answers is compared in words (netlink-talk.ts), and a pipe would show its bytes.
+  if (from === null || to === null || ['netlink', 'diag'].includes(from.thing.kind)) return null;
   const waits = from.thing.waits || to.thing.waits;
   const count = m.pick([1, 10, 500, 3000]);
   const nonblocking = 2;
@@ -169,7 +181,7 @@ export const timer: Choose = (m, process) => {
   const found = m.find(process, isOf('timer'));
   if (found === null || m.chance(20)) {
     const made = m.add(process, new Thing('timer', 0, false));
-    return { call: 'timerfd_create', args: [m.pick([0, 1, 1, 99]), O.NONBLOCK], makes: [made.name] };
+    return { call: 'timerfd_create', args: [m.pick([0, 1, 1, 1, 1, 99]), O.NONBLOCK], makes: [made.name] };
   }
   if (m.chance(30)) return { call: 'timerfd_gettime', args: [fd(found.name)] };
   if (m.chance(30)) return { call: 'read', args: [fd(found.name), { room: 8 }], waits: found.thing.waits };
@@ -213,8 +225,8 @@ export const queue: Choose = (m, process) => {
   if (found === null || m.chance(15)) {
     const made = m.add(process, new Thing('queue', 0, false));
     // RLIMIT_MSGQUEUE counts those of all programs that root runs: small ones.
-    const attributes = m.chance(5) ? null : { record: { maxMessages: m.pick([1, 3, 8, 0]), messageSize: m.pick([10, 100, 0]) } };
-    return { call: 'mq_open', args: [m.pick(['/q1', '/q2']), m.pick([O.RDWR, O.RDONLY, O.WRONLY, O.RDWR]) | O.NONBLOCK | m.pick([O.CREAT, O.CREAT, O.CREAT | O.EXCL, 0]), 0o600, attributes], makes: [made.name] };
+    const attributes = m.chance(5) ? null : { record: { maxMessages: m.pick([1, 3, 8, 8, 8, 0]), messageSize: m.pick([10, 100, 100, 100, 0]) } };
+    return { call: 'mq_open', args: [m.pick(['/q1', '/q2']), m.pick([O.RDWR, O.RDONLY, O.WRONLY, O.RDWR]) | O.NONBLOCK | m.pick([O.CREAT, O.CREAT, O.CREAT, O.CREAT, O.CREAT | O.EXCL, 0]), 0o600, attributes], makes: [made.name] };
   }
   const name = fd(found.name);
   switch (m.below(6)) {
@@ -239,11 +251,17 @@ export const ipc: Choose = (m) => {
     const key = m.pick([0, 7, 8]);
     return { call: make, args: make === 'msgget' ? [key, flags] : [key, m.pick([2, 2, 1, 0]), flags], makes: [name] };
   }
-  const id = fd(m.pick(found).name);
+  const full = found.filter(({ sent = 0 }) => sent > 0);
+  const one = m.pick(full.length > 0 && m.chance(80) ? full : found);
+  const id = fd(one.name);
   if (make === 'msgget') {
-    if (m.chance(50)) return { call: 'msgsnd', args: [id, m.pick([1, 2, 3, 0]), { pattern: m.pick([0, 3, 50]) }, IPC_NOWAIT] };
-    if (m.chance(10)) return { call: 'msgctl', args: [id, 0] };
-    return { call: 'msgrcv', args: [id, m.pick([100, 100, 2]), m.pick([0, 1, 2, -2]), IPC_NOWAIT | m.pick([0, 0o10000, 0o20000])] };
+    if (full.length > 0 ? m.chance(25) : m.chance(75)) {
+      one.sent = (one.sent ?? 0) + 1;
+      return { call: 'msgsnd', args: [id, m.pick([1, 1, 2, 3, 0]), { pattern: m.pick([0, 3, 50]) }, IPC_NOWAIT] };
+    }
+    if (m.chance(35)) return { call: 'msgctl', args: [id, 0] };
+    one.sent = Math.max(0, (one.sent ?? 0) - 1);
+    return { call: 'msgrcv', args: [id, m.pick([100, 100, 2]), m.pick([0, 0, 0, 1, 2, -2]), IPC_NOWAIT | m.pick([0, 0o10000, 0o20000])] };
   }
   const operation = (): Argument => ({ record: { num: m.pick([0, 1, 1, 5]), op: m.pick([1, 2, -1, 0]), flg: IPC_NOWAIT } });
   if (m.chance(60)) return { call: 'semop', args: [id, { list: [operation(), ...(m.chance(30) ? [operation()] : [])] }] };

@@ -18,7 +18,7 @@ import { shrink } from './shrink.ts';
 import { replay, type Sequence, sourceOf } from './steps.ts';
 
 /** Linux mostly sleeps between calls, so a few programs can run beside each other. */
-const BESIDE = 4;
+const BESIDE = 8;
 const MOST_SHRINKING = 150;
 
 export interface RandomReport {
@@ -110,7 +110,9 @@ export class RandomPrograms {
     const whole = generate(name);
     const found = await this.difference(whole);
     if (found === null) {
-      report.unsteady.push(name);
+      // Where it showed first.
+      const seen = report.comparison.differences.find(({ program }) => program === whole.name);
+      report.unsteady.push(seen === undefined ? name : `${name} (${seen.request}: ${seen.linux}; ours ${seen.ours})`);
       return;
     }
     const kind = kindOf(found.linux, found.difference);
@@ -130,6 +132,48 @@ export class RandomPrograms {
 function kindOf(linux: Trace, { index, ours, linux: theirs }: Difference): string {
   const general = (text: string): string => (/^E[A-Z]+/.exec(text)?.[0] ?? text.replaceAll(/[0-9a-f]{2,}|\d+|".*"/g, 'N')).slice(0, 60);
   return `${linux.entries[index]?.call ?? 'end'}: ${general(ours)}, not ${general(theirs)}`;
+}
+
+/**
+ * Programs of a seed on our kernel alone: Linux is not asked. `talk` counts what succeeded on sockets of the rarer families
+ * (`netlink route send`, `ping recv` ...), and what kinds of answers netlink gave.
+ */
+export async function ownOutcomes(seed: string, count: number): Promise<{ outcomes: RandomReport['outcomes']; talk: Map<string, number> }> {
+  const everything = 2 ** 31 - 1;
+  const ours = ourSide({ settings: new Map(), capabilities: everything }, false);
+  const outcomes: RandomReport['outcomes'] = new Map();
+  const talk = new Map<string, number>();
+  for (let i = 0; i < count; i++) {
+    const trace = await runProgram(replay(generate(`${seed}-${i}`)), ours);
+    countOutcomes(outcomes, trace);
+    countTalk(talk, trace);
+  }
+  return { outcomes, talk };
+}
+
+const RARE_FAMILIES: readonly [request: RegExp, name: string][] = [
+  [/AF_NETLINK.*, 0\)$/, 'netlink route'], [/AF_NETLINK.*, (2|IPPROTO_IGMP|IPPROTO_2)\)$/, 'netlink user'], [/AF_NETLINK.*, (4|IPPROTO_\w+)\)$/, 'netlink diag'],
+  [/AF_PACKET/, 'packet'], [/AF_INET, SOCK_DGRAM.*IPPROTO_ICMP\)$/, 'ping'], [/AF_INET6, SOCK_DGRAM.*IPPROTO_ICMPV6\)$/, 'ping6'],
+];
+
+function countTalk(talk: Map<string, number>, trace: Trace): void {
+  const families = new Map<string, string>();
+  const count = (what: string): Map<string, number> => talk.set(what, (talk.get(what) ?? 0) + 1);
+  for (const { request, call, outcome, isError, kind } of trace.entries) {
+    const [, process = '', fd = ''] = /^(p\d)\.\w+\((\d+)/.exec(request) ?? [];
+    if (isError) continue;
+    if (call === 'socket') {
+      const family = RARE_FAMILIES.find(([pattern]) => pattern.test(request))?.[1];
+      const made = `${request.slice(0, 2)} ${outcome.slice(3)}`;
+      if (family === undefined) families.delete(made);
+      else families.set(made, family);
+    }
+    const family = families.get(`${process} ${fd}`);
+    if (family === undefined) continue;
+    count(`${family} ${call.split(' ')[0]}`);
+    if (kind.startsWith('words')) for (const word of new Set(outcome.match(/NEW\w+|DONE|ERROR (?=0)|ERROR|inet \d+|unix|packet/g))) count(word.trim());
+    if (call === 'close') families.delete(`${process} ${fd}`);
+  }
 }
 
 function countOutcomes(outcomes: Map<string, Map<string, number>>, trace: Trace): void {
@@ -163,5 +207,5 @@ export function reportText({ differences, unsteady, left }: RandomReport): strin
   const lines = differences.map(({ seed, source, difference, trace }) => (
     `random program ${seed}: ${difference.request}\n    ours  ${difference.ours}\n    linux ${difference.linux}\n${trace}\n${source}\n`
   ));
-  return [...lines, ...(left.length > 0 ? [`left: ${left.join(', ')}`] : []), ...(unsteady.length > 0 ? [`unsteady: ${unsteady.join(', ')}`] : [])].join('\n');
+  return [...lines, ...(left.length > 0 ? [`left: ${left.join(', ')}`] : []), ...(unsteady.length > 0 ? [`unsteady: ${unsteady.join('\n          ')}`] : [])].join('\n');
 }

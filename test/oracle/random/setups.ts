@@ -6,6 +6,8 @@ import { EPOLL_CTL } from '../../../src/kernel/epoll.ts';
 import { in4, in6, un } from '../address.ts';
 import { AF, O, POLL, SO, SOCK, SOL } from '../numbers.ts';
 import { ints } from '../toolkit.ts';
+import * as families from './family-calls.ts';
+import type { Chosen } from './generator.ts';
 import { type Kind, type Model, type Name, Thing } from './model.ts';
 import { type Argument, p1, p2, type Step } from './steps.ts';
 
@@ -99,6 +101,7 @@ export const names: Setup = (m, process) => {
   return [
     step(process, 'mkdir', ['dir', 0o755]), step(process, 'mkfifo', ['fifo', 0o644]), step(process, 'symlink', ['f1', 'link']),
     step(process, 'open', ['f1', O.RDWR | O.CREAT | O.NONBLOCK, 0o644], m.add(process, new Thing('file', 0, false))),
+    ...(m.chance(50) ? [step(process, 'open', ['dir', O.RDONLY | O.DIRECTORY, 0], m.add(process, new Thing('folder', 0, false)))] : []),
   ];
 };
 
@@ -107,7 +110,17 @@ export const pipe: Setup = (m, process) => {
   writing.peer = reading;
   reading.pending = 1;
   const [one, other] = [m.add(process, reading), m.add(process, writing)];
-  return [step(process, 'pipe', [O.NONBLOCK], one, other), step(process, 'write', [fd(other), { pattern: m.pick([1, 100, 3000]) }])];
+  const steps = [step(process, 'pipe', [O.NONBLOCK], one, other), step(process, 'write', [fd(other), { pattern: m.pick([1, 100, 3000]) }])];
+  if (m.chance(60)) return steps;
+  // One more, which gets what the first one has.
+  const [second, into] = [m.add(process, new Thing('read-end', 0, false)), m.add(process, new Thing('write-end', 0, false))];
+  Object.assign(into.thing, { peer: second.thing });
+  second.thing.pending = 1;
+  const nonblocking = 2;
+  const count = m.pick([1, 50, 5000]);
+  const moved = m.chance(50)
+    ? step(process, 'tee', [fd(one), fd(into), count, nonblocking]) : step(process, 'splice', [fd(one), null, fd(into), null, count, nonblocking]);
+  return [...steps, step(process, 'pipe', [O.NONBLOCK], second, into), moved];
 };
 
 export const socketpair: Setup = (m, process) => {
@@ -128,18 +141,54 @@ export const epoll: Setup = (m, process) => {
   ];
 };
 
+function steps(process: Who, ...chosen: readonly Chosen[]): Step[] {
+  return chosen.map(({ call, args, makes = [] }) => (process === 'p1' ? p1 : p2)(call, args, makes));
+}
+
+/** A frame, seen by a socket of the same process and perhaps by one of the other. */
+export const frames: Setup = (m, process, peer) => {
+  const other = m.chance(40) ? families.openPacket(m, peer, true) : null;
+  const { name, step: made } = families.openPacket(m, process, true);
+  return [
+    ...(other === null ? [] : steps(peer, other.step)),
+    ...steps(process, made, families.sendFrame(m, name), families.sendFrame(m, name), families.receiveFrame(m, name)),
+    ...(other === null ? [] : steps(peer, families.receiveFrame(m, other.name))),
+  ];
+};
+
+/** An echo request that is answered. */
+export const pings: Setup = (m, process) => {
+  const { name, step: made } = families.openPing(m, process);
+  const bound = families.bindPing(m, name);
+  const connected = m.chance(35) ? [families.connectPing(name)] : [];
+  return steps(process, made, bound, ...connected, families.sendPing(m, name), families.receivePing(m, name));
+};
+
+/** Requests with their answers, the end of a dump among them. */
+export const netlink: Setup = (m, process, peer) => {
+  const { name, step: made } = families.openNetlink(m, process);
+  // Sockets to be told of.
+  const before = name.thing.kind === 'diag' ? m.pick([connection, connection, datagrams, socketpair, frames])(m, process, peer) : [];
+  const bound = families.bindNetlink(m, name);
+  const talk = Array.from({ length: 1 + m.below(2) }, () => [families.sendNetlink(m, name), families.receiveNetlink(m, name), families.receiveNetlink(m, name)]);
+  return [...before, ...steps(process, made, bound, ...talk.flat())];
+};
+
 export const queue: Setup = (m, process) => {
   const name = m.add(process, new Thing('queue', 0, false));
   const attributes: Argument = { record: { maxMessages: 4, messageSize: 100 } };
   return [
     step(process, 'mq_open', ['/q1', O.RDWR | O.CREAT | O.NONBLOCK, 0o600, attributes], name),
     step(process, 'mq_send', [fd(name), { pattern: 5 }, 1]),
+    ...(m.chance(40) ? [step(process, 'mq_receive', [fd(name), 8192])] : []),
   ];
 };
 
 export const ipc: Setup = (m, process) => {
   const [messages, semaphores] = [m.fresh(), m.fresh()];
-  m.identifiers.push({ name: messages, call: 'msgget' }, { name: semaphores, call: 'semget' });
+  const isSent = m.chance(60);
+  m.identifiers.push({ name: messages, call: 'msgget', sent: isSent ? 1 : 0 }, { name: semaphores, call: 'semget' });
   const make = process === 'p1' ? p1 : p2;
-  return [make('msgget', [7, 0o1600], [messages]), make('semget', [7, 2, 0o1600], [semaphores])];
+  const send: Step = make('msgsnd', [{ fd: messages }, 1, { pattern: m.pick([3, 50]) }, 0o4000]);
+  return [make('msgget', [7, 0o1600], [messages]), make('semget', [7, 2, 0o1600], [semaphores]), ...(isSent ? [send] : [])];
 };

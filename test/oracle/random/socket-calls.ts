@@ -111,7 +111,7 @@ export const accept: Choose = (m, process) => {
   const found = m.find(process, (thing) => thing.isListening && thing.pending > 0) ?? (m.chance(10) ? m.find(process, (thing) => thing.isListening) : null);
   if (found === null) return null;
   const { thing } = found;
-  const isFour = !m.mayWait || m.chance(85);
+  const isFour = !m.mayWait || m.chance(60);
   const made = new Thing(thing.kind, thing.domain, !isFour);
   const client = thing.clients.shift() ?? null;
   if (thing.pending > 0) thing.pending--;
@@ -212,7 +212,7 @@ export const ask: Choose = (m, process) => {
 
 type Option = readonly [level: number, option: number];
 /** Those that docs/deviations.md names for a family are left out there: SO_TIMESTAMP of AF_UNIX and of streams,
- * SO_PEEK_OFF of all but AF_UNIX. */
+ * SO_PEEK_OFF of all but AF_UNIX, SO_DONTROUTE of raw sockets. */
 const COMMON: readonly Option[] = [
   SO.REUSEADDR, SO.REUSEPORT, SO.KEEPALIVE, SO.BROADCAST, SO.OOBINLINE, SO.DONTROUTE, SO.PRIORITY, SO.RCVLOWAT, SO.ERROR, SO.TYPE,
   SO.ACCEPTCONN, SO.DOMAIN, SO.PROTOCOL, SO.SNDBUF, SO.RCVBUF, SO.PASSCRED, SO.MARK, SO.PEEK_OFF, SO.NO_CHECK, SO.DEBUG, SO.TIMESTAMP,
@@ -232,7 +232,7 @@ const OF_IPV6: readonly Option[] = [
 ].map((option) => [IPPROTO.IPV6, option] as const);
 
 function optionFor(m: Model, thing: Thing): Option {
-  const left: readonly number[] = thing.isUnix ? [SO.TIMESTAMP] : thing.kind === 'tcp' ? [SO.TIMESTAMP, SO.PEEK_OFF] : [SO.PEEK_OFF];
+  const left: readonly number[] = thing.kind === 'raw' ? [SO.PEEK_OFF, SO.DONTROUTE] : thing.isUnix ? [SO.TIMESTAMP] : thing.kind === 'tcp' ? [SO.TIMESTAMP, SO.PEEK_OFF] : [SO.PEEK_OFF];
   const common = COMMON.filter(([, option]) => !left.includes(option));
   const groups: (readonly Option[])[] = [common, common];
   if (thing.kind === 'tcp') groups.push(OF_TCP, OF_TCP);

@@ -8,13 +8,14 @@ import type { ReceivedMessage, Syscalls } from '../../../src/api/posix/syscalls.
 import type { SignalInformation } from '../../../src/api/posix/signal-syscalls.ts';
 import { fdsIn, rightsMessage } from '../programs/unix-control.ts';
 import { signalName } from '../names.ts';
+import { netlinkWords, packetWords } from './netlink-talk.ts';
 import { type Program, program, type ProgramEnvironment } from '../program.ts';
 import { pattern } from '../toolkit.ts';
 
-/** What a call is given. `fd`: a descriptor by its name; `bytes`: these; `pattern`: so many of the toolkit's; `room`: a buffer. */
+/** What a call is given. `fd`: a descriptor by its name; `place`: shared memory, likewise; `bytes`: these; `pattern`: so many of the toolkit's; `room`: a buffer. */
 export type Argument =
   | number | string | null | undefined
-  | { readonly fd: string } | { readonly pid: string } | { readonly bytes: Uint8Array } | { readonly pattern: number }
+  | { readonly fd: string } | { readonly place: string } | { readonly pid: string } | { readonly bytes: Uint8Array } | { readonly pattern: number }
   | { readonly room: number } | { readonly rights: readonly string[] } | { readonly set: readonly string[] }
   | { readonly poll: readonly (readonly [fd: string, events: number])[] } | { readonly list: readonly Argument[] }
   | { readonly record: Readonly<Record<string, Argument>> };
@@ -58,6 +59,8 @@ type Caller = Readonly<Record<string, (...args: unknown[]) => Promise<unknown>>>
 class Replay {
   private readonly env: ProgramEnvironment;
   private readonly names = new Map<string, number>();
+  /** Where shared memory is attached. */
+  private readonly places = new Map<string, Uint8Array>();
   private readonly processes = new Map<string, Syscalls>();
   private readonly caught: string[] = [];
   /** A call waits. No other one that may wait is made meanwhile: who is woken first is nobody's promise. */
@@ -69,6 +72,9 @@ class Replay {
 
   async run({ forks, steps }: Sequence): Promise<void> {
     const { env, processes } = this;
+    env.wordData((bytes) => netlinkWords(bytes) ?? packetWords(bytes));
+    // Sockets for pings are for everybody.
+    await env.sysctl('net.ipv4.ping_group_range', '0 2147483647');
     processes.set('p1', forks ? await env.signalProcess() : await env.process());
     if (!forks) processes.set('p2', await env.process());
     for (const step of steps) {
@@ -93,6 +99,7 @@ class Replay {
     if (waits && this.isWaiting) return;
     const returned = method.apply(process, args.map((each) => this.resolve(each))).then(
       (value) => {
+        if (value instanceof Uint8Array) for (const name of makes) this.places.set(name, value);
         const numbers = made(value);
         for (const [i, name] of makes.entries()) this.names.set(name, numbers[i] ?? NOTHING);
       },
@@ -124,6 +131,7 @@ class Replay {
   private resolve(argument: Argument): unknown {
     if (typeof argument !== 'object' || argument === null) return argument;
     if ('fd' in argument) return this.names.get(argument.fd) ?? NOTHING;
+    if ('place' in argument) return this.places.get(argument.place) ?? new Uint8Array(1);
     if ('pid' in argument) {
       const process = this.processes.get(argument.pid);
       return process === undefined ? 0x3fffff : this.env.pidOf(process);

@@ -24,8 +24,7 @@ export function startClock(program: NodeProgram): void {
 }
 
 function epochMs(program: NodeProgram): number {
-  const { environment, now } = program.host.loop;
-  return Math.floor((environment.epochUs + now) / 1000);
+  return Math.floor(program.host.clock.nowUs / 1000);
 }
 
 export function installClocks(): void {

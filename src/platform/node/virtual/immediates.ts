@@ -17,7 +17,8 @@ export function setProgramImmediate(program: NodeProgram, callback: (...args: un
   const immediate = later(() => {
     open.delete(immediate);
     immediates.pending--;
-    if (!program.isOver) callback(...args);
+    if (program.isStopped) program.later({ runEvent: () => callback(...args) });
+    else if (!program.isOver) callback(...args);
   });
   open.add(immediate);
   immediates.pending++;

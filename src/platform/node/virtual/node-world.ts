@@ -5,7 +5,7 @@
 import { installHandles } from '../../../api/node/install.ts';
 import { NodeProgram } from '../../../api/node/node-program.ts';
 import type { HostOptions } from '../../../host.ts';
-import { simulate as simulateWith, type SimulateOptions as Options, World, WorldError } from '../../../sim/world.ts';
+import { simulate as simulateWith, type SimulateOptions as Options, World, WorldError, type WorldHostOptions } from '../../../sim/world.ts';
 import { watchedBy, watchRejections } from '../turn.ts';
 import { startClock } from './clocks.ts';
 import { idleTurn } from './idle.ts';
@@ -28,8 +28,12 @@ export class NodeWorld extends World {
     seedProgram(this.bodyProgram, new SeededRandom(`${this.seed}/body`));
   }
 
-  override host(name: string): NodeHost {
-    return super.host(name) as NodeHost;
+  override host(name: string, options: WorldHostOptions = {}): NodeHost {
+    return super.host(name, options) as NodeHost;
+  }
+
+  override router(name: string, options: WorldHostOptions = {}): NodeHost {
+    return super.router(name, options) as NodeHost;
   }
 
   protected override makeHost(options: HostOptions): NodeHost {
@@ -50,6 +54,9 @@ export class NodeWorld extends World {
     this.fail(error instanceof Error ? error : new WorldError(`something that is no Error was thrown: ${String(error)}`));
   }
 }
+
+// To those who use it, it is what the guide calls it.
+Object.defineProperty(NodeWorld, 'name', { value: 'World' });
 
 /** Puts our handles and clocks in place. Called when sockscape/sim is loaded: once, before anybody takes what it replaces. */
 export function prepareNode(): void {

@@ -1,0 +1,59 @@
+/**
+ * Socket options that Node has no call for: setsockopt(2) and getsockopt(2) of the socket below a `net.Socket`,
+ * `net.Server`, `dgram.Socket` or `tls.TLSSocket`.
+ *
+ *   setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, 5500);
+ */
+import { errnoName } from '../../base/errno.ts';
+import * as sockets from '../../kernel/calls/sockets.ts';
+import { intBytes } from '../../socket/option-bytes.ts';
+import { behind } from './in-place.ts';
+import { StreamHandle } from './stream-handle.ts';
+import { UdpHandle } from './udp-handle.ts';
+
+/** What has a handle: dgram's is under a symbol. */
+interface WithHandle {
+  readonly _handle?: object | null;
+  readonly [key: symbol]: unknown;
+}
+
+/** Sets an option: bytes as C lays them out, or a number for an `int`. Throws an Error with `code`, `errno` and `syscall`. */
+export function setsockopt(socket: object, level: number, option: number, value: Uint8Array | number): void {
+  const handle = handleOf(socket, 'setsockopt');
+  const bytes = typeof value === 'number' ? intBytes(value, 4) : value;
+  const result = sockets.setOption(handle.program.core, handle.kernelDescriptor, level, option, bytes);
+  if (result < 0) throw failure(result, 'setsockopt');
+}
+
+/** An option's bytes, as many as there are up to `length`. Throws as `setsockopt` does. */
+export function getsockopt(socket: object, level: number, option: number, length = 4): Uint8Array {
+  const handle = handleOf(socket, 'getsockopt');
+  const result = sockets.getOption(handle.program.core, handle.kernelDescriptor, level, option, length);
+  if (typeof result === 'number') throw failure(result, 'getsockopt');
+  return result;
+}
+
+function handleOf(socket: object, call: string): StreamHandle | UdpHandle {
+  if (typeof socket !== 'object' || socket === null) throw new TypeError(`${call}: takes a socket of node:net or node:dgram`);
+  const { _handle: direct } = socket as WithHandle;
+  // A TLSSocket's handle is TLSWrap, which has the one below as its parent.
+  const below = (direct as { _parent?: object } | null | undefined)?._parent ?? direct ?? datagramHandle(socket as WithHandle);
+  if (below === null || below === undefined) {
+    throw new TypeError(`${call}: the socket has no descriptor: it is not connected or bound yet, or closed`);
+  }
+  const ours = behind(below);
+  if (!(ours instanceof StreamHandle || ours instanceof UdpHandle)) {
+    throw new TypeError(`${call}: this socket is the machine's; only sockets of programs on sockscape hosts have options here`);
+  }
+  return ours;
+}
+
+function datagramHandle(socket: WithHandle): object | null {
+  const state = Object.getOwnPropertySymbols(socket).find((key) => key.description === 'state symbol');
+  return state === undefined ? null : ((socket[state] as { handle?: object | null }).handle ?? null);
+}
+
+function failure(result: number, syscall: string): Error {
+  const code = errnoName(result);
+  return Object.assign(new Error(`${syscall} ${code}`), { code, errno: result, syscall });
+}

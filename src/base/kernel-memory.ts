@@ -1,0 +1,98 @@
+/**
+ * The memory of one host's kernel: what descriptions, endpoints, processes, pages of pipes and files, queued messages and chunks of
+ * payload are charged to, so that no process, root's included, takes more than its host has. Part of HostContext; whoever
+ * makes something asks here first, and gives back when it goes.
+ *
+ *   0 ................... dataBytes .......................... totalBytes ............ 2 * totalBytes
+ *      everything goes      | payload waits, is refused or dropped, but for a little of each socket and pipe, which it has
+ *                           | paid for when it was made; objects are made up to totalBytes, then ENOMEM, ENOBUFS, ENFILE
+ *
+ * Only that little, in chunks that others have left to it, can bring a host beyond totalBytes, and nothing beyond twice of it.
+ *
+ * Linux counts what it allocates; an object here is charged what it takes of the engine's heap or more, which is about what
+ * Linux's own takes (`Cost`). Payload is charged by the chunk (slab.ts), so that a segment or a datagram costs nothing.
+ */
+
+/** What a host of a world has: a small machine. */
+export const DEFAULT_MEMORY_BYTES: number = 512 * 1024 * 1024;
+/** The least that a host can do anything with. */
+export const LEAST_MEMORY_BYTES: number = 4 * 1024 * 1024;
+/** More would not fit into an engine's heap; and counts stay small integers. */
+export const MOST_MEMORY_BYTES: number = 1024 * 1024 * 1024;
+/** Of what payload leaves to objects, one part in so many. */
+const RESERVE = 8;
+
+export const PAGE_BYTES = 4096;
+/** What whoever has nothing waiting may have wait although there is no memory for payload. */
+const LITTLE_BYTES = 2048;
+
+/** Bytes per object. */
+export const Cost = {
+  /** A description with its inode: what files_maxfiles_init reckons with. */
+  FILE: 1024,
+  TCP_ENDPOINT: 2048 + LITTLE_BYTES,
+  /** A half-open connection. */
+  REQUEST: 512,
+  /** UDP, raw and ping; AF_UNIX. */
+  ENDPOINT: 1024 + LITTLE_BYTES,
+  PIPE: LITTLE_BYTES,
+  PROCESS: 8192,
+  /** A slot of a descriptor table, and of a pipe (struct pipe_buffer). */
+  DESCRIPTOR: 16,
+  PIPE_SLOT: 40,
+  /** A message in a queue of AF_UNIX, beside its bytes; a description that it carries. */
+  MESSAGE: 512,
+  RIGHT: 128,
+  SIGNAL: 256,
+  /** A descriptor that an epoll watches. */
+  WATCH: 512,
+} as const;
+
+export class KernelMemory {
+  /** MemTotal. */
+  readonly totalBytes: number;
+  /** Payload has room below this. */
+  private readonly dataBytes: number;
+  usedBytes = 0;
+
+  constructor(totalBytes: number = DEFAULT_MEMORY_BYTES) {
+    this.totalBytes = totalBytes;
+    this.dataBytes = totalBytes - Math.floor(totalBytes / RESERVE);
+  }
+
+  /** Is there no room for an object of `bytes`? */
+  lacks(bytes: number): boolean {
+    return this.usedBytes + bytes > this.totalBytes;
+  }
+
+  /** Takes room for an object; false when there is none. */
+  take(bytes: number): boolean {
+    if (this.lacks(bytes)) return false;
+    this.usedBytes += bytes;
+    return true;
+  }
+
+  /** Charges what there is already, or what `lacks` has admitted. */
+  hold(bytes: number): void {
+    this.usedBytes += bytes;
+  }
+
+  letGo(bytes: number): void {
+    this.usedBytes -= bytes;
+  }
+
+  /** Payload has to wait: a socket or pipe gets no more than a little of its own (sk_under_memory_pressure). */
+  get isShort(): boolean {
+    return this.usedBytes >= this.dataBytes;
+  }
+
+  /** May who has `queued` bytes waiting not have `length` more? */
+  refuses(queued: number, length: number): boolean {
+    return this.usedBytes >= this.dataBytes && (queued > 0 || length > LITTLE_BYTES || this.usedBytes >= 2 * this.totalBytes);
+  }
+
+  /** How much of a stream goes in one piece: all, or a little. */
+  pieceOf(length: number): number {
+    return this.usedBytes >= this.dataBytes && length > LITTLE_BYTES ? LITTLE_BYTES : length;
+  }
+}

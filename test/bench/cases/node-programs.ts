@@ -1,0 +1,57 @@
+/**
+ * node-http, node-tcp-bulk: one unchanged Node program, run by `node --import sockscape/register` and by `node` alone, each in
+ * a process of its own, which take turns round by round: neither pays for what the other needs.
+ */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { join, resolve } from 'node:path';
+import { createInterface, type Interface } from 'node:readline';
+import { type Figure, interleave, type Side } from '../rounds.ts';
+
+const root = resolve(process.env['SOCKSCAPE_ROOT'] ?? '.');
+/** Rounds that are not counted: Node compiles its http only after some ten thousand requests. */
+const WARM_UP_ROUNDS = 4;
+
+class ProgramSide implements Side {
+  private readonly child: ChildProcess;
+  private readonly lines: Interface;
+  private answer: (line: string) => void = () => {};
+
+  constructor(program: string, options: readonly string[]) {
+    this.child = spawn(process.execPath, [...options, join(root, 'test/bench/programs', program)], { stdio: ['pipe', 'pipe', 'inherit'] });
+    this.lines = createInterface({ input: this.child.stdout as NodeJS.ReadableStream });
+    this.lines.on('line', (line) => this.answer(line));
+    this.lines.on('close', () => this.answer('the program ended'));
+  }
+
+  async round(): Promise<number> {
+    const line = await new Promise<string>((resolve) => {
+      this.answer = resolve;
+      this.child.stdin?.write('round\n');
+    });
+    const figure = Number(line);
+    if (!(figure > 0)) throw new Error(`bench: a round ended with: ${line}`);
+    return figure;
+  }
+
+  async close(): Promise<void> {
+    this.child.stdin?.end();
+    await new Promise((ended) => this.child.once('exit', ended));
+  }
+}
+
+export async function nodeProgram(program: string, unit: string, rounds: number): Promise<Figure> {
+  const built = spawnSync(process.execPath, [join(root, 'scripts/build.mjs'), '--no-types'], { stdio: ['ignore', 'ignore', 'inherit'] });
+  if (built.status !== 0) throw new Error('bench: the package could not be built');
+  const ours = new ProgramSide(program, ['--import', join(root, 'dist/node/register.js')]);
+  const kernel = new ProgramSide(program, []);
+  try {
+    for (let i = 0; i < WARM_UP_ROUNDS; i++) {
+      await ours.round();
+      await kernel.round();
+    }
+    return await interleave(ours, kernel, rounds, unit);
+  } finally {
+    await ours.close();
+    await kernel.close();
+  }
+}
