@@ -22,7 +22,7 @@ const GROUPS = ['net', 'dgram', 'http', 'https', 'tls'];
 /** Of one run of one test. */
 const LIMIT_MS = 30_000;
 /** Without a network many tests wait for ever: more than this, and three times as long as with one, says nothing new. */
-const NONE_LIMIT_MS = 4_000;
+const NONE_LIMIT_MS = 2_000;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -28,15 +28,6 @@ const MAX_SERVERS = 3;
 
 type ServerTuple = [family: number, address: string, port: number];
 
-interface Machine {
-  getServers(): unknown[];
-  setServers(servers: readonly ServerTuple[]): number;
-  setLocalAddress(ipv4: string, ipv6?: string): void;
-  cancel(): void;
-  getAsyncId(): number;
-  [query: string]: (...args: never[]) => unknown;
-}
-
 interface QueryRequest extends Request {
   oncomplete(error: number, ...rest: unknown[]): void;
 }
@@ -49,35 +40,62 @@ class ChannelState {
   readonly asked: Set<DnsExchange> = new Set();
 }
 
+/** What a channel was made with: `timeout`, `tries`, and (Node 24) the greatest timeout. */
+type ChannelArguments = readonly number[];
+
+/** Channels by Node's own objects, which stay: dns may have made its first before us. */
+const channels: WeakMap<object, Channel> = new WeakMap();
+
+type Method = (this: object, ...args: unknown[]) => unknown;
+
 export function installChannel(): void {
   const cares = binding('cares_wrap');
-  const MachineChannel = cares.ChannelWrap as unknown as new (...args: number[]) => Machine;
-  class ChannelWrap extends ChannelHandle {
+  const MachineChannel = cares.ChannelWrap as unknown as new (...args: number[]) => object;
+  const prototype = MachineChannel.prototype as Record<string, Method | undefined>;
+  for (const name of ['getServers', 'setServers', 'setLocalAddress', 'cancel', 'getHostByAddr', ...Object.keys(QUERIES)]) {
+    const machine = prototype[name];
+    // Each Node has its own set of them.
+    if (machine === undefined) continue;
+    const ours = (channel: Channel, program: NodeProgram, args: unknown[]): unknown => {
+      if (name in QUERIES) return channel.query(program, name, args[0] as QueryRequest, args[1] as string);
+      return (channel as unknown as Record<string, Method>)[name]?.call(channel, program, ...args);
+    };
+    Object.defineProperty(prototype, name, {
+      configurable: true, writable: true, enumerable: false,
+      value: function (this: object, ...args: unknown[]) {
+        const program = NodeProgram.current();
+        return program === null ? machine.apply(this, args) : ours(channelOf(this), program, args);
+      },
+    });
+  }
+  class ChannelWrap extends MachineChannel {
     constructor(...args: number[]) {
-      super(() => new MachineChannel(...args), args);
+      super(...args);
+      channels.set(this, new Channel(args));
     }
   }
   Object.defineProperty(cares, 'ChannelWrap', { configurable: true, enumerable: true, writable: true, value: ChannelWrap });
 }
 
-class ChannelHandle {
-  private readonly makeMachine: () => Machine;
-  private machineChannel: Machine | null = null;
+function channelOf(machine: object): Channel {
+  let channel = channels.get(machine);
+  if (channel === undefined) {
+    channel = new Channel([]);
+    channels.set(machine, channel);
+  }
+  return channel;
+}
+
+class Channel {
   private readonly timeoutMs: number;
   private readonly tries: number;
   private readonly maxTimeoutMs: number;
   private readonly states: WeakMap<NodeProgram, ChannelState> = new WeakMap();
 
-  constructor(makeMachine: () => Machine, [timeout = -1, tries = -1, maxTimeout = 0]: readonly number[]) {
-    this.makeMachine = makeMachine;
+  constructor([timeout = -1, tries = -1, maxTimeout = 0]: ChannelArguments) {
     this.timeoutMs = timeout > 0 ? timeout : TIMEOUT_MS;
     this.tries = tries > 0 ? tries : TRIES;
     this.maxTimeoutMs = maxTimeout;
-  }
-
-  private get machine(): Machine {
-    this.machineChannel ??= this.makeMachine();
-    return this.machineChannel;
   }
 
   private stateOf(program: NodeProgram): ChannelState {
@@ -89,15 +107,11 @@ class ChannelHandle {
     return state;
   }
 
-  getServers(): unknown[] {
-    const program = NodeProgram.current();
-    if (program === null) return this.machine.getServers();
+  getServers(program: NodeProgram): unknown[] {
     return this.serversOf(program).map(({ address, port }) => [address, port]);
   }
 
-  setServers(servers: readonly ServerTuple[]): number {
-    const program = NodeProgram.current();
-    if (program === null) return this.machine.setServers(servers);
+  setServers(program: NodeProgram, servers: readonly ServerTuple[]): number {
     const state = this.stateOf(program);
     if (state.asked.size > 0) return PENDING;
     state.servers = servers.map(([, address, port]) => ({ address, port }));
@@ -108,9 +122,7 @@ class ChannelHandle {
     return this.stateOf(program).servers ?? configuredServers(program);
   }
 
-  setLocalAddress(first: string, second?: string): void {
-    const program = NodeProgram.current();
-    if (program === null) return this.machine.setLocalAddress(first, second);
+  setLocalAddress(program: NodeProgram, first: string, second?: string): void {
     const addresses = [first, ...(second === undefined ? [] : [second])];
     const isV4 = addresses.map((text) => {
       const address = IpAddress.parse(text);
@@ -127,20 +139,12 @@ class ChannelHandle {
     state.from6 = addresses[isV4.indexOf(false)] ?? null;
   }
 
-  cancel(): void {
-    const program = NodeProgram.current();
-    if (program === null) return this.machine.cancel();
+  cancel(program: NodeProgram): void {
     for (const exchange of [...this.stateOf(program).asked]) exchange.end('ECANCELLED');
   }
 
-  getAsyncId(): number {
-    return this.machine.getAsyncId();
-  }
-
   /** dns.reverse: /etc/hosts first, whose first name stands for the host itself and is not told. */
-  getHostByAddr(request: QueryRequest, text: string): number {
-    const program = NodeProgram.current();
-    if (program === null) return this.machine['getHostByAddr']?.(request as never, text as never) as number;
+  getHostByAddr(program: NodeProgram, request: QueryRequest, text: string): number {
     const address = IpAddress.parse(text);
     if (address === null) return -Errno.EINVAL;
     const names = hostNames(program, address);
@@ -150,9 +154,7 @@ class ChannelHandle {
   }
 
   /** One of QUERIES. */
-  query(kind: string, request: QueryRequest, name: string): number {
-    const program = NodeProgram.current();
-    if (program === null) return this.machine[kind]?.(request as never, name as never) as number;
+  query(program: NodeProgram, kind: string, request: QueryRequest, name: string): number {
     this.ask(program, request, name, (QUERIES[kind] as { type: number }).type, kind);
     return 0;
   }
@@ -185,15 +187,6 @@ class ChannelHandle {
   private tell(program: NodeProgram, request: QueryRequest, result: () => QueryResult | QueryError): void {
     tellLater(program, new Hold(program), new AsyncResource('QUERYWRAP'), request, result);
   }
-}
-
-for (const kind of Object.keys(QUERIES)) {
-  Object.defineProperty(ChannelHandle.prototype, kind, {
-    configurable: true, writable: true,
-    value: function (this: ChannelHandle, request: QueryRequest, name: string) {
-      return this.query(kind, request, name);
-    },
-  });
 }
 
 /** In a macrotask of its own, in the context of whoever asked; it lets go of the process's life. */

@@ -12,6 +12,7 @@
  */
 import { AsyncResource } from 'node:async_hooks';
 import { Errno } from '../../base/errno.ts';
+import { Completion } from '../../base/loop.ts';
 import { Poll, Waiter } from '../../base/wait-queue.ts';
 import * as descriptors from '../../kernel/calls/descriptors.ts';
 import * as sockets from '../../kernel/calls/sockets.ts';
@@ -95,6 +96,23 @@ class HandleWaiter extends Waiter {
   }
 }
 
+/**
+ * Lets a connect be told behind what its handshake has told others: over loopback the listener's side is ready within the
+ * call, and libuv, which begins to watch the client afterwards, tells of it first.
+ */
+class ConnectTurn extends Completion {
+  private readonly tell: () => void;
+
+  constructor(tell: () => void) {
+    super();
+    this.tell = tell;
+  }
+
+  deliver(): void {
+    this.tell();
+  }
+}
+
 /** Gives a handle that the stack has made the object by which net.js will know it. Set by in-place.ts. */
 let makeFace: ((handle: StreamHandle) => void) | null = null;
 
@@ -142,6 +160,7 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
   private keepsAlive = false;
   private written = 0;
   private readHere = 0;
+  private isConnectNew = false;
   private toldClosed = 0;
   private readonly kind: 'TCP' | 'Pipe';
   private fdNumber: DescriptorNumber | null = null;
@@ -370,7 +389,7 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
     // Another handle of the same descriptor has closed it.
     if (file === null) return false;
     const ready = file.operations.readiness();
-    if (this.connecting !== null) return (ready & (Poll.OUT | Poll.ERR | Poll.HUP)) !== 0;
+    if (this.connecting !== null) return !this.isConnectNew && (ready & (Poll.OUT | Poll.ERR | Poll.HUP)) !== 0;
     if (this.isListening) return (ready & Poll.IN) !== 0;
     if (this.isReading && (ready & (Poll.IN | Poll.RDHUP | Poll.ERR | Poll.HUP)) !== 0) return true;
     if (this.writes.length > 0) return (ready & (Poll.OUT | Poll.ERR | Poll.HUP)) !== 0;
@@ -393,6 +412,17 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
     } finally {
       this.look();
     }
+  }
+
+  /** A connect has begun. */
+  protected lookAtConnect(): void {
+    const { loop } = this.program.host;
+    this.isConnectNew = true;
+    loop.complete(new ConnectTurn(() => {
+      this.isConnectNew = false;
+      this.look();
+    }));
+    loop.drain();
   }
 
   private finishConnect(request: Request): void {

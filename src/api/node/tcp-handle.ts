@@ -87,7 +87,7 @@ export class TcpHandle extends StreamHandle {
     this.connecting = request;
     this.live();
     if (isLate) this.tellConnect(request, result);
-    else this.look();
+    else this.lookAtConnect();
     return 0;
   }
 
