@@ -9,7 +9,7 @@ import { simulate } from '../../src/entry/sim.node.ts';
 import { IPPROTO, SO, SOL, TCP } from '../../src/socket/constants.ts';
 import { RunningProgram } from '../sim/program-runner.ts';
 
-function valueOf(socket: net.Socket, level: number, option: number): number {
+function optionOf(socket: net.Socket, level: number, option: number): number {
   const bytes = getsockopt(socket, level, option);
   return new DataView(bytes.buffer, bytes.byteOffset).getInt32(0, true);
 }
@@ -23,19 +23,19 @@ test('keepAlive and noDelay of net are those of our TCP, and ss tells the timer'
     await once(near, 'connect');
     return { near, server };
   });
-  equal(valueOf(near, SOL.SOCKET, SO.KEEPALIVE), 1);
-  equal(valueOf(near, IPPROTO.TCP, TCP.KEEPIDLE), 25);
-  equal(valueOf(near, IPPROTO.TCP, TCP.KEEPINTVL), 1);
-  equal(valueOf(near, IPPROTO.TCP, TCP.KEEPCNT), 10);
-  equal(valueOf(near, IPPROTO.TCP, TCP.NODELAY), 1);
+  equal(optionOf(near, SOL.SOCKET, SO.KEEPALIVE), 1);
+  equal(optionOf(near, IPPROTO.TCP, TCP.KEEPIDLE), 25);
+  equal(optionOf(near, IPPROTO.TCP, TCP.KEEPINTVL), 1);
+  equal(optionOf(near, IPPROTO.TCP, TCP.KEEPCNT), 10);
+  equal(optionOf(near, IPPROTO.TCP, TCP.NODELAY), 1);
   const { stdout } = await new RunningProgram(host, ['ss', '-tno', 'dport', '=', ':80']).ended;
   match(stdout, /timer:\(keepalive,2[45]sec,0\)/);
   await host.run(() => {
     near.setKeepAlive(false);
     near.setNoDelay(false);
   });
-  equal(valueOf(near, SOL.SOCKET, SO.KEEPALIVE), 0);
-  equal(valueOf(near, IPPROTO.TCP, TCP.NODELAY), 0);
+  equal(optionOf(near, SOL.SOCKET, SO.KEEPALIVE), 0);
+  equal(optionOf(near, IPPROTO.TCP, TCP.NODELAY), 0);
   await host.run(() => {
     near.destroy();
     server.close();
