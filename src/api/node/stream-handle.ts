@@ -12,8 +12,7 @@
  */
 import { AsyncResource } from 'node:async_hooks';
 import { Errno } from '../../base/errno.ts';
-import { Completion } from '../../base/loop.ts';
-import { Poll, Waiter } from '../../base/wait-queue.ts';
+import { Poll } from '../../base/wait-queue.ts';
 import * as descriptors from '../../kernel/calls/descriptors.ts';
 import * as sockets from '../../kernel/calls/sockets.ts';
 import type { OpenFile } from '../../kernel/open-file.ts';
@@ -24,8 +23,10 @@ import { Msg, Shut } from '../../transport/endpoint.ts';
 import { binding, type JsStream, type Request, tellRead, tellReadError, tellWrite } from './bindings.ts';
 import { runWhenClosing } from './closing.ts';
 import { DescriptorNumber } from './descriptor-numbers.ts';
+import { ConnectTurn, HandleWaiter, Told } from './handle-events.ts';
 import { liveness } from './liveness.ts';
 import type { HandleEvent, NodeProgram, ProgramPart } from './node-program.ts';
+import { PendingWrite } from './pending-write.ts';
 
 const { JSStream } = binding('js_stream');
 
@@ -34,84 +35,6 @@ const READ_BYTES = 65536;
 const incoming = Buffer.allocUnsafeSlow(READ_BYTES);
 const received = new Received();
 const NO_LINGER = Buffer.from([1, 0, 0, 0, 0, 0, 0, 0]);
-
-/** A write that found no room for all of its bytes. */
-class PendingWrite {
-  readonly request: Request;
-  readonly parts: readonly Uint8Array[];
-  /** The part that is being sent, and how much of it is gone. */
-  index = 0;
-  at = 0;
-  /** Made by C++ (TLSWrap and others): settled by `finishWrite`. */
-  readonly ofStream: boolean;
-
-  constructor(request: Request, parts: readonly Uint8Array[], ofStream: boolean) {
-    this.request = request;
-    this.parts = parts;
-    this.ofStream = ofStream;
-  }
-
-  get bytesLeft(): number {
-    let left = -this.at;
-    for (let i = this.index; i < this.parts.length; i++) left += (this.parts[i] as Uint8Array).length;
-    return left;
-  }
-}
-
-/** Something that C++ or net.js waits for, told in an event of its own. */
-class Told implements HandleEvent {
-  private readonly tell: () => void;
-
-  constructor(tell: () => void) {
-    this.tell = tell;
-  }
-
-  runEvent(): void {
-    this.tell();
-  }
-}
-
-/** The handle's place in its description's wait queue. */
-class HandleWaiter extends Waiter {
-  private readonly handle: StreamHandle;
-  private isNotified = false;
-
-  constructor(handle: StreamHandle) {
-    super();
-    this.handle = handle;
-    this.events = Poll.IN | Poll.OUT | Poll.ERR | Poll.HUP | Poll.RDHUP;
-  }
-
-  wake(): void {
-    if (this.isNotified) return;
-    this.isNotified = true;
-    this.handle.program.host.loop.complete(this);
-  }
-
-  attempt(): void {}
-
-  deliver(): void {
-    this.isNotified = false;
-    this.handle.look();
-  }
-}
-
-/**
- * Lets a connect be told behind what its handshake has told others: over loopback the listener's side is ready within the
- * call, and libuv, which begins to watch the client afterwards, tells of it first.
- */
-class ConnectTurn extends Completion {
-  private readonly tell: () => void;
-
-  constructor(tell: () => void) {
-    super();
-    this.tell = tell;
-  }
-
-  deliver(): void {
-    this.tell();
-  }
-}
 
 /** Gives a handle that the stack has made the object by which net.js will know it. Set by in-place.ts. */
 let makeFace: ((handle: StreamHandle) => void) | null = null;

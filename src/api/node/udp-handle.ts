@@ -5,7 +5,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { Errno } from '../../base/errno.ts';
 import { IpAddress } from '../../base/inet-address.ts';
-import { Poll, Waiter } from '../../base/wait-queue.ts';
+import { Poll } from '../../base/wait-queue.ts';
 import * as descriptors from '../../kernel/calls/descriptors.ts';
 import * as sockets from '../../kernel/calls/sockets.ts';
 import type { OpenFile } from '../../kernel/open-file.ts';
@@ -18,6 +18,7 @@ import { Msg } from '../../transport/endpoint.ts';
 import { binding } from './bindings.ts';
 import { runWhenClosing } from './closing.ts';
 import { DescriptorNumber, descriptorOf } from './descriptor-numbers.ts';
+import { HandleWaiter, Told } from './handle-events.ts';
 import { liveness } from './liveness.ts';
 import type { HandleEvent, NodeProgram, ProgramPart } from './node-program.ts';
 import { interfaceIndex, ip4, ip6, type NodeAddress, tellAddress } from './socket-address.ts';
@@ -55,30 +56,6 @@ class PendingSend {
     this.request = request;
     this.bytes = bytes;
     this.to = to;
-  }
-}
-
-class HandleWaiter extends Waiter {
-  private readonly handle: UdpHandle;
-  private isNotified = false;
-
-  constructor(handle: UdpHandle) {
-    super();
-    this.handle = handle;
-    this.events = Poll.IN | Poll.OUT | Poll.ERR | Poll.HUP;
-  }
-
-  wake(): void {
-    if (this.isNotified) return;
-    this.isNotified = true;
-    this.handle.program.host.loop.complete(this);
-  }
-
-  attempt(): void {}
-
-  deliver(): void {
-    this.isNotified = false;
-    this.handle.look();
   }
 }
 
@@ -509,11 +486,11 @@ export class UdpHandle implements HandleEvent, ProgramPart {
   private told(what: () => void): HandleEvent {
     this.toTell++;
     this.live();
-    return { runEvent: () => {
+    return new Told(() => {
       this.toTell--;
       this.live();
       what();
-    } };
+    });
   }
 
   private live(): void {
