@@ -1,12 +1,13 @@
 /**
  * The hosts of a command: made here, switched off here, and asked then what they have not let go.
  *
- * Called by tap.ts and demo-world.ts, and by the tests' hosts on TAP devices: no command makes a host anywhere else
+ * Called by tap.ts, demo-world.ts and half-open/, and by the tests' hosts on TAP devices: no command makes a host anywhere else
  * (test/interop/hosts.test.ts). With SOCKSCAPE_LEFTOVERS=FILE a command adds lines to that file: one when it begins to
  * have hosts, one that says what was left of them in the end.
  */
 import { appendFileSync } from 'node:fs';
 import { Host, type HostOptions } from '../host.ts';
+import { type NodeWorld, simulate, type SimulateOptions } from '../platform/node/virtual/node-world.ts';
 import { leftoversOf, SharedLeftovers } from '../sim/leftovers.ts';
 
 /** What is said when hosts are about to be made. */
@@ -42,6 +43,22 @@ export class CommandHosts {
   left(): string {
     const left = [...this.hosts.flatMap(leftoversOf), ...this.shared.words()];
     return left.length === 0 ? NOTHING : left.join('; ');
+  }
+}
+
+/** A world of a command: when it has ended, its hosts are asked likewise. */
+export async function commandWorld<T>(options: SimulateOptions, body: (world: NodeWorld) => Promise<T>): Promise<T> {
+  report(BEGINS);
+  const shared = new SharedLeftovers();
+  let hosts: readonly Host[] = [];
+  try {
+    return await simulate(options, (world) => {
+      hosts = world.hosts;
+      return body(world);
+    });
+  } finally {
+    const left = [...hosts.flatMap(leftoversOf), ...shared.words()];
+    report(left.length === 0 ? NOTHING : left.join('; '));
   }
 }
 

@@ -16,12 +16,12 @@ import { FilterError } from '../../src/bpf/filter-error.ts';
 import type { Instruction } from '../../src/bpf/instruction.ts';
 import { parseDecimalListing, readableListing } from '../../src/bpf/listing.ts';
 import { Filter } from '../../src/bpf/machine.ts';
-import { simulate } from '../../src/entry/sim.node.ts';
 import { LinkType } from '../../src/wire/link-type.ts';
 import { needs } from '../needs.ts';
 import { recordResult, seed } from '../results.ts';
 import { RunningProgram } from '../sim/program-runner.ts';
 import { run } from './command.ts';
+import { interopWorld } from './hosts.ts';
 import { EXPRESSIONS } from './filter-expressions.ts';
 import { filterPackets } from './filter-packets.ts';
 import { Namespace } from './namespace.ts';
@@ -209,7 +209,7 @@ async function debian(options: readonly string[], filter: string): Promise<strin
 }
 
 function world(options: readonly string[], filter: string): Promise<string> {
-  return simulate({ seed }, async (world) => {
+  return interopWorld({ seed }, async (world) => {
     const [one, other] = [world.host('one'), world.host('other')];
     world.cable(one, other);
     // What hosts say when they come up is not what is compared.

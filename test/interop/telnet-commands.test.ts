@@ -8,11 +8,11 @@ import { AF_INET, SO_OOBINLINE, SOCK_STREAM, SOL_SOCKET } from '../../src/api/po
 import { int32 } from '../../src/api/posix/option-values.ts';
 import { Process } from '../../src/api/posix/process.ts';
 import { sockaddrIn } from '../../src/api/posix/sockaddr.ts';
-import { simulate } from '../../src/entry/sim.node.ts';
 import { needs } from '../needs.ts';
 import { seed } from '../results.ts';
 import { RunningProgram } from '../sim/program-runner.ts';
 import { runBeside } from './command.ts';
+import { interopWorld } from './hosts.ts';
 
 /** Types the commands, each behind an escape character unless a prompt is there; prints what telnet said and the server got. */
 const DRIVER = `
@@ -66,7 +66,7 @@ async function debian(words: readonly string[]): Promise<Step[]> {
 }
 
 function world([start, ...commands]: readonly string[]): Promise<Step[]> {
-  return simulate({ seed }, async (world) => {
+  return interopWorld({ seed }, async (world) => {
     const host = world.host('host');
     const server = new Process(host, 'server');
     const listener = await server.socket(AF_INET, SOCK_STREAM, 0);

@@ -12,11 +12,12 @@ import { TcpdumpPrinter } from '../../capture/tcpdump-printer.ts';
 import { CaptureTee } from '../../link/capture-tee.ts';
 import type { Cable } from '../../link/cable.ts';
 import type { NodeHost } from '../../platform/node/virtual/node-host.ts';
-import { type NodeWorld, prepareNode, simulate } from '../../platform/node/virtual/node-world.ts';
+import { type NodeWorld, prepareNode } from '../../platform/node/virtual/node-world.ts';
 import { ping } from '../../programs/ping/ping.ts';
 import { ss } from '../../programs/ss.ts';
 import { IPPROTO, TCP } from '../../socket/constants.ts';
 import { CaptureOutput } from '../capture-output.ts';
+import { commandWorld } from '../leftovers.ts';
 import { complain, print, STDOUT } from '../output.ts';
 import { paint } from '../terminal.ts';
 import { DATABASE_PORT, serveDatabase } from './database.ts';
@@ -61,9 +62,9 @@ export async function halfOpen(seed: string, file: string): Promise<number> {
   const capture = new ShownCapture(file);
   try {
     print(`${paint(STDOUT, 'bold', 'app, firewall, db')}: an unchanged pg client, a server written with net, a round trip of 20 ms\n\n`);
-    const first = await simulate({ seed }, (world) => play(world, FIRST, pg.Client, capture));
+    const first = await commandWorld({ seed }, (world) => play(world, FIRST, pg.Client, capture));
     tell(FIRST, first);
-    for (const act of OTHERS) tell(act, await simulate({ seed }, (world) => play(world, act, pg.Client, null)));
+    for (const act of OTHERS) tell(act, await commandWorld({ seed }, (world) => play(world, act, pg.Client, null)));
     complain(`\ncapture of the first: ${file}\nreplay: npx sockscape demo half-open --once --seed ${seed} -w ${file}\n`);
     return 0;
   } finally {

@@ -206,8 +206,9 @@ export class UdpEndpoint extends DatagramEndpoint implements Endpoint, PortHolde
     // Datagrams know no urgent data; over IPv6 Linux does not even say so (udpv6_sendmsg).
     if ((flags & Msg.OOB) !== 0 && address.isV4) return -Errno.EOPNOTSUPP;
     if (this.pending !== null) return this.append(this.pending, from, at, length, flags);
-    // A peer's port was looked at by nobody when it was connected to (udp_sendmsg).
-    if (port === 0 && address !== this.remoteAddress) return -Errno.EINVAL;
+    // A peer's port was looked at by nobody when it was connected to (udp_sendmsg); that of a mapped one is given anew with each
+    // datagram (udpv6_sendmsg).
+    if (port === 0 && (address !== this.remoteAddress || address.isV4 !== this.isV4)) return -Errno.EINVAL;
     if (choices !== null && choices.error !== 0) return choices.error;
     const { options } = this;
     const to = address.isUnspecified ? (address.isV4 ? LOOPBACK4 : LOOPBACK6) : address;

@@ -288,4 +288,9 @@ export const programs: readonly Program[] = [
       p2('recvfrom', [{ fd: 'd3' }, { room: 0 }, 64]),
       p1('recv', [{ fd: 'd3' }, { room: 1000 }, 1]),
   ]),
+  sequence('random-final-a-1711', false, [
+      p1('socket', [10, 2050, 0], ['d8']),
+      p1('connect', [{ fd: 'd8' }, { bytes: Uint8Array.of(10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 127, 0, 0, 1, 0, 0, 0, 0) }]),
+      p1('send', [{ fd: 'd8' }, { pattern: 500 }, 128]),
+  ]),
 ];
