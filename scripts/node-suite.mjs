@@ -2,17 +2,18 @@
  * Runs Node's own tests of net, dgram, http, https and tls over our sockets. The tests are not part of this repository: their
  * folder (Node's sources, or their `test`) is handed in, of the version that runs them.
  *
- *   node scripts/node-suite.mjs FOLDER [--only net,dgram] [--match TEXT] [--jobs 2] [--record NAME] [--fresh] [--list]
+ *   node scripts/node-suite.mjs FOLDER [--only net,dgram] [--match TEXT] [--jobs 2] [--record NAME] [--fresh] [--list] [--in-place] [--all]
  *
  * Each test runs in network namespaces of its own: with loopback up and without sockscape ("real"), with no network at all
- * ("none"), and with no network under `node --import sockscape/register` ("ours"). Counted is a test that passes on the real
- * network and fails without one: it shows something. The first two do not depend on us, and are remembered for each version
+ * ("none"), and with no network and sockscape/register in NODE_OPTIONS, which children inherit ("ours"). Counted is a test that passes on the real
+ * network and fails without one: it shows something. (With --all those that need no network run too: they must pass as well, and
+ * are told beside the rest.) The first two do not depend on us, and are remembered for each version
  * of Node in build/. Needs root, unshare(1) and ip(8). Runs are in real time.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 
 const root = resolve(fileURLToPath(import.meta.url), '../..');
@@ -20,6 +21,8 @@ const REGISTER = join(root, 'dist/node/register.js');
 const GROUPS = ['net', 'dgram', 'http', 'https', 'tls'];
 /** Of one run of one test. */
 const LIMIT_MS = 30_000;
+/** Without a network many tests wait for ever: more than this, and three times as long as with one, says nothing new. */
+const NONE_LIMIT_MS = 2_000;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -30,11 +33,13 @@ const { values, positionals } = parseArgs({
     record: { type: 'string' },
     fresh: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
+    'in-place': { type: 'boolean', default: false },
+    all: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
 if (values.help || positionals.length !== 1) {
-  console.error('usage: node scripts/node-suite.mjs FOLDER [--only net,dgram] [--match TEXT] [--jobs N] [--record NAME] [--fresh] [--list]');
+  console.error('usage: node scripts/node-suite.mjs FOLDER [--only net,dgram] [--match TEXT] [--jobs N] [--record NAME] [--fresh] [--list] [--in-place] [--all]');
   console.error('example: node scripts/node-suite.mjs ~/node-20.20.2 --only net,dgram');
   process.exit(values.help ? 0 : 2);
 }
@@ -70,17 +75,20 @@ function flagsOf(path) {
 }
 
 /** Runs a test: `{ passed, output }`. `mode` is real, none or ours. */
-function run(path, mode, slot) {
+function run(path, mode, slot, limitMs = LIMIT_MS) {
   const scratch = join(root, 'build', `node-suite-${process.pid}-${slot}`);
   mkdirSync(scratch, { recursive: true });
-  const program = [process.execPath, ...(mode === 'ours' ? ['--import', REGISTER] : []), ...flagsOf(path), join(tests, path)];
+  // Loaded before us, net and dgram have Node's own handles, and ours stand behind them.
+  const before = values['in-place'] ? '--require=net --require=dgram ' : '';
+  const program = [process.execPath, ...flagsOf(path), join(tests, path)];
+  const options = mode === 'ours' ? { NODE_OPTIONS: `${before}--import=${pathToFileURL(REGISTER).href}` } : {};
   const quoted = program.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
   const script = `${mode === 'real' ? 'ip link set lo up; ' : ''}exec ${quoted}`;
   // A child of a namespace of pids dies with its first process: nothing of a test stays.
   const child = spawn('unshare', ['--net', '--pid', '--fork', '--kill-child', '--mount-proc', 'sh', '-c', script], {
     cwd: tests,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, NODE_TEST_DIR: scratch, TEST_THREAD_ID: String(slot), TEST_SERIAL_ID: String(slot), NO_COLOR: '1' },
+    env: { ...process.env, NODE_TEST_DIR: scratch, TEST_THREAD_ID: String(slot), TEST_SERIAL_ID: String(slot), NO_COLOR: '1', ...options },
   });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
@@ -90,9 +98,9 @@ function run(path, mode, slot) {
   }
   return new Promise((done) => {
     const timer = setTimeout(() => {
-      output += `\n[still running after ${LIMIT_MS / 1000} s]`;
+      output += `\n[still running after ${limitMs / 1000} s]`;
       child.kill('SIGKILL');
-    }, LIMIT_MS);
+    }, limitMs);
     child.on('close', (code) => {
       clearTimeout(timer);
       rmSync(scratch, { recursive: true, force: true });
@@ -120,15 +128,17 @@ async function worker(slot) {
     const path = files[next++];
     known[path] ??= {};
     const facts = known[path];
-    if (facts.real === undefined) {
+    if (facts.real === undefined || (facts.real && facts.none === undefined)) {
+      const began = performance.now();
       const real = await run(path, 'real', slot);
       facts.real = real.passed && !real.skipped;
+      const noneMs = Math.min(LIMIT_MS, NONE_LIMIT_MS + 3 * (performance.now() - began));
+      if (facts.real) facts.none = (await run(path, 'none', slot, noneMs)).passed;
     }
-    if (facts.real && facts.none === undefined) facts.none = (await run(path, 'none', slot)).passed;
     const counts = facts.real && !facts.none;
-    if (counts) {
+    if (counts || (facts.real && values.all)) {
       let ours = await run(path, 'ours', slot);
-      results.push({ path, group: groupOf(path.split('/')[1]), passed: ours.passed && !ours.skipped, reason: reasonOf(ours.output) });
+      results.push({ path, counts, group: groupOf(path.split('/')[1]), passed: ours.passed && !ours.skipped, reason: reasonOf(ours.output) });
       if (values.list && !ours.passed) console.log(`${path}: ${reasonOf(ours.output)}`);
       ours = null;
     }
@@ -148,13 +158,19 @@ save();
 if (process.stderr.isTTY) process.stderr.write('\r');
 const summary = {};
 for (const group of groups) {
-  const of = results.filter((result) => result.group === group);
+  const of = results.filter((result) => result.group === group && result.counts);
   if (of.length === 0) continue;
   const passed = of.filter((result) => result.passed).length;
   summary[group] = { counted: of.length, passed, percent: Math.round((1000 * passed) / of.length) / 10 };
   console.log(`${group}: ${passed} of ${of.length} (${summary[group].percent} %)`);
 }
-const failed = results.filter((result) => !result.passed).map(({ path, reason }) => ({ path, reason }));
+if (values.all) {
+  const others = results.filter((result) => !result.counts);
+  const passed = others.filter((result) => result.passed).length;
+  summary.others = { counted: others.length, passed, percent: Math.round((1000 * passed) / others.length) / 10 };
+  console.log(`that need no network: ${passed} of ${others.length} (${summary.others.percent} %)`);
+}
+const failed = results.filter((result) => !result.passed).map(({ counts, path, reason }) => ({ path, counts, reason }));
 if (!values.list) for (const { path, reason } of failed) console.log(`  ${path}: ${reason}`);
 if (values.record !== undefined) {
   const file = join(root, 'docs/results', `${values.record}.json`);

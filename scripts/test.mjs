@@ -42,7 +42,7 @@ const tests = (folders, ...nodeArgs) => {
 const reporter = () => `--test-reporter=${pathToFileURL(join(root, 'scripts/reporter.mjs')).href}`;
 const UNIT = ['src', 'test/conformance', 'test/contract'];
 const onNode = (version) => () => {
-  const command = tests([...UNIT, 'test/sim']);
+  const command = tests([...UNIT, 'test/sim', 'test/node']);
   return command && script('with-node.mjs', version, '--', 'node', ...command);
 };
 

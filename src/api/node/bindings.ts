@@ -43,7 +43,7 @@ interface Bindings {
     kLastWriteWasAsync: number;
   };
   tcp_wrap: { TCP: Constructor<object>; constants: { SOCKET: number; SERVER: number; UV_TCP_IPV6ONLY: number } };
-  pipe_wrap: { Pipe: Constructor<object>; constants: Record<string, number> };
+  pipe_wrap: { Pipe: Constructor<object>; PipeConnectWrap: new () => Request; constants: Record<string, number> };
   udp_wrap: { UDP: Constructor<object>; constants: Record<string, number> };
   tls_wrap: { wrap(handle: object, ...rest: unknown[]): object };
   cares_wrap: {

@@ -9,6 +9,7 @@
 import { createRequire } from 'node:module';
 import { binding } from './bindings.ts';
 import { NodeProgram } from './node-program.ts';
+import { installChannel } from './channel-handle.ts';
 import { behind, installInPlace, isReadByHttp2 } from './in-place.ts';
 import { installMachineFacts } from './machine-facts.ts';
 import { PipeHandle } from './pipe-handle.ts';
@@ -33,6 +34,7 @@ export function installHandles(): void {
   watchTls();
   watchHttp();
   installResolver();
+  installChannel();
   keepStandardStreams();
   installMachineFacts();
 }

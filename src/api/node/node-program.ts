@@ -60,13 +60,7 @@ export class NodeProgram {
     handleEvents.pending--;
     if (this.stopped) return;
     const event = this.waiting.shift();
-    if (event === undefined || this.ended) return;
-    try {
-      event.runEvent();
-    } catch (error) {
-      if (this.onError === null) throw error;
-      this.onError(error);
-    }
+    if (event !== undefined) this.runEvent(event);
   };
 
   constructor(host: Host, name: string, names: (program: NodeProgram) => NameService) {
@@ -112,6 +106,17 @@ export class NodeProgram {
   private scheduleNext(): void {
     handleEvents.pending++;
     machineImmediate(this.runNext);
+  }
+
+  /** Runs an event now: the caller is a macrotask. */
+  runEvent(event: HandleEvent): void {
+    if (this.ended) return;
+    try {
+      event.runEvent();
+    } catch (error) {
+      if (this.onError === null) throw error;
+      this.onError(error);
+    }
   }
 
   /**

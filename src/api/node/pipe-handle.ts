@@ -8,6 +8,7 @@ import { ConnectOperation } from '../../kernel/transfer.ts';
 import { AF, SOCK } from '../../socket/constants.ts';
 import { readSockaddrUn, sockaddrUn } from '../../socket/sockaddr.ts';
 import type { Request } from './bindings.ts';
+import { descriptorOf } from './descriptor-numbers.ts';
 import type { NodeProgram } from './node-program.ts';
 import { giveFace, StreamHandle } from './stream-handle.ts';
 
@@ -22,10 +23,11 @@ export class PipeHandle extends StreamHandle {
   private boundTo: string | null = null;
 
   constructor(program: NodeProgram, isServer: boolean) {
-    super(program, isServer ? 'PIPESERVERWRAP' : 'PIPEWRAP');
+    super(program, 'Pipe', isServer);
   }
 
-  open(descriptor: number): number {
+  open(number: number): number {
+    const descriptor = descriptorOf(this.program, number);
     const name = sockets.localName(this.program.core, descriptor);
     if (typeof name === 'number') return name;
     this.plug(descriptor);

@@ -4,7 +4,7 @@
  */
 import { AsyncResource } from 'node:async_hooks';
 import { type Request, binding } from './bindings.ts';
-import { liveness } from './liveness.ts';
+import { Hold } from './hold.ts';
 import { NodeProgram } from './node-program.ts';
 
 interface Lookup extends Request {
@@ -43,12 +43,10 @@ export function installResolver(): void {
 /** Tells the answer in a macrotask of its own, in the context of whoever asked. */
 function answer<T>(program: NodeProgram, type: string, found: Promise<T>, tell: (found: T) => void): void {
   const scope = new AsyncResource(type);
-  // A world goes on by itself; and one that ends while the question is open answers nobody.
-  const keeps = program.isVirtual ? 0 : 1;
-  if (keeps === 1) liveness.change(1);
+  const hold = new Hold(program);
   void found.then((value) => {
     program.later({ runEvent: () => {
-      if (keeps === 1) liveness.change(-1);
+      hold.release();
       scope.runInAsyncScope(tell, undefined, value);
     } });
   });

@@ -21,14 +21,14 @@ interface WithHandle {
 export function setsockopt(socket: object, level: number, option: number, value: Uint8Array | number): void {
   const handle = handleOf(socket, 'setsockopt');
   const bytes = typeof value === 'number' ? intBytes(value, 4) : value;
-  const result = sockets.setOption(handle.program.core, handle.fd, level, option, bytes);
+  const result = sockets.setOption(handle.program.core, handle.kernelDescriptor, level, option, bytes);
   if (result < 0) throw failure(result, 'setsockopt');
 }
 
 /** An option's bytes, as many as there are up to `length`. Throws as `setsockopt` does. */
 export function getsockopt(socket: object, level: number, option: number, length = 4): Uint8Array {
   const handle = handleOf(socket, 'getsockopt');
-  const result = sockets.getOption(handle.program.core, handle.fd, level, option, length);
+  const result = sockets.getOption(handle.program.core, handle.kernelDescriptor, level, option, length);
   if (typeof result === 'number') throw failure(result, 'getsockopt');
   return result;
 }

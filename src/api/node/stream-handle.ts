@@ -12,7 +12,7 @@
  */
 import { AsyncResource } from 'node:async_hooks';
 import { Errno } from '../../base/errno.ts';
-import { Poll, Waiter } from '../../base/wait-queue.ts';
+import { Poll } from '../../base/wait-queue.ts';
 import * as descriptors from '../../kernel/calls/descriptors.ts';
 import * as sockets from '../../kernel/calls/sockets.ts';
 import type { OpenFile } from '../../kernel/open-file.ts';
@@ -21,8 +21,12 @@ import { IOCTL, SO, SOCK, SOL } from '../../socket/constants.ts';
 import { Received } from '../../socket/received.ts';
 import { Msg, Shut } from '../../transport/endpoint.ts';
 import { binding, type JsStream, type Request, tellRead, tellReadError, tellWrite } from './bindings.ts';
+import { runWhenClosing } from './closing.ts';
+import { DescriptorNumber } from './descriptor-numbers.ts';
+import { ConnectTurn, HandleWaiter, Told } from './handle-events.ts';
 import { liveness } from './liveness.ts';
 import type { HandleEvent, NodeProgram, ProgramPart } from './node-program.ts';
+import { PendingWrite } from './pending-write.ts';
 
 const { JSStream } = binding('js_stream');
 
@@ -31,67 +35,6 @@ const READ_BYTES = 65536;
 const incoming = Buffer.allocUnsafeSlow(READ_BYTES);
 const received = new Received();
 const NO_LINGER = Buffer.from([1, 0, 0, 0, 0, 0, 0, 0]);
-
-/** A write that found no room for all of its bytes. */
-class PendingWrite {
-  readonly request: Request;
-  readonly parts: readonly Uint8Array[];
-  /** The part that is being sent, and how much of it is gone. */
-  index = 0;
-  at = 0;
-  /** Made by C++ (TLSWrap and others): settled by `finishWrite`. */
-  readonly ofStream: boolean;
-
-  constructor(request: Request, parts: readonly Uint8Array[], ofStream: boolean) {
-    this.request = request;
-    this.parts = parts;
-    this.ofStream = ofStream;
-  }
-
-  get bytesLeft(): number {
-    let left = -this.at;
-    for (let i = this.index; i < this.parts.length; i++) left += (this.parts[i] as Uint8Array).length;
-    return left;
-  }
-}
-
-/** Something that C++ or net.js waits for, told in an event of its own. */
-class Told implements HandleEvent {
-  private readonly tell: () => void;
-
-  constructor(tell: () => void) {
-    this.tell = tell;
-  }
-
-  runEvent(): void {
-    this.tell();
-  }
-}
-
-/** The handle's place in its description's wait queue. */
-class HandleWaiter extends Waiter {
-  private readonly handle: StreamHandle;
-  private isNotified = false;
-
-  constructor(handle: StreamHandle) {
-    super();
-    this.handle = handle;
-    this.events = Poll.IN | Poll.OUT | Poll.ERR | Poll.HUP | Poll.RDHUP;
-  }
-
-  wake(): void {
-    if (this.isNotified) return;
-    this.isNotified = true;
-    this.handle.program.host.loop.complete(this);
-  }
-
-  attempt(): void {}
-
-  deliver(): void {
-    this.isNotified = false;
-    this.handle.look();
-  }
-}
 
 /** Gives a handle that the stack has made the object by which net.js will know it. Set by in-place.ts. */
 let makeFace: ((handle: StreamHandle) => void) | null = null;
@@ -140,11 +83,16 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
   private keepsAlive = false;
   private written = 0;
   private readHere = 0;
+  private isConnectNew = false;
   private toldClosed = 0;
+  private readonly kind: 'TCP' | 'Pipe';
+  private fdNumber: DescriptorNumber | null = null;
 
-  constructor(program: NodeProgram, type: string) {
+  constructor(program: NodeProgram, kind: 'TCP' | 'Pipe', isServer: boolean) {
     super();
     this.program = program;
+    this.kind = kind;
+    const type = `${kind.toUpperCase()}${isServer ? 'SERVERWRAP' : 'WRAP'}`;
     this.scope = program.run(() => new AsyncResource(type, { requireManualDestroy: true }));
     program.adopt(this);
   }
@@ -154,7 +102,15 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
 
   // What net.js reads.
 
+  /** A number by which `open` and Node know this socket; -1 while there is none. */
   get fd(): number {
+    if (this.descriptor < 0) return -1;
+    this.fdNumber ??= DescriptorNumber.of(this.program, this.descriptor, this.kind);
+    return this.fdNumber.number;
+  }
+
+  /** The descriptor among those of the program; -1 while there is none. */
+  get kernelDescriptor(): number {
     return this.descriptor;
   }
 
@@ -352,8 +308,11 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
   }
 
   private hasWork(): boolean {
-    const ready = (this.file as OpenFile).operations.readiness();
-    if (this.connecting !== null) return (ready & (Poll.OUT | Poll.ERR | Poll.HUP)) !== 0;
+    const { file } = this;
+    // Another handle of the same descriptor has closed it.
+    if (file === null) return false;
+    const ready = file.operations.readiness();
+    if (this.connecting !== null) return !this.isConnectNew && (ready & (Poll.OUT | Poll.ERR | Poll.HUP)) !== 0;
     if (this.isListening) return (ready & Poll.IN) !== 0;
     if (this.isReading && (ready & (Poll.IN | Poll.RDHUP | Poll.ERR | Poll.HUP)) !== 0) return true;
     if (this.writes.length > 0) return (ready & (Poll.OUT | Poll.ERR | Poll.HUP)) !== 0;
@@ -376,6 +335,17 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
     } finally {
       this.look();
     }
+  }
+
+  /** A connect has begun. */
+  protected lookAtConnect(): void {
+    const { loop } = this.program.host;
+    this.isConnectNew = true;
+    loop.complete(new ConnectTurn(() => {
+      this.isConnectNew = false;
+      this.look();
+    }));
+    loop.drain();
   }
 
   private finishConnect(request: Request): void {
@@ -494,18 +464,19 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
     this.shutdownRequest = null;
     this.isListening = false;
     this.isReading = false;
+    const ends: (() => void)[] = [];
     if (connecting !== null) {
-      this.tell(() => this.inScope(() => connecting.oncomplete?.(-Errno.ECANCELED, this.face, connecting, false, false)));
+      ends.push(() => this.inScope(() => connecting.oncomplete?.(-Errno.ECANCELED, this.face, connecting, false, false)));
     }
-    this.failWrites(-Errno.ECANCELED);
+    for (const write of this.writes.splice(0)) ends.push(() => this.settleWrite(write, -Errno.ECANCELED));
     if (shutdownRequest !== null) {
       const ofStream = this.shutdownOfStream;
-      this.tell(() => {
+      ends.push(() => {
         if (ofStream) this.finishShutdown(shutdownRequest, -Errno.ECANCELED);
         else this.inScope(() => shutdownRequest.oncomplete?.(-Errno.ECANCELED));
       });
     }
-    this.tell(() => {
+    ends.push(() => {
       this.program.drop(this);
       try {
         if (done !== undefined) this.inScope(() => done.call(this.face));
@@ -513,6 +484,7 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
         this.scope.emitDestroy();
       }
     });
+    runWhenClosing(this.program, ends.map((end) => this.told(end)));
   }
 
   abandon(): void {
@@ -530,17 +502,24 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
   }
 
   private unplug(): void {
+    this.fdNumber?.release();
+    this.fdNumber = null;
     if (this.waiter.queue !== null) this.waiter.queue.remove(this.waiter);
   }
 
   private tell(what: () => void): void {
+    this.program.later(this.told(what));
+  }
+
+  /** An event that keeps the program alive until it has been told. */
+  private told(what: () => void): HandleEvent {
     this.toldClosed++;
     this.live();
-    this.program.later(new Told(() => {
+    return new Told(() => {
       this.toldClosed--;
       this.live();
       what();
-    }));
+    });
   }
 
   protected get isShuttingDown(): boolean {

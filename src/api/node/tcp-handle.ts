@@ -8,6 +8,7 @@ import { ConnectOperation } from '../../kernel/transfer.ts';
 import { AF, IP, IPPROTO, IPV6, SO, SOCK, SOL, TCP as Option } from '../../socket/constants.ts';
 import { intBytes } from '../../socket/option-bytes.ts';
 import { type Request, binding } from './bindings.ts';
+import { descriptorOf } from './descriptor-numbers.ts';
 import type { NodeProgram } from './node-program.ts';
 import { ip4, ip6, type NodeAddress, tellAddress } from './socket-address.ts';
 import { giveFace, StreamHandle } from './stream-handle.ts';
@@ -23,11 +24,12 @@ export class TcpHandle extends StreamHandle {
   private keepAliveS = 0;
 
   constructor(program: NodeProgram, isServer: boolean) {
-    super(program, isServer ? 'TCPSERVERWRAP' : 'TCPWRAP');
+    super(program, 'TCP', isServer);
   }
 
   /** Takes over a descriptor of the program. */
-  open(descriptor: number): number {
+  open(number: number): number {
+    const descriptor = descriptorOf(this.program, number);
     const name = sockets.localName(this.program.core, descriptor);
     if (typeof name === 'number') return name;
     this.plug(descriptor);
@@ -86,7 +88,7 @@ export class TcpHandle extends StreamHandle {
     this.connecting = request;
     this.live();
     if (isLate) this.tellConnect(request, result);
-    else this.look();
+    else this.lookAtConnect();
     return 0;
   }
 

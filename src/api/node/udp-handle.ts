@@ -5,7 +5,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { Errno } from '../../base/errno.ts';
 import { IpAddress } from '../../base/inet-address.ts';
-import { Poll, Waiter } from '../../base/wait-queue.ts';
+import { Poll } from '../../base/wait-queue.ts';
 import * as descriptors from '../../kernel/calls/descriptors.ts';
 import * as sockets from '../../kernel/calls/sockets.ts';
 import type { OpenFile } from '../../kernel/open-file.ts';
@@ -15,7 +15,10 @@ import { intBytes } from '../../socket/option-bytes.ts';
 import { Received } from '../../socket/received.ts';
 import { sockaddrIn, sockaddrIn6 } from '../../socket/sockaddr.ts';
 import { Msg } from '../../transport/endpoint.ts';
-import { binding, type Request } from './bindings.ts';
+import { binding } from './bindings.ts';
+import { runWhenClosing } from './closing.ts';
+import { DescriptorNumber, descriptorOf } from './descriptor-numbers.ts';
+import { HandleWaiter, Told } from './handle-events.ts';
 import { liveness } from './liveness.ts';
 import type { HandleEvent, NodeProgram, ProgramPart } from './node-program.ts';
 import { interfaceIndex, ip4, ip6, type NodeAddress, tellAddress } from './socket-address.ts';
@@ -30,8 +33,17 @@ const incoming = Buffer.allocUnsafeSlow(DATAGRAM_BYTES);
 const received = new Received();
 const AF_UNSPEC_NAME = new Uint8Array(16);
 
-interface SendRequest extends Request {
-  oncomplete(status: number, sent: number): void;
+interface SendRequest {
+  /** Not there when nobody waits for it. */
+  oncomplete?(status: number, sent: number): void;
+}
+
+/** Node's own option: every datagram takes the way of those that find no room. */
+const alwaysQueues = process.execArgv.includes('--test-udp-no-try-send');
+
+/** The bytes of any view: dgram hands on what it was given. */
+function bytesOf(view: ArrayBufferView): Uint8Array {
+  return view instanceof Uint8Array ? view : new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 }
 
 class PendingSend {
@@ -47,30 +59,6 @@ class PendingSend {
   }
 }
 
-class HandleWaiter extends Waiter {
-  private readonly handle: UdpHandle;
-  private isNotified = false;
-
-  constructor(handle: UdpHandle) {
-    super();
-    this.handle = handle;
-    this.events = Poll.IN | Poll.OUT | Poll.ERR | Poll.HUP;
-  }
-
-  wake(): void {
-    if (this.isNotified) return;
-    this.isNotified = true;
-    this.handle.program.host.loop.complete(this);
-  }
-
-  attempt(): void {}
-
-  deliver(): void {
-    this.isNotified = false;
-    this.handle.look();
-  }
-}
-
 export class UdpHandle implements HandleEvent, ProgramPart {
   readonly program: NodeProgram;
   onmessage: ((count: number, handle: object, bytes: Buffer | undefined, from: NodeAddress | undefined) => void) | undefined;
@@ -80,6 +68,7 @@ export class UdpHandle implements HandleEvent, ProgramPart {
   private readonly waiter: HandleWaiter = new HandleWaiter(this);
   private readonly sends: PendingSend[] = [];
   private descriptor = -1;
+  private fdNumber: DescriptorNumber | null = null;
   private family: number = AF.UNSPEC;
   private isReceiving = false;
   private isOver = false;
@@ -102,11 +91,20 @@ export class UdpHandle implements HandleEvent, ProgramPart {
     return 'UDPWRAP';
   }
 
+  /** A number by which `open` and Node know this socket; -EBADF while there is none. */
   get fd(): number {
-    return this.descriptor < 0 ? -Errno.EBADF : this.descriptor;
+    if (this.descriptor < 0) return -Errno.EBADF;
+    this.fdNumber ??= DescriptorNumber.of(this.program, this.descriptor, 'UDP');
+    return this.fdNumber.number;
   }
 
-  open(descriptor: number): number {
+  /** The descriptor among those of the program; -1 while there is none. */
+  get kernelDescriptor(): number {
+    return this.descriptor;
+  }
+
+  open(number: number): number {
+    const descriptor = descriptorOf(this.program, number);
     const name = sockets.localName(this.program.core, descriptor);
     if (typeof name === 'number') return name;
     this.plug(descriptor, (name[0] as number) === AF.INET6 ? AF.INET6 : AF.INET);
@@ -114,11 +112,11 @@ export class UdpHandle implements HandleEvent, ProgramPart {
   }
 
   bind(address: string, port: number, flags = 0): number {
-    return this.bindTo(AF.INET, ip4(address, port), flags);
+    return this.bindTo(AF.INET, ip4(address, port >>> 0), flags);
   }
 
   bind6(address: string, port: number, flags = 0): number {
-    return this.bindTo(AF.INET6, ip6(this.program, address, port), flags);
+    return this.bindTo(AF.INET6, ip6(this.program, address, port >>> 0), flags);
   }
 
   private bindTo(family: number, name: Uint8Array | number, flags: number): number {
@@ -161,16 +159,16 @@ export class UdpHandle implements HandleEvent, ProgramPart {
 
   // Sending: a positive count of bytes plus one when all is sent already, 0 when the request's end comes later, or a negative errno.
 
-  send(request: SendRequest, list: readonly Uint8Array[], count: number, ...rest: unknown[]): number {
+  send(request: SendRequest, list: readonly ArrayBufferView[], count: number, ...rest: unknown[]): number {
     return this.sendList(AF.INET, request, list, count, rest);
   }
 
-  send6(request: SendRequest, list: readonly Uint8Array[], count: number, ...rest: unknown[]): number {
+  send6(request: SendRequest, list: readonly ArrayBufferView[], count: number, ...rest: unknown[]): number {
     return this.sendList(AF.INET6, request, list, count, rest);
   }
 
   /** `rest` is port, address and whether there is a callback; of a connected socket the last alone. */
-  private sendList(family: number, request: SendRequest, list: readonly Uint8Array[], count: number, rest: unknown[]): number {
+  private sendList(family: number, request: SendRequest, list: readonly ArrayBufferView[], count: number, rest: unknown[]): number {
     let to: Uint8Array | null = null;
     if (rest.length >= 3) {
       const [port, address] = rest as [number, string];
@@ -180,15 +178,17 @@ export class UdpHandle implements HandleEvent, ProgramPart {
     }
     const bad = this.ensureBound(family);
     if (bad < 0) return bad;
-    const bytes = count === 1 ? (list[0] as Uint8Array) : Buffer.concat(list.slice(0, count));
+    const parts = list.slice(0, count).map(bytesOf);
+    const bytes = count === 1 ? (parts[0] as Uint8Array) : Buffer.concat(parts);
     const hasCallback = rest[rest.length - 1] === true;
-    const n = this.sends.length > 0 ? -Errno.EAGAIN : this.trySend(bytes, to);
+    const n = this.sends.length > 0 || alwaysQueues ? -Errno.EAGAIN : this.trySend(bytes, to);
     if (n >= 0) return n + 1;
     // uv_udp_try_send says why it failed; only for want of room does the request wait.
     if (n !== -Errno.EAGAIN && n !== -Errno.ENOBUFS) return n;
     const pending = new PendingSend(request, hasCallback ? bytes : Buffer.from(bytes), to);
     this.sends.push(pending);
     this.live();
+    if (alwaysQueues) this.look();
     return 0;
   }
 
@@ -232,7 +232,10 @@ export class UdpHandle implements HandleEvent, ProgramPart {
   }
 
   private hasWork(): boolean {
-    const ready = (this.file as OpenFile).operations.readiness();
+    const { file } = this;
+    // Another handle of the same descriptor has closed it.
+    if (file === null) return false;
+    const ready = file.operations.readiness();
     if (this.isReceiving && (ready & (Poll.IN | Poll.ERR)) !== 0) return true;
     return this.sends.length > 0 && (ready & (Poll.OUT | Poll.ERR)) !== 0;
   }
@@ -258,7 +261,7 @@ export class UdpHandle implements HandleEvent, ProgramPart {
     if (n === -Errno.EAGAIN || n === -Errno.ENOBUFS) return false;
     this.sends.shift();
     this.live();
-    this.scope.runInAsyncScope(() => first.request.oncomplete(Math.min(n, 0), first.bytes.length));
+    this.scope.runInAsyncScope(() => first.request.oncomplete?.(Math.min(n, 0), first.bytes.length));
     return true;
   }
 
@@ -422,10 +425,11 @@ export class UdpHandle implements HandleEvent, ProgramPart {
       descriptors.close(core, this.descriptor, new LingerOperation(core));
       this.descriptor = -1;
     }
+    const ends: (() => void)[] = [];
     for (const { request } of this.sends.splice(0)) {
-      this.tell(() => this.scope.runInAsyncScope(() => request.oncomplete(-Errno.ECANCELED, 0)));
+      ends.push(() => this.scope.runInAsyncScope(() => request.oncomplete?.(-Errno.ECANCELED, 0)));
     }
-    this.tell(() => {
+    ends.push(() => {
       this.program.drop(this);
       try {
         if (done !== undefined) this.scope.runInAsyncScope(() => done.call(this.face));
@@ -433,6 +437,7 @@ export class UdpHandle implements HandleEvent, ProgramPart {
         this.scope.emitDestroy();
       }
     });
+    runWhenClosing(this.program, ends.map((end) => this.told(end)));
   }
 
   abandon(): void {
@@ -464,6 +469,8 @@ export class UdpHandle implements HandleEvent, ProgramPart {
   }
 
   private unplug(): void {
+    this.fdNumber?.release();
+    this.fdNumber = null;
     if (this.waiter.queue !== null) this.waiter.queue.remove(this.waiter);
   }
 
@@ -475,14 +482,15 @@ export class UdpHandle implements HandleEvent, ProgramPart {
     return this.descriptor < 0 ? -Errno.EBADF : sockets.setOption(this.program.core, this.descriptor, level, option, value);
   }
 
-  private tell(what: () => void): void {
+  /** An event that keeps the program alive until it has been told. */
+  private told(what: () => void): HandleEvent {
     this.toTell++;
     this.live();
-    this.program.later({ runEvent: () => {
+    return new Told(() => {
       this.toTell--;
       this.live();
       what();
-    } });
+    });
   }
 
   private live(): void {

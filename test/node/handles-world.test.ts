@@ -1,0 +1,72 @@
+/** What Node's own objects ask of the host below them, seen from the host: options of TCP, name servers, sockets that `ss` lists. */
+import { deepEqual, equal, match, rejects } from 'node:assert/strict';
+import dns from 'node:dns';
+import { once } from 'node:events';
+import net from 'node:net';
+import { test } from 'node:test';
+import { getsockopt } from '../../src/api/node/socket-options.ts';
+import { simulate } from '../../src/entry/sim.node.ts';
+import { IPPROTO, SO, SOL, TCP } from '../../src/socket/constants.ts';
+import { RunningProgram } from '../sim/program-runner.ts';
+
+function optionOf(socket: net.Socket, level: number, option: number): number {
+  const bytes = getsockopt(socket, level, option);
+  return new DataView(bytes.buffer, bytes.byteOffset).getInt32(0, true);
+}
+
+test('keepAlive and noDelay of net are those of our TCP, and ss tells the timer', () => simulate({ seed: 1 }, async (world) => {
+  const host = world.host('a');
+  const { near, server } = await host.run(async () => {
+    const server = net.createServer(() => {}).listen(80);
+    await once(server, 'listening');
+    const near = net.connect({ port: 80, host: '127.0.0.1', keepAlive: true, keepAliveInitialDelay: 25_000, noDelay: true });
+    await once(near, 'connect');
+    return { near, server };
+  });
+  equal(optionOf(near, SOL.SOCKET, SO.KEEPALIVE), 1);
+  equal(optionOf(near, IPPROTO.TCP, TCP.KEEPIDLE), 25);
+  equal(optionOf(near, IPPROTO.TCP, TCP.KEEPINTVL), 1);
+  equal(optionOf(near, IPPROTO.TCP, TCP.KEEPCNT), 10);
+  equal(optionOf(near, IPPROTO.TCP, TCP.NODELAY), 1);
+  const { stdout } = await new RunningProgram(host, ['ss', '-tno', 'dport', '=', ':80']).ended;
+  match(stdout, /timer:\(keepalive,2[45]sec,0\)/);
+  await host.run(() => {
+    near.setKeepAlive(false);
+    near.setNoDelay(false);
+  });
+  equal(optionOf(near, SOL.SOCKET, SO.KEEPALIVE), 0);
+  equal(optionOf(near, IPPROTO.TCP, TCP.NODELAY), 0);
+  await host.run(() => {
+    near.destroy();
+    server.close();
+  });
+}));
+
+test('name servers of dns are those of each program, also of the resolver that dns made before', () => simulate({ seed: 1 }, async (world) => {
+  const [a, b] = [world.host('a'), world.host('b')];
+  a.writeFile('/etc/resolv.conf', 'nameserver 192.0.2.1\nnameserver 192.0.2.2\n');
+  deepEqual(await a.run(() => dns.getServers()), ['192.0.2.1', '192.0.2.2']);
+  deepEqual(await b.run(() => dns.getServers()), ['127.0.0.1']);
+  await b.run(async () => {
+    dns.setServers(['192.0.2.9:5353']);
+    deepEqual(await a.run(() => dns.getServers()), ['192.0.2.1', '192.0.2.2']);
+    deepEqual(dns.getServers(), ['192.0.2.9:5353']);
+  });
+  await rejects(b.run(() => dns.promises.resolve4('a.example')), { code: 'ECONNREFUSED', syscall: 'queryA' });
+}));
+
+test('a name server that is silent: the waits of c-ares, in virtual time', () => simulate({ seed: 1 }, async (world) => {
+  const host = world.host('a');
+  const took = await host.run(async () => {
+    const { createSocket } = await import('node:dgram');
+    const server = createSocket('udp4');
+    server.bind(53, '127.0.0.1');
+    await once(server, 'listening');
+    const began = Date.now();
+    await rejects(dns.promises.resolve4('a.example'), { code: 'ETIMEOUT' });
+    server.close();
+    return Date.now() - began;
+  });
+  // Four tries, which Node asks for: 2 s, 4 s, 8 s, 16 s.
+  equal(Math.round(took / 100), 300);
+}));
