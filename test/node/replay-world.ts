@@ -25,7 +25,9 @@ export async function recordSeed(seed: string | number): Promise<Recorded> {
   const log = new WorldLog();
   return await simulate({ seed, log, record: true }, async (world) => {
     const [client, server] = [world.host('client'), world.host('server')];
-    world.cable(client, server, { delayUs: 15_000, jitterUs: 4000, loss: 0.02, reorder: { probability: 0.02, extraUs: 9000 } });
+    const cable = world.cable(client, server, { delayUs: 15_000, jitterUs: 4000, loss: 0.02, reorder: { probability: 0.02, extraUs: 9000 } });
+    // One that every seed has: the others may come after the end.
+    world.at(1_500_000, () => cable.set({ loss: 0.03 }));
     world.faults.random({ count: 3, kinds: ['cut', 'block', 'one-way', 'slow', 'lossy'], untilUs: 20e6, lastsUs: [100_000, 6e6] });
     await server.run(() => {
       net.createServer((socket) => {
