@@ -6,7 +6,7 @@
  * a folder; nothing imports it. Frames that a test injects arrive at a device, and so are not recorded; neither is what
  * a bare device sends that belongs to no host.
  */
-import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
+import { chmodSync, closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { V4_MAPPED } from '../../src/base/inet-address.ts';
 import { PcapngWriter } from '../../src/capture/pcapng-writer.ts';
@@ -178,7 +178,8 @@ export function recordHosts(recorder: FrameRecorder): () => void {
 
 const folder = process.env.SOCKSCAPE_FRAMES_DIR ?? '';
 if (folder !== '') {
-  mkdirSync(folder, { recursive: true });
+  // Commands that tests start as another user record, too.
+  if (mkdirSync(folder, { recursive: true }) !== undefined) chmodSync(folder, 0o777);
   const path = process.argv[1] ?? 'node';
   const program = basename(path).replace(/\.[cm]?js$/, '');
   const recorder = new FrameRecorder(folder, `${program}-${process.pid}`);
