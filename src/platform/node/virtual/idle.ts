@@ -13,6 +13,11 @@ const { setImmediate: later } = globalThis;
 export function idleTurn(fn: () => void): void {
   const look = (): void => {
     if (immediates.pending > 0 || handleEvents.pending > 0 || workInFlight()) later(look);
+    else later(again);
+  };
+  // Once more: what ran just before may have left something to C++ (http2 sends what it has in an immediate of its own).
+  const again = (): void => {
+    if (immediates.pending > 0 || handleEvents.pending > 0 || workInFlight()) later(look);
     else fn();
   };
   later(look);
