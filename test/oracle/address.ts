@@ -4,9 +4,11 @@
  */
 
 const AF_UNIX = 1;
+const AF_NETLINK = 16;
 const AF_INET = 2;
 const AF_INET6 = 10;
 export const SOCKADDR_IN_LEN = 16;
+const SOCKADDR_NL_LEN = 12;
 export const SOCKADDR_IN6_LEN = 28;
 
 /** `struct sockaddr_in`. */
@@ -93,6 +95,11 @@ export function addressText(address: Uint8Array): string {
     // The name that the kernel chose (autobind).
     if (/^\0[0-9a-f]{5}$/.test(name)) return `un(${address.length}) {name:${name.slice(1)}}`;
     return `un(${address.length}) ${JSON.stringify(name)}`;
+  }
+  // The number of a netlink socket is its process's.
+  if (family === AF_NETLINK && address.length === SOCKADDR_NL_LEN) {
+    const [number, groups] = [view.getUint32(4, true), view.getUint32(8, true)];
+    return `nl ${number === 0 ? 0 : `{pid:${number}}`} groups ${groups} pad ${view.getUint16(2)}`;
   }
   // Cut off for want of room; the port may be of the kernel's choice all the same.
   if ((family === AF_INET || family === AF_INET6) && address.length >= 4) {

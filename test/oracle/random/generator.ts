@@ -55,8 +55,26 @@ function step(m: Model, process: 'p1' | 'p2'): Step {
     if (MAKERS.has(choose) && m.of(process).length >= ENOUGH && m.chance(75)) continue;
     const chosen = choose(m, process);
     if (chosen === null) continue;
-    return { process, call: chosen.call, args: chosen.args, makes: chosen.makes ?? [], waits: m.mayWait && chosen.waits === true };
+    return { process, call: chosen.call, args: withRoom(m, chosen.args), makes: chosen.makes ?? [], waits: m.mayWait && chosen.waits === true };
   }
+}
+
+/** A datagram of netlink's begins with its length, which is each kernel's own: whoever reads one takes its kind along. */
+const LEAST_NETLINK_ROOM = 10;
+
+function withRoom(m: Model, args: readonly Argument[]): readonly Argument[] {
+  const [first] = args;
+  if (typeof first !== 'object' || first === null || !('fd' in first)) return args;
+  const kind = m.thingOf(first.fd)?.kind;
+  return kind === 'netlink' || kind === 'diag' ? args.map(widened) : args;
+}
+
+function widened(argument: Argument): Argument {
+  if (typeof argument !== 'object' || argument === null) return argument;
+  if ('room' in argument) return argument.room === 0 ? argument : { room: Math.max(argument.room, LEAST_NETLINK_ROOM) };
+  if ('list' in argument) return { list: argument.list.map(widened) };
+  if ('record' in argument) return { record: Object.fromEntries(Object.entries(argument.record).map(([name, value]) => [name, widened(value)])) };
+  return argument;
 }
 
 /** The child has its parent's descriptors under the same names. */

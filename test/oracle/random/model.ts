@@ -117,6 +117,11 @@ export class Model {
     return fitting.length > 0 ? this.pick(fitting) : null;
   }
 
+  /** What a name stands for; null when nobody has it any more. */
+  thingOf(name: string): Thing | null {
+    return this.names.find((each) => each.name === name)?.thing ?? null;
+  }
+
   drop(name: string): void {
     this.names = this.names.filter((each) => each.name !== name);
   }
