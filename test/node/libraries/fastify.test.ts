@@ -1,5 +1,6 @@
 /** fastify: requests answered, and a handler that outlives its client's patience. */
 import { deepEqual, equal } from 'node:assert/strict';
+import type { Library } from './libraries.ts';
 import { libraryTest, near } from './stage.ts';
 
 const PORT = 3000;
@@ -16,7 +17,7 @@ libraryTest('fastify', ['fastify'], async (stage, { default: fastify }) => {
     await app.listen({ port: PORT, host: '0.0.0.0' });
   });
   await stage.client.run(async () => {
-    const get = async (path: string, seconds: number) => (await fetch(`http://server:${PORT}${path}`, { signal: AbortSignal.timeout(seconds * 1000) })).json();
+    const get = async (path: string, seconds: number): Promise<Library> => (await fetch(`http://server:${PORT}${path}`, { signal: AbortSignal.timeout(seconds * 1000) })).json();
     deepEqual(await get('/hello/world', 5), { hello: 'world' });
     equal((await get('/nothing', 5)).statusCode, 404);
     const slow = await stage.outcome(get('/slow', 30));
