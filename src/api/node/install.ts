@@ -117,7 +117,11 @@ function watchHttp(): void {
     },
   });
   const { HTTPParser } = createRequire(import.meta.url)('_http_common') as { HTTPParser: { prototype: Parser } };
-  const { consume, unconsume } = HTTPParser.prototype;
+  const { consume, free, unconsume } = HTTPParser.prototype;
+  // Node frees the parser before it tells of an upgrade, and with it the async resource that the listener runs in.
+  HTTPParser.prototype.free = function () {
+    NodeProgram.keepThrough(() => free.call(this));
+  };
   const consumed: WeakMap<object, StreamHandle> = new WeakMap();
   HTTPParser.prototype.consume = function (handle) {
     const ours = behind(handle);
@@ -137,5 +141,6 @@ function watchHttp(): void {
 
 interface Parser {
   consume(handle: object): void;
+  free(): void;
   unconsume(): void;
 }

@@ -97,6 +97,13 @@ export class NodeProgram {
     return contexts.run(null, fn);
   }
 
+  /** Calls `fn`, after which whoever goes on is the same program as before, even where `fn` takes the async resource away. */
+  static keepThrough(fn: () => void): void {
+    const before = contexts.getStore();
+    fn();
+    if (before !== undefined && contexts.getStore() !== before) contexts.enterWith(before);
+  }
+
   /** Runs an event in a macrotask of its own, behind those that wait already. */
   later(event: HandleEvent): void {
     this.waiting.push(event);

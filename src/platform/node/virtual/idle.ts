@@ -10,19 +10,23 @@ import { workInFlight } from './work.ts';
 
 /** Turns without any, after work has been seen in flight: what it leads to may begin in the turn after its end. */
 const QUIET_TURNS = 2;
+/** Once more in any case: what ran last may have left something to C++ (http2 sends what it has in an immediate of its own). */
+const LAST_LOOK = 1;
 
 /**
  * Runs `fn` in a later turn, when nothing is left to do. Asks `mayGoOn` for each turn that programs take before; what Node
  * does outside of its thread takes as long as it takes.
  */
 export function idleTurn(fn: () => void, mayGoOn: () => boolean): void {
-  let quiet = 0;
+  let quiet = LAST_LOOK;
   const look = (): void => {
     const isBusy = immediates.pending > 0 || handleEvents.pending > 0;
     if (workInFlight()) quiet = QUIET_TURNS;
-    else if (isBusy && !mayGoOn()) return;
-    if (!isBusy && quiet === 0) return fn();
-    if (quiet > 0) quiet--;
+    else if (isBusy) {
+      if (!mayGoOn()) return;
+      quiet = Math.max(quiet, LAST_LOOK);
+    } else if (quiet === 0) return fn();
+    else quiet--;
     machineImmediate(look);
   };
   machineImmediate(look);
