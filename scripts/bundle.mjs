@@ -2,7 +2,7 @@
  * Bundles TypeScript files for running them here, in a folder of their own under build/ that goes away with the process.
  * Called by unit.mjs (tests), bench.mjs and oracle.mjs.
  */
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -29,6 +29,8 @@ export async function bundleForNode(files, inject = []) {
   mkdirSync(folder, { recursive: true });
   sweep(folder);
   const outdir = mkdtempSync(join(folder, 'run-'));
+  // Commands of ours run as another user, too.
+  chmodSync(outdir, 0o755);
   process.on('exit', () => rmSync(outdir, { recursive: true, force: true }));
   const names = files.map((file) => relative(root, file).replace(/\.ts$/, ''));
   await build({

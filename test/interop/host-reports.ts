@@ -1,7 +1,7 @@
 /**
  * What hosts of ours in child processes say at their end (src/cli/leftovers.ts): asked after every command of this folder.
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BEGINS, NOTHING } from '../../src/cli/leftovers.ts';
@@ -13,6 +13,8 @@ let count = 0;
 function nextFile(): string {
   if (folder === null) {
     const made = mkdtempSync(join(tmpdir(), 'sockscape-hosts-'));
+    // Commands run as other users, too.
+    chmodSync(made, 0o777);
     process.on('exit', () => rmSync(made, { recursive: true, force: true }));
     folder = made;
   }

@@ -156,10 +156,10 @@ export abstract class InetSocket extends Socket implements EndpointUpcalls {
       if (this.type === SOCK.DGRAM && parsed.family === AF.INET && result === 0) {
         // A datagram socket of AF_INET6 takes an AF_INET address too (udpv6_sendmsg, __ip6_datagram_connect).
         if (this.endpoint.settledOptions.v6Only) return -Errno.EAFNOSUPPORT;
-        return 0;
+      } else {
+        if (address.length < 24) return -Errno.EINVAL;
+        if (parsed.family !== AF.INET6) return -Errno.EAFNOSUPPORT;
       }
-      if (address.length < 24) return -Errno.EINVAL;
-      if (parsed.family !== AF.INET6) return -Errno.EAFNOSUPPORT;
     }
     if (result < 0) return result;
     // RFC 1122 and Linux: connecting to "any" means this host, by IPv4 where the socket's own address is one.

@@ -293,4 +293,9 @@ export const programs: readonly Program[] = [
       p1('connect', [{ fd: 'd8' }, { bytes: Uint8Array.of(10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 127, 0, 0, 1, 0, 0, 0, 0) }]),
       p1('send', [{ fd: 'd8' }, { pattern: 500 }, 128]),
   ]),
+  sequence('random-final-c-791', true, [
+      p1('socket', [10, 2050, 0], ['d5']),
+      p1('connect', [{ fd: 'd5' }, { bytes: Uint8Array.of(2, 0, 19, 138, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0) }]),
+      p1('getpeername', [{ fd: 'd5' }]),
+  ]),
 ];
