@@ -89,7 +89,7 @@ export const IMPOSSIBLE: Readonly<Record<string, Readonly<Record<string, string>
   fcntl: {
     EACCES: 'there are no locks; see docs/deviations.md', EAGAIN: 'there are no locks; see docs/deviations.md',
     EDEADLK: 'there are no locks; see docs/deviations.md', ENOLCK: 'there are no locks; see docs/deviations.md',
-    EINTR: 'there are no locks; see docs/deviations.md', ENOTDIR: 'there is no F_NOTIFY; see docs/deviations.md', EPERM: 'flags',
+    EINTR: 'there are no locks; see docs/deviations.md', ENOTDIR: 'there is no F_NOTIFY; see docs/deviations.md',
   },
   msgrcv: { ENOSYS: 'MSG_COPY is there' },
   msgctl: { EIDRM: 'race' },
