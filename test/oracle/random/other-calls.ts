@@ -157,6 +157,7 @@ export const splice: Choose = (m, process) => {
   // What netlink answers is compared in words (netlink-talk.ts), and a pipe would show its bytes.
   if (from === null || to === null || ['netlink', 'diag'].includes(from.thing.kind)) return null;
   const waits = from.thing.waits || to.thing.waits;
+  to.thing.isSpliced = true;
   const count = m.pick([1, 10, 500, 3000]);
   const nonblocking = 2;
   if (m.chance(30)) return { call: 'sendfile', args: [fd(to.name), fd(from.name), m.pick([null, 0, 5]), count], waits };
