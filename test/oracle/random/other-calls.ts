@@ -218,7 +218,10 @@ export const epoll: Choose = (m, process) => {
   const own = m.of(process);
   const operation = m.pick([EPOLL_CTL.ADD, EPOLL_CTL.ADD, EPOLL_CTL.ADD, EPOLL_CTL.MOD, EPOLL_CTL.DEL]);
   const events = m.pick(EVENTS) | m.pick([0, 0, 0, EPOLL.ET, EPOLL.ONESHOT, m.chance(10) ? EPOLL.EXCLUSIVE : 0]);
-  return { call: 'epoll_ctl', args: [fd(found.name), operation, fd(m.pick(own).name), events, m.below(1000)] };
+  const on = m.pick(own);
+  // What an edge-triggered watch hears of ping sockets that send is named in docs/deviations.md.
+  const kept = on.thing.kind.startsWith('ping') ? events & ~EPOLL.ET : events;
+  return { call: 'epoll_ctl', args: [fd(found.name), operation, fd(on.name), kept, m.below(1000)] };
 };
 
 export const queue: Choose = (m, process) => {
