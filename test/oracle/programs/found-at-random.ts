@@ -298,4 +298,9 @@ export const programs: readonly Program[] = [
       p1('connect', [{ fd: 'd5' }, { bytes: Uint8Array.of(2, 0, 19, 138, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0) }]),
       p1('getpeername', [{ fd: 'd5' }]),
   ]),
+  sequence('random-660874953-96', false, [
+      p1('open', ["/tmp", 67584, 420], ['d4']),
+      p1('dup3', [{ fd: 'd4' }, 20, 524288], ['d8']),
+      p1('preadv', [{ fd: 'd8' }, { list: [{ room: 0 }, { room: 0 }] }, 0]),
+  ]),
 ];

@@ -35,7 +35,7 @@ export const vector: Choose = (m, process) => {
   const name = fd(found.name);
   const offset = m.pick([0, 2, 1000, -1]);
   switch (m.below(4)) {
-    case 0: return { call: 'preadv', args: [name, { list: [{ room: m.pick(SIZES) }, { room: found.thing.kind === 'folder' ? 10 : m.pick(SIZES) }] }, offset] };
+    case 0: return { call: 'preadv', args: [name, { list: [{ room: m.pick(SIZES) }, { room: m.pick(SIZES) }] }, offset] };
     case 1: return { call: 'pwritev', args: [name, { list: [{ pattern: m.pick(SIZES) }, { pattern: m.pick(SIZES) }] }, offset] };
     case 2: return { call: 'fsync', args: [name] };
     default: return { call: 'fdatasync', args: [name] };
