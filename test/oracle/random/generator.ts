@@ -28,7 +28,7 @@ const CHOICES: readonly [choose: Choose, weight: number][] = [
   [sockets.ask, 4], [sockets.setOption, 7], [sockets.getOption, 5],
   [others.close, 6], [others.duplicate, 4], [others.control, 5], [others.closeRange, 1], [others.pipe, 3], [others.open, 4],
   [others.path, 10], [others.file, 12], [others.pipeTransfer, 6], [others.splice, 5], [others.event, 3], [others.timer, 5],
-  [others.poll, 7], [others.select, 3], [others.epoll, 9], [others.queue, 6], [others.ipc, 8], [others.signal, 4],
+  [others.poll, 7], [others.select, 3], [others.epoll, 14], [others.queue, 6], [others.ipc, 8], [others.signal, 4],
   [further.batch, 5], [further.vector, 5], [further.maskedWait, 4], [further.memory, 6], [further.signalFile, 3], [further.queueFlags, 2],
   [families.packet, 7], [families.ping, 8], [families.netlink, 10],
 ];
