@@ -23,8 +23,8 @@ import { Msg, Shut } from '../../transport/endpoint.ts';
 import { binding, type JsStream, type Request, tellRead, tellReadError, tellWrite } from './bindings.ts';
 import { runWhenClosing } from './closing.ts';
 import { DescriptorNumber } from './descriptor-numbers.ts';
-import { ConnectTurn, HandleWaiter, Told } from './handle-events.ts';
-import { liveness } from './liveness.ts';
+import { ConnectTurn, HandleWaiter } from './handle-events.ts';
+import { HandleLife } from './handle-life.ts';
 import type { HandleEvent, NodeProgram, ProgramPart } from './node-program.ts';
 import { PendingWrite } from './pending-write.ts';
 
@@ -79,18 +79,17 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
   private isQueued = false;
   private wroteLast = false;
   private userBytes = 0;
-  private isReferenced = true;
-  private keepsAlive = false;
+  private readonly life: HandleLife;
   private written = 0;
   private readHere = 0;
   private isConnectNew = false;
-  private toldClosed = 0;
   private readonly kind: 'TCP' | 'Pipe';
   private fdNumber: DescriptorNumber | null = null;
 
   constructor(program: NodeProgram, kind: 'TCP' | 'Pipe', isServer: boolean) {
     super();
     this.program = program;
+    this.life = new HandleLife(program);
     this.kind = kind;
     const type = `${kind.toUpperCase()}${isServer ? 'SERVERWRAP' : 'WRAP'}`;
     this.scope = program.run(() => new AsyncResource(type, { requireManualDestroy: true }));
@@ -134,17 +133,15 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
   }
 
   ref(): void {
-    this.isReferenced = true;
-    this.live();
+    this.life.setReferenced(true);
   }
 
   unref(): void {
-    this.isReferenced = false;
-    this.live();
+    this.life.setReferenced(false);
   }
 
   hasRef(): boolean {
-    return this.isReferenced && !this.isOver;
+    return this.life.isReferenced && !this.isOver;
   }
 
   // Reading.
@@ -464,6 +461,7 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
     this.shutdownRequest = null;
     this.isListening = false;
     this.isReading = false;
+    this.live();
     const ends: (() => void)[] = [];
     if (connecting !== null) {
       ends.push(() => this.inScope(() => connecting.oncomplete?.(-Errno.ECANCELED, this.face, connecting, false, false)));
@@ -484,14 +482,13 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
         this.scope.emitDestroy();
       }
     });
-    runWhenClosing(this.program, ends.map((end) => this.told(end)));
+    runWhenClosing(this.program, ends.map((end) => this.life.told(end)));
   }
 
   abandon(): void {
     this.isOver = true;
     this.unplug();
-    this.toldClosed = 0;
-    this.live();
+    this.life.abandon();
     this.scope.emitDestroy();
   }
 
@@ -508,18 +505,7 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
   }
 
   private tell(what: () => void): void {
-    this.program.later(this.told(what));
-  }
-
-  /** An event that keeps the program alive until it has been told. */
-  private told(what: () => void): HandleEvent {
-    this.toldClosed++;
-    this.live();
-    return new Told(() => {
-      this.toldClosed--;
-      this.live();
-      what();
-    });
+    this.program.later(this.life.told(what));
   }
 
   protected get isShuttingDown(): boolean {
@@ -534,9 +520,6 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
   protected live(): void {
     const isActive = this.isReading || this.isListening || this.connecting !== null || this.writes.length > 0
       || this.shutdownRequest !== null;
-    const keeps = !this.program.isOver && (this.toldClosed > 0 || (this.isReferenced && !this.isOver && isActive));
-    if (keeps === this.keepsAlive) return;
-    this.keepsAlive = keeps;
-    liveness.change(keeps ? 1 : -1);
+    this.life.setActive(!this.isOver && isActive);
   }
 }

@@ -18,8 +18,8 @@ import { Msg } from '../../transport/endpoint.ts';
 import { binding } from './bindings.ts';
 import { runWhenClosing } from './closing.ts';
 import { DescriptorNumber, descriptorOf } from './descriptor-numbers.ts';
-import { HandleWaiter, Told } from './handle-events.ts';
-import { liveness } from './liveness.ts';
+import { HandleWaiter } from './handle-events.ts';
+import { HandleLife } from './handle-life.ts';
 import type { HandleEvent, NodeProgram, ProgramPart } from './node-program.ts';
 import { interfaceIndex, ip4, ip6, type NodeAddress, tellAddress } from './socket-address.ts';
 
@@ -73,12 +73,11 @@ export class UdpHandle implements HandleEvent, ProgramPart {
   private isReceiving = false;
   private isOver = false;
   private isQueued = false;
-  private isReferenced = true;
-  private keepsAlive = false;
-  private toTell = 0;
+  private readonly life: HandleLife;
 
   constructor(program: NodeProgram) {
     this.program = program;
+    this.life = new HandleLife(program);
     this.scope = program.run(() => new AsyncResource('UDPWRAP', { requireManualDestroy: true }));
     program.adopt(this);
   }
@@ -402,17 +401,15 @@ export class UdpHandle implements HandleEvent, ProgramPart {
   }
 
   ref(): void {
-    this.isReferenced = true;
-    this.live();
+    this.life.setReferenced(true);
   }
 
   unref(): void {
-    this.isReferenced = false;
-    this.live();
+    this.life.setReferenced(false);
   }
 
   hasRef(): boolean {
-    return this.isReferenced && !this.isOver;
+    return this.life.isReferenced && !this.isOver;
   }
 
   close(done?: () => void): void {
@@ -425,6 +422,7 @@ export class UdpHandle implements HandleEvent, ProgramPart {
       descriptors.close(core, this.descriptor, new LingerOperation(core));
       this.descriptor = -1;
     }
+    this.live();
     const ends: (() => void)[] = [];
     for (const { request } of this.sends.splice(0)) {
       ends.push(() => this.scope.runInAsyncScope(() => request.oncomplete?.(-Errno.ECANCELED, 0)));
@@ -437,14 +435,13 @@ export class UdpHandle implements HandleEvent, ProgramPart {
         this.scope.emitDestroy();
       }
     });
-    runWhenClosing(this.program, ends.map((end) => this.told(end)));
+    runWhenClosing(this.program, ends.map((end) => this.life.told(end)));
   }
 
   abandon(): void {
     this.isOver = true;
     this.unplug();
-    this.toTell = 0;
-    this.live();
+    this.life.abandon();
     this.scope.emitDestroy();
   }
 
@@ -482,22 +479,8 @@ export class UdpHandle implements HandleEvent, ProgramPart {
     return this.descriptor < 0 ? -Errno.EBADF : sockets.setOption(this.program.core, this.descriptor, level, option, value);
   }
 
-  /** An event that keeps the program alive until it has been told. */
-  private told(what: () => void): HandleEvent {
-    this.toTell++;
-    this.live();
-    return new Told(() => {
-      this.toTell--;
-      this.live();
-      what();
-    });
-  }
-
   private live(): void {
     const isActive = this.isReceiving || this.sends.length > 0;
-    const keeps = !this.program.isOver && (this.toTell > 0 || (this.isReferenced && !this.isOver && isActive));
-    if (keeps === this.keepsAlive) return;
-    this.keepsAlive = keeps;
-    liveness.change(keeps ? 1 : -1);
+    this.life.setActive(!this.isOver && isActive);
   }
 }
