@@ -45,6 +45,7 @@ const LEAST = {
   unit: { files: 12, frames: 60_000, arp: 140, ip: 60_000, ipv6: 570, tcp: 60_000, udp: 40, icmpv6: 560 },
   fuzz: { files: 3, frames: 9_700, arp: 270, ip: 4_200, ipv6: 5_200, tcp: 8_200, udp: 80, icmp: 140, icmpv6: 1_000 },
   sim: { files: 40, frames: 25_000, arp: 80, ip: 17_000, ipv6: 7_900, tcp: 20_000, udp: 500, icmpv6: 60 },
+  node: { files: 7, frames: 2_800, arp: 160, ip: 2_100, ipv6: 500, tcp: 2_100, udp: 50, icmp: 30, icmpv6: 420 },
   interop: { files: 18, frames: 140_000, arp: 15, ip: 70_000, ipv6: 70_000, tcp: 140_000, udp: 40, icmp: 30, icmpv6: 50, igmp: 15 },
   oracle: { files: 2, frames: 860, ip: 420, ipv6: 430, tcp: 760, udp: 90, icmp: 5, icmpv6: 2 },
 };
