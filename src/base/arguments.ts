@@ -11,9 +11,12 @@ function getterOf(prototype: object, field: PropertyKey): () => unknown {
   return (Object.getOwnPropertyDescriptor(prototype, field) as { get: () => unknown }).get;
 }
 
-/** A Uint8Array whose methods are its own: of no subclass, no other realm, and no Proxy of one. */
+/**
+ * A Uint8Array whose methods are its own: of no subclass, no other realm, and no Proxy of one. The look at an element, which
+ * nobody can intercept, is for V8: where it has seen the kind of array, the prototype is a constant (a call of the runtime else).
+ */
 export function isPlainBytes(value: unknown): value is Uint8Array {
-  return ArrayBuffer.isView(value) && Object.getPrototypeOf(value) === Uint8Array.prototype;
+  return ArrayBuffer.isView(value) && (value as Uint8Array)[0] !== null && Object.getPrototypeOf(value) === Uint8Array.prototype;
 }
 
 /** A Uint8Array whatever its class and realm are (Node's Buffer, a page's frame): a plain one of the same memory; null for none. */
