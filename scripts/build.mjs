@@ -161,7 +161,7 @@ function install(name, owned, files) {
 /** The bundles, chunks first. */
 async function bundle(entries) {
   const { build } = await import('esbuild');
-  const { keepConst } = await import('./keep-const.mjs');
+  const { keepConst, keepConstAcross } = await import('./keep-const.mjs');
   const shared = {
     bundle: true,
     // Not into a folder of this build's own: the source maps name the sources as they are seen from dist/.
@@ -207,10 +207,11 @@ async function bundle(entries) {
     outputs.push(...outputFiles);
   }
   const isChunk = (file) => /(^|\/)chunk-[^/]*$/.test(file);
-  const files = outputs.map(({ path, text }) => [
+  const texts = outputs.map(({ path, text }) => [
     relative(dist, path).split(sep).join('/'),
     path.endsWith('.js') ? keepConst(text) : text,
   ]);
+  const files = [...keepConstAcross(new Map(texts))];
   return new Map([...files.filter(([file]) => isChunk(file)), ...files.filter(([file]) => !isChunk(file))]);
 }
 

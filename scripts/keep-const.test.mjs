@@ -1,7 +1,7 @@
 /** What the bundles' `var` becomes. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { keepConst } from './keep-const.mjs';
+import { keepConst, keepConstAcross } from './keep-const.mjs';
 
 test('a top-level variable that is set once is a constant', () => {
   assert.equal(keepConst('var A = 1, B = 2;\nvar C = class _C {};\nexport { A, C };'), 'const A = 1, B = 2;\nconst C = class _C {};\nexport { A, C };');
@@ -19,4 +19,33 @@ test('without a value at once, or inside a function, it stays as it is', () => {
 
 test('a property, a key or a parameter of the same name is no assignment', () => {
   assert.match(keepConst('var x = 1;\nfunction f(o) { o.x = 2; return { x: 3, y: x }; }'), /^const x/);
+});
+
+const SHARED = 'let count = 0;\nfunction add() { count++; }\nconst A = 1;\nclass C {}\nexport {\n  A,\n  C as D,\n  add,\n  count\n};\n';
+
+function across(user) {
+  const files = keepConstAcross(new Map([['out/chunk.js', SHARED], ['out/map.js.map', 'import {'], ['out/user.js', user]]));
+  assert.equal(files.get('out/map.js.map'), 'import {');
+  return files;
+}
+
+test('what a chunk exports is another name than the one it uses, but for what changes', () => {
+  const files = across('');
+  const constants = 'const A$out = A, C$out = C, add$out = add; ';
+  assert.equal(files.get('out/chunk.js'), SHARED.replace(
+    'export {\n  A,\n  C as D,\n  add,\n  count\n}', `${constants}export {\n  A$out as A,\n  C$out as D,\n  add$out as add,\n  count\n}`,
+  ));
+});
+
+test('what a chunk imports is a constant of its own, line for line where it was', () => {
+  const code = 'import {\n  A,\n  D as E,\n  count\n} from "./chunk.js";\nimport { readFileSync } from "node:fs";\nuse(A, E, count, readFileSync);\n';
+  const text = across(code).get('out/user.js');
+  assert.equal(text, code.replace(
+    '{\n  A,\n  D as E,\n  count\n} from "./chunk.js";', '{\n  A as A$in,\n  D as E$in,\n  count\n} from "./chunk.js"; const A = A$in, E = E$in;',
+  ));
+});
+
+test('a name that is imported and exported again, and a file that imports nothing of ours, are as they were', () => {
+  assert.equal(across('import x from "./chunk.js";\nimport "./chunk.js";\nexport { x };').get('out/user.js'), 'import x from "./chunk.js";\nimport "./chunk.js";\nexport { x };');
+  assert.equal(across('import { A } from "chunk.js";\nexport { A };').get('out/user.js'), 'import { A } from "chunk.js";\nexport { A };');
 });

@@ -1,11 +1,15 @@
 /**
- * node-http, node-tcp-bulk: one unchanged Node program, run by `node --import sockscape/register` and by `node` alone, each in
- * a process of its own, which take turns round by round: neither pays for what the other needs.
+ * Programs of test/bench/programs in processes of their own, which know the built package and nothing of src/. What only they
+ * need is not imported here: esbuild would share out one bundle among several files, and V8 does not fold what a module
+ * exports (docs/decisions/0004-bundles-keep-const.md), so that every other case would be slower by several percent.
+ *
+ * node-http, node-tcp-bulk: one unchanged Node program, run by `node --import sockscape/register` and by `node` alone, which
+ * take turns round by round: neither pays for what the other needs. sim-hour: nothing of the kernel compares.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
-import { type Figure, interleave, type Side } from '../rounds.ts';
+import { type Figure, interleave, median, type Side } from '../rounds.ts';
 
 const root = resolve(process.env['SOCKSCAPE_ROOT'] ?? '.');
 /** Rounds that are not counted: Node compiles its http only after some ten thousand requests. */
@@ -39,9 +43,13 @@ class ProgramSide implements Side {
   }
 }
 
-export async function nodeProgram(program: string, unit: string, rounds: number): Promise<Figure> {
+function buildPackage(): void {
   const built = spawnSync(process.execPath, [join(root, 'scripts/build.mjs'), '--no-types'], { stdio: ['ignore', 'ignore', 'inherit'] });
   if (built.status !== 0) throw new Error('bench: the package could not be built');
+}
+
+export async function nodeProgram(program: string, unit: string, rounds: number): Promise<Figure> {
+  buildPackage();
   const ours = new ProgramSide(program, ['--import', join(root, 'dist/node/register.js')]);
   const kernel = new ProgramSide(program, []);
   try {
@@ -53,5 +61,19 @@ export async function nodeProgram(program: string, unit: string, rounds: number)
   } finally {
     await ours.close();
     await kernel.close();
+  }
+}
+
+/** A program that measures the package alone; one round warms it up. */
+export async function packageProgram(program: string, unit: string, rounds: number): Promise<Figure> {
+  buildPackage();
+  const side = new ProgramSide(program, []);
+  try {
+    await side.round();
+    const figures: number[] = [];
+    for (let i = 0; i < rounds; i++) figures.push(await side.round());
+    return { value: median(figures), unit, kernel: null, ratio: null, ratioMin: null, ratioMax: null, rounds };
+  } finally {
+    await side.close();
   }
 }
