@@ -10,6 +10,7 @@ import { Poll, type WaitQueue } from '../base/wait-queue.ts';
 import { O } from '../socket/constants.ts';
 import { ControlWriter } from '../socket/control.ts';
 import { Received } from '../socket/received.ts';
+import { Msg } from '../transport/endpoint.ts';
 import { breakPipe } from './broken-pipe.ts';
 import { type Driver, FULL, NULL, OpenDevice } from './fs/device.ts';
 import type { Seekable } from './fs/regular-file.ts';
@@ -174,7 +175,7 @@ export class SpliceOperation extends Operation {
   }
 
   private put({ operations, socket }: OpenFile, count: number): number {
-    if (socket !== null) return socket.send(this.piece, 0, count, 0, this.process);
+    if (socket !== null) return socket.send(this.piece, 0, count, Msg.SPLICE_PAGES, this.process);
     const file = seekable(operations);
     if (file === null) return operations.write(this.piece, 0, count);
     const n = file.writeAt(this.toOffset >= 0 ? this.toOffset : file.position, this.piece, 0, count);

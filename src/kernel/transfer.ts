@@ -145,7 +145,7 @@ export class SendOperation extends Operation {
   prepare(file: OpenFile, buffer: Uint8Array, flags: number, address: Uint8Array | null): void {
     this.file = file;
     this.buffer = buffer;
-    this.flags = flags;
+    this.flags = flags & ~Msg.SPLICE_PAGES;
     this.address = address;
     this.done = 0;
     this.wanted = buffer.length;

@@ -46,6 +46,8 @@ export abstract class DatagramEndpoint implements PacketOwner {
   protected readonly memory: DatagramMemory;
   private readonly context: HostContext;
   private isCharged = true;
+  /** A sender or a poll found no room since it was told of some last. */
+  private lacksRoom = false;
 
   constructor(context: HostContext, isV4: boolean) {
     this.context = context;
@@ -84,12 +86,31 @@ export abstract class DatagramEndpoint implements PacketOwner {
     this.addressFromConnect = false;
   }
 
-  /** A packet of ours is gone: its memory is free again. */
+  /**
+   * A packet of ours is gone: its memory is free again. Each one is told once half of the buffer is free (sock_def_write_space),
+   * so that an edge-triggered epoll hears of room after every datagram; SIGIO only when somebody had found none.
+   */
   released(truesize: number): void {
-    const wasFull = this.sendQueued >= this.options.sendBufferBytes;
     this.sendQueued -= truesize;
     this.memory.released(truesize);
-    if (wasFull && this.upcalls !== null) this.upcalls.writable();
+    if (this.upcalls === null || !this.isWritable) return;
+    if (this.lacksRoom) {
+      this.lacksRoom = false;
+      this.upcalls.writable();
+    } else {
+      this.upcalls.roomier();
+    }
+  }
+
+  /** sock_writeable. */
+  private get isWritable(): boolean {
+    return this.sendQueued < this.options.sendBufferBytes >> 1;
+  }
+
+  /** The send buffer is full, which is not forgotten until there is room (SOCKWQ_ASYNC_NOSPACE). */
+  protected noRoom(): number {
+    this.lacksRoom = true;
+    return -Errno.EAGAIN;
   }
 
   // The receive queue.
@@ -200,7 +221,8 @@ export abstract class DatagramEndpoint implements PacketOwner {
     if (this.error !== 0 || (this.errors !== null && this.errors.first !== null)) {
       events |= this.options.selectErrors ? Poll.ERR | Poll.PRI : Poll.ERR;
     }
-    if (this.sendQueued < this.options.sendBufferBytes) events |= Poll.OUT | Poll.WRNORM | Poll.WRBAND;
+    if (this.isWritable) events |= Poll.OUT | Poll.WRNORM | Poll.WRBAND;
+    else this.lacksRoom = true;
     return events;
   }
 

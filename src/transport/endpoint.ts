@@ -17,6 +17,8 @@ export interface EndpointUpcalls {
   readable(): void;
   /** Room to write. */
   writable(): void;
+  /** Room to write, which nobody had lacked: a datagram has left. */
+  roomier(): void;
   /** A connection waits in the accept queue. */
   acceptable(): void;
   /** The peer sent its FIN. */
@@ -70,6 +72,8 @@ export const Msg = {
   OOB: 0x1, PEEK: 0x2, DONTROUTE: 0x4, CTRUNC: 0x8, TRUNC: 0x20, DONTWAIT: 0x40, EOR: 0x80, WAITALL: 0x100,
   CONFIRM: 0x800, ERRQUEUE: 0x2000, NOSIGNAL: 0x4000, MORE: 0x8000, FASTOPEN: 0x20000000,
   CMSG_CLOEXEC: 0x40000000,
+  /** The kernel's own (splice, sendfile); what programs say of it is not heard. */
+  SPLICE_PAGES: 0x8000000,
 } as const;
 
 /** shutdown(2)'s second argument. */

@@ -6,7 +6,7 @@
 import { Capability } from '../../base/credentials.ts';
 import { Errno } from '../../base/errno.ts';
 import { ANY4, type IpAddress, LOOPBACK4, LOOPBACK6 } from '../../base/inet-address.ts';
-import { Poll } from '../../base/wait-queue.ts';
+import { Poll, SILENT } from '../../base/wait-queue.ts';
 import type { Endpoint, EndpointOptions, EndpointUpcalls } from '../../transport/endpoint.ts';
 import type { Memberships } from '../../transport/memberships.ts';
 import type { Caller } from '../caller.ts';
@@ -66,6 +66,10 @@ export abstract class InetSocket extends Socket implements EndpointUpcalls {
 
   writable(): void {
     this.wake(Poll.OUT | Poll.WRNORM);
+  }
+
+  roomier(): void {
+    this.wake(Poll.OUT | Poll.WRNORM | Poll.WRBAND | SILENT);
   }
 
   acceptable(): void {

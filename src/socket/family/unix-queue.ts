@@ -40,6 +40,11 @@ export function streamTruesize(length: number): number {
   return truesize(length - paged, paged);
 }
 
+/** Of spliced bytes: a head without any, and of their pages what is used of them (skb_splice_from_iter). */
+export function splicedTruesize(length: number): number {
+  return truesize(0, 0) + length;
+}
+
 /** Of a datagram (unix_dgram_sendmsg). */
 export function datagramTruesize(length: number): number {
   if (length <= DATAGRAM_HEAD) return truesize(length, 0);

@@ -10,7 +10,7 @@ import { NOBODY, READABLE, RECEIVE_SHUT, SEND_SHUT, type UnixSocket, UnixState }
 import type { UnixAncillary } from './unix-ancillary.ts';
 import { UnixConnection } from './unix-connection.ts';
 import type { UnixHost } from './unix-host.ts';
-import { STREAM_HEAD, STREAM_PAGES, streamTruesize, type UnixMessage } from './unix-queue.ts';
+import { splicedTruesize, STREAM_HEAD, STREAM_PAGES, streamTruesize, type UnixMessage } from './unix-queue.ts';
 
 /** No message of a stream is larger. */
 const MESSAGE_MAX = STREAM_HEAD + STREAM_PAGES;
@@ -63,7 +63,7 @@ export class UnixStream extends UnixConnection {
       const bad = this.maySend(peer, ancillary, caller);
       if (bad < 0) return sent > 0 ? sent : bad;
       const size = plain - sent < most ? plain - sent : most;
-      const truesize = streamTruesize(size);
+      const truesize = (flags & Msg.SPLICE_PAGES) !== 0 ? splicedTruesize(size) : streamTruesize(size);
       this.charged += truesize;
       const message = peer.queue.put(this, from, at + sent, size, truesize);
       this.finish(message, peer, ancillary, caller);

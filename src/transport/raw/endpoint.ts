@@ -139,7 +139,7 @@ export class RawEndpoint extends DatagramEndpoint implements Endpoint {
     if (this.headerIncluded) {
       if (this.error !== 0) return -this.takeError();
       if ((this.shut & 2) !== 0) return -Errno.EPIPE;
-      if (this.sendQueued >= options.sendBufferBytes) return -Errno.EAGAIN;
+      if (this.sendQueued >= options.sendBufferBytes) return this.noRoom();
       if (this.memory.refusesToSend(this.sendQueued, length)) return -Errno.ENOBUFS;
       return this.isV4 ? this.sendWhole(from, at, length, route, source) : this.sendWhole6(from, at, length, route);
     }

@@ -99,7 +99,7 @@ export class PingEndpoint extends RawEndpoint {
   protected override roomFor(): number {
     if (this.error !== 0) return -this.takeError();
     if ((this.shut & 2) !== 0) return -Errno.EPIPE;
-    return this.sendQueued >= this.options.sendBufferBytes ? -Errno.EAGAIN : 0;
+    return this.sendQueued >= this.options.sendBufferBytes ? this.noRoom() : 0;
   }
 
   /** The identifier is the socket's, the checksum the kernel's; type, code and sequence number are the program's. */

@@ -226,7 +226,7 @@ export class UdpEndpoint extends DatagramEndpoint implements Endpoint, PortHolde
       return length;
     }
     // Linux admits a datagram while anything is left of the buffer (sock_alloc_send_pskb).
-    if (this.sendQueued >= options.sendBufferBytes) return -Errno.EAGAIN;
+    if (this.sendQueued >= options.sendBufferBytes) return this.noRoom();
     if (this.memory.refusesToSend(this.sendQueued, length)) return -Errno.ENOBUFS;
     const size = choices !== null && choices.segmentBytes >= 0 ? choices.segmentBytes : this.segmentBytes;
     if (size !== 0) {

@@ -2,7 +2,7 @@
 import { CLOCK, EFD_SEMAPHORE, TFD_TIMER_ABSTIME } from '../../../src/kernel/calls/events.ts';
 import { EPOLL, EPOLL_CTL } from '../../../src/kernel/epoll.ts';
 import type { Syscalls } from '../../../src/api/posix/syscalls.ts';
-import { O, SHUT } from '../numbers.ts';
+import { AF, F, IPPROTO, O, SHUT, SIG, SIG_MASK, SOCK } from '../numbers.ts';
 import { program } from '../program.ts';
 import type { Program } from '../program.ts';
 import { dgramPair, INET, INET6, listener, pair, pattern, POLL, PORT, room, silently, state, stream, text, wait } from '../toolkit.ts';
@@ -324,4 +324,49 @@ const timerfds = program('timerfd', async (env) => {
   await p.read(blocking, room(8));
 });
 
-export const programs: readonly Program[] = [selecting, control, triggers, sockets, waiters, nested, eventfds, timerfds];
+/** Each datagram that has left tells of room, though nobody had lacked any: an edge-triggered watch hears of every one. */
+const roomier = program('epoll-room', async (env) => {
+  await env.sysctl('net.ipv4.ping_group_range', '0 2147483647');
+  const p = await env.process();
+  const echo = (type: number): Uint8Array => Uint8Array.of(type, 0, 0, 0, 0, 0, 0, 1, 97);
+  for (const family of [INET, INET6]) {
+    const six = family === INET6;
+    const kinds: [number, number, Uint8Array, number][] = [
+      [SOCK.DGRAM, 0, text('nobody'), PORT],
+      [SOCK.DGRAM, six ? IPPROTO.ICMPV6 : IPPROTO.ICMP, echo(six ? 128 : 8), 0],
+      [SOCK.RAW, 253, text('raw'), 0],
+    ];
+    for (const [type, protocol, data, port] of kinds) {
+      for (const events of [POLL.IN | POLL.OUT, POLL.OUT]) {
+        const epoll = await p.epoll_create1(0);
+        const fd = await p.socket(six ? AF.INET6 : AF.INET, type, protocol);
+        await p.epoll_ctl(epoll, EPOLL_CTL.ADD, fd, events | EPOLL.ET, 1);
+        await p.epoll_wait(epoll, 10, 0);
+        await p.epoll_wait(epoll, 10, 0);
+        for (let i = 0; i < 2; i++) {
+          await env.attempt(p.sendto(fd, data, 0, family.loopback(port)));
+          await env.settle();
+          await p.epoll_wait(epoll, 10, 0);
+          await p.epoll_wait(epoll, 10, 0);
+        }
+        await p.close(fd);
+        await p.close(epoll);
+      }
+    }
+  }
+});
+
+/** With SIGIO: of room hears only who has found none. */
+const unasked = program('room-sigio', async (env) => {
+  const p = await env.signalProcess();
+  await p.sigprocmask(SIG_MASK.BLOCK, [SIG.SIGIO]);
+  const fd = await p.socket(AF.INET, SOCK.DGRAM, 0);
+  await p.fcntl(fd, F.SETOWN, await p.getpid());
+  await p.fcntl(fd, F.SETFL, O.ASYNC);
+  await p.poll([{ fd, events: POLL.OUT }], 0);
+  await p.sendto(fd, text('one'), 0, INET.loopback(PORT));
+  await env.settle();
+  await p.sigpending();
+});
+
+export const programs: readonly Program[] = [roomier, unasked, selecting, control, triggers, sockets, waiters, nested, eventfds, timerfds];

@@ -177,4 +177,30 @@ const refused = program('sendfile-kinds', async (env) => {
   }
 });
 
-export const programs: readonly Program[] = [sending, splicing, teeing, refused];
+/** What the buffers of AF_UNIX are charged for bytes that came from pages; a program cannot ask for it (MSG_SPLICE_PAGES). */
+const charged = program('splice-charged', async (env) => {
+  const p = await env.process();
+  const file = await p.open('f', O.RDWR | O.CREAT, 0o600);
+  await p.write(file, pattern(10_000));
+  for (const type of [SOCK.STREAM, SOCK.SEQPACKET, SOCK.DGRAM]) {
+    for (const count of [1, 10, 500, 3000, 5000]) {
+      const [a, b] = await p.socketpair(AF.UNIX, type, 0);
+      const [reading, writing] = await p.pipe(O.NONBLOCK);
+      await p.write(writing, pattern(count));
+      await p.splice(reading, null, a, null, count, 0);
+      await p.ioctl(a, IOCTL.SIOCOUTQ);
+      await p.sendfile(a, file, 0, count);
+      await p.ioctl(a, IOCTL.SIOCOUTQ);
+      await p.write(writing, pattern(count));
+      await p.splice(reading, null, a, null, count >> 1, 0);
+      await p.ioctl(a, IOCTL.SIOCOUTQ);
+      await p.send(a, pattern(count), 0x8000000);
+      await p.ioctl(a, IOCTL.SIOCOUTQ);
+      await p.read(b, room(count + 1));
+      await p.ioctl(a, IOCTL.SIOCOUTQ);
+      for (const fd of [a, b, reading, writing]) await p.close(fd);
+    }
+  }
+});
+
+export const programs: readonly Program[] = [sending, splicing, charged, teeing, refused];

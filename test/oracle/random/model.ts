@@ -21,8 +21,6 @@ export class Thing {
   isListening = false;
   /** Of a packet socket: frames come to it. */
   hears = false;
-  /** Something was spliced to it: what SIOCOUTQ then shows of AF_UNIX is not compared (docs/deviations.md). */
-  isSpliced = false;
   /** Of an AF_INET6 stream: the first connect was to an IPv4-mapped address. Linux speaks nothing else from then on. */
   isMapped: boolean | null = null;
   isConnected = false;

@@ -157,7 +157,6 @@ export const splice: Choose = (m, process) => {
   // What netlink answers is compared in words (netlink-talk.ts), and a pipe would show its bytes.
   if (from === null || to === null || ['netlink', 'diag'].includes(from.thing.kind)) return null;
   const waits = from.thing.waits || to.thing.waits;
-  to.thing.isSpliced = true;
   const count = m.pick([1, 10, 500, 3000]);
   const nonblocking = 2;
   if (m.chance(30)) return { call: 'sendfile', args: [fd(to.name), fd(from.name), m.pick([null, 0, 5]), count], waits };
@@ -218,10 +217,7 @@ export const epoll: Choose = (m, process) => {
   const own = m.of(process);
   const operation = m.pick([EPOLL_CTL.ADD, EPOLL_CTL.ADD, EPOLL_CTL.ADD, EPOLL_CTL.MOD, EPOLL_CTL.DEL]);
   const events = m.pick(EVENTS) | m.pick([0, 0, 0, EPOLL.ET, EPOLL.ONESHOT, m.chance(10) ? EPOLL.EXCLUSIVE : 0]);
-  const on = m.pick(own);
-  // What an edge-triggered watch hears of ping sockets that send is named in docs/deviations.md.
-  const kept = on.thing.kind.startsWith('ping') ? events & ~EPOLL.ET : events;
-  return { call: 'epoll_ctl', args: [fd(found.name), operation, fd(on.name), kept, m.below(1000)] };
+  return { call: 'epoll_ctl', args: [fd(found.name), operation, fd(m.pick(own).name), events, m.below(1000)] };
 };
 
 export const queue: Choose = (m, process) => {

@@ -206,7 +206,7 @@ export const ask: Choose = (m, process) => {
   if (found === null) return null;
   const { thing } = found;
   // How much of a stream is not acknowledged depends on when acknowledgements are sent.
-  const requests = thing.kind === 'tcp' || thing.isSpliced ? [IOCTL.FIONREAD, IOCTL.SIOCATMARK] : [IOCTL.FIONREAD, IOCTL.SIOCOUTQ, IOCTL.SIOCATMARK];
+  const requests = thing.kind === 'tcp' ? [IOCTL.FIONREAD, IOCTL.SIOCATMARK] : [IOCTL.FIONREAD, IOCTL.SIOCOUTQ, IOCTL.SIOCATMARK];
   return { call: 'ioctl', args: [fd(found.name), m.pick(requests)] };
 };
 
