@@ -303,4 +303,13 @@ export const programs: readonly Program[] = [
       p1('dup3', [{ fd: 'd4' }, 20, 524288], ['d8']),
       p1('preadv', [{ fd: 'd8' }, { list: [{ room: 0 }, { room: 0 }] }, 0]),
   ]),
+  sequence('random-777001-1573', false, [
+      p1('socket', [2, 2050, 0], ['d8']),
+      p1('connect', [{ fd: 'd8' }, { bytes: Uint8Array.of(2, 0, 19, 136, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0) }]),
+      p1('sendmsg', [{ fd: 'd8' }, { record: { name: { bytes: Uint8Array.of(2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0) }, iov: { list: [{ pattern: 500 }, { pattern: 2 }] }, control: null } }, 0]),
+      p1('sendto', [{ fd: 'd8' }, { pattern: 5 }, 0, { bytes: Uint8Array.of(2, 0, 0, 0, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0) }]),
+      p1('connect', [{ fd: 'd8' }, { bytes: Uint8Array.of(2, 0, 0, 0, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0) }]),
+      p1('sendto', [{ fd: 'd8' }, { pattern: 5 }, 32768, null]),
+      p1('sendto', [{ fd: 'd8' }, { pattern: 5 }, 0, null]),
+  ]),
 ];
