@@ -312,4 +312,16 @@ export const programs: readonly Program[] = [
       p1('sendto', [{ fd: 'd8' }, { pattern: 5 }, 32768, null]),
       p1('sendto', [{ fd: 'd8' }, { pattern: 5 }, 0, null]),
   ]),
+  sequence('random-777002-1305', false, [
+      p1('socket', [17, 2050, 46472], ['d2']),
+      p1('socket', [16, 2050, 4], ['d3']),
+      p1('send', [{ fd: 'd3' }, { bytes: Uint8Array.of(36, 0, 0, 0, 20, 0, 1, 3, 234, 3, 0, 0, 0, 0, 0, 0, 17, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255) }, 0]),
+      p1('socket', [17, 2050, 46472], ['d8']),
+      p1('recvmsg', [{ fd: 'd3' }, { list: [{ room: 32768 }] }, 64, 0, 0]),
+      p1('socket', [17, 2050, 46472], ['d9']),
+      p1('close', [{ fd: 'd2' }]),
+      p1('recvmsg', [{ fd: 'd3' }, { list: [{ room: 8192 }] }, 0, 0, 128]),
+      p1('recvmsg', [{ fd: 'd3' }, { list: [{ room: 8192 }] }, 0, 0, 128]),
+      p1('recvmsg', [{ fd: 'd3' }, { list: [{ room: 8192 }] }, 0, 0, 128]),
+  ]),
 ];
