@@ -191,12 +191,12 @@ export class UdpEndpoint extends DatagramEndpoint implements Endpoint, PortHolde
       const error = this.takeError();
       return error !== 0 ? -error : -Errno.EDESTADDRREQ;
     }
-    return this.sendTo(from, at, length, flags, this.remoteAddress, this.remotePort, this.scopeId, choices);
+    return this.sendTo(from, at, length, flags, this.remoteAddress, this.remotePort, this.scopeId, choices, false);
   }
 
   sendTo(
     from: Uint8Array, at: number, length: number, flags: number, address: IpAddress, port: number, scopeId: number,
-    choices: SendChoices | null = null,
+    choices: SendChoices | null = null, isNamed = true,
   ): number {
     if (this.localPort === 0) {
       const unbound = this.autobind();
@@ -206,9 +206,9 @@ export class UdpEndpoint extends DatagramEndpoint implements Endpoint, PortHolde
     // Datagrams know no urgent data; over IPv6 Linux does not even say so (udpv6_sendmsg).
     if ((flags & Msg.OOB) !== 0 && address.isV4) return -Errno.EOPNOTSUPP;
     if (this.pending !== null) return this.append(this.pending, from, at, length, flags);
-    // A peer's port was looked at by nobody when it was connected to (udp_sendmsg); that of a mapped one is given anew with each
-    // datagram (udpv6_sendmsg).
-    if (port === 0 && (address !== this.remoteAddress || address.isV4 !== this.isV4)) return -Errno.EINVAL;
+    // The port of an address that comes with the message is looked at; a peer's was by nobody when it was connected to (udp_sendmsg),
+    // and that of a mapped one is given anew with each datagram (udpv6_sendmsg).
+    if (port === 0 && (isNamed || address.isV4 !== this.isV4)) return -Errno.EINVAL;
     if (choices !== null && choices.error !== 0) return choices.error;
     const { options } = this;
     const to = address.isUnspecified ? (address.isV4 ? LOOPBACK4 : LOOPBACK6) : address;
@@ -317,7 +317,7 @@ export class UdpEndpoint extends DatagramEndpoint implements Endpoint, PortHolde
     whole.set(from.subarray(at, at + length), bytes.length);
     this.pending = null;
     if (whole.length > (to.isV4 ? MAX_PAYLOAD_V4 : MAX_PAYLOAD_V6)) return -Errno.EMSGSIZE;
-    const result = this.sendTo(whole, 0, whole.length, (own & Msg.MORE) | flags, to, port, scopeId, choices);
+    const result = this.sendTo(whole, 0, whole.length, (own & Msg.MORE) | flags, to, port, scopeId, choices, false);
     return result < 0 ? result : length;
   }
 
