@@ -56,6 +56,8 @@ class Lines {
 
 /** A program that runs on a host, and what it has printed. */
 class Running {
+  private readonly host: Host;
+  private readonly kernel: Host['kernel'];
   readonly process: Process;
   readonly output = new Lines();
   readonly errors = new Lines();
@@ -67,6 +69,8 @@ class Running {
 
   constructor(host: Host, name: string, program: Program, args: readonly string[]) {
     const { output, errors } = this;
+    this.host = host;
+    this.kernel = host.kernel;
     this.process = new Process(host, name, {
       output: (bytes) => output.add(bytes),
       errors: (bytes) => {
@@ -74,24 +78,29 @@ class Running {
         this.onErrors();
       },
     });
-    this.end = this.run(host, program, args);
+    this.end = this.run(program, args);
+  }
+
+  /** Has its machine lost its power, or its world ended? A restart makes another kernel. */
+  get isGone(): boolean {
+    return this.host.isDown || this.host.kernel !== this.kernel;
   }
 
   /** ^C, and its end. A process of its own sends it: one that signals itself interrupts none of its own calls. */
   async interrupt(): Promise<void> {
-    const killer = new Process(this.process.host, 'kill');
+    const killer = new Process(this.host, 'kill');
     await killer.kill(this.process.pid, SIGINT);
     killer.exit();
     await this.end;
   }
 
-  private async run(host: Host, program: Program, args: readonly string[]): Promise<void> {
+  private async run(program: Program, args: readonly string[]): Promise<void> {
     try {
       const status = await program(this.process, args);
-      if (!host.isDown) this.status = status;
+      if (!this.isGone) this.status = status;
     } catch (error) {
       // Calls of a process that has ended with its machine fail with ESRCH.
-      if (!host.isDown) throw error;
+      if (!this.isGone) throw error;
     }
     this.process.exit(Math.max(this.status, 0));
   }
@@ -159,7 +168,9 @@ export class WorldTcpdump {
   async stop(): Promise<readonly string[]> {
     const { running, lines } = this;
     // The clock moves on when nobody has anything left to do: then all that came has been read, and printed.
-    if (!this.isOver) await this.sleep(1);
+    if (!this.isOver && !running.isGone) await this.sleep(1);
+    // With its machine, or with its world, it is gone.
+    if (running.isGone) return lines;
     if (!this.isOver) {
       const count = lines.length;
       await running.interrupt();

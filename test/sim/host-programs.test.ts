@@ -108,6 +108,32 @@ test('world.tcpdump: ends with its machine, and its lines stay', async () => {
     server.restart();
     await refused(client);
     equal(dump.lines.length, 2);
+    const other = await world.tcpdump(server, '-n tcp');
+    await refused(client);
+    server.crash();
+    server.restart();
+    await refused(client);
+    equal((await other.stop()).length, 2);
     ok((await world.ss(server)).length >= 1);
   });
+});
+
+test('world.tcpdump: one that nobody stops ends with its world, without a word', async () => {
+  const rejected: unknown[] = [];
+  const listener = (reason: unknown): void => void rejected.push(reason);
+  process.on('unhandledRejection', listener);
+  const dump = await pair(async (world, client) => {
+    const running = await world.tcpdump(client, '-n tcp');
+    await refused(client);
+    return running;
+  });
+  await rejects(pair(async (world, client) => {
+    await world.tcpdump(client);
+    throw new Error('the body ends');
+  }), /the body ends/);
+  for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
+  process.off('unhandledRejection', listener);
+  deepEqual(rejected, []);
+  equal(dump.lines.length, 2);
+  equal((await dump.stop()).length, 2);
 });
