@@ -147,14 +147,15 @@ function patchStream(prototype: object, make: Make): void {
   define(prototype, make, 'bytesWritten', (ours: StreamHandle) => ours.bytesWritten);
   define(prototype, make, 'writeQueueSize', (ours: StreamHandle) => ours.writeQueueSize);
   define(prototype, make, 'isStreamBase', () => !isReadByHttp2(2));
-  // C++ calls it on the handle that has the bytes; net.js wants to be called on the one in its hand.
+  // C++ calls it on the handle that has the bytes; net.js wants to be called on the one in its hand. Whoever looks finds what was
+  // given: Node's agent (from 22.23 on) takes its guard off a free connection only when it finds it there.
   define(
     prototype,
     make,
     'onread',
-    (ours: StreamHandle) => ours.onread,
-    (ours: StreamHandle, listener: Method | undefined) => {
-      ours.onread = listener === undefined ? undefined : (buffer) => listener.call(ours.face, buffer);
+    (ours: StreamHandle) => (ours.onread as { given?: Method } | undefined)?.given ?? ours.onread,
+    (ours: StreamHandle, given: Method | undefined) => {
+      ours.onread = given === undefined ? undefined : Object.assign((buffer: ArrayBuffer | undefined) => given.call(ours.face, buffer), { given });
     },
   );
 }
