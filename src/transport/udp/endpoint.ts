@@ -20,7 +20,8 @@ import { DatagramEndpoint } from '../datagram-endpoint.ts';
 import { type Endpoint, Msg, type ReceiveResult } from '../endpoint.ts';
 import { queuedIcmpError } from '../error-queue.ts';
 import { PortFlag, type PortHolder } from '../ports.ts';
-import { bindsAnything, NO_RARE, portRangeOf, rareOf } from '../rare-options.ts';
+import { mayBindHere } from '../may-bind.ts';
+import { NO_RARE, portRangeOf, rareOf } from '../rare-options.ts';
 import { extrasOf, markPacket, type SendChoices } from '../send-choices.ts';
 import { Tell } from '../tell.ts';
 import { tellOf } from '../told.ts';
@@ -70,8 +71,9 @@ export class UdpEndpoint extends DatagramEndpoint implements Endpoint, PortHolde
 
   bind(address: IpAddress, port: number, scopeId: number): number {
     if (this.localPort !== 0) return -Errno.EINVAL;
-    const local = address.isUnspecified || address.isMulticast || address.isBroadcast || bindsAnything(this.options);
-    if (!local && !this.udp.network.isLocalAddress(address)) return -Errno.EADDRNOTAVAIL;
+    const { network, context } = this.udp;
+    const isForMany = address.isMulticast || address.isBroadcast;
+    if (!isForMany && !mayBindHere(network, context.settings, this.options, address)) return -Errno.EADDRNOTAVAIL;
     if (port !== 0 || !this.options.rare.bindAddressNoPort) {
       const result = this.takePort(address, port);
       if (result < 0) return result;
