@@ -150,7 +150,7 @@ export class Host {
   /**
    * The machine loses its power. Its processes end (what waits in a call gets EINTR), no frame leaves it any more, not
    * even a FIN or a RST, and all memory that it held is free. Its devices are unplugged, and may be attached to another
-   * host: a machine that is switched on again is a new `Host`.
+   * host; `restart` switches it on again.
    */
   powerOff(): void {
     if (this.isOff) return;
@@ -199,7 +199,7 @@ export class Host {
   /**
    * `programs`: all its processes stop, as after `kill -STOP`; the kernel goes on: it acknowledges what fits into buffers and
    * accepts connections until the queues are full. `machine`: nothing moves and nothing answers; frames that come are lost, and
-   * what was due happens when it thaws.
+   * what was due happens when it thaws. Throws a TypeError for any other word.
    */
   freeze(what: Frozen = 'programs'): void {
     if (what !== 'programs' && what !== 'machine') throw new TypeError(`host.freeze: takes 'programs' or 'machine', not '${String(what)}'`);
@@ -257,7 +257,7 @@ export class Host {
 
   /** sysctl(8): the value as text, or null when there is no such name. */
   sysctl(name: string): string | null;
-  /** Sets a value; throws when the name or value is wrong. */
+  /** Sets a value; throws a RangeError when the name or value is refused. */
   sysctl(name: string, value: string | number): string;
   sysctl(name: string, value?: string | number): string | null {
     const settings = this.stack.settings;

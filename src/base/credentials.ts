@@ -8,17 +8,12 @@
 /** Numbers of <linux/capability.h>, those that something here asks for. */
 export const Capability = {
   CHOWN: 0, DAC_OVERRIDE: 1, DAC_READ_SEARCH: 2, FOWNER: 3, KILL: 5, SETGID: 6, SETUID: 7, NET_BIND_SERVICE: 10,
-  NET_BROADCAST: 11, NET_ADMIN: 12, NET_RAW: 13, IPC_OWNER: 15, SYS_PTRACE: 19, SYS_ADMIN: 21, SYS_RESOURCE: 24, MKNOD: 27,
+  NET_BROADCAST: 11, NET_ADMIN: 12, NET_RAW: 13, IPC_OWNER: 15, SYS_PTRACE: 19, SYS_ADMIN: 21, SYS_RESOURCE: 24,
 } as const;
 export type Capability = (typeof Capability)[keyof typeof Capability];
 
 const ALL = -1;
 const NONE = 0;
-/** CAP_CHOWN to CAP_FSETID, CAP_LINUX_IMMUTABLE ... : what goes with a file-system id of 0 (CAP_FS_SET). */
-const OF_FILE_SYSTEM =
-  (1 << Capability.CHOWN) | (1 << Capability.DAC_OVERRIDE) | (1 << Capability.DAC_READ_SEARCH) | (1 << Capability.FOWNER)
-  | (1 << Capability.MKNOD);
-
 /** The ids before a change: what `changedFrom` compares with. */
 export interface UserIds {
   readonly uid: number;
@@ -63,12 +58,6 @@ export class Credentials {
     }
     if (old.euid === 0 && this.euid !== 0) this.effective = NONE;
     else if (old.euid !== 0 && this.euid === 0) this.effective = this.permitted;
-  }
-
-  /** setfsuid(2) has changed the file-system id: only the capabilities about files follow (cap_task_fix_setuid). */
-  fileSystemIdChangedFrom(old: number): void {
-    if (old === 0 && this.fsuid !== 0) this.effective &= ~OF_FILE_SYSTEM;
-    else if (old !== 0 && this.fsuid === 0) this.effective |= this.permitted & OF_FILE_SYSTEM;
   }
 
   /** execve(2): the saved ids become the effective ones, root has everything, others have nothing (bprm_caps_from_file). */

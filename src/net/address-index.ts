@@ -51,14 +51,6 @@ export class AddressIndex<T> {
     return null;
   }
 
-  /** The entry of an address that will do. */
-  findWhere(address: IpAddress, does: (item: T) => boolean): T | null {
-    for (let here = this.buckets[this.bucketOf(address.a, address.b, address.c, address.d)] as Node<T> | null; here !== null; here = here.next) {
-      if (here.address.equals(address) && does(here.item)) return here.item;
-    }
-    return null;
-  }
-
   private link(node: Node<T>): void {
     const { a, b, c, d } = node.address;
     const at = this.bucketOf(a, b, c, d);

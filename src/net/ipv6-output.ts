@@ -1,7 +1,8 @@
 /**
  * IPv6 on its way out: header, fragments by the source host, then the link.
  *
- * Called by Network.output with packets whose head is at the transport header.
+ * Called by Network.output and outputWith with packets whose head is at the transport header, and by mld.ts and raw
+ * endpoints (outputWhole) with packets that have their IP header.
  */
 import { Mib } from '../base/counters.ts';
 import { Errno } from '../base/errno.ts';

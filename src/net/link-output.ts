@@ -1,7 +1,7 @@
 /**
  * The last step out: the Ethernet header, from loopback's zeros, a group's mapped address, or the neighbour's.
  *
- * Called by ipv4-output.ts and ipv6-output.ts with packets whose head is at the IP header. Multicasts that this host
+ * Called by ipv4-output.ts, ipv6-output.ts, ipv4-forward.ts, ipv6-forward.ts and nd.ts with packets whose head is at the IP header. Multicasts that this host
  * listens to itself, and broadcasts, also come back to it as packets of their own.
  */
 import { Errno } from '../base/errno.ts';

@@ -2,8 +2,8 @@
  * The routing table: longest prefix first, then lowest metric, then oldest (Linux's fib_table_lookup). Both families in one
  * table, since an IPv4 prefix of length n is the v4-mapped prefix of length 96 + n.
  *
- * Called by Network.lookup and by configuration. A host has a handful of routes, so lookups walk a sorted list; their
- * results are cached as Destinations.
+ * Called by Network.lookup and by configuration. Most hosts have a handful of routes: lookups walk a sorted list
+ * (beyond FEW_ROUTES they ask a RouteIndex); their results are cached as Destinations.
  */
 import { Errno } from '../base/errno.ts';
 import { type IpAddress, networkOf, prefixMatches } from '../base/inet-address.ts';

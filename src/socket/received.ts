@@ -25,7 +25,7 @@ export class Received extends ReceiveResult {
   sender: Sender | null = null;
   /** The sender's address as its family writes it, where that is no AF_INET or AF_UNIX one; null when there is none. */
   name: Uint8Array | null = null;
-  /** Data of the one control message that AF_PACKET has to tell (PACKET_AUXDATA). */
+  /** Data of the one control message that AF_PACKET or AF_NETLINK has to tell (PACKET_AUXDATA, NETLINK_PKTINFO). */
   auxiliary: Uint8Array | null = null;
   /** SCM_RIGHTS: descriptions that belong to the call until it makes descriptors of them, or lets them go. */
   rights: Rights | null = null;

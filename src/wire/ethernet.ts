@@ -12,9 +12,6 @@ export { EtherType } from './protocols.ts';
 
 export const ETHERNET_HEADER_LEN = 14;
 export const VLAN_TAG_LEN = 4;
-/** Shortest frame without its check sequence; shorter ones are padded on real wires (not on ours, nor by Linux). */
-export const ETHERNET_MIN_LEN = 60;
-export const ETHERNET_MTU = 1500;
 const DST = 0, SRC = 6, TYPE = 12, TAG = 14, TAGGED_TYPE = 16;
 
 /** A parsed frame header. One per stack, re-filled per frame. */
@@ -134,7 +131,6 @@ export class MacAddress {
 }
 
 export const BROADCAST_MAC = new MacAddress(BROADCAST_MAC_HI, BROADCAST_MAC_LO);
-export const NULL_MAC = new MacAddress(0, 0);
 
 /** The group bit: set in multicast addresses and in the broadcast address. */
 export function isMulticastMac(hi: number): boolean {

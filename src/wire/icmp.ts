@@ -1,7 +1,7 @@
 /**
  * ICMP for IPv4 (RFC 792, 1191, 1812): messages and the packet that an error quotes.
  *
- * Called by net/'s ICMP input and output, ping and traceroute, and capture.
+ * Called by net/ (icmp.ts; arp.ts and firewall/ for the names of types) and by transport/ (TCP's errors, ping sockets).
  * Read RFC 792 and RFC 1122 section 3.2.2 before changing this file.
  */
 import { finish, fold, sumView } from '../base/checksum.ts';

@@ -1,8 +1,8 @@
 /**
  * ICMPv6 (RFC 4443): echo, errors, and the packet that an error quotes.
  *
- * Called by net/'s ICMPv6 input and output, ping and traceroute, and capture. Neighbour discovery is in nd.ts, group
- * membership in mld.ts; both end with completeIcmp6Checksum. Read RFC 4443 before changing this file.
+ * Called by net/ (icmp6.ts, nd.ts, mld.ts; firewall/ for the names of types) and by transport/ (TCP's errors, ping sockets).
+ * Neighbour discovery is in nd.ts, group membership in mld.ts; both end with completeIcmp6Checksum. Read RFC 4443 before changing this file.
  */
 import { finish, fold, sumView } from '../base/checksum.ts';
 import { Ipv6ExtensionWalker, Ipv6FragmentHeader, Ipv6Header } from './ipv6.ts';

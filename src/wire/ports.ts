@@ -27,11 +27,6 @@ export function setIpv4Address(view: DataView, at: number, end: End, address: nu
   view.setUint16(at + V4_CHECKSUM, updateChecksum32(view.getUint16(at + V4_CHECKSUM), before, address));
 }
 
-/** The address as it stands. */
-export function ipv4Address(view: DataView, at: number, end: End): number {
-  return view.getInt32(at + (end === End.Source ? V4_SRC : V4_DST));
-}
-
 /** Puts another port into the header at `at`; returns the one before. */
 export function setPort(view: DataView, at: number, end: End, port: number): number {
   const field = at + (end === End.Source ? SRC_PORT : DST_PORT);

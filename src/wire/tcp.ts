@@ -7,7 +7,6 @@
 import { finish, fold, sumView } from '../base/checksum.ts';
 
 export const TCP_HEADER_LEN = 20;
-export const TCP_MAX_HEADER_LEN = 60;
 export const TCP_MAX_OPTIONS_LEN = 40;
 /** Offset of the checksum field, for packets whose checksum a device completes. */
 export const TCP_CHECKSUM = 16;

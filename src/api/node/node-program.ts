@@ -169,10 +169,6 @@ export class NodeProgram {
     return this.parts.size > 0 || this.waiting.length > 0;
   }
 
-  get hasEvents(): boolean {
-    return this.waiting.length > 0;
-  }
-
   adopt(part: ProgramPart): void {
     this.parts.add(part);
   }

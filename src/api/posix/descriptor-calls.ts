@@ -3,14 +3,13 @@ import { PENDING } from '../../kernel/operation.ts';
 import * as descriptors from '../../kernel/calls/descriptors.ts';
 import * as sockets from '../../kernel/calls/sockets.ts';
 import { LingerOperation, ReceiveOperation, SendOperation } from '../../kernel/transfer.ts';
-import { O } from '../../socket/constants.ts';
+import { F, O } from '../../socket/constants.ts';
 import { isPlainBytes } from '../../base/arguments.ts';
 import { Call } from './call.ts';
 import { systemError } from './errors.ts';
 import { countOf, Face } from './face.ts';
 import { IOV_MAX, readBuffer, readInt, readTarget } from './signatures.ts';
 import { Errno } from '../../base/errno.ts';
-import { F } from '../../socket/constants.ts';
 
 export const NO_BYTES = new Uint8Array(0);
 

@@ -194,9 +194,10 @@ export interface Syscalls
    */
   poll(fds: PollRequest[], timeoutMs: number): Promise<number>;
   /**
-   * ioctl(2): FIONREAD, SIOCATMARK, SIOCOUTQ ...; resolves to the int that C finds behind the pointer.
+   * ioctl(2): FIONREAD, SIOCATMARK, SIOCOUTQ ...; resolves to the int that C finds behind the pointer. What FIONBIO and
+   * FIOASYNC find there is `argument`, 0 when it is left out: 0 is off.
    *
    * Errors: ENOTTY, EINVAL, EBADF.
    */
-  ioctl(fd: number, request: number): Promise<number>;
+  ioctl(fd: number, request: number, argument?: number): Promise<number>;
 }

@@ -1,4 +1,4 @@
-/** System calls on sockets. Synchronous: a count >= 0, a negative errno, or PENDING for what waits (see process.ts). */
+/** System calls on sockets. Synchronous: a count >= 0, a negative errno, or PENDING for what waits (see operation.ts). */
 import { Errno } from '../../base/errno.ts';
 import { Cost } from '../../base/kernel-memory.ts';
 import { AF, O, SOCK } from '../../socket/constants.ts';

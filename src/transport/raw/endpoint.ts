@@ -135,8 +135,8 @@ export class RawEndpoint extends DatagramEndpoint implements Endpoint {
     if (this.headerIncluded && length > route.device.mtuBytes) return this.refuseTooLong(to, this.isV4, this.remotePort, route.device.mtuBytes);
     if (this.headerIncluded && length < (this.isV4 ? IPV4_HEADER_LEN : IPV6_HEADER_LEN)) return -Errno.EINVAL;
     if (this.checksumAt >= length - 1 && this.checksumAt >= 0) return -Errno.EINVAL;
-    const ownSource = this.localAddress.isUnspecified || this.localAddress.isMulticast ? route.source : this.localAddress;
-    const source = choices?.source ?? ownSource;
+    const sourceByDefault = this.localAddress.isUnspecified || this.localAddress.isMulticast ? route.source : this.localAddress;
+    const source = choices?.source ?? sourceByDefault;
     if (this.headerIncluded) {
       if (this.error !== 0) return -this.takeError();
       if ((this.shut & 2) !== 0) return -Errno.EPIPE;

@@ -1,8 +1,8 @@
 /**
- * Data and FINs on their way in: RFC 9293 3.10.7.4 steps 6 to 8, and when an acknowledgement goes (Linux's
- * tcp_data_queue, tcp_event_data_recv, __tcp_ack_snd_check).
+ * Data and FINs on their way in: RFC 9293 3.10.7.4 steps 6 to 8 (Linux's tcp_data_queue,
+ * tcp_event_data_recv). When an acknowledgement goes is in delayed-ack.ts.
  *
- *   queueData -> receive buffer -> upcalls.readable()          read by TcpEndpoint.receive (endpoint.ts)
+ *   queueData -> receive buffer -> upcalls.readable()          read by readStream (read.ts)
  *             \-> out-of-order queue (out-of-order.ts)
  */
 import { Mib } from '../../base/counters.ts';

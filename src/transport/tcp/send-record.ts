@@ -25,8 +25,6 @@ export const RecordFlag = {
   Syn: 64,
   /** Ends with MSG_EOR: nothing is added to it. */
   EndOfRecord: 128,
-  /** Bits of a scoreboard. */
-  Tagged: 7,
 } as const;
 
 export class SendRecord {

@@ -3,7 +3,7 @@
  *
  * Names are the RFC's where it has one. Sequence numbers are int32 (base/seq.ts). Clock fields that end in Us or Ms
  * without being deadlines are int32 and wrap: compare them with `(a - b) | 0`. What most connections never need is in
- * an object that is made when it is (`user`, `ofo`, `urgent`, `cubic`, `listener`, `tuning`).
+ * an object that is made when it is (`user`, `ofo`, `urgent`, `recovery`, `cubic`, `listener`, `tuning`).
  */
 import type { IpAddress } from '../../base/inet-address.ts';
 import type { Seq } from '../../base/seq.ts';
@@ -178,7 +178,7 @@ export function forgetRetransmissionTime(t: Tcb): void {
   if (t.recovery.retransStampMs !== 0) ownRecovery(t).retransStampMs = 0;
 }
 
-/** Neither does the next timeout of the user count from a window probe. */
+/** The user's timeout does not count from a window probe of before any more. */
 export function forgetProbeTime(t: Tcb): void {
   if (t.recovery.probesStampMs !== 0) ownRecovery(t).probesStampMs = 0;
 }
@@ -285,7 +285,7 @@ export abstract class Tcb extends Timer implements DemuxNode {
   /** When our SYN went out (milliseconds): an echo of before is not ours. */
   synStampMs = 0;
   lastSendMs = 0;
-  /** When the peer last acknowledged anything (rcv_tstamp), and when a window probe first went without answer. */
+  /** When the peer last acknowledged anything (rcv_tstamp). */
   lastAckMs = 0;
 
   // Receiving. RCV.NXT, RCV.WND, IRS.

@@ -185,8 +185,8 @@ export class Tcp {
     p.l4 = p.head;
     const node = this.connections.find(p, segment.dstPort, segment.srcPort);
     if (node !== null) {
-      // By a field: `instanceof` walks the chain of prototypes.
       if (this.limitsTtl && this.isTooFar(node, p)) return;
+      // By a field: `instanceof` walks the chain of prototypes.
       if (node.kind === NodeKind.Endpoint) {
         segmentArrives(node as TcpEndpoint, segment, p);
         return countQueues(node as TcpEndpoint);

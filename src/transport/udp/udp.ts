@@ -17,8 +17,6 @@ import { UdpEndpoint } from './endpoint.ts';
 
 export { UdpEndpoint } from './endpoint.ts';
 
-/** sll_pkttype / skb->pkt_type of a frame that was for this host alone. */
-
 export class Udp {
   readonly context: HostContext;
   readonly network: Network;

@@ -1,7 +1,7 @@
 /**
  * IPv4 headers and their options in words, then whatever they carry.
  *
- * Called by ethernet.ts, cooked.ts and raw.ts, by icmp.ts for quoted packets, and by ip-payload.ts for tunnels.
+ * Called by ether-payload.ts, llc.ts and raw.ts, by icmp.ts for quoted packets, and by ip-payload.ts for tunnels.
  */
 import { bitNames } from './addresses.ts';
 import { expectedChecksum, residue } from './checksum.ts';

@@ -1,7 +1,7 @@
 /**
  * IPv6 headers in words, then their chain of extension headers, then whatever they carry.
  *
- * Called by ethernet.ts, cooked.ts and raw.ts, and by ip-payload.ts for tunnels. The extension headers themselves are
+ * Called by ether-payload.ts and raw.ts, and by ip-payload.ts for tunnels. The extension headers themselves are
  * in ipv6-extensions.ts.
  */
 import { hex, hex2 } from './addresses.ts';
