@@ -1,7 +1,7 @@
 /**
  * IPv4 packets for somebody else: refuses them or sends them on (Linux's ip_error and ip_forward; RFC 1812 section 5).
  *
- *   ipv4Input -> notOurs -> OnwardRoutes.find -> send -> linkOutput
+ *   Ipv4Input.notOurs -> find -> OnwardRoutes.find; Ipv4Input.forward -> send -> LinkOutput
  *
  * Called by ipv4-input.ts. The path's MTU is the next device's alone: what routers further on said is their concern and
  * the sender's (ip_forward_use_pmtu 0).

@@ -1,7 +1,7 @@
 /**
  * IPv6 packets for somebody else: refuses them or sends them on (Linux's ip6_pkt_drop and ip6_forward; RFC 8200, 4443).
  *
- *   ipv6Input -> notOurs -> OnwardRoutes.find -> send -> linkOutput
+ *   Ipv6Input.notOurs -> find -> OnwardRoutes.find; Ipv6Input.forward -> send -> LinkOutput
  *
  * Called by ipv6-input.ts. Nobody but the sender fragments IPv6. The path's MTU is the next device's alone.
  */

@@ -1,9 +1,9 @@
 /**
  * A host's network layer: devices below, transports above. Everything of net/ hangs on this object.
  *
- *   in:   device -> frameInput -> ipv4Input / ipv6Input -> transport.tcpInput / udpInput
- *                                            `-> ipv4Forward / ipv6Forward -> linkOutput
- *   out:  output -> ipv4Output / ipv6Output -> linkOutput (neighbour) -> device.transmit
+ *   in:   device -> frameInput -> Ipv4Input / Ipv6Input -> transport.tcpInput / udpInput
+ *                                            `-> Ipv4Forward / Ipv6Forward -> LinkOutput
+ *   out:  output -> Ipv4Output / Ipv6Output -> LinkOutput (neighbour) -> device.transmit
  *
  * Configuration is in configuration.ts, route lookup in lookup.ts; this file is the joints.
  */

@@ -1,6 +1,7 @@
 /**
  * ARCHITECTURE.md answers "where does X happen" with names that exist: each `name` is looked up in the declarations of
- * `path`, by a parser; what is only called or mentioned there does not count.
+ * `path`, by a parser; what is only called or mentioned there does not count. The names in the arrows at its head are declared
+ * somewhere in src.
  */
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
@@ -52,7 +53,24 @@ async function declarationsOf(text: string): Promise<Set<string>> {
   }
   // These are gone from the code.
   for (const [, name] of text.matchAll(/^(?:export )?(?:interface|type) (\w+)\b/gm)) names.add(name as string);
+  let owner = '';
+  for (const [, name, member] of text.matchAll(/^(?:export )?(?:abstract )?class (\w+)|^ {2}(?:protected )?abstract (?:readonly |get )?(\w+)/gm)) {
+    if (name !== undefined) owner = name;
+    else names.add(member as string).add(`${owner}.${member}`);
+  }
   return names;
+}
+
+function sourceTexts(): string[] {
+  return readdirSync(join(root, 'src'), { recursive: true }).map(String)
+    .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+    .map((name) => readFileSync(join(root, 'src', name), 'utf8'));
+}
+
+/** What the arrows at the head name: with a dot or a capital, as against words of prose (`device`, `send buffer`). */
+function arrowNames(text: string): string[] {
+  const block = text.split('```')[1] as string;
+  return [...block.replace(/^\w+:/gm, '').matchAll(/[A-Za-z]\w*(?:\.\w+)?/g)].map(([name]) => name).filter((name) => /[.A-Z]/.test(name));
 }
 
 test('ARCHITECTURE.md: every name is declared in the file that is given for it', async () => {
@@ -67,6 +85,25 @@ test('ARCHITECTURE.md: every name is declared in the file that is given for it',
       assert.ok(declared.has(name), `${question}: ${path} does not declare ${name}`);
     }
   }
+});
+
+test('ARCHITECTURE.md: every name in the arrows is declared, with its owner or a class that it extends', async () => {
+  const declared = new Set<string>();
+  const parents = new Map<string, string>();
+  for (const text of sourceTexts()) {
+    for (const name of await declarationsOf(text)) declared.add(name);
+    for (const [, name, parent] of text.matchAll(/\bclass (\w+)(?:<[^>]*>)? extends (\w+)/g)) parents.set(name as string, parent as string);
+  }
+  const isDeclared = (name: string): boolean => {
+    const [owner, member] = name.split('.');
+    if (member === undefined || declared.has(name)) return declared.has(name);
+    const parent = parents.get(owner as string);
+    return parent !== undefined && isDeclared(`${parent}.${member}`);
+  };
+  const names = arrowNames(readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8'));
+  assert.ok(names.length >= 50, `only ${names.length} names`);
+  assert.deepEqual(names.filter((name) => !isDeclared(name)), []);
+  assert.ok(isDeclared('Process.recv') && !isDeclared('Process.frameInput') && !isDeclared('ipv4Input'));
 });
 
 test('ARCHITECTURE.md answers what a newcomer asks first', () => {
@@ -102,10 +139,15 @@ export class Box extends Bag {
   get size(): number { return 1; }
 }
 interface Lid { close(): void }
+export abstract class Lamp extends Box {
+  protected abstract shine(
+    at: Box,
+  ): void;
+}
 const [a] = list, lone = 1;
 `);
   assert.deepEqual([...found].sort(), [
-    'Box', 'Box.field', 'Box.method', 'Box.size', 'Lid', 'Shape', 'field', 'lone', 'method', 'outer', 'size',
+    'Box', 'Box.field', 'Box.method', 'Box.size', 'Lamp', 'Lamp.shine', 'Lid', 'Shape', 'field', 'lone', 'method', 'outer', 'shine', 'size',
   ]);
 });
 
