@@ -1,4 +1,4 @@
-/** Calls that move several messages at once: recvmmsg, sendmmsg. */
+/** Calls that move several messages at once: recvmmsg, sendmmsg. What they do and their errors: batch-syscalls.ts. */
 import { Errno } from '../../base/errno.ts';
 import * as sockets from '../../kernel/calls/sockets.ts';
 import { type MessageSlot, type OutgoingMessage, ReceiveManyOperation, SendManyOperation, type TakenMessage } from '../../kernel/message-batch.ts';
@@ -15,7 +15,6 @@ import type { MessageHeader, ReceivedMessage } from './syscalls.ts';
 const NAME_ROOM = 128;
 
 export abstract class BatchCalls extends SocketCalls implements BatchSyscalls {
-  /** recvmmsg(2): resolves to the messages that came. Its timeout in microseconds ends no wait, as on Linux. */
   recvmmsg(fd: number, messages: readonly MessageRoom[], flags: number, timeoutUs = Infinity): Promise<ReceivedMessage[]> {
     const rooms = [...messages];
     const slots = rooms.map(slotOf);
@@ -34,7 +33,6 @@ export abstract class BatchCalls extends SocketCalls implements BatchSyscalls {
     return this.outcome<ReceivedMessage[]>(made ?? systemError(result < 0 ? result : -Errno.EFAULT, 'recvmmsg'));
   }
 
-  /** sendmmsg(2): resolves to the counts of the messages that were sent. */
   sendmmsg(fd: number, messages: readonly MessageHeader[], flags: number): Promise<number[]> {
     const operation = new SendManyOperation(this.core);
     const bad = sockets.prepareSendMany(this.core, operation, fd, messages.map(outgoing), flags);

@@ -1,8 +1,9 @@
-/** Calls about user and group ids. */
+/** Calls about user and group ids. Where nothing stands over a call: process-syscalls.ts. */
 import * as credentials from '../../kernel/calls/credentials.ts';
 import { ProcessCalls } from './process-calls.ts';
+import type { CredentialSyscalls } from './process-syscalls.ts';
 
-export abstract class CredentialCalls extends ProcessCalls {
+export abstract class CredentialCalls extends ProcessCalls implements CredentialSyscalls {
   getuid(): Promise<number> {
     return this.value(this.core.credentials.uid, 'getuid');
   }

@@ -1,4 +1,7 @@
-/** Calls that wait for many things: select, epoll, and descriptors that exist to be waited for. */
+/**
+ * Calls that wait for many things: select, epoll, and descriptors that exist to be waited for. Where nothing stands over a
+ * call, event-syscalls.ts says what it does and its errors.
+ */
 import * as events from '../../kernel/calls/events.ts';
 import * as waiting from '../../kernel/calls/waiting.ts';
 import { type EpollEvent, EpollWaitOperation } from '../../kernel/epoll.ts';
@@ -13,7 +16,6 @@ import type { EventSyscalls } from './event-syscalls.ts';
 import { FileStateCalls } from './file-state-calls.ts';
 
 export abstract class EventCalls extends FileStateCalls implements EventSyscalls {
-  /** select(2): resolves to how many bits are set, and leaves in the sets what is ready. */
   select(
     count: number, read: DescriptorSet | null, write: DescriptorSet | null, except: DescriptorSet | null, timeoutUs: number,
   ): Promise<number> {
@@ -46,17 +48,14 @@ export abstract class EventCalls extends FileStateCalls implements EventSyscalls
     return this.value(unfilled < 0 ? unfilled : result, name);
   }
 
-  /** epoll_create1(2): resolves to a descriptor. */
   epoll_create1(flags: number): Promise<number> {
     return this.value(events.epollCreate(this.core, flags), 'epoll_create1');
   }
 
-  /** epoll_ctl(2): EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLL_CTL_DEL. */
   epoll_ctl(epfd: number, operation: number, fd: number, wanted = 0, data = 0): Promise<void> {
     return this.done(events.epollControl(this.core, epfd, operation, fd, wanted, data), 'epoll_ctl');
   }
 
-  /** epoll_wait(2): resolves to at most `most` events, none after the timeout in ms (-1: for ever). */
   epoll_wait(epfd: number, most: number, timeoutMs: number): Promise<EpollEvent[]> {
     return this.events('epoll_wait', epfd, most, pollTimeoutUs(timeoutMs), null);
   }
@@ -90,22 +89,18 @@ export abstract class EventCalls extends FileStateCalls implements EventSyscalls
     return this.value(events.signalfd(this.core, fd, SignalSet.of(set), flags), 'signalfd');
   }
 
-  /** eventfd(2): a counter as a descriptor. */
   eventfd(initial: number, flags: number): Promise<number> {
     return this.value(events.eventfd(this.core, initial, flags), 'eventfd2');
   }
 
-  /** timerfd_create(2): a timer as a descriptor. */
   timerfd_create(clock: number, flags: number): Promise<number> {
     return this.value(events.timerfdCreate(this.core, clock, flags), 'timerfd_create');
   }
 
-  /** timerfd_settime(2), times in microseconds; resolves to the setting before. */
   timerfd_settime(fd: number, flags: number, setting: TimerSetting): Promise<TimerSetting> {
     return this.made(events.timerfdSet(this.core, fd, flags, setting), 'timerfd_settime');
   }
 
-  /** timerfd_gettime(2). */
   timerfd_gettime(fd: number): Promise<TimerSetting> {
     return this.made(events.timerfdGet(this.core, fd), 'timerfd_gettime');
   }

@@ -1,4 +1,4 @@
-/** Calls on files and pipes. */
+/** Calls on files and pipes. Where nothing stands over a call, file-syscalls.ts says what it does and its errors. */
 import * as files from '../../kernel/calls/files.ts';
 import { OpenOperation } from '../../kernel/open.ts';
 import { PENDING } from '../../kernel/operation.ts';
@@ -21,14 +21,12 @@ export abstract class FileCalls extends WaitingCalls implements Omit<FileSyscall
     return new Call<OpenOperation, number>(operation, countOf).pending('open');
   }
 
-  /** pipe2(2): resolves to the reading and the writing end. */
   pipe(flags = 0): Promise<[reading: number, writing: number]> {
     const ends = new Int32Array(2);
     const result = files.pipe(this.core, flags, ends);
     return this.made(result < 0 ? result : ([ends[0] as number, ends[1] as number] as [number, number]), 'pipe2');
   }
 
-  /** stat(2). */
   stat(path: string): Promise<Stat> {
     return this.made(files.stat(this.core, path, true), 'stat');
   }
@@ -38,92 +36,74 @@ export abstract class FileCalls extends WaitingCalls implements Omit<FileSyscall
     return this.made(files.stat(this.core, path, false), 'lstat');
   }
 
-  /** fstat(2). */
   fstat(fd: number): Promise<Stat> {
     return this.made(files.fstat(this.core, fd), 'fstat');
   }
 
-  /** access(2): R_OK, W_OK, X_OK together, or F_OK. */
   access(path: string, mode: number): Promise<void> {
     return this.done(files.access(this.core, path, mode), 'access');
   }
 
-  /** readlink(2): resolves to the target. */
   readlink(path: string): Promise<string> {
     return this.made(files.readlink(this.core, path), 'readlink');
   }
 
-  /** lseek(2): resolves to the new position. */
   lseek(fd: number, offset: number, whence: number): Promise<number> {
     return this.value(files.lseek(this.core, fd, offset, whence), 'lseek');
   }
 
-  /** pread(2): read at `offset`; the position stays. */
   pread(fd: number, buffer: Uint8Array, offset: number): Promise<number> {
     return this.value(files.pread(this.core, fd, buffer, offset), 'pread');
   }
 
-  /** pwrite(2): write at `offset`; the position stays. */
   pwrite(fd: number, buffer: Uint8Array, offset: number): Promise<number> {
     return this.value(files.pwrite(this.core, fd, buffer, offset), 'pwrite');
   }
 
-  /** truncate(2). */
   truncate(path: string, length: number): Promise<void> {
     return this.done(files.truncate(this.core, path, length), 'truncate');
   }
 
-  /** ftruncate(2). */
   ftruncate(fd: number, length: number): Promise<void> {
     return this.done(files.ftruncate(this.core, fd, length), 'ftruncate');
   }
 
-  /** mkdir(2). */
   mkdir(path: string, mode: number): Promise<void> {
     return this.done(files.mkdir(this.core, path, mode), 'mkdir');
   }
 
-  /** mkfifo(3). */
   mkfifo(path: string, mode: number): Promise<void> {
     return this.done(files.mkfifo(this.core, path, mode), 'mkfifo');
   }
 
-  /** symlink(2). */
   symlink(target: string, path: string): Promise<void> {
     return this.done(files.symlink(this.core, target, path), 'symlink');
   }
 
-  /** link(2): another name for a file. */
   link(path: string, to: string): Promise<void> {
     return this.done(files.link(this.core, path, to), 'link');
   }
 
-  /** unlink(2). */
   unlink(path: string): Promise<void> {
     return this.done(files.unlink(this.core, path), 'unlink');
   }
 
-  /** rmdir(2). */
   rmdir(path: string): Promise<void> {
     return this.done(files.rmdir(this.core, path), 'rmdir');
   }
 
-  /** rename(2). */
   rename(from: string, to: string): Promise<void> {
     return this.done(files.rename(this.core, from, to), 'rename');
   }
 
-  /** chmod(2). */
   chmod(path: string, mode: number): Promise<void> {
     return this.done(files.chmod(this.core, path, mode), 'chmod');
   }
 
-  /** fchmod(2). */
   fchmod(fd: number, mode: number): Promise<void> {
     return this.done(files.fchmod(this.core, fd, mode), 'fchmod');
   }
 
-  /** chown(2); -1 leaves an id as it is. */
   chown(path: string, uid: number, gid: number): Promise<void> {
     return this.done(files.chown(this.core, path, uid, gid), 'chown');
   }
@@ -133,17 +113,14 @@ export abstract class FileCalls extends WaitingCalls implements Omit<FileSyscall
     return this.value(files.umask(this.core, mask), 'umask');
   }
 
-  /** chdir(2). */
   chdir(path: string): Promise<void> {
     return this.done(files.chdir(this.core, path), 'chdir');
   }
 
-  /** getcwd(3). */
   getcwd(): Promise<string> {
     return this.made(files.getcwd(this.core), 'getcwd');
   }
 
-  /** getdents(2): some more entries of an open directory; none at the end. */
   getdents(fd: number): Promise<DirectoryEntry[]> {
     return this.made(files.getdents(this.core, fd, ENTRIES), 'getdents');
   }

@@ -1,4 +1,4 @@
-/** Calls on what is known of files, and on vectors at a position. */
+/** Calls on what is known of files, and on vectors at a position. Where nothing stands over a call: file-state-syscalls.ts. */
 import { Errno } from '../../base/errno.ts';
 import * as state from '../../kernel/calls/file-state.ts';
 import * as files from '../../kernel/calls/files.ts';
@@ -68,7 +68,6 @@ export abstract class FileStateCalls extends FileCalls implements FileStateSysca
     return this.done(state.futimens(this.core, fd, times), 'futimens');
   }
 
-  /** statfs(2): how much room there is. */
   statfs(path: string): Promise<Statfs> {
     return this.made<Statfs>(state.statfs(this.core, path), 'statfs');
   }

@@ -1,4 +1,7 @@
-/** System V IPC (message queues, semaphores, shared memory) and POSIX message queues. */
+/**
+ * System V IPC (message queues, semaphores, shared memory) and POSIX message queues. Where nothing stands over a call,
+ * ipc-syscalls.ts says what it does and its errors.
+ */
 import { Errno } from '../../base/errno.ts';
 import * as ipc from '../../kernel/calls/ipc.ts';
 import * as queues from '../../kernel/calls/posix-queues.ts';
@@ -17,12 +20,10 @@ import type { IpcChange, IpcSyscalls, MessageQueueStatus, SemaphoreSetStatus, Sh
 const { SEMCTL } = ipc;
 
 export abstract class IpcCalls extends EventCalls implements IpcSyscalls {
-  /** msgget(2): resolves to an identifier. */
   msgget(key: number, flags: number): Promise<number> {
     return this.value(ipc.msgget(this.core, key, flags), 'msgget');
   }
 
-  /** msgsnd(2): waits while the queue is full. */
   msgsnd(id: number, type: number, text: Uint8Array, flags: number): Promise<void> {
     const operation = new MessageSendOperation(this.core);
     const bad = ipc.prepareMessageSend(this.core, operation, id, type, text, flags);
@@ -32,7 +33,6 @@ export abstract class IpcCalls extends EventCalls implements IpcSyscalls {
     return new Call<MessageSendOperation, void>(operation, finish).pending('msgsnd');
   }
 
-  /** msgrcv(2): resolves to a message. */
   msgrcv(id: number, size: number, type: number, flags: number): Promise<QueuedMessage> {
     const operation = new MessageReceiveOperation(this.core);
     const bad = ipc.prepareMessageReceive(this.core, operation, id, size, type, flags);
@@ -51,12 +51,10 @@ export abstract class IpcCalls extends EventCalls implements IpcSyscalls {
     return this.status(result, 'msgctl');
   }
 
-  /** semget(2): resolves to an identifier. */
   semget(key: number, count: number, flags: number): Promise<number> {
     return this.value(ipc.semget(this.core, key, count, flags), 'semget');
   }
 
-  /** semtimedop(2), which is semop(2) without a time. */
   semop(id: number, operations: readonly SemaphoreOperation[], timeoutUs = Infinity): Promise<void> {
     const operation = new SemaphoreWait(this.core);
     const bad = ipc.prepareSemaphoreWait(this.core, operation, id, operations, timeoutUs);
@@ -85,17 +83,14 @@ export abstract class IpcCalls extends EventCalls implements IpcSyscalls {
     }
   }
 
-  /** shmget(2): resolves to an identifier. */
   shmget(key: number, size: number, flags: number): Promise<number> {
     return this.value(ipc.shmget(this.core, key, size, flags), 'shmget');
   }
 
-  /** shmat(2): resolves to the segment's bytes, shared with whoever attaches it. */
   shmat(id: number, flags: number): Promise<Uint8Array> {
     return this.bytes(ipc.shmat(this.core, id, flags), 'shmat');
   }
 
-  /** shmdt(2): takes what shmat gave. */
   shmdt(view: Uint8Array): Promise<void> {
     return this.done(ipc.shmdt(this.core, view), 'shmdt');
   }
@@ -109,14 +104,12 @@ export abstract class IpcCalls extends EventCalls implements IpcSyscalls {
     return this.status(result, 'shmctl');
   }
 
-  /** mq_open(3): resolves to a descriptor. */
   mq_open(
     name: string, flags: number, mode = 0, attributes: { maxMessages: number; messageSize: number } | null = null,
   ): Promise<number> {
     return this.value(queues.mqOpen(this.core, name, flags, mode, attributes), 'mq_open');
   }
 
-  /** mq_timedsend(3). */
   mq_send(fd: number, text: Uint8Array, priority: number, timeoutUs = Infinity): Promise<void> {
     const operation = new QueueSendOperation(this.core);
     const bad = queues.prepareQueueSend(this.core, operation, fd, text, priority, timeoutUs);
@@ -126,7 +119,6 @@ export abstract class IpcCalls extends EventCalls implements IpcSyscalls {
     return new Call<QueueSendOperation, void>(operation, finish).pending('mq_timedsend');
   }
 
-  /** mq_timedreceive(3): the oldest message of the highest priority. */
   mq_receive(fd: number, size: number, timeoutUs = Infinity): Promise<PriorityMessage> {
     const operation = new QueueReceiveOperation(this.core);
     const bad = queues.prepareQueueReceive(this.core, operation, fd, size, timeoutUs);
@@ -142,17 +134,14 @@ export abstract class IpcCalls extends EventCalls implements IpcSyscalls {
     return this.done(queues.mqNotify(this.core, fd, event), 'mq_notify');
   }
 
-  /** mq_getattr(3). */
   mq_getattr(fd: number): Promise<QueueAttributes> {
     return this.made(queues.mqAttributes(this.core, fd), 'mq_getsetattr');
   }
 
-  /** mq_setattr(3): `flags` O_NONBLOCK or 0. */
   mq_setattr(fd: number, flags: number): Promise<QueueAttributes> {
     return this.made(queues.setMqAttributes(this.core, fd, flags), 'mq_getsetattr');
   }
 
-  /** mq_unlink(3). */
   mq_unlink(name: string): Promise<void> {
     return this.done(queues.mqUnlink(this.core, name), 'mq_unlink');
   }

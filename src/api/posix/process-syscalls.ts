@@ -47,24 +47,33 @@ export interface ProcessSyscalls {
 }
 
 export interface CredentialSyscalls {
+  /** getuid(2): the real user id. */
   getuid(): Promise<number>;
+  /** geteuid(2): the effective one. */
   geteuid(): Promise<number>;
+  /** getgid(2): the real group id. */
   getgid(): Promise<number>;
+  /** getegid(2): the effective one. */
   getegid(): Promise<number>;
   /** getresuid(2): real, effective and saved. */
   getresuid(): Promise<[number, number, number]>;
+  /** getresgid(2): the group ids: real, effective and saved. */
   getresgid(): Promise<[number, number, number]>;
   /** setuid(2): as root all ids, else the effective one, to the real or the saved. Errors: EPERM, EINVAL. */
   setuid(uid: number): Promise<void>;
+  /** setgid(2): with CAP_SETGID all group ids, else the effective one, to the real or the saved. Errors: EPERM, EINVAL. */
   setgid(gid: number): Promise<void>;
   /** seteuid(3): the effective id alone. Errors: EPERM. */
   seteuid(euid: number): Promise<void>;
+  /** setegid(3): the effective group id alone. Errors: EPERM. */
   setegid(egid: number): Promise<void>;
   /** setreuid(2): -1 leaves an id as it is. Errors: EPERM. */
   setreuid(ruid: number, euid: number): Promise<void>;
+  /** setregid(2): -1 leaves a group id as it is. Errors: EPERM. */
   setregid(rgid: number, egid: number): Promise<void>;
   /** setresuid(2): -1 leaves an id as it is. Errors: EPERM. */
   setresuid(ruid: number, euid: number, suid: number): Promise<void>;
+  /** setresgid(2): -1 leaves a group id as it is. Errors: EPERM. */
   setresgid(rgid: number, egid: number, sgid: number): Promise<void>;
   /** getgroups(2): the supplementary groups, sorted. */
   getgroups(): Promise<number[]>;

@@ -1,4 +1,4 @@
-/** sendfile, splice, tee. */
+/** sendfile, splice, tee: splice-syscalls.ts says what they do and their errors. */
 import * as splice from '../../kernel/calls/splice.ts';
 import { PENDING } from '../../kernel/operation.ts';
 import { SpliceOperation } from '../../kernel/splice.ts';
@@ -13,20 +13,17 @@ function positionOf(offset: number | null): number {
 }
 
 export abstract class SpliceCalls extends IpcCalls implements SpliceSyscalls {
-  /** sendfile(2): resolves to how many bytes went from the file `from` to `out`. */
   sendfile(out: number, from: number, offset: number | null, count: number): Promise<number> {
     const operation = new SpliceOperation(this.core);
     return this.moving(operation, splice.prepareSendfile(this.core, operation, out, from, positionOf(offset), count), 'sendfile');
   }
 
-  /** splice(2): resolves to how many bytes went. */
   splice(from: number, fromOffset: number | null, to: number, toOffset: number | null, count: number, flags: number): Promise<number> {
     const operation = new SpliceOperation(this.core);
     const bad = splice.prepareSplice(this.core, operation, from, positionOf(fromOffset), to, positionOf(toOffset), count, flags);
     return this.moving(operation, bad, 'splice');
   }
 
-  /** tee(2): resolves to how many bytes were copied. */
   tee(from: number, to: number, count: number, flags: number): Promise<number> {
     const operation = new SpliceOperation(this.core);
     return this.moving(operation, splice.prepareTee(this.core, operation, from, to, count, flags), 'tee');
