@@ -6,6 +6,7 @@ export { FAULT_KINDS, type Fault, type FaultKind, Partition, type RandomFaults, 
 export { WorldLog } from '../sim/world-log.ts';
 export { World, type WorldCableOptions, WorldError, type WorldHostOptions } from '../sim/world.ts';
 export type { Escape } from '../platform/node/virtual/escapes.ts';
+export type { Gateway, GatewayOptions } from '../platform/node/virtual/gateway.ts';
 export { HostCrash, NodeHost, ProgramError, type RunOptions } from '../platform/node/virtual/node-host.ts';
 export { NodeWorld, simulate, type SimulateOptions } from '../platform/node/virtual/node-world.ts';
 
