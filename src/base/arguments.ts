@@ -115,9 +115,12 @@ export function readView(what: string, value: unknown, wanted: string): Uint8Arr
   return reading(what, () => present(new Uint8Array(view(value, 'buffer'), view(value, 'byteOffset'), view(value, 'byteLength'))));
 }
 
-/** An array whose memory was transferred or resized away has length 0, and its methods throw: one of that length that is there. */
+/**
+ * An array whose memory was transferred or resized away has length 0, and its methods throw: one of that length that is there.
+ * Not by `length`: what V8 12 and before optimizes now and then goes on to see that of before (Node 20 and 22, measured).
+ */
 export function present(bytes: Uint8Array): Uint8Array {
-  return bytes.length === 0 ? new Uint8Array(0) : bytes;
+  return bytes.byteLength === 0 ? new Uint8Array(0) : bytes;
 }
 
 /**

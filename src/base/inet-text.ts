@@ -9,6 +9,7 @@
  * is 0x7f000001 on every machine. In C on a little-endian machine the same s_addr prints as 0x0100007f; `htonl` of
  * byte-order.ts converts.
  */
+import { readBytes, readText, wrongKind } from './arguments.ts';
 
 export const AF_INET = 2;
 export const AF_INET6 = 10;
@@ -22,6 +23,7 @@ export const INADDR_NONE = 0xffffffff;
  * Throws EAFNOSUPPORT for another family (C: -1).
  */
 export function inet_pton(af: number, text: string): Uint8Array | null {
+  readText('inet_pton: text', text);
   if (af === AF_INET) return parseV4(text);
   if (af === AF_INET6) return parseV6(text);
   throw unsupportedFamily('inet_pton');
@@ -29,13 +31,14 @@ export function inet_pton(af: number, text: string): Uint8Array | null {
 
 /** Address bytes to text. Throws EAFNOSUPPORT for an unknown family. */
 export function inet_ntop(af: number, bytes: Uint8Array): string {
-  if (af === AF_INET) return formatV4(bytes);
-  if (af === AF_INET6) return formatV6(bytes);
-  throw unsupportedFamily('inet_ntop');
+  if (af !== AF_INET && af !== AF_INET6) throw unsupportedFamily('inet_ntop');
+  const plain = readBytes('inet_ntop: bytes', bytes);
+  return af === AF_INET ? formatV4(plain) : formatV6(plain);
 }
 
 /** Reads an IPv4 address of one to four parts (`127.1`, `0x7f.0.0.1`); null when it is none. Unsigned. */
 export function inet_aton(text: string): number | null {
+  readText('inet_aton: text', text);
   let value = 0;
   let at = 0;
   for (let part = 0; ; part++) {
@@ -66,6 +69,7 @@ export function inet_addr(text: string): number {
 
 /** Dotted quad of an address in one number. */
 export function inet_ntoa(address: number): string {
+  if (typeof address !== 'number') throw wrongKind('inet_ntoa: address', 'a number', address);
   return `${(address >>> 24) & 255}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`;
 }
 
@@ -74,6 +78,7 @@ export function inet_ntoa(address: number): string {
  * INADDR_NONE when malformed. Unlike inet_aton, nothing but white space may follow.
  */
 export function inet_network(text: string): number {
+  readText('inet_network: text', text);
   let value = 0;
   let at = 0;
   for (let part = 0; part < 4; part++) {

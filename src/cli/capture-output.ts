@@ -1,7 +1,7 @@
 /**
  * Where a command's captured frames go: a pcapng file, lines as tcpdump prints them, or both.
  *
- * Called by demo.ts and tap.ts through one CaptureTee for each device they look at.
+ * Called by demo.ts, played-demo.ts and tap.ts through one CaptureTee for each device they look at.
  */
 import { closeSync } from 'node:fs';
 import { interfaceWords, LinkType } from '../capture/capture-record.ts';
@@ -15,7 +15,7 @@ import { openForWriting, type Output, STDERR, writeAll } from './output.ts';
 export class CaptureOutput implements FrameSink {
   /** Frames seen. */
   frames = 0;
-  /** Whose devices they pass, where there are several hosts. */
+  /** Whose devices they pass, where there are several hosts and only one's are looked at. */
   host: string | null = null;
   /** Those of them that were printed. */
   printed = 0;
@@ -54,11 +54,16 @@ export class CaptureOutput implements FrameSink {
     }
   }
 
-  private write(device: Device, timeUs: number, bytes: Uint8Array, outgoing: boolean): void {
+  /** Whose device it is; null where nobody asks. */
+  protected hostOf(_device: Device): string | null {
+    return this.host;
+  }
+
+  protected write(device: Device, timeUs: number, bytes: Uint8Array, outgoing: boolean): void {
     if (this.writer !== null) {
       let id = this.interfaces.get(device);
       if (id === undefined) {
-        id = this.writer.addInterface({ linkType: LinkType.Ethernet, ...interfaceWords(this.host, device.name) });
+        id = this.writer.addInterface({ linkType: LinkType.Ethernet, ...interfaceWords(this.hostOf(device), device.name) });
         this.interfaces.set(device, id);
       }
       this.writer.packet(id, timeUs, bytes, bytes.length, { direction: outgoing ? 'out' : 'in' });

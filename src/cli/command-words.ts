@@ -5,31 +5,20 @@
  */
 import type { Host } from '../host.ts';
 import { CATALOGUE } from '../programs/catalogue.ts';
+import { UsageFault } from '../programs/getopt.ts';
+import { shellWords } from '../programs/shell-words.ts';
 import { realFiles } from './real-files.ts';
 import { UsageError } from './options.ts';
 import type { Task } from './program-run.ts';
 
-/** Words as a shell makes them of a line: blanks separate, quotes and backslashes hold together. Nothing is expanded. */
+/** The words of a command, as a shell splits them. */
 export function splitWords(text: string): string[] {
-  const words: string[] = [];
-  let word: string | null = null;
-  let quote = '';
-  for (let i = 0; i < text.length; i++) {
-    const c = text[i] as string;
-    if (quote !== '' && c === quote) quote = '';
-    else if (c === '\\' && quote !== "'" && i + 1 < text.length) word = (word ?? '') + text[++i];
-    else if (quote !== '') word += c;
-    else if (c === "'" || c === '"') {
-      quote = c;
-      word ??= '';
-    } else if (/\s/.test(c)) {
-      if (word !== null) words.push(word);
-      word = null;
-    } else word = (word ?? '') + c;
+  try {
+    return shellWords(text);
+  } catch (error) {
+    if (!(error instanceof UsageFault)) throw error;
+    throw new UsageError(error.message);
   }
-  if (quote !== '') throw new UsageError(`the quote ${quote} has no end in '${text}'`);
-  if (word !== null) words.push(word);
-  return words;
 }
 
 /** What `--run TEXT` means on these hosts; the first of them is meant when the text names none. */

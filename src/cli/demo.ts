@@ -20,22 +20,30 @@ import { CLIENT, DemoWorld, SERVER } from './demo-world.ts';
 import { halfOpen } from './half-open/half-open.ts';
 import { numberOption, parseOptions, UsageError } from './options.ts';
 import { complain, print, STDERR } from './output.ts';
+import { partition } from './partition/partition.ts';
 import { runPrograms } from './program-run.ts';
+import { slowLoris } from './slow-loris/slow-loris.ts';
 import { paint, untilAsked } from './terminal.ts';
 
 export const DEMO_HELP = `usage: sockscape demo [wrote] [--once] [--port N] [-w FILE]
-       sockscape demo half-open [--once] [--seed SEED] [-w FILE]
+       sockscape demo half-open|partition|slow-loris [--once] [--seed SEED] [-w FILE]
        sockscape demo [wrote] --run '[HOST:] PROGRAM ARG...' ... [--port N] [-w FILE]
 
 Two hosts on a cable, 192.0.2.1 and 192.0.2.2, each with a TCP/IP stack of its own. On the second a server listens on
 port ${WROTE_PORT} and answers every line with 'You wrote: LINE'. A port of this machine leads to it through the first host.
 What passes at the server's card is printed as tcpdump prints it (ARP and IP).
 
-half-open: a database client and its server, and between them a firewall that begins to drop silently. An unchanged pg
-(npm install pg) and a server written with node:net, in virtual time: what the client learns of it, and when. The capture is
-left in half-open.pcapng. It plays by itself, with --once or without.
+Three others play by themselves, with --once or without, in virtual time: unchanged Node programs on hosts of a world. They
+leave a capture, half-open.pcapng and so on, and the line that replays them.
 
-  --seed S   half-open: another run; the same seed gives the same one
+  half-open   a database client (pg: npm install pg) and its server, and between them a firewall that begins to drop
+              silently: what the client learns of it, and when
+  partition   three replicas with a leader, and two clients, in two groups that do not hear each other for a while: what
+              the clients see meanwhile, and when they see the same again
+  slow-loris  a web server with room for twenty connections, and clients that never come to an end: whom headersTimeout
+              and requestTimeout send away, and when; who is served
+
+  --seed S   of these three: another run; the same seed gives the same one
   --once     plays the client itself, shows the session and ends; opens no port
   --port N   the port on 127.0.0.1; ${WROTE_PORT} by default, 0 for any that is free
   -w FILE    also writes what passes to FILE, for Wireshark (pcapng; IPv6 included); with '-' the capture goes to
@@ -49,9 +57,14 @@ examples:
   sockscape demo --once
   sockscape demo --port 9600 -w session.pcapng
   sockscape demo half-open --once
+  sockscape demo partition --once --seed 7
   sockscape demo --run 'server: tcpdump -i any tcp port ${WROTE_PORT}' --run 'server: telnet 127.0.0.1 ${WROTE_PORT}'
 `;
 
+/** Those that play by themselves, in virtual time: with a seed and the name of a capture file. */
+const PLAYED: ReadonlyMap<string, (seed: string, file: string) => Promise<number>> = new Map([
+  ['half-open', halfOpen], ['partition', partition], ['slow-loris', slowLoris],
+]);
 const ETHERTYPE_IPV6 = 0x86dd;
 const LINE = 'hello\r\n';
 /** Virtual time in which --once reads the answer before it closes: its acknowledgement is a segment of its own then. */
@@ -65,14 +78,16 @@ export async function demo(args: readonly string[]): Promise<number> {
   const [name = 'wrote', ...rest] = options.operands;
   if (rest.length > 0) throw new UsageError(`one demo at a time, not also '${rest.join(' ')}'`);
   const seed = options.values.get('--seed') ?? null;
-  if (name === 'half-open') {
+  const play = PLAYED.get(name);
+  if (play !== undefined) {
     for (const word of ['--port', '--run']) {
-      if (options.values.has(word) || options.list(word).length > 0) throw new UsageError(`demo half-open has no ${word}: it plays by itself`);
+      if (options.values.has(word) || options.list(word).length > 0) throw new UsageError(`demo ${name} has no ${word}: it plays by itself`);
     }
-    return halfOpen(seed ?? 'half-open', options.values.get('-w') ?? 'half-open.pcapng');
+    return play(seed ?? name, options.values.get('-w') ?? `${name}.pcapng`);
   }
-  if (name !== 'wrote') throw new UsageError(`there is no demo '${name}', only 'wrote' and 'half-open'`);
-  if (seed !== null) throw new UsageError('--seed is for demo half-open');
+  const others = [...PLAYED.keys()];
+  if (name !== 'wrote') throw new UsageError(`there is no demo '${name}', only 'wrote', ${others.map((one) => `'${one}'`).join(', ')}`);
+  if (seed !== null) throw new UsageError(`--seed is for the demos ${others.join(', ')}`);
   const port = numberOption('--port', options.values.get('--port') ?? String(WROTE_PORT), 0, 65535);
   const file = options.values.get('-w') ?? null;
   const commands = options.list('--run');

@@ -1,7 +1,7 @@
 /**
  * The hosts of a command: made here, switched off here, and asked then what they have not let go.
  *
- * Called by tap.ts, demo-world.ts and half-open/, and by the tests' hosts on TAP devices: no command makes a host anywhere else
+ * Called by tap.ts, demo-world.ts, half-open/, partition/ and slow-loris/, and by the tests' hosts on TAP devices: no command makes a host anywhere else
  * (test/interop/hosts.test.ts). With SOCKSCAPE_LEFTOVERS=FILE a command adds lines to that file: one when it begins to
  * have hosts, one that says what was left of them in the end.
  */

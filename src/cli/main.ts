@@ -43,6 +43,7 @@ ${programLines()}
 examples:
   sockscape demo                 then, in another terminal: telnet 127.0.0.1 9502
   sockscape demo --once          plays the client itself and shows the session
+  sockscape demo half-open       a firewall that drops silently; others are partition and slow-loris
   sockscape ping -c 3 server
   sockscape tcpdump -n -r FILE.pcapng
   sockscape man accept

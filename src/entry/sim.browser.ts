@@ -4,6 +4,7 @@ import { simulate as simulateWith, type SimulateOptions as Options, type World }
 
 export { WorldCapture } from '../sim/capture.ts';
 export { FAULT_KINDS, type Fault, type FaultKind, Partition, type RandomFaults, type TimelineEntry } from '../sim/faults.ts';
+export { type ProgramWords, WorldTcpdump } from '../sim/host-programs.ts';
 export { WorldLog } from '../sim/world-log.ts';
 export { World, type WorldCableOptions, WorldError, type WorldHostOptions } from '../sim/world.ts';
 

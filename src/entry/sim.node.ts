@@ -3,6 +3,7 @@ import { prepareNode } from '../platform/node/virtual/node-world.ts';
 
 export { WorldCapture } from '../sim/capture.ts';
 export { FAULT_KINDS, type Fault, type FaultKind, Partition, type RandomFaults, type TimelineEntry } from '../sim/faults.ts';
+export { type ProgramWords, WorldTcpdump } from '../sim/host-programs.ts';
 export { WorldLog } from '../sim/world-log.ts';
 export { World, type WorldCableOptions, WorldError, type WorldHostOptions } from '../sim/world.ts';
 export type { Escape } from '../platform/node/virtual/escapes.ts';

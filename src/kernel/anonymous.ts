@@ -122,7 +122,8 @@ export function keepMode({ operations, socket }: OpenFile, mode: number): void {
 
 /** What readlink(2) shows of /proc/PID/fd/N. */
 export function linkText(kernel: Kernel, file: OpenFile): string {
-  const { operations, socket, directory, name } = file;
+  const { operations, socket } = file;
+  const { directory = null, name = '' } = file.found ?? {};
   if (socket !== null) return `socket:[${socket.inodeNumber}]`;
   const inode = inodeBehind(kernel, file);
   if (inode instanceof PipeInode) return `pipe:[${inode.number}]`;

@@ -27,8 +27,7 @@ export class OpenFile implements Description {
   /** What else F_GETFL shows and nobody changes (O_LARGEFILE, O_DIRECT). */
   otherFlags = 0;
   /** Where open(2) found it, for /proc/PID/fd; null for what has no name. */
-  directory: Directory | null = null;
-  name = '';
+  found: { readonly directory: Directory | null; readonly name: string } | null = null;
   /** Who gets SIGURG and SIGIO about it; null as long as nobody asked for an owner. */
   private ownerOrNull: FileOwner | null = null;
   /** Descriptors, operations in flight, messages. */

@@ -133,8 +133,7 @@ export class OpenOperation extends Operation {
     // A 64-bit kernel has every file opened so (force_o_largefile).
     file.otherFlags = LARGEFILE | (this.flags & (O.DIRECTORY | O.NOFOLLOW));
     file.setAppend((this.flags & O.APPEND) !== 0);
-    file.directory = place.directory;
-    file.name = place.name;
+    file.found = { directory: place.directory, name: place.name };
     const fd = this.descriptor;
     this.descriptor = -1;
     this.process.descriptors.fill(fd, file, (this.flags & O.CLOEXEC) !== 0);

@@ -123,12 +123,15 @@ function restartOf(timeoutUs: number): Restart {
   return timeoutUs === Infinity ? Restart.ByFlag : Restart.Never;
 }
 
-/** Has an array been transferred or shrunk since the call was made? Linux's EFAULT: the memory is not there any more. */
+/**
+ * Has an array been transferred or shrunk since the call was made? Linux's EFAULT: the memory is not there any more.
+ * By `byteLength`: base/arguments.ts says why.
+ */
 function isShorter(buffer: Uint8Array, parts: readonly Uint8Array[] | null, wanted: number): boolean {
-  if (buffer.length < wanted) return true;
+  if (buffer.byteLength < wanted) return true;
   if (parts === null) return false;
   let room = 0;
-  for (let i = 0; i < parts.length; i++) room += (parts[i] as Uint8Array).length;
+  for (let i = 0; i < parts.length; i++) room += (parts[i] as Uint8Array).byteLength;
   return room < wanted;
 }
 

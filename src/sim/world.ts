@@ -25,12 +25,15 @@ import { Cable, type CableOptions } from '../link/cable.ts';
 import type { Device } from '../link/device.ts';
 import { packetStatistics } from '../link/packet.ts';
 import { Switch, type SwitchOptions } from '../link/switch.ts';
+import { ss } from '../programs/ss.ts';
+import { tcpdump } from '../programs/tcpdump/tcpdump.ts';
 import { stateName } from '../transport/tcp/state.ts';
 import {
   addressesOf, CABLE_OPTIONS, checkRun, checkDevices, checkEnd, checkHostName, CONDITIONS, HOST_OPTIONS, limit, onlyKnown, SIMULATE_OPTIONS,
 } from './arguments.ts';
 import { WorldCapture } from './capture.ts';
 import { type Fault, Faults, groupWords, Partition, type RandomFaults, type TimelineEntry } from './faults.ts';
+import { type ProgramWords, readWords, runOn, WorldTcpdump } from './host-programs.ts';
 import { leftoversOf } from './leftovers.ts';
 import { type NameOptions, WorldNames } from './names.ts';
 import { WorldRoutes } from './routers.ts';
@@ -394,6 +397,20 @@ export class World {
     return capture;
   }
 
+  /**
+   * Runs our tcpdump on a host, `-n` unless told otherwise: resolves when it listens, so that it sees what comes after. Its lines
+   * come as frames pass; `stop()` ends it. Rejects with a WorldError when it refuses: an expression that is none, no such interface.
+   */
+  async tcpdump(host: Host, words: ProgramWords = '-n'): Promise<WorldTcpdump> {
+    const args = readWords('world.tcpdump', this.hosts, host, words);
+    return WorldTcpdump.start(host, tcpdump, args, (us) => this.sleep(us), worldFault);
+  }
+
+  /** Runs our ss on a host, `-tan` unless told otherwise: its lines. Rejects with a WorldError when it complains. */
+  async ss(host: Host, words: ProgramWords = '-tan'): Promise<string[]> {
+    return runOn(host, 'ss', ss, readWords('world.ss', this.hosts, host, words), worldFault);
+  }
+
   /** Resolves after so many microseconds of virtual time. */
   sleep(us: number): Promise<void> {
     return this.timekeeper.sleep(us);
@@ -439,6 +456,10 @@ export class World {
     for (const cable of this.cables) cable.sever();
     for (const host of [this.keeper, ...this.hosts]) host.powerOff();
   }
+}
+
+function worldFault(sentence: string): WorldError {
+  return new WorldError(sentence);
 }
 
 function deviceName(end: Host | Switch, n: number): string {

@@ -85,9 +85,10 @@ export function sockaddrUn(path: string | Uint8Array): Uint8Array {
  * family. Abstract names that are no UTF-8 lose bytes in the text.
  */
 export function readSockaddrUn(bytes: Uint8Array): string | null {
-  if (sockaddrFamily(bytes) !== AF.UNIX) return null;
-  if (bytes.length <= SUN_PATH) return '';
-  return new TextDecoder().decode(isAbstract(bytes) ? bytes.subarray(SUN_PATH) : pathOf(bytes));
+  const plain = readBytes('readSockaddrUn: address', bytes);
+  if (sockaddrFamily(plain) !== AF.UNIX) return null;
+  if (plain.length <= SUN_PATH) return '';
+  return new TextDecoder().decode(isAbstract(plain) ? plain.subarray(SUN_PATH) : pathOf(plain));
 }
 
 /**

@@ -59,6 +59,22 @@ for (const file of ['README.md', 'README.zh-CN.md']) {
   });
 }
 
+for (const file of ['README.md', 'README.zh-CN.md']) {
+  test(`${file}: the first run is what it shows`, () => {
+    const [shown] = blocks(file, 'console') as [string];
+    const [command, ...lines] = shown.trimEnd().split('\n') as [string, ...string[]];
+    const run = spawnSync('sh', ['-c', command.replace('$ ', '')], { cwd: clone, env: environment, encoding: 'utf8', timeout: 300_000 });
+    assert.equal(run.status, 0, run.stderr);
+    // Options are left out, it says, and so is what `...` stands for.
+    const printed = run.stdout.replace(/, options \[[^\]]*\]/g, '').split('\n');
+    let at = 0;
+    for (const line of lines.filter((one) => one !== '...')) {
+      at = printed.indexOf(line, at) + 1;
+      assert.ok(at > 0, `${line}\nis not in\n${run.stdout}`);
+    }
+  });
+}
+
 test('README.md: every js block runs against the built package', () => {
   const found = blocks('README.md', 'js');
   assert.equal(found.length, BLOCKS.length, 'each js block has its words in BLOCKS');

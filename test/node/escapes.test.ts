@@ -126,6 +126,32 @@ test('a CommonJS module that took a clock or a generator for itself before socks
   ]);
 });
 
+test('what was open before sockscape was loaded is the machine\'s: standard streams that are pipes, and sockets, which are told of', () => {
+  const { stdout, stderr, status } = folder.run(`
+    import net from 'node:net';
+    import { once } from 'node:events';
+    process.stderr.hasColors?.();
+    process.stdout.hasColors?.();
+    const server = net.createServer((c) => c.pipe(c)).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const outer = net.connect(server.address().port, '127.0.0.1');
+    await once(outer, 'connect');
+    const { simulate } = await import('./sim.mjs');
+    const escapes = await simulate({ seed: 1 }, async (world) => {
+      await world.host('a').run(async () => {
+        process.stderr.write('to stderr');
+        process.stdout.write('to stdout ');
+        outer.write('over the machine');
+      });
+      return world.escapes();
+    });
+    const [bytes] = await once(outer, 'data');
+    console.log(String(bytes), escapes.map(({ name }) => name).join());
+    outer.destroy();
+    server.close();`, ['--no-warnings']);
+  deepEqual([stdout, stderr, status], ['to stdout over the machine socket\n', 'to stderr', 0]);
+});
+
 test('a pool of several threads is told of when a program has work for two', () => {
   const run = (size: string): Told[] => folder.result<Told[]>(`
     import crypto from 'node:crypto';

@@ -2,6 +2,7 @@
 import { deepEqual, equal, match, rejects } from 'node:assert/strict';
 import dns from 'node:dns';
 import { once } from 'node:events';
+import http from 'node:http';
 import net from 'node:net';
 import { test } from 'node:test';
 import { getsockopt } from '../../src/api/node/socket-options.ts';
@@ -69,4 +70,30 @@ test('a name server that is silent: the waits of c-ares, in virtual time', () =>
   });
   // Four tries, which Node asks for: 2 s, 4 s, 8 s, 16 s.
   equal(Math.round(took / 100), 300);
+}));
+
+test("an agent's connection is used again after it was free; who looks for a handle's listener finds what was given", () => simulate({ seed: 1 }, async (world) => {
+  const host = world.host('a');
+  await host.run(async () => {
+    const server = http.createServer((_request, response) => response.end('hello')).listen(80);
+    const agent = new http.Agent({ keepAlive: true });
+    const ports: (number | undefined)[] = [];
+    for (let i = 0; i < 3; i++) {
+      const [response] = (await once(http.get({ host: '127.0.0.1', agent }), 'response')) as [http.IncomingMessage];
+      ports.push(response.socket.localPort);
+      await once(response.resume(), 'end');
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+    }
+    equal(new Set(ports).size, 1);
+    // From 22.23 on Node's agent puts a guard on a free connection, and takes it off if it is still there.
+    const [free] = Object.values(agent.freeSockets).flat() as unknown as { _handle: { onread: unknown } }[];
+    const before = free?._handle.onread;
+    const given = (): void => {};
+    (free as { _handle: { onread: unknown } })._handle.onread = given;
+    equal(free?._handle.onread, given);
+    (free as { _handle: { onread: unknown } })._handle.onread = before;
+    equal(free?._handle.onread, before);
+    agent.destroy();
+    server.close();
+  });
 }));

@@ -52,6 +52,13 @@ test('seeds are numbers of the name: as many as asked for, a range, one, or thos
   assert.deepEqual(seedsOf('f'), ['f/17']);
 });
 
+test('the line that replays has the options that were typed, and no others', () => {
+  const loaded = scratch.write('loaded.mjs', 'globalThis.isLoaded = true;\n');
+  const output = fails(`simTest('fails', { seeds: 2, shrink: false, failures }, async () => assert.ok(!globalThis.isLoaded, 'loaded'));`, /seed 1: loaded/, { args: ['--import', loaded] });
+  const [, options] = /replay: SOCKSCAPE_SEED=1 node (.*)--test '--test-name-pattern=fails\$' /.exec(output) as unknown as [string, string];
+  assert.equal(options.replace('=', ' '), `--import ${loaded} `);
+});
+
 test('long runs go to processes of their own: every seed once, and the lowest that fails is told', () => {
   const busy = 'const until = process.cpuUsage().user + 60_000; while (process.cpuUsage().user < until);';
   const text = (body: string): string => `test('other', () => appendFileSync(${JSON.stringify(join(scratch.path, 'other'))}, 'x\\n'));

@@ -5,7 +5,8 @@
  *
  *   net.Socket -> Node's TCP ("face": no descriptor, libuv never sees it) -> TcpHandle -> our sockets
  *
- * Whose a handle is is decided at its first use, by the async context. One thing is lost against install.ts: http2 without
+ * Whose a handle is is decided at its first use, by the async context; one that is open on the machine by then is the
+ * machine's (standard streams that stood before us). One thing is lost against install.ts: http2 without
  * TLS does not stand on the handle itself, and goes through Node's slower JSStreamSocket.
  */
 import { binding } from './bindings.ts';
@@ -70,7 +71,9 @@ export function behind(handle: object): object {
 
 /** Is the work of this handle, one of Node's own classes, done by the machine? Where it is not decided yet, it is not. */
 export function isMachines(handle: object): boolean {
-  return isInPlace ? (handle as Face)[kOurs] === null : true;
+  if (!isInPlace) return true;
+  const known = (handle as Face)[kOurs];
+  return known === null || (known === undefined && isOpenAlready(handle as Face));
 }
 
 function join(face: Face, ours: Ours): void {
@@ -80,12 +83,23 @@ function join(face: Face, ours: Ours): void {
   if (ours instanceof UdpHandle) Object.defineProperty(face, 'fd', { configurable: true, get: () => ours.fd });
 }
 
+/** Prototypes whose `fd` is an accessor of ours. */
+const patched: Set<object> = new Set();
+
+/** Has the machine opened it already? */
+function isOpenAlready(face: Face): boolean {
+  for (let holder = Object.getPrototypeOf(face) as object | null; holder !== null; holder = Object.getPrototypeOf(holder) as object | null) {
+    if (!patched.has(holder) && Object.hasOwn(holder, 'fd')) return (Reflect.get(holder, 'fd', face) as number) >= 0;
+  }
+  return false;
+}
+
 /** Who does the work of this handle: decided at its first use. */
 function oursOf(face: Face, make: Make): Ours | null {
   const known = face[kOurs];
   if (known !== undefined) return known;
   const program = NodeProgram.current();
-  const ours = program === null ? null : make(program);
+  const ours = program === null || isOpenAlready(face) ? null : make(program);
   if (ours === null) face[kOurs] = null;
   else join(face, ours);
   return ours;
@@ -127,19 +141,21 @@ function define(prototype: object, make: Make, name: string, get: (ours: never) 
 }
 
 function patchStream(prototype: object, make: Make): void {
+  patched.add(prototype);
   define(prototype, make, 'fd', (ours: StreamHandle) => ours.fd);
   define(prototype, make, 'bytesRead', (ours: StreamHandle) => ours.bytesRead);
   define(prototype, make, 'bytesWritten', (ours: StreamHandle) => ours.bytesWritten);
   define(prototype, make, 'writeQueueSize', (ours: StreamHandle) => ours.writeQueueSize);
   define(prototype, make, 'isStreamBase', () => !isReadByHttp2(2));
-  // C++ calls it on the handle that has the bytes; net.js wants to be called on the one in its hand.
+  // C++ calls it on the handle that has the bytes; net.js wants to be called on the one in its hand. Whoever looks finds what was
+  // given: Node's agent (from 22.23 on) takes its guard off a free connection only when it finds it there.
   define(
     prototype,
     make,
     'onread',
-    (ours: StreamHandle) => ours.onread,
-    (ours: StreamHandle, listener: Method | undefined) => {
-      ours.onread = listener === undefined ? undefined : (buffer) => listener.call(ours.face, buffer);
+    (ours: StreamHandle) => (ours.onread as { given?: Method } | undefined)?.given ?? ours.onread,
+    (ours: StreamHandle, given: Method | undefined) => {
+      ours.onread = given === undefined ? undefined : Object.assign((buffer: ArrayBuffer | undefined) => given.call(ours.face, buffer), { given });
     },
   );
 }

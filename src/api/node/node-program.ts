@@ -36,6 +36,8 @@ export interface NameService {
 /** Events that have been begun and have not run, of all programs: while there are some, a world's time stands still. */
 class HandleEventCounts {
   pending = 0;
+  /** What runs now, or ran last, is a program's setImmediate: libuv's check phase, which the closing phase follows at once. */
+  isInCheck = false;
 }
 
 export const handleEvents: HandleEventCounts = new HandleEventCounts();
@@ -50,6 +52,9 @@ export class NodeProgram {
   readonly names: NameService;
   private readonly parts: Set<ProgramPart> = new Set();
   private readonly waiting: HandleEvent[] = [];
+  /** Sockets that close (closing.ts), and how many of `waiting` come before they say so. */
+  private closings = 0;
+  private ahead = 0;
   /** Its clock is the world's: timers, Date and the rest follow it. */
   readonly isVirtual: boolean;
   /** Hears of what callbacks of this program throw; null where that is Node's business (`uncaughtException`). */
@@ -59,6 +64,9 @@ export class NodeProgram {
   private readonly runNext = (): void => {
     handleEvents.pending--;
     if (this.stopped) return;
+    if (this.closings > 0 && this.ahead === 0) return this.scheduleNext();
+    if (this.ahead > 0) this.ahead--;
+    handleEvents.isInCheck = false;
     const event = this.waiting.shift();
     if (event !== undefined) this.runEvent(event);
   };
@@ -108,6 +116,18 @@ export class NodeProgram {
   later(event: HandleEvent): void {
     this.waiting.push(event);
     if (!this.stopped) this.scheduleNext();
+  }
+
+  /** What `later` is told from now on comes behind `closingEnds`. */
+  closingBegins(): void {
+    handleEvents.pending++;
+    if (this.closings++ === 0) this.ahead = this.waiting.length;
+  }
+
+  closingEnds(): void {
+    handleEvents.pending--;
+    this.closings--;
+    this.ahead = this.waiting.length;
   }
 
   private scheduleNext(): void {
@@ -176,6 +196,7 @@ export class NodeProgram {
     if (this.ended) return;
     this.ended = true;
     this.waiting.length = 0;
+    this.ahead = 0;
     for (const part of [...this.parts]) part.abandon();
     this.parts.clear();
     this.core.end(status);

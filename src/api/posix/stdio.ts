@@ -83,9 +83,13 @@ export function stdio(process: Syscalls): { readonly stdin: FILE; readonly stdou
   return streams;
 }
 
+function mustBeFile(name: string, file: unknown): void {
+  if (!(file instanceof FILE)) throw new TypeError(`${name}: a stream must be a FILE (fopen, stdio), not ${described(file)}`);
+}
+
 /** One call at a time, in the order they came, as C's streams have it between threads (flockfile(3)). */
 async function locked<T>(file: FILE, work: () => Promise<T>): Promise<T> {
-  if (!(file instanceof FILE)) throw new TypeError(`stdio: a stream must be a FILE (fopen, stdio), not ${described(file)}`);
+  mustBeFile('stdio', file);
   const mine = file.lock === null ? work() : file.lock.then(work, work);
   file.lock = mine;
   try {
@@ -130,24 +134,29 @@ export async function fopen(process: Syscalls, path: string, mode: string): Prom
 
 /** fdopen(3): a FILE over a descriptor that is open. */
 export function fdopen(process: Syscalls, fd: number, mode: string): FILE {
+  if (typeof mode !== 'string') throw new TypeError(`fdopen(process, fd, mode): mode must be a string, not ${described(mode)}`);
   const how = flagsOf(mode);
   if (how === null) throw new TypeError(`fdopen: '${mode}' is no mode: r, w or a, and then +`);
   return register(new FILE(process, fd, how.canRead, how.canWrite));
 }
 
 export function fileno(file: FILE): number {
+  mustBeFile('fileno', file);
   return file.fd;
 }
 
 export function feof(file: FILE): boolean {
+  mustBeFile('feof', file);
   return file.atEnd;
 }
 
 export function ferror(file: FILE): boolean {
+  mustBeFile('ferror', file);
   return file.failed;
 }
 
 export function clearerr(file: FILE): void {
+  mustBeFile('clearerr', file);
   file.failed = false;
   file.atEnd = false;
 }

@@ -7,19 +7,14 @@
  */
 import type { Client, ClientConfig } from 'pg';
 import { setsockopt } from '../../api/node/socket-options.ts';
-import { Process } from '../../api/posix/process.ts';
-import { TcpdumpPrinter } from '../../capture/tcpdump-printer.ts';
-import { CaptureTee } from '../../link/capture-tee.ts';
-import type { Cable } from '../../link/cable.ts';
 import type { NodeHost } from '../../platform/node/virtual/node-host.ts';
 import { type NodeWorld, prepareNode } from '../../platform/node/virtual/node-world.ts';
 import { ping } from '../../programs/ping/ping.ts';
-import { ss } from '../../programs/ss.ts';
+import { runOn } from '../../sim/host-programs.ts';
 import { IPPROTO, TCP } from '../../socket/constants.ts';
-import { CaptureOutput } from '../capture-output.ts';
 import { commandWorld } from '../leftovers.ts';
-import { complain, print, STDOUT } from '../output.ts';
-import { paint } from '../terminal.ts';
+import { complain, print } from '../output.ts';
+import { bold, playWithCapture, type ShownCapture, showSockets } from '../played-demo.ts';
 import { DATABASE_PORT, serveDatabase } from './database.ts';
 
 const CABLE_DELAY_US = 5000;
@@ -28,8 +23,6 @@ const USER_TIMEOUT_MS = 5500;
 const KEEP_ALIVE_MS = 5000;
 /** When `ss -o` is shown, in seconds after the query that hangs. */
 const LOOKS_S = [0.3, 3, 70, 500];
-const ETHERTYPE_IPV4 = 0x0800;
-const IP_PROTOCOL_TCP = 6;
 
 /** What a client library can be told, and what it then learned: one act of the demo. */
 interface Act {
@@ -59,21 +52,16 @@ export async function halfOpen(seed: string, file: string): Promise<number> {
   prepareNode();
   const pg = await loadPg();
   if (pg === null) return 1;
-  const capture = new ShownCapture(file);
-  try {
-    print(`${paint(STDOUT, 'bold', 'app, firewall, db')}: an unchanged pg client, a server written with net, a round trip of 20 ms\n\n`);
+  return playWithCapture('half-open', seed, file, async (capture) => {
+    print(`${bold('app, firewall, db')}: an unchanged pg client, a server written with net, a round trip of 20 ms\n\n`);
     const first = await commandWorld({ seed }, (world) => play(world, FIRST, pg.Client, capture));
     tell(FIRST, first);
     for (const act of OTHERS) tell(act, await commandWorld({ seed }, (world) => play(world, act, pg.Client, null)));
-    complain(`\ncapture of the first: ${file}\nreplay: npx sockscape demo half-open --once --seed ${seed} -w ${file}\n`);
-    return 0;
-  } finally {
-    capture.close();
-  }
+  });
 }
 
 function tell(act: Act, { code, afterUs }: Outcome): void {
-  print(`${paint(STDOUT, 'bold', `${code} after ${(afterUs / 1e6).toFixed(1)} s`)}: ${act.title}\n`);
+  print(`${bold(`${code} after ${(afterUs / 1e6).toFixed(1)} s`)}: ${act.title}\n`);
 }
 
 /** `pg` is an optional dependency: whoever wants the demo has it. */
@@ -86,18 +74,7 @@ async function loadPg(): Promise<typeof import('pg') | null> {
   }
 }
 
-/** Only the client's connection is shown; the file has everything. */
-class ShownCapture extends CaptureOutput {
-  constructor(file: string) {
-    super(file, new TcpdumpPrinter(), (line) => print(`${paint(STDOUT, 'dim', line)}\n`));
-  }
-
-  protected override prints(bytes: Uint8Array): boolean {
-    return (((bytes[12] as number) << 8) | (bytes[13] as number)) === ETHERTYPE_IPV4 && bytes[23] === IP_PROTOCOL_TCP;
-  }
-}
-
-async function play(world: NodeWorld, act: Act, PgClient: typeof Client, capture: CaptureOutput | null): Promise<Outcome> {
+async function play(world: NodeWorld, act: Act, PgClient: typeof Client, capture: ShownCapture | null): Promise<Outcome> {
   const app = world.host('app');
   const firewall = world.host('firewall');
   const db = world.host('db');
@@ -109,9 +86,12 @@ async function play(world: NodeWorld, act: Act, PgClient: typeof Client, capture
   app.writeFile('/etc/hosts', '127.0.0.1\tlocalhost\n10.0.2.2\tdb\n');
   await db.run(serveDatabase);
   // Everybody knows everybody's MAC address: the first round trip of TCP is one of 20 ms.
-  await onHost(app, ping, ['-c', '1', 'db'], null);
-  if (capture !== null) look(world, app, inner, capture);
-  return app.run(() => session(world, act, PgClient, firewall, capture === null ? null : () => showSockets(app)));
+  await runOn(app, 'ping', ping, ['-c', '1', 'db'], (sentence) => new Error(sentence));
+  if (capture !== null) {
+    capture.watch(world, app, inner.a);
+    capture.show(inner.a, 'ip and tcp');
+  }
+  return app.run(() => session(world, act, PgClient, firewall, capture === null ? null : () => showSockets(world, app, '-tno')));
 }
 
 /** What the program of the client does, as anybody's would. */
@@ -128,7 +108,7 @@ async function session(world: NodeWorld, act: Act, PgClient: typeof Client, fire
   firewall.firewall.append('forward', { protocol: 'tcp', port: DATABASE_PORT, action: 'drop' });
   firewall.firewall.append('forward', { protocol: 'tcp', sourcePort: DATABASE_PORT, action: 'drop' });
   const begunUs = world.now;
-  if (showState !== null) print(`${paint(STDOUT, 'bold', 'the firewall drops from now on')}, without a word\nquery two:\n`);
+  if (showState !== null) print(`${bold('the firewall drops from now on')}, without a word\nquery two:\n`);
   const query = act.inFlight ? client.query('select two').then(() => null, (error: NodeJS.ErrnoException) => error) : null;
   const looks = showState === null ? null : looksAt(world, begunUs, showState);
   const error = query === null ? await lost : ((await query) as NodeJS.ErrnoException);
@@ -142,22 +122,4 @@ async function looksAt(world: NodeWorld, begunUs: number, show: () => Promise<vo
     await world.sleep(begunUs + seconds * 1e6 - world.now);
     await show();
   }
-}
-
-function look(world: NodeWorld, host: NodeHost, cable: Cable, capture: CaptureOutput): void {
-  capture.host = host.name;
-  new CaptureTee(cable.a, world.loop, capture);
-}
-
-async function showSockets(host: NodeHost): Promise<void> {
-  print(`${paint(STDOUT, 'cyan', '$ ss -tno')}\n`);
-  await onHost(host, ss, ['-tno'], (text) => print(text));
-}
-
-/** Runs a program of ours on a host; what it prints goes to `say`, or nowhere. */
-async function onHost(host: NodeHost, program: typeof ss, args: readonly string[], say: ((text: string) => void) | null): Promise<void> {
-  const decoder = new TextDecoder();
-  const process = new Process(host, args[0] ?? 'program', { output: (bytes) => say?.(decoder.decode(bytes)) });
-  await program(process, args);
-  process.exit();
 }

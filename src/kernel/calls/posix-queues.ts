@@ -55,7 +55,7 @@ export function mqOpen(
   }
   const file = new OpenFile(new OpenQueue(queue, accessMode), fileTable);
   file.nonBlocking = (flags & O.NONBLOCK) !== 0;
-  file.name = name;
+  file.found = { directory: null, name };
   // A queue's descriptor is always closed on exec (do_mq_open).
   process.descriptors.fill(fd, file, true);
   return fd;

@@ -167,11 +167,11 @@ class DescriptorTexts extends Descriptors {
 
   private text(file: OpenFile, fd: number): string {
     const { kernel, descriptors } = this.process;
-    const { operations, directory } = file;
+    const { operations, found } = file;
     const position = (operations as { position?: number }).position ?? 0;
     const flags = flagsOf(file, descriptors.closesOnExec(fd));
     const more = operations.describe?.() ?? '';
-    return `pos:\t${position}\nflags:\t0${flags.toString(8)}\nmnt_id:\t${directory === null ? HIDDEN_MOUNT : ROOT_MOUNT}\n` +
+    return `pos:\t${position}\nflags:\t0${flags.toString(8)}\nmnt_id:\t${(found?.directory ?? null) === null ? HIDDEN_MOUNT : ROOT_MOUNT}\n` +
       `ino:\t${inodeBehind(kernel, file).number}\n${more}`;
   }
 }

@@ -6,7 +6,7 @@
  */
 import {
   AF_PACKET, CLOCK_REALTIME, ETH_P_ALL, MSG_DONTWAIT, MSG_TRUNC, PACKET_ADD_MEMBERSHIP, PACKET_AUXDATA, PACKET_MR_PROMISC,
-  PACKET_OUTGOING, PACKET_STATISTICS, TP_STATUS_VLAN_VALID, SO_ATTACH_FILTER, SO_TIMESTAMP, SOCK_DGRAM, SOCK_RAW, SOL_PACKET, SOL_SOCKET,
+  PACKET_OUTGOING, PACKET_STATISTICS, TP_STATUS_VLAN_VALID, SO_ATTACH_FILTER, SO_RCVBUFFORCE, SO_TIMESTAMP, SOCK_DGRAM, SOCK_RAW, SOL_PACKET, SOL_SOCKET,
 } from '../../api/posix/constants.ts';
 import { readControl } from '../../api/posix/control.ts';
 import { isErrno } from '../../api/posix/errors.ts';
@@ -31,6 +31,8 @@ const AUXDATA_BYTES = 20;
 const VLAN_TAG_LEN = 4;
 const VLAN_TAG_AT = 12;
 const CONTROL_BYTES = 128;
+/** Where packets wait that have not been printed: as large as libpcap's ring of 2 MiB; the kernel counts twice of it. */
+const BUFFER_BYTES = 1 << 20;
 
 /** A packet as it was captured. `bytes` is good until the next one is asked for. */
 export interface LivePacket {
@@ -89,6 +91,7 @@ export class PacketCapture {
       request[4] = PACKET_MR_PROMISC;
       await process.setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, request);
     }
+    await process.setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, int32(BUFFER_BYTES)).catch(() => {});
     // Where sockets tell no times, the clock is read when a packet is.
     await process.setsockopt(fd, SOL_SOCKET, SO_TIMESTAMP, int32(1)).catch(() => {});
     await process.setsockopt(fd, SOL_PACKET, PACKET_AUXDATA, int32(1));

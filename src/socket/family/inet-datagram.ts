@@ -1,9 +1,7 @@
 /** Datagram sockets of AF_INET and AF_INET6: UDP. */
 import { Errno } from '../../base/errno.ts';
 import { IpAddress } from '../../base/inet-address.ts';
-import { Poll, SILENT } from '../../base/wait-queue.ts';
 import type { Stack } from '../../stack/stack.ts';
-import { Shut } from '../../transport/endpoint.ts';
 import type { Memberships } from '../../transport/memberships.ts';
 import { rareOf } from '../../transport/rare-options.ts';
 import { ChosenHeaders, SendChoices } from '../../transport/send-choices.ts';
@@ -136,13 +134,6 @@ export class InetDatagram extends InetSocket {
 
   override writeControl(received: Received, writer: ControlWriter): void {
     if (received.told !== 0 || received.segmentBytes !== 0 || received.error !== null) writeInetControl(this, received, writer);
-  }
-
-  shutdown(how: number): number {
-    if (how !== Shut.RD && how !== Shut.WR && how !== Shut.RDWR) return -Errno.EINVAL;
-    const result = this.udp.shutdown(how);
-    if (result === 0 || result === -Errno.ENOTCONN) this.wake(Poll.IN | Poll.OUT | Poll.HUP | Poll.RDHUP | SILENT);
-    return result;
   }
 
   // Options.

@@ -1,9 +1,8 @@
 /** Raw sockets of AF_INET and AF_INET6 (raw(7), RFC 3542 section 3). Who makes one needs CAP_NET_RAW (socket/create.ts). */
 import { Errno } from '../../base/errno.ts';
 import { IpAddress } from '../../base/inet-address.ts';
-import { Poll } from '../../base/wait-queue.ts';
 import type { Stack } from '../../stack/stack.ts';
-import { Msg, Shut } from '../../transport/endpoint.ts';
+import { Msg } from '../../transport/endpoint.ts';
 import type { Memberships } from '../../transport/memberships.ts';
 import type { RawEndpoint } from '../../transport/raw/raw.ts';
 import type { Caller } from '../caller.ts';
@@ -129,13 +128,6 @@ export class InetRaw extends InetSocket {
     const { port } = parsed;
     if (port === 0 || port === this.protocol) return this.protocol;
     return this.protocol !== IPPROTO.RAW || port > 255 ? -Errno.EINVAL : port;
-  }
-
-  shutdown(how: number): number {
-    if (how !== Shut.RD && how !== Shut.WR && how !== Shut.RDWR) return -Errno.EINVAL;
-    const result = this.raw.shutdown(how);
-    if (result === 0 || result === -Errno.ENOTCONN) this.wake(Poll.IN | Poll.OUT | Poll.HUP | Poll.RDHUP);
-    return result;
   }
 
   // Options.

@@ -138,12 +138,15 @@ export class InetStream extends InetSocket {
     return this.tcp.send(from, at, length, flags);
   }
 
-  shutdown(how: number): number {
-    if (how !== Shut.RD && how !== Shut.WR && how !== Shut.RDWR) return -Errno.EINVAL;
-    if (this.connectState === ConnectState.Connecting) this.settleConnect();
+  override memory(): number[] {
+    const { receivedBytes, queuedBytes } = this.tcp;
+    return [receivedBytes, this.receiveBufferBytes, 0, this.sendBufferBytes, 0, queuedBytes, 0, 0, 0];
+  }
+
+  override shutdown(how: number): number {
+    if (this.connectState === ConnectState.Connecting && how >= Shut.RD && how <= Shut.RDWR) this.settleConnect();
     const isListening = this.tcp.state === TcpState.Listen;
-    const result = this.tcp.shutdown(how);
-    if (result === 0 || result === -Errno.ENOTCONN) this.wake(Poll.IN | Poll.OUT | Poll.HUP | Poll.RDHUP | SILENT);
+    const result = super.shutdown(how);
     // A listener is disconnected, which is an error to SIGIO (tcp_disconnect).
     if (isListening && how !== Shut.WR) this.wake(Poll.ERR);
     return result;

@@ -7,10 +7,10 @@ import { Capability } from '../../base/credentials.ts';
 import { Errno } from '../../base/errno.ts';
 import { ANY4, type IpAddress, LOOPBACK4, LOOPBACK6 } from '../../base/inet-address.ts';
 import { Poll, SILENT } from '../../base/wait-queue.ts';
-import type { Endpoint, EndpointOptions, EndpointUpcalls } from '../../transport/endpoint.ts';
+import { type Endpoint, type EndpointOptions, type EndpointUpcalls, Shut } from '../../transport/endpoint.ts';
 import type { Memberships } from '../../transport/memberships.ts';
 import type { Caller } from '../caller.ts';
-import { bindsAnything } from '../../transport/rare-options.ts';
+import { mayBindHere } from '../../transport/may-bind.ts';
 import { AF, SOCK } from '../constants.ts';
 import { ParsedSockaddr, parseSockaddr, sockaddrBytes } from '../sockaddr.ts';
 import { Socket } from '../socket.ts';
@@ -131,8 +131,14 @@ export abstract class InetSocket extends Socket implements EndpointUpcalls {
 
   protected mayBind(address: IpAddress): boolean {
     const { stack } = this;
-    return address.isUnspecified || address.isMulticast || address.isBroadcast || bindsAnything(this.endpoint.settledOptions)
-      || stack.settings.ipNonlocalBind !== 0 || stack.isLocalAddress(address);
+    return address.isMulticast || address.isBroadcast || mayBindHere(stack, stack.settings, this.endpoint.settledOptions, address);
+  }
+
+  shutdown(how: number): number {
+    if (how !== Shut.RD && how !== Shut.WR && how !== Shut.RDWR) return -Errno.EINVAL;
+    const result = this.endpoint.shutdown(how);
+    if (result === 0 || result === -Errno.ENOTCONN) this.wake(Poll.IN | Poll.OUT | Poll.HUP | Poll.RDHUP | SILENT);
+    return result;
   }
 
   /** getsockname(2). */

@@ -3,6 +3,7 @@
  *
  *   | family 2 | zero 2 | port id 4 | groups 4 |
  */
+import { readBytes } from '../../base/arguments.ts';
 import { AF } from '../constants.ts';
 
 export const SOCKADDR_NL_LEN = 12;
@@ -19,8 +20,9 @@ export function sockaddrNl(port = 0, groups = 0): Uint8Array {
 
 /** Null for another family or too few bytes. */
 export function readSockaddrNl(bytes: Uint8Array): { port: number; groups: number } | null {
-  if (bytes.length < SOCKADDR_NL_LEN) return null;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const plain = readBytes('readSockaddrNl: address', bytes);
+  if (plain.length < SOCKADDR_NL_LEN) return null;
+  const view = new DataView(plain.buffer, plain.byteOffset, plain.length);
   return view.getUint16(0, true) === AF.NETLINK ? { port: view.getUint32(4, true), groups: view.getUint32(8, true) } : null;
 }
 

@@ -20,11 +20,35 @@ export function diagnosePackets(host: PacketHost, request: NetlinkRequest): numb
   const { protocol, show } = readPacketDiagRequest(body);
   if (protocol !== 0) return -Errno.EINVAL;
   if ((flags & NLM_F.DUMP) === 0) return -Errno.EOPNOTSUPP;
-  return request.socket.isDumping ? -Errno.EBUSY : request.dump(dump(host, request.to, show));
+  return request.socket.isDumping ? -Errno.EBUSY : request.dump(new PacketDump(host, request.to, show));
 }
 
-function* dump(host: PacketHost, to: Reply, show: number): IterableIterator<Put> {
-  for (const socket of [...host.sockets]) yield (writer) => put(writer, host, socket, show, to);
+/**
+ * By position in the list, whatever became of the list while the dump waited for its reader: who was made meanwhile is told of,
+ * and who follows one that has gone is not (packet_diag_dump). So it may go on after its end, which a generator may not.
+ */
+class PacketDump implements IterableIterator<Put> {
+  private position = 0;
+  private readonly host: PacketHost;
+  private readonly to: Reply;
+  private readonly show: number;
+
+  constructor(host: PacketHost, to: Reply, show: number) {
+    this.host = host;
+    this.to = to;
+    this.show = show;
+  }
+
+  next(): IteratorResult<Put> {
+    const socket = this.host.sockets[this.position];
+    if (socket === undefined) return { done: true, value: undefined };
+    this.position++;
+    return { done: false, value: (writer) => put(writer, this.host, socket, this.show, this.to) };
+  }
+
+  [Symbol.iterator](): this {
+    return this;
+  }
 }
 
 function put(writer: NetlinkWriter, host: PacketHost, socket: PacketSocket, show: number, { port, sequence }: Reply): void {

@@ -256,6 +256,10 @@ export class NetlinkSocket extends Socket {
     this.wake(Poll.IN | Poll.RDNORM);
   }
 
+  override memory(): number[] {
+    return [this.charged, this.receiveBufferBytes, 0, this.sendBufferBytes, 0, 0, 0, 0, this.drops];
+  }
+
   /** What the messages that wait are charged with, in bytes. */
   get receiveCharged(): number {
     return this.charged;

@@ -54,11 +54,12 @@ export function sockaddrLl(fields: LinkAddress): Uint8Array {
 
 /** What a `struct sockaddr_ll` says; null for another family or too few bytes. */
 export function readSockaddrLl(bytes: Uint8Array): Required<LinkAddress> | null {
-  if (bytes.length < SLL_ADDR || familyOf(bytes) !== AF.PACKET) return null;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const plain = readBytes('readSockaddrLl: address', bytes);
+  if (plain.length < SLL_ADDR || familyOf(plain) !== AF.PACKET) return null;
+  const view = new DataView(plain.buffer, plain.byteOffset, plain.length);
   return {
     protocol: view.getUint16(PROTOCOL), index: view.getInt32(INDEX, true), hardware: view.getUint16(HARDWARE, true),
-    type: view.getUint8(TYPE), address: bytes.slice(SLL_ADDR, SLL_ADDR + view.getUint8(ADDRESS_LEN)),
+    type: view.getUint8(TYPE), address: plain.slice(SLL_ADDR, SLL_ADDR + view.getUint8(ADDRESS_LEN)),
   };
 }
 

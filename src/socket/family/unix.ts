@@ -226,6 +226,10 @@ export abstract class UnixSocket extends Socket {
     return this.charged >= this.options.sendBufferBytes;
   }
 
+  override memory(): number[] {
+    return [0, this.receiveBufferBytes, this.charged, this.sendBufferBytes, 0, 0, 0, 0, 0];
+  }
+
   /** The host's. */
   protected get hostMemory(): KernelMemory {
     return this.host.context.memory;

@@ -18,7 +18,7 @@ import { boundSource, carriesDf, chosenDevice, datagramTruesize, mustNotFragment
 import { DatagramEndpoint } from '../datagram-endpoint.ts';
 import { type Endpoint, Msg, type ReceiveResult } from '../endpoint.ts';
 import { queuedIcmpError } from '../error-queue.ts';
-import { bindsAnything } from '../rare-options.ts';
+import { mayBindHere } from '../may-bind.ts';
 import { extrasOf, markPacket, type SendChoices } from '../send-choices.ts';
 import { Tell } from '../tell.ts';
 import { tellOf } from '../told.ts';
@@ -68,8 +68,9 @@ export class RawEndpoint extends DatagramEndpoint implements Endpoint {
   /** As often as one likes, until it is connected. There are no ports. */
   bind(address: IpAddress, _port: number, scopeId: number): number {
     if (this.remoteAddress !== null) return -Errno.EINVAL;
-    const isAny = address.isUnspecified || address.isMulticast || address.isBroadcast || bindsAnything(this.options);
-    if (!isAny && !this.raw.network.isLocalAddress(address)) return -Errno.EADDRNOTAVAIL;
+    const { network, context } = this.raw;
+    const isForMany = address.isMulticast || address.isBroadcast;
+    if (!isForMany && !mayBindHere(network, context.settings, this.options, address)) return -Errno.EADDRNOTAVAIL;
     this.localAddress = address;
     this.addressFromConnect = false;
     this.scopeId = scopeId;
@@ -235,9 +236,9 @@ export class RawEndpoint extends DatagramEndpoint implements Endpoint {
     if (p.isV4 !== this.isV4) return false;
     const { remoteAddress: remote, localAddress: local } = this;
     const { boundDevice } = this.options;
-    if (remote !== null && (remote.d !== p.srcD || remote.a !== p.srcA || remote.b !== p.srcB || remote.c !== p.srcC)) return false;
+    if (remote !== null && !remote.is(p.srcA, p.srcB, p.srcC, p.srcD)) return false;
     if (boundDevice !== null && boundDevice !== p.device) return false;
-    if (local.isUnspecified || (local.d === p.dstD && local.a === p.dstA && local.b === p.dstB && local.c === p.dstC)) return true;
+    if (local.isUnspecified || local.is(p.dstA, p.dstB, p.dstC, p.dstD)) return true;
     // Over IPv6 a socket with an address of its own hears its groups besides.
     return !this.isV4 && p.dstA >>> 24 === 0xff && this.hearsGroup(p, this.options.multicast.hearsAll6);
   }
@@ -316,10 +317,10 @@ export class RawEndpoint extends DatagramEndpoint implements Endpoint {
     if (report.isV4 !== this.isV4) return;
     if (remote === null) {
       if (!this.wantsErrors(this.isV4)) return;
-    } else if (remote.d !== report.remoteD || remote.a !== report.remoteA || remote.b !== report.remoteB || remote.c !== report.remoteC) {
+    } else if (!remote.is(report.remoteA, report.remoteB, report.remoteC, report.remoteD)) {
       return;
     }
-    if (!local.isUnspecified && (local.d !== report.localD || local.a !== report.localA || local.b !== report.localB)) return;
+    if (!local.isUnspecified && !local.is(report.localA, report.localB, report.localC, report.localD)) return;
     const isHard = report.mtuBytes > 0 ? this.minds(report) : report.fatal;
     const quotedFrom = this.headerIncluded ? report.networkAt - report.at : 0;
     this.heard(report, isHard, quotedFrom);

@@ -3,6 +3,7 @@
  */
 import { Mib } from '../../base/counters.ts';
 import type { TcpEndpoint } from './endpoint.ts';
+import { ownRecovery } from './tcb.ts';
 import { sendAck } from './delayed-ack.ts';
 import type { Tcp } from './tcp.ts';
 
@@ -13,14 +14,14 @@ import type { Tcp } from './tcp.ts';
 export function mayAnswer(t: TcpEndpoint, hasData: boolean, skipped: number): boolean {
   if (hasData) return true;
   const nowMs = t.tcp.nowMs === 0 ? 1 : t.tcp.nowMs;
-  if (t.outOfWindowMs !== 0) {
-    const elapsed = (nowMs - t.outOfWindowMs) | 0;
+  if (t.recovery.outOfWindowMs !== 0) {
+    const elapsed = (nowMs - t.recovery.outOfWindowMs) | 0;
     if (elapsed >= 0 && elapsed < t.tcp.context.settings.tcpInvalidRatelimit) {
       t.tcp.counters[skipped]++;
       return false;
     }
   }
-  t.outOfWindowMs = nowMs;
+  ownRecovery(t).outOfWindowMs = nowMs;
   return true;
 }
 

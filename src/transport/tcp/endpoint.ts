@@ -11,7 +11,8 @@ import type { Device } from '../../link/device.ts';
 import { type Destination, DestinationKind } from '../../net/destination.ts';
 import { type Endpoint, EndpointOptions, Msg, type ReceiveResult } from '../endpoint.ts';
 import { PortFlag, type PortHolder, type TupleCheck } from '../ports.ts';
-import { bindsAnything, portRangeOf } from '../rare-options.ts';
+import { mayBindHere } from '../may-bind.ts';
+import { portRangeOf } from '../rare-options.ts';
 import { abortConnection, closeEndpoint, freeEndpoint, shutdownEndpoint } from './close.ts';
 import { chooseCongestion, congestionName } from './congestion/congestion.ts';
 import { NO_LOW_WATER } from './constants.ts';
@@ -153,9 +154,9 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
     if (this.state !== TcpState.Closed || (this.bits & Bit.InPorts) !== 0) return -Errno.EINVAL;
     // Linux lets a stream have a group's or the broadcast address of IPv4: nothing ever comes there.
     const isGroup4 = address.isV4 && (address.isMulticast || address.d === -1);
-    const free = address.isUnspecified || isGroup4 || bindsAnything(this.settledOptions) || this.tcp.context.settings.ipNonlocalBind !== 0;
     if (address.isMulticast && !address.isV4) return -Errno.EINVAL;
-    if (!free && !this.tcp.network.isLocalAddress(address)) return -Errno.EADDRNOTAVAIL;
+    const { network, context } = this.tcp;
+    if (!isGroup4 && !mayBindHere(network, context.settings, this.settledOptions, address)) return -Errno.EADDRNOTAVAIL;
     if (address.isLinkLocal && !address.isV4 && scopeId === 0 && this.settledOptions.boundDevice === null) return -Errno.EINVAL;
     const before = this.localAddress;
     this.localAddress = address;

@@ -42,13 +42,14 @@ export class TcpInfo {
     long(Offset.MaxPacingRate, -1);
     if (t.state !== TcpState.Listen) {
       long(Offset.BytesAcked, t.bytesAcked);
-      long(Offset.BytesReceived, t.bytesReceived);
+      const { figures, recovery } = t;
+      long(Offset.BytesReceived, figures.bytesReceived);
       view.setUint32(Offset.SegmentsOut, t.segsOut, true);
       view.setUint32(Offset.SegmentsIn, t.segsIn, true);
-      view.setUint32(Offset.DataSegmentsIn, t.dataSegsIn, true);
-      view.setUint32(Offset.DataSegmentsOut, t.dataSegsOut, true);
-      long(Offset.BytesSent, t.bytesSent);
-      long(Offset.BytesRetransmitted, t.bytesRetrans);
+      view.setUint32(Offset.DataSegmentsIn, figures.segsIn, true);
+      view.setUint32(Offset.DataSegmentsOut, figures.segsOut, true);
+      long(Offset.BytesSent, figures.bytesSent);
+      long(Offset.BytesRetransmitted, recovery.bytesRetrans);
       view.setUint32(Offset.NotSentBytes, Math.max(0, (t.writeSeq - t.sndNxt) | 0), true);
       view.setUint32(Offset.MinRtt, t.minRttUs === NO_MIN_RTT ? 0xffffffff : t.minRttUs, true);
       view.setUint32(Offset.Delivered, t.delivered, true);
@@ -83,7 +84,7 @@ export class TcpInfo {
       (nowMs - t.lastSendMs) | 0, 0, (nowMs - t.lastReceiveMs) | 0, (nowMs - t.lastAckMs) | 0,
       t.destination === null ? 0 : t.destination.mtuBytes, t.rcvSsthresh, t.srttUs >> 3, t.mdevUs >> 2, t.ssthresh, t.cwnd,
       t.advMss, t.reordering, t.tuning === null ? 0 : t.tuning.rttUs >> 3, t.tuning === null ? firstSpace(t) : t.tuning.space,
-      t.totalRetrans,
+      t.recovery.totalRetrans,
     ];
     fields.forEach((value, i) => view.setUint32(8 + 4 * i, value, true));
     return bytes;

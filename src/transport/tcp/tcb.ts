@@ -152,8 +152,12 @@ export class Recovery {
   dsackEnd: Seq = 0;
   /** When a window probe first went without answer. */
   probesStampMs = 0;
-  /** Retransmission timeouts since the connection began. */
+  /** Since the connection began: retransmission timeouts, and what was sent again, in segments and bytes. */
   totalRto = 0;
+  totalRetrans = 0;
+  bytesRetrans = 0.5 - 0.5;
+  /** When a segment from outside of the window was answered last (challenge.ts). */
+  outOfWindowMs = 0;
 }
 const NO_RECOVERY: Readonly<Recovery> = new Recovery();
 
@@ -161,6 +165,21 @@ const NO_RECOVERY: Readonly<Recovery> = new Recovery();
 export function ownRecovery(t: Tcb): Recovery {
   if (t.recovery === NO_RECOVERY) t.recovery = new Recovery();
   return t.recovery as Recovery;
+}
+
+/** What TCP_INFO tells of data, made with the first of it; all that have had none share `NO_FIGURES`. */
+export class DataFigures {
+  segsOut = 0;
+  segsIn = 0;
+  bytesSent = 0.5 - 0.5;
+  bytesReceived = 0.5 - 0.5;
+}
+const NO_FIGURES: Readonly<DataFigures> = new DataFigures();
+
+/** The connection's own `figures`, made when data comes or goes for the first time. */
+export function ownFigures(t: Tcb): DataFigures {
+  if (t.figures === NO_FIGURES) t.figures = new DataFigures();
+  return t.figures as DataFigures;
 }
 
 /** The options of IPPROTO_TCP that are the socket's own, made when the first is set. */
@@ -311,7 +330,6 @@ export abstract class Tcb extends Timer implements DemuxNode {
   tsRecent = 0;
   tsRecentSeconds = 0;
   tsOffset = 0;
-  outOfWindowMs = 0;
   ofo: OutOfOrderQueue | null = null;
   urgent: UrgentState | null = null;
   tuning: ReceiveTuning | null = null;
@@ -324,15 +342,10 @@ export abstract class Tcb extends Timer implements DemuxNode {
   slowAt = Infinity;
 
   // Figures for TCP_INFO.
-  totalRetrans = 0;
   segsOut = 0;
   segsIn = 0;
-  dataSegsOut = 0;
-  dataSegsIn = 0;
-  bytesSent = 0.5 - 0.5;
-  bytesRetrans = 0.5 - 0.5;
   bytesAcked = 0.5 - 0.5;
-  bytesReceived = 0.5 - 0.5;
+  figures: Readonly<DataFigures> = NO_FIGURES;
 
   constructor(tcp: Tcp, isV4: boolean, any: IpAddress, options: EndpointOptions) {
     super();

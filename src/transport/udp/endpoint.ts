@@ -20,7 +20,8 @@ import { DatagramEndpoint } from '../datagram-endpoint.ts';
 import { type Endpoint, Msg, type ReceiveResult } from '../endpoint.ts';
 import { queuedIcmpError } from '../error-queue.ts';
 import { PortFlag, type PortHolder } from '../ports.ts';
-import { bindsAnything, NO_RARE, portRangeOf, rareOf } from '../rare-options.ts';
+import { mayBindHere } from '../may-bind.ts';
+import { NO_RARE, portRangeOf, rareOf } from '../rare-options.ts';
 import { extrasOf, markPacket, type SendChoices } from '../send-choices.ts';
 import { Tell } from '../tell.ts';
 import { tellOf } from '../told.ts';
@@ -70,8 +71,9 @@ export class UdpEndpoint extends DatagramEndpoint implements Endpoint, PortHolde
 
   bind(address: IpAddress, port: number, scopeId: number): number {
     if (this.localPort !== 0) return -Errno.EINVAL;
-    const local = address.isUnspecified || address.isMulticast || address.isBroadcast || bindsAnything(this.options);
-    if (!local && !this.udp.network.isLocalAddress(address)) return -Errno.EADDRNOTAVAIL;
+    const { network, context } = this.udp;
+    const isForMany = address.isMulticast || address.isBroadcast;
+    if (!isForMany && !mayBindHere(network, context.settings, this.options, address)) return -Errno.EADDRNOTAVAIL;
     if (port !== 0 || !this.options.rare.bindAddressNoPort) {
       const result = this.takePort(address, port);
       if (result < 0) return result;
@@ -191,12 +193,12 @@ export class UdpEndpoint extends DatagramEndpoint implements Endpoint, PortHolde
       const error = this.takeError();
       return error !== 0 ? -error : -Errno.EDESTADDRREQ;
     }
-    return this.sendTo(from, at, length, flags, this.remoteAddress, this.remotePort, this.scopeId, choices);
+    return this.sendTo(from, at, length, flags, this.remoteAddress, this.remotePort, this.scopeId, choices, false);
   }
 
   sendTo(
     from: Uint8Array, at: number, length: number, flags: number, address: IpAddress, port: number, scopeId: number,
-    choices: SendChoices | null = null,
+    choices: SendChoices | null = null, isNamed = true,
   ): number {
     if (this.localPort === 0) {
       const unbound = this.autobind();
@@ -206,9 +208,9 @@ export class UdpEndpoint extends DatagramEndpoint implements Endpoint, PortHolde
     // Datagrams know no urgent data; over IPv6 Linux does not even say so (udpv6_sendmsg).
     if ((flags & Msg.OOB) !== 0 && address.isV4) return -Errno.EOPNOTSUPP;
     if (this.pending !== null) return this.append(this.pending, from, at, length, flags);
-    // A peer's port was looked at by nobody when it was connected to (udp_sendmsg); that of a mapped one is given anew with each
-    // datagram (udpv6_sendmsg).
-    if (port === 0 && (address !== this.remoteAddress || address.isV4 !== this.isV4)) return -Errno.EINVAL;
+    // The port of an address that comes with the message is looked at; a peer's was by nobody when it was connected to (udp_sendmsg),
+    // and that of a mapped one is given anew with each datagram (udpv6_sendmsg).
+    if (port === 0 && (isNamed || address.isV4 !== this.isV4)) return -Errno.EINVAL;
     if (choices !== null && choices.error !== 0) return choices.error;
     const { options } = this;
     const to = address.isUnspecified ? (address.isV4 ? LOOPBACK4 : LOOPBACK6) : address;
@@ -317,7 +319,7 @@ export class UdpEndpoint extends DatagramEndpoint implements Endpoint, PortHolde
     whole.set(from.subarray(at, at + length), bytes.length);
     this.pending = null;
     if (whole.length > (to.isV4 ? MAX_PAYLOAD_V4 : MAX_PAYLOAD_V6)) return -Errno.EMSGSIZE;
-    const result = this.sendTo(whole, 0, whole.length, (own & Msg.MORE) | flags, to, port, scopeId, choices);
+    const result = this.sendTo(whole, 0, whole.length, (own & Msg.MORE) | flags, to, port, scopeId, choices, false);
     return result < 0 ? result : length;
   }
 

@@ -357,7 +357,22 @@ const sharedDatagrams = FAMILIES.map((family) => program(`reuseport-datagrams-${
   env.note('the other', await drained(sockets[1] as number));
 }));
 
+/** Addresses that are nobody's: net.ipv4.ip_nonlocal_bind is about IPv4's, for every kind of socket. */
+const nonlocal = FAMILIES.map((family) => program(`bind-nonlocal-${family.name}`, async (env) => {
+  const p = await env.process();
+  for (const value of ['1', '0']) {
+    await env.sysctl('net.ipv4.ip_nonlocal_bind', value);
+    for (const [type, protocol] of [[SOCK.STREAM, 0], [SOCK.DGRAM, 0], [SOCK.RAW, 253]] as const) {
+      const fd = await p.socket(family.domain, type, protocol);
+      await env.attempt(p.bind(fd, family.elsewhere(type === SOCK.RAW ? 0 : PORT)));
+      await env.attempt(p.getsockname(fd));
+      await p.close(fd);
+    }
+  }
+}));
+
 export const programs: Program[] = [
+  ...nonlocal,
   ...addresses, ...automatic, special, ...conflicts, ...dualStack, crossProtocol, ...twoProcesses, ...listening,
   ...acceptedPort, ...timeWaitPort, ...sharedStreams, ...sharedDatagrams,
 ];

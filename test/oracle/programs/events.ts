@@ -369,4 +369,20 @@ const unasked = program('room-sigio', async (env) => {
   await p.sigpending();
 });
 
-export const programs: readonly Program[] = [roomier, unasked, selecting, control, triggers, sockets, waiters, nested, eventfds, timerfds];
+/** A shutdown that nobody waits for is no news to SIGIO, whatever the socket. */
+const shut = program('shutdown-sigio', async (env) => {
+  await env.sysctl('net.ipv4.ping_group_range', '0 2147483647');
+  const p = await env.signalProcess();
+  await p.sigprocmask(SIG_MASK.BLOCK, [SIG.SIGIO]);
+  for (const [type, protocol] of [[SOCK.STREAM, 0], [SOCK.DGRAM, 0], [SOCK.DGRAM, IPPROTO.ICMP], [SOCK.RAW, 253]] as const) {
+    const fd = await p.socket(AF.INET, type, protocol);
+    await p.fcntl(fd, F.SETOWN, await p.getpid());
+    await p.fcntl(fd, F.SETFL, O.ASYNC);
+    for (const how of [SHUT.RD, SHUT.WR, SHUT.RDWR, 3]) await env.attempt(p.shutdown(fd, how));
+    await env.settle();
+    await p.sigpending();
+    await p.close(fd);
+  }
+});
+
+export const programs: readonly Program[] = [roomier, unasked, shut, selecting, control, triggers, sockets, waiters, nested, eventfds, timerfds];

@@ -483,6 +483,22 @@ const memory = ALL_FAMILIES.map((family) => program(`effects-memory-${family.nam
   }
 }));
 
+/** Of AF_UNIX the sender is charged. */
+const unixMemory = program('effects-memory-unix', async (env) => {
+  const p = await env.process();
+  for (const type of [SOCK.STREAM, SOCK.DGRAM, SOCK.SEQPACKET]) {
+    const [a, b] = await p.socketpair(AF.UNIX, type, 0);
+    for (let i = 0; i < 4; i++) {
+      await p.send(a, pattern(100 + 2000 * i), 0);
+      for (const fd of [a, b]) {
+        const words = new DataView((await silently(p).getsockopt(fd, SOL.SOCKET, SO.MEMINFO, 36)).buffer);
+        env.note(`after ${i} of ${fd === a ? 'a' : 'b'}`, [0, 1, 2, 3, 5, 8].map((word) => words.getInt32(word * 4, true)).join(' '));
+      }
+      if (i === 2) await p.read(b, room(100));
+    }
+  }
+});
+
 const unixTimes = program('effects-unix-timestamps', async (env) => {
   const p = await env.process();
   for (const type of [SOCK.DGRAM, SOCK.SEQPACKET, SOCK.STREAM]) {
@@ -549,5 +565,5 @@ const header6 = program('effects-ipv6-header-included', async (env) => {
 
 export const programs: Program[] = [
   fragments, ...marks, ipOptions, extensions, flows, ...fragmentSizes, ...transparent, ...noPort, ...ranges, ...peeks, ...unicast, ...minimum,
-  checksums, rest, rights, ...memory, unixTimes, pathMtu, ...rawErrors, header6,
+  checksums, rest, rights, ...memory, unixMemory, unixTimes, pathMtu, ...rawErrors, header6,
 ];

@@ -81,6 +81,18 @@ function inheritedOptions(): string[] {
   return kept;
 }
 
+/** Of options that are filled in those that a typed command needs: what is loaded, and how. */
+const TYPED = /^--((import|require|loader|experimental-loader|conditions|env-file|env-file-if-exists|max-old-space-size)=|experimental-(strip|transform)-types|no-|enable-source-maps|preserve-symlinks|expose-gc|permission|allow-)/;
+
+/**
+ * From Node 24 on the runner gives its files every option that has a value, such as `--v8-pool-size=4`, as one word, and those of its own
+ * command again. Nobody wants to read or type them.
+ */
+function typedOptions(options: readonly string[]): readonly string[] {
+  const areFilledIn = options.some((word) => word.startsWith('--trace-event-file-pattern='));
+  return areFilledIn ? options.filter((word) => TYPED.test(word)) : options;
+}
+
 function nodeTest(caller: string, given: RegisterTest | undefined): Runner {
   const { test } = require('node:test') as { test: TestFunction };
   // A file that runs by itself is the process's; where one process runs all files (--test-isolation=none) the stack tells.
@@ -95,7 +107,7 @@ function nodeTest(caller: string, given: RegisterTest | undefined): Runner {
       const options = inheritedOptions();
       return {
         args: [...options, `--test-name-pattern=${pattern}`, file],
-        command: ['node', ...options, '--test', `--test-name-pattern=${pattern}`, shown(file)].map(quoted).join(' '),
+        command: ['node', ...typedOptions(options), '--test', `--test-name-pattern=${pattern}`, shown(file)].map(quoted).join(' '),
       };
     },
   };

@@ -20,6 +20,7 @@ const LAST_LOOK = 1;
 export function idleTurn(fn: () => void, mayGoOn: () => boolean): void {
   let quiet = LAST_LOOK;
   const look = (): void => {
+    handleEvents.isInCheck = false;
     const isBusy = immediates.pending > 0 || handleEvents.pending > 0;
     if (workInFlight()) quiet = QUIET_TURNS;
     else if (isBusy) {

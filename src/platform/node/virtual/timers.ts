@@ -15,7 +15,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { liveness } from '../../../api/node/liveness.ts';
 import { ownCalls } from '../../../api/node/machine-timers.ts';
-import type { HandleEvent, NodeProgram, ProgramPart } from '../../../api/node/node-program.ts';
+import { type HandleEvent, handleEvents, type NodeProgram, type ProgramPart } from '../../../api/node/node-program.ts';
 import { HostTimers } from '../../../base/host-timers.ts';
 import { Completion, type Loop } from '../../../base/loop.ts';
 import { Timer } from '../../../base/timer-queue.ts';
@@ -390,6 +390,7 @@ function beginImmediate(program: NodeProgram, immediate: NodeImmediate): void {
   immediates.pending++;
   const { _onImmediate: callback } = immediate;
   immediate._onImmediate = function (this: NodeImmediate, ...args: unknown[]) {
+    handleEvents.isInCheck = true;
     if (program.isStopped) program.later({ runEvent: () => callback?.apply(this, args) });
     else if (!program.isOver) callback?.apply(this, args);
   };

@@ -11,7 +11,7 @@ import { currentMss } from '../mss.ts';
 import { pushLossProbe, transmitRecord } from '../output.ts';
 import { appendSent, splitRecord } from '../send-queue.ts';
 import { dataBytes, RecordFlag, type SendRecord } from '../send-record.ts';
-import { Bit, CaState, RexmtKind } from '../tcb.ts';
+import { Bit, CaState, ownRecovery, RexmtKind } from '../tcb.ts';
 import { rearmRto, rtoDelta, setRexmt } from '../timers.ts';
 import { endCwndReduction, initCwndReduction } from './prr.ts';
 import { tryKeepOpen } from './recovery.ts';
@@ -77,8 +77,9 @@ export function sendLossProbe(t: TcpEndpoint): void {
 function retransmitProbe(t: TcpEndpoint, record: SendRecord): boolean {
   if (!transmitRecord(t, record)) return false;
   t.tcp.counters[Mib.TcpRetransSegs] += record.segs;
-  t.totalRetrans += record.segs;
-  t.bytesRetrans += dataBytes(record);
+  const recovery = ownRecovery(t);
+  recovery.totalRetrans += record.segs;
+  recovery.bytesRetrans += dataBytes(record);
   record.flags |= RecordFlag.EverRetransmitted;
   appendSent(t, record);
   return true;

@@ -63,8 +63,9 @@ function retransmit(t: TcpEndpoint, record: SendRecord, segs: number): boolean {
     }
   }
   counters[Mib.TcpRetransSegs] += record.segs;
-  t.totalRetrans += record.segs;
-  t.bytesRetrans += dataBytes(record);
+  const recovery = ownRecovery(t);
+  recovery.totalRetrans += record.segs;
+  recovery.bytesRetrans += dataBytes(record);
   if ((record.flags & RecordFlag.Retransmitted) === 0) t.retransOut += record.segs;
   record.flags |= RecordFlag.Retransmitted | RecordFlag.EverRetransmitted;
   appendSent(t, record);

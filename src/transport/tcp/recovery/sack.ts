@@ -154,7 +154,7 @@ function noteDsack(t: TcpEndpoint, left: Seq, right: Seq, ack: Seq, priorUna: Se
   const segs = length > t.mss ? Math.ceil(length / t.mss) : 1;
   if (segs === 1 && t.tlpHighSeq !== 0 && t.tlpHighSeq === right) ackState.flag |= AckFlag.DsackOfProbe;
   // The network duplicated it, not we.
-  if (t.totalRetrans === 0) return;
+  if (t.recovery.totalRetrans === 0) return;
   ackState.flag |= AckFlag.DsackSeen;
   if ((t.bits & Bit.ReorderingSeen) !== 0 && (ackState.flag & AckFlag.DsackOfProbe) === 0) t.bits |= Bit.DsackSeen;
   if (seqLeq(right, priorUna) && t.recovery.undoMarker !== 0 && seqGt(right, t.recovery.undoMarker) && t.recovery.undoRetrans > 0) {
