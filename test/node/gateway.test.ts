@@ -229,6 +229,22 @@ test('gateway: four megabytes there and back over a cable that loses, reorders a
   }, { delayUs: 2000, jitterUs: 500, loss: 0.01, corrupt: 0.002, reorder: { probability: 0.01, extraUs: 3000 } });
 });
 
+test('gateway: what the server said last arrives although both directions of its connection are over', async () => {
+  const said = pattern(125_000);
+  await withServer((socket) => {
+    socket.resume();
+    socket.on('end', () => socket.end(said));
+  }, async ({ client, door }) => {
+    // The second chunk waits for room until the first one is on the cable, and the end is there long before.
+    door.sysctl('net.ipv4.tcp_wmem', '4096 16384 16384');
+    await client.run(async () => {
+      const socket = await connected({ allowHalfOpen: true });
+      socket.end();
+      equal((await all(socket)).length, said.length);
+    });
+  }, { delayUs: 1000, rateBitsPerSecond: 2e6 });
+});
+
 test('gateway: a server that does not read stops the client, and nothing piles up in between', async () => {
   const total = 64 * MIB;
   let socketOfServer: Socket | null = null;

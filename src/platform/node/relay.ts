@@ -74,6 +74,7 @@ export class Relay {
   private inward(): Promise<void> {
     const { outside, process } = this;
     let sent: Promise<void> = Promise.resolve();
+    let hasEnded = false;
     return new Promise((resolve, reject) => {
       this.heard('data', (bytes: Buffer) => {
         outside.pause();
@@ -81,9 +82,13 @@ export class Relay {
         sent.then(() => outside.resume(), reject);
       });
       this.heard('end', () => {
+        hasEnded = true;
         sent.then(() => process.shutdown(this.fd, SHUT_WR)).then(resolve, reject);
       });
-      this.heard('close', () => resolve());
+      this.heard('close', () => {
+        // Both directions of the outside can be over while the world still takes the last that it said.
+        if (!hasEnded) resolve();
+      });
       outside.resume();
     });
   }
