@@ -20,7 +20,7 @@ import { ackSendCheck } from './delayed-ack.ts';
 import { checkUrgent, duplicateAck, queueData } from './receive.ts';
 import { setState, TcpState } from './state.ts';
 import { established, synSentInput } from './syn.ts';
-import { Bit, ownFigures } from './tcb.ts';
+import { Bit } from './tcb.ts';
 import { enterTimeWait } from './time-wait.ts';
 import { armFinWait2 } from './keepalive.ts';
 import { receiveWindow } from './window.ts';
@@ -30,10 +30,7 @@ function countSegment(t: TcpEndpoint, segment: TcpHeader, p: Packet): void {
   const { dataLen } = segment;
   const segs = p.gsoSize === 0 || dataLen <= p.gsoSize ? 1 : Math.ceil(dataLen / p.gsoSize);
   t.segsIn = (t.segsIn + segs) | 0;
-  if (dataLen > 0) {
-    const figures = ownFigures(t);
-    figures.segsIn = (figures.segsIn + segs) | 0;
-  }
+  if (dataLen > 0) t.dataSegsIn = (t.dataSegsIn + segs) | 0;
 }
 
 /** A segment for `t`, `p.head` at its TCP header. Takes over `p`. */

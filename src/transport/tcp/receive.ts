@@ -17,7 +17,7 @@ import {
   extendDsack, purgeOutOfOrder, queueOutOfOrder, recycleNode, removeCoveredBlocks, setDsack, takeInOrder,
 } from './out-of-order.ts';
 import { setState, TcpState } from './state.ts';
-import { Bit, ownFigures, URGENT_NOT_YET, URGENT_VALID, UrgentState } from './tcb.ts';
+import { Bit, URGENT_NOT_YET, URGENT_VALID, UrgentState } from './tcb.ts';
 import { enterTimeWait } from './time-wait.ts';
 import { growWindow, measureReceiveRtt, receiveWindow } from './window.ts';
 
@@ -108,10 +108,10 @@ function appendInOrder(t: TcpEndpoint, p: Packet, end: Seq, fin: boolean, kept: 
     const ranges = p.takeRanges();
     if (kept) rcvBuf.takeRanges(ranges);
     else if (ranges !== null) rcvBuf.keepRanges(ranges, rangesLen, keeper);
-    ownFigures(t).bytesReceived += length;
+    t.bytesReceived += length;
   }
   // As Linux counts it, with RCV.NXT.
-  if (fin) ownFigures(t).bytesReceived++;
+  if (fin) t.bytesReceived++;
   t.rcvNxt = end;
 }
 

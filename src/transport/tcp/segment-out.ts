@@ -19,7 +19,7 @@ import {
 import type { TcpEndpoint } from './endpoint.ts';
 import { fillSackBlocks } from './out-of-order.ts';
 import { selectWindow } from './window.ts';
-import { Bit, ownFigures } from './tcb.ts';
+import { Bit } from './tcb.ts';
 import type { Tcp } from './tcp.ts';
 
 const accumulator = new ChecksumAccumulator();
@@ -85,9 +85,8 @@ export function sendSegment(t: TcpEndpoint, seq: Seq, length: number, flags: num
   tcp.counters[Mib.TcpOutSegs] += segs;
   t.segsOut = (t.segsOut + segs) | 0;
   if (length > 0) {
-    const figures = ownFigures(t);
-    figures.segsOut = (figures.segsOut + segs) | 0;
-    figures.bytesSent += length;
+    t.dataSegsOut = (t.dataSegsOut + segs) | 0;
+    t.bytesSent += length;
   }
   const options = t.settledOptions;
   return tcp.network.output(

@@ -167,21 +167,6 @@ export function ownRecovery(t: Tcb): Recovery {
   return t.recovery as Recovery;
 }
 
-/** What TCP_INFO tells of data, made with the first of it; all that have had none share `NO_FIGURES`. */
-export class DataFigures {
-  segsOut = 0;
-  segsIn = 0;
-  bytesSent = 0.5 - 0.5;
-  bytesReceived = 0.5 - 0.5;
-}
-const NO_FIGURES: Readonly<DataFigures> = new DataFigures();
-
-/** The connection's own `figures`, made when data comes or goes for the first time. */
-export function ownFigures(t: Tcb): DataFigures {
-  if (t.figures === NO_FIGURES) t.figures = new DataFigures();
-  return t.figures as DataFigures;
-}
-
 /** The options of IPPROTO_TCP that are the socket's own, made when the first is set. */
 export function ownUser(t: Tcb): UserOptions {
   if (t.user === null) t.user = new UserOptions();
@@ -344,8 +329,11 @@ export abstract class Tcb extends Timer implements DemuxNode {
   // Figures for TCP_INFO.
   segsOut = 0;
   segsIn = 0;
+  dataSegsOut = 0;
+  dataSegsIn = 0;
+  bytesSent = 0.5 - 0.5;
   bytesAcked = 0.5 - 0.5;
-  figures: Readonly<DataFigures> = NO_FIGURES;
+  bytesReceived = 0.5 - 0.5;
 
   constructor(tcp: Tcp, isV4: boolean, any: IpAddress, options: EndpointOptions) {
     super();
