@@ -78,7 +78,7 @@ const STEPS = [
   { name: 'unit', frames: true, seconds: 300, command: () => tests([...UNIT, 'test/tools']) },
   { name: 'fuzz', frames: true, seconds: 240, command: () => tests(['test/fuzz']) },
   { name: 'sim', frames: true, seconds: 360, command: () => tests(['test/sim']) },
-  { name: 'node', frames: true, seconds: 420, command: () => tests(['test/node']) },
+  { name: 'node', frames: true, seconds: 480, command: () => tests(['test/node']) },
   { name: 'interop', frames: true, seconds: 600, command: () => tests(['test/interop'], `--test-concurrency=${full ? 1 : 2}`) },
   { name: 'oracle', frames: true, seconds: 360, command: () => tests(['test/oracle'], '--test-concurrency=1') },
   { name: 'perf', seconds: 180, command: () => tests(['test/perf'], '--test-concurrency=1') },

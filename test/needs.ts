@@ -7,10 +7,12 @@
  * Under CI nothing may be missing: there the test runs, and fails by itself.
  */
 import { spawnSync } from 'node:child_process';
-import { accessSync, closeSync, constants, openSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, openSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 const SEARCH = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin', '/usr/bin', '/bin'];
+
+const POSTGRESQL = '/usr/lib/postgresql';
 
 /** The full path of a program, or null. */
 export function findProgram(name: string): string | null {
@@ -49,6 +51,8 @@ function has(need: string): boolean {
       });
     case 'chromium':
       return chromium() !== null;
+    case 'postgresql':
+      return postgresPrograms() !== null;
     default:
       return findProgram(need) !== null;
   }
@@ -59,6 +63,13 @@ export function chromium(): string | null {
   const named = process.env.SOCKSCAPE_CHROMIUM;
   if (named) return named;
   return findProgram('chromium') ?? findProgram('chromium-browser') ?? findProgram('google-chrome');
+}
+
+/** The folder of PostgreSQL's programs, which Debian keeps out of everybody's way; null when there is none. */
+export function postgresPrograms(): string | null {
+  const versions = existsSync(POSTGRESQL) ? readdirSync(POSTGRESQL).sort((a, b) => Number(b) - Number(a)) : [];
+  const folders = versions.map((version) => join(POSTGRESQL, version, 'bin'));
+  return folders.find((folder) => ['initdb', 'postgres'].every((name) => existsSync(join(folder, name)))) ?? null;
 }
 
 /** Test options: `skip` is the reason when one of `names` is missing here; a name that is no word above is a program. */

@@ -303,3 +303,31 @@ test('onIdle is called when nothing is left, and not while user code has somethi
   await macrotasks(20);
   deepEqual(log, ['event 1', 'event 2', 'idle']);
 });
+
+test('virtual time that follows a clock: nothing happens before its time, input is as late as the clock or as the next event', async () => {
+  const loop = virtualLoop();
+  const log: string[] = [];
+  let clock = 0;
+  const wanted: number[] = [];
+  loop.pace = { now: () => clock, hasReached: (us) => us <= clock, wakeAt: (us) => wanted.push(us) };
+  const source = new ListSource(loop, (_, at) => log.push(`${at} at ${loop.now}`));
+  for (const at of [10, 20, 30]) source.add(at);
+  loop.userStarted();
+  await macrotasks(5);
+  deepEqual([log, wanted], [[], [10]]);
+  clock = 7;
+  loop.catchUp();
+  equal(loop.now, 7);
+  clock = 15;
+  loop.catchUp();
+  equal(loop.now, 10);
+  loop.resume();
+  await macrotasks(5);
+  deepEqual([log, wanted], [['10 at 10'], [10, 20]]);
+  clock = 99;
+  loop.resume();
+  await macrotasks(5);
+  deepEqual(log, ['10 at 10', '20 at 20', '30 at 30']);
+  loop.catchUp();
+  equal(loop.now, 99);
+});

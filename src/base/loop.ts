@@ -45,6 +45,16 @@ export abstract class Runnable extends Completion {
   abstract attempt(): void;
 }
 
+/** A clock of a machine that virtual time follows: what is due waits until its time has come there, too. */
+export interface Pace {
+  /** The machine's time on the loop's clock, in microseconds. */
+  now(): number;
+  /** Has that time come? */
+  hasReached(us: number): boolean;
+  /** Asks for one call of the loop's `resume` then; a later call replaces it, Infinity cancels it. */
+  wakeAt(us: number): void;
+}
+
 /** Length of a slice, in microseconds (DESIGN: 0.2 to 0.5 ms). */
 const SLICE_US = 500;
 /** Calls in a row that have their result at once, between two looks at a real clock. */
@@ -75,6 +85,8 @@ export class Loop {
   /** Virtual time: `onLimit` is called instead of moving the clock past this. */
   timeLimit = Infinity;
   onLimit: (() => void) | null = null;
+  /** Virtual time: what its clock follows; null when it moves as soon as nothing is left to do. */
+  pace: Pace | null = null;
 
   private readonly sources: EventSource[] = [];
   private firstReady: Runnable | null = null;
@@ -201,9 +213,28 @@ export class Loop {
     return this.spent;
   }
 
+  /** Virtual time that follows a machine's: it is time for something. */
+  resume(): void {
+    this.arm();
+  }
+
+  /**
+   * Virtual time that follows a machine's: something comes in from there, and it is now as late as it is there, or as late as
+   * the first event that is still to run.
+   */
+  catchUp(): void {
+    if (this.pace === null || this.draining || this.stopped) return;
+    const heap = this.sources;
+    const at = Math.min(this.pace.now(), heap.length > 0 ? (heap[0] as EventSource).at : Infinity);
+    if (at <= this.now) return;
+    this.environment.advanceTo(at);
+    this.now = at;
+  }
+
   /** Ends the loop: no event runs any more, no wake-up is left. */
   stop(): void {
     this.stopped = true;
+    if (this.pace !== null) this.pace.wakeAt(Infinity);
     this.environment.wakeAt(Infinity);
   }
 
@@ -309,6 +340,11 @@ export class Loop {
           const source = heap[0] as EventSource;
           if (heap.length === 1 && source.isWeak) break;
           if (source.at > this.now) {
+            const { pace } = this;
+            if (pace !== null) {
+              const at = Math.min(source.at, this.timeLimit);
+              if (!pace.hasReached(at)) return pace.wakeAt(at);
+            }
             if (source.at > this.timeLimit) {
               this.timeLimit = Infinity;
               if (this.onLimit !== null) this.onLimit();

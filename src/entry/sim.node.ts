@@ -7,6 +7,7 @@ export { type ProgramWords, WorldTcpdump } from '../sim/host-programs.ts';
 export { WorldLog } from '../sim/world-log.ts';
 export { World, type WorldCableOptions, WorldError, type WorldHostOptions } from '../sim/world.ts';
 export type { Escape } from '../platform/node/virtual/escapes.ts';
+export type { Gateway, GatewayOptions } from '../platform/node/virtual/gateway.ts';
 export { HostCrash, NodeHost, ProgramError, type RunOptions } from '../platform/node/virtual/node-host.ts';
 export { NodeWorld, simulate, type SimulateOptions } from '../platform/node/virtual/node-world.ts';
 

@@ -137,6 +137,8 @@ export class World {
   readonly hosts: Host[] = [];
   /** Of all cables, when `record` asks for it. */
   readonly recording: WorldCapture | null;
+  /** Why the same seed may give another run; null when it gives this one again. */
+  notReplayable: string | null = null;
   /** Gets what happens; null when nobody wants it. */
   readonly log: WorldLog | null;
   private readonly plan: Faults;
@@ -482,6 +484,11 @@ function socketWords({ stack }: Host): string[] {
   return words;
 }
 
+/** What stands in the messages of errors of a world. */
+export function seedMark(seed: string, notReplayable: string | null): string {
+  return notReplayable === null ? `(seed ${seed})` : `(seed ${seed}, which does not replay it: ${notReplayable})`;
+}
+
 /** The error with the mark in its message. Where that cannot be written (a DOMException, a frozen error) it stays as it is. */
 function withSeed(error: unknown, mark: string): unknown {
   if (!(error instanceof Error)) return error;
@@ -536,7 +543,7 @@ export async function simulate<T>(options: SimulateOptions, body: (world: World)
     hasFailed = false;
     return result;
   } catch (error) {
-    throw withSeed(error, `(seed ${world.seed})`);
+    throw withSeed(error, seedMark(world.seed, world.notReplayable));
   } finally {
     watch?.stop(hasFailed);
     world.end();

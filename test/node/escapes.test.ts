@@ -168,6 +168,6 @@ test('a pool of several threads is told of when a program has work for two', () 
 });
 
 test('docs/virtual-time.md names every kind, and its epoch is the world\'s', () => {
-  for (const name of [...Object.keys(DOORS), 'loaded early', 'thread pool', 'timers.enroll']) ok(GUIDE.includes(`| \`${name}\` |`), name);
+  for (const name of [...Object.keys(DOORS), 'loaded early', 'thread pool', 'timers.enroll', 'gateway']) ok(GUIDE.includes(`| \`${name}\` |`), name);
   ok(GUIDE.includes('2026-01-01T00:00:00Z'));
 });

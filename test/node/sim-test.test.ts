@@ -176,3 +176,15 @@ test('what cannot work says so: options, other runners', () => {
   fails(`simTest('x', async () => {});`, /SOCKSCAPE_LEAVE_OUT: takes numbers of faults, 0,3,4, not x/, { env: { SOCKSCAPE_LEAVE_OUT: 'x' } });
   fails(`simTest('x', async () => {});`, /simTest does not run under jest.*node --test.*vitest/, { env: { JEST_WORKER_ID: '1' } });
 });
+
+test('a world with a gateway says that no seed replays it, and looks for no fewer faults', () => {
+  const output = fails(`simTest('gateway', { seeds: 1, failures }, async (world) => {
+      world.host('door').gateway('127.0.0.1:9');
+      world.at(1000, () => {}, 'one');
+      world.at(2000, () => {}, 'two');
+      await world.sleep(5000);
+      throw new Error('as planned');
+    });`, /seed 1: as planned\n/);
+  assert.match(output, /no seed replays it \(port 9 of door is 127\.0\.0\.1:9, in real time\); run again: SOCKSCAPE_SEED=1 node /);
+  assert.doesNotMatch(output, /faults are enough|without any of its/);
+});

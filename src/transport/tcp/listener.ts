@@ -17,6 +17,7 @@ import { initialSequence, timestampOffset } from './isn.ts';
 import { routeMss } from './mss.ts';
 import { armRequest, dropRequest, Request, sendSynAck } from './request.ts';
 import { setState, TcpState } from './state.ts';
+import type { SynGate } from './syn-gate.ts';
 import { Bit } from './tcb.ts';
 import { initialWindow, selectInitialWindow } from './window.ts';
 
@@ -30,6 +31,8 @@ export class Listener {
   /** Half-open requests. */
   requests = 0;
   nextListener: TcpEndpoint | null = null;
+  /** Who is asked before a SYN is answered; null when nobody is. */
+  gate: SynGate | null = null;
 }
 
 /** listen(2): the endpoint is bound. */
@@ -95,6 +98,8 @@ export function listenInput(t: TcpEndpoint, segment: TcpHeader, p: Packet, reuse
   }
   // A SYN with FIN is dropped as Linux does: nobody honest sends one.
   if ((flags & TcpFlag.Syn) === 0 || (flags & TcpFlag.Fin) !== 0) return tcp.discard(p);
+  const { gate } = t.listener as Listener;
+  if (gate !== null && !gate.admits(p, segment)) return;
   if (synArrives(t, segment, p, reusedIss)) p.release();
   else tcp.discard(p);
 }

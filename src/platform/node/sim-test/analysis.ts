@@ -48,7 +48,8 @@ export async function analyse(
   let left: readonly number[] = [];
   const numbers = run.timeline.flatMap(({ fault }) => (fault === null ? [] : [fault]));
   faults = [...new Set(numbers)].sort((a, b) => a - b);
-  if (run.failure !== null && shrink && faults.length > 0) {
+  // What another run does says nothing of this one where no seed replays it.
+  if (run.failure !== null && shrink && faults.length > 0 && run.notReplayable === null) {
     const { failure } = run;
     const began = performance.now();
     const without = (kept: readonly number[]): number[] => faults.filter((fault) => !kept.includes(fault));

@@ -1,6 +1,7 @@
 /** What a failing simTest says: the seed, what went wrong on purpose and when, the command that replays it, the files. */
 import type { Analysis } from './analysis.ts';
 import { seedLabel, type Seeds } from './options.ts';
+import { seedMark } from '../../../sim/world.ts';
 import { type Again, quoted } from './runner.ts';
 import type { Failure } from './run-seed.ts';
 
@@ -22,10 +23,13 @@ function timelineLines({ run: { endedAtUs, timeline } }: Analysis): string[] {
 export function failureError(analysis: Analysis, failure: Failure, seeds: Seeds, passed: number, again: Again | null): Error {
   const label = seedLabel(analysis.seed, seeds);
   const { faults, files, filesError, leaveOut, run, tries } = analysis;
-  const lines = [`seed ${label}: ${failure.message.replaceAll(` (seed ${run.seed})`, '')}`, ''];
+  const { notReplayable, seed } = run;
+  const mark = seedMark(seed, notReplayable);
+  const lines = [`seed ${label}: ${failure.message.replaceAll(` ${mark}`, '')}`, ''];
   const kept = new Set(run.timeline.flatMap(({ fault }) => (fault === null ? [] : [fault]))).size;
   if (run.failure === null) {
-    lines.push(`in a process of its own the seed does not fail: what is left in modules by the seeds before it matters`);
+    const why = notReplayable === null ? 'what is left in modules by the seeds before it matters' : `no seed replays it: ${notReplayable}`;
+    lines.push(`in a process of its own the seed does not fail: ${why}`);
   } else {
     if (run.timeline.length > 0) {
       const shrunk = tries > 0 && kept < faults ? ` (${kept} of ${faults} faults are enough)` : '';
@@ -37,7 +41,8 @@ export function failureError(analysis: Analysis, failure: Failure, seeds: Seeds,
   if (passed > 0) lines.push(`seeds that passed before: ${passed}`);
   if (again !== null) {
     const out = leaveOut.length > 0 && run.failure !== null ? `SOCKSCAPE_LEAVE_OUT=${leaveOut.join(',')} ` : '';
-    lines.push(`replay: SOCKSCAPE_SEED=${quoted(run.failure === null && seeds.text === null ? `${seeds.first}..${label}` : label)} ${out}${again.command}`);
+    const verb = notReplayable === null ? 'replay' : `no seed replays it (${notReplayable}); run again`;
+    lines.push(`${verb}: SOCKSCAPE_SEED=${quoted(run.failure === null && seeds.text === null ? `${seeds.first}..${label}` : label)} ${out}${again.command}`);
   }
   if (files.length > 0) lines.push(`files: ${files.join(', ')}`);
   if (filesError !== null) lines.push(`no files were written: ${filesError}`);

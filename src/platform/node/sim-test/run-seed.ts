@@ -28,6 +28,8 @@ export interface SeedRun {
   readonly failure: Failure | null;
   readonly endedAtUs: number;
   readonly timeline: readonly TimelineEntry[];
+  /** Why the seed may not give the same run again; null when it does. */
+  readonly notReplayable: string | null;
   /** Of a run that was recorded. */
   readonly log: string;
   readonly pcapng: Uint8Array | null;
@@ -57,7 +59,7 @@ export async function runSeed(seed: string, body: Body, settings: Settings, watc
     const endedAtUs = world?.now ?? 0;
     if (failure !== null) log.add(endedAtUs, 'world', 'failed', `${failure.name}: ${failure.message}`);
     return {
-      seed, failure, endedAtUs, timeline: world?.timeline ?? [],
+      seed, failure, endedAtUs, timeline: world?.timeline ?? [], notReplayable: world?.notReplayable ?? null,
       log: log.text(), pcapng: record ? (world?.recording?.bytes() ?? null) : null,
     };
   };

@@ -47,12 +47,17 @@ function places(): string[] {
   return paths.filter((path) => !path.startsWith(`${own}:`));
 }
 
-function note(loop: Loop, one: Escape): void {
+/** Somebody has said that it shall: it is kept, and nobody is warned. */
+export function escapesOnPurpose(loop: Loop, name: string, what: string): void {
+  note(loop, { name, what, where: places().find((place) => !place.startsWith('node:')) ?? 'unknown' }, false);
+}
+
+function note(loop: Loop, one: Escape, warns = true): void {
   const log = logs.get(loop);
   const key = `${one.name}\n${one.what}\n${one.where}`;
   if (log === undefined || log.size >= ESCAPE_LIMIT || log.has(key)) return;
   log.set(key, one);
-  if (warned.has(one.name)) return;
+  if (!warns || warned.has(one.name)) return;
   warned.add(one.name);
   const message = `${one.name} leaves the world: ${one.what}, at ${one.where} (docs/virtual-time.md)`;
   process.emitWarning(message, { type: 'EscapeWarning', code: 'SOCKSCAPE_ESCAPE' });

@@ -8,9 +8,11 @@
 import { NodeProgram } from '../../../api/node/node-program.ts';
 import { SeededRandom } from '../../../base/random.ts';
 import { type Frozen, Host, type HostOptions } from '../../../host.ts';
+import { onlyKnown } from '../../../sim/arguments.ts';
 import type { WorldLog } from '../../../sim/world-log.ts';
 import { nameService } from '../names.ts';
 import { startClock } from './clocks.ts';
+import { Gateway, type GatewayOptions } from './gateway.ts';
 import { followHttp } from './http-time.ts';
 import { flushOutput, logOutput } from './output.ts';
 import { seedProgram } from './randomness.ts';
@@ -70,13 +72,19 @@ export class NodeHost extends Host {
   private readonly seed: string;
   private readonly fail: (error: unknown) => void;
   private readonly log: WorldLog | null;
+  /** Puts the world into real time, for the reason that is given. */
+  private readonly enterRealTime: (reason: string) => void;
+  private readonly doors: Set<Gateway> = new Set();
   private started = 0;
   private readonly runs: Map<NodeProgram, Run> = new Map();
   /** Those that were running when the power failed. */
   private readonly interrupted: Run[] = [];
 
-  constructor(options: HostOptions, seed: string, fail: (error: unknown) => void, log: WorldLog | null) {
+  constructor(
+    options: HostOptions, seed: string, fail: (error: unknown) => void, log: WorldLog | null, enterRealTime: (reason: string) => void,
+  ) {
     super(options);
+    this.enterRealTime = enterRealTime;
     this.seed = seed;
     this.fail = fail;
     this.log = log;
@@ -136,6 +144,31 @@ export class NodeHost extends Host {
     return promise;
   }
 
+  /**
+   * The host stands for a real TCP server, `host.gateway('127.0.0.1:6379')`: whoever connects to its port (that of the server,
+   * or `port`) is connected to that one, byte for byte, and is refused as that one refuses. Faults of the world lie in
+   * between. From now on the world is in real time, and no seed replays it: `world.notReplayable` says so.
+   *
+   * Throws an error of bind(2), with its `code`: EADDRINUSE. After a crash and a restart of the host the port is open again.
+   */
+  gateway(target: string, options: GatewayOptions = {}): Gateway {
+    if (this.isDown) throw new HostCrash(`host.gateway: ${this.name} has no power`);
+    onlyKnown('host.gateway', options, ['port']);
+    const gateway = new Gateway(this, target, options, (text) => this.note('gateway', text));
+    this.doors.add(gateway);
+    const what = `port ${gateway.port} of ${this.name} is ${target}, in real time`;
+    this.enterRealTime(what);
+    this.note('gateway', `${what}: no seed replays this`);
+    return gateway;
+  }
+
+  /** Connections of its gateways, from where something may come at any time. */
+  get connectionsOutside(): number {
+    let count = 0;
+    for (const { connections } of this.doors) count += connections;
+    return count;
+  }
+
   private note(what: string, text: string): void {
     this.log?.add(this.loop.now, this.name, what, text);
   }
@@ -178,6 +211,7 @@ export class NodeHost extends Host {
     const atWork = [...this.runs].filter(([program, run]) => run.isPending || program.isBusy).map(([, run]) => run);
     // The devices first: no program gets a FIN out any more.
     super.powerOff();
+    for (const door of this.doors) door.powerFailed();
     for (const program of [...this.programs]) this.endProgram(program, 0);
     for (const run of atWork) {
       if (run.options.restarts !== false) this.interrupted.push(run);
@@ -188,6 +222,7 @@ export class NodeHost extends Host {
   /** Programs that were at work when the power failed are begun anew. What they reject with fails the world. */
   override restart(): void {
     super.restart();
+    for (const door of this.doors) door.powerIsBack();
     for (const run of this.interrupted.splice(0)) {
       this.begin(run).catch((error) => {
         if (!(error instanceof HostCrash)) this.fail(error);

@@ -9,7 +9,7 @@ import { simulate as simulateWith, type SimulateOptions as Options, World, World
 import { watchedBy, watchRejections } from '../turn.ts';
 import { startClock } from './clocks.ts';
 import { tellEarlyModules } from './early.ts';
-import { endEscapes, type Escape, keepEscapes } from './escapes.ts';
+import { endEscapes, type Escape, escapesOnPurpose, keepEscapes } from './escapes.ts';
 import { installExits } from './exits.ts';
 import { idleTurn } from './idle.ts';
 import { installVirtualTime } from './install.ts';
@@ -17,6 +17,7 @@ import { flushOutput, logOutput } from './output.ts';
 import { NodeHost, ProgramExit } from './node-host.ts';
 import { nameService } from '../names.ts';
 import { seedProgram } from './randomness.ts';
+import { RealTime } from './real-time.ts';
 import { SeededRandom } from '../../../base/random.ts';
 import { runUnreferenced } from './timers.ts';
 
@@ -25,6 +26,8 @@ export type SimulateOptions = Omit<Options, 'turn' | 'watchRejections' | 'watche
 export class NodeWorld extends World {
   private readonly bodyProgram: NodeProgram;
   private readonly left: () => Escape[];
+  /** The machine's clock, when this world follows it. */
+  private realTime: RealTime | null = null;
 
   constructor(options: Options, fail: (error: Error) => void) {
     super(options, fail);
@@ -32,7 +35,7 @@ export class NodeWorld extends World {
     tellEarlyModules();
     const { onIdle } = this.loop;
     this.loop.onIdle = () => {
-      if (!runUnreferenced(this.loop)) onIdle?.();
+      if (!runUnreferenced(this.loop) && !this.waitsForOutside()) onIdle?.();
     };
     this.bodyProgram = new NodeProgram(this.keeper, 'body', nameService);
     this.bodyProgram.onError = (error) => this.failWith(error);
@@ -50,7 +53,25 @@ export class NodeWorld extends World {
   }
 
   protected override makeHost(options: HostOptions): NodeHost {
-    return new NodeHost(options, this.seed, (error) => this.failWith(error), this.log);
+    return new NodeHost(options, this.seed, (error) => this.failWith(error), this.log, (reason) => this.enterRealTime(reason));
+  }
+
+  private enterRealTime(reason: string): void {
+    escapesOnPurpose(this.loop, 'gateway', reason);
+    this.notReplayable ??= reason;
+    this.realTime ??= new RealTime(this.loop);
+  }
+
+  /** Nothing is left to do in the world; may something come from a server behind a gateway? */
+  private waitsForOutside(): boolean {
+    const { loop, realTime } = this;
+    if (realTime === null || !this.hosts.some((host) => host instanceof NodeHost && host.connectionsOutside > 0)) return false;
+    if (realTime.now() < loop.timeLimit) realTime.wakeAt(loop.timeLimit);
+    else {
+      loop.catchUp();
+      loop.onLimit?.();
+    }
+    return true;
   }
 
   /** What programs did, up to now, that the world could neither time nor replay: docs/virtual-time.md names the kinds. */
