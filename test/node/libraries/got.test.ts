@@ -3,6 +3,8 @@ import { deepEqual, equal } from 'node:assert/strict';
 import { HTTP_PORT, serveHttp } from './http-server.ts';
 import { libraryTest, near } from './stage.ts';
 
+const MAJOR = Number(process.versions.node.split('.')[0]);
+
 libraryTest('got', ['got'], async (stage, { default: got }) => {
   await stage.server.run(serveHttp);
   await stage.client.run(async () => {
@@ -16,7 +18,8 @@ libraryTest('got', ['got'], async (stage, { default: got }) => {
     const retried: number[] = [];
     const beforeRetry = [(_: Error, count: number) => retried.push(count)];
     const lost = await stage.outcome(get('/hello', { timeout: { connect: 1000 }, retry: { limit: 2 }, hooks: { beforeRetry } }));
-    equal(lost.error?.code, 'ETIMEDOUT');
+    // So it is over the machine's sockets, too (port 81 dropped by iptables): Node 24 tells got of the write that was never made.
+    equal(lost.error?.code, MAJOR < 24 ? 'ETIMEDOUT' : 'ERR_SOCKET_CLOSED_BEFORE_CONNECTION');
     deepEqual(retried, [1, 2]);
     // Three attempts of a second, and pauses of 1 s and 2 s with up to a tenth of noise.
     near(lost.seconds, 6, 0.3);
