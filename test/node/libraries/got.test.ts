@@ -18,11 +18,18 @@ libraryTest('got', ['got'], async (stage, { default: got }) => {
     const retried: number[] = [];
     const beforeRetry = [(_: Error, count: number) => retried.push(count)];
     const lost = await stage.outcome(get('/hello', { timeout: { connect: 1000 }, retry: { limit: 2 }, hooks: { beforeRetry } }));
-    // So it is over the machine's sockets, too (port 81 dropped by iptables): Node 24 tells got of the write that was never made.
-    equal(lost.error?.code, MAJOR < 24 ? 'ETIMEDOUT' : 'ERR_SOCKET_CLOSED_BEFORE_CONNECTION');
-    deepEqual(retried, [1, 2]);
-    // Three attempts of a second, and pauses of 1 s and 2 s with up to a tenth of noise.
-    near(lost.seconds, 6, 0.3);
+    if (MAJOR < 24) {
+      equal(lost.error?.code, 'ETIMEDOUT');
+      deepEqual(retried, [1, 2]);
+      // Three attempts of a second, and pauses of 1 s and 2 s with up to a tenth of noise.
+      near(lost.seconds, 6, 0.3);
+    } else {
+      // As over the machine's sockets (measured with a port that iptables drops): Node 24 tells got of the write that was never
+      // made first, and for that error got does not try again.
+      equal(lost.error?.code, 'ERR_SOCKET_CLOSED_BEFORE_CONNECTION');
+      deepEqual(retried, []);
+      near(lost.seconds, 1, 0.01);
+    }
     mend();
     deepEqual(await get('/again', {}), { answer: '/again' });
   });
