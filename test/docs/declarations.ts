@@ -69,7 +69,8 @@ export function processMembers(): Map<string, string> {
     for (const match of text.matchAll(/^ {2}(?:async )?(get |set )?(\w+)(?=[(<])/gm)) {
       const name = match[2] as string;
       if (['constructor', 'if', 'for', 'while', 'switch', 'return', 'super'].includes(name)) continue;
-      found.set(name, signatureAt(text, match.index + match[0].length));
+      const signature = signatureAt(text, match.index + match[0].length);
+      found.set(name, match[1] === 'get ' ? signature.replace('()', '') : signature);
     }
   }
   return found;

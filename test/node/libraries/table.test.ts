@@ -12,6 +12,7 @@ test('docs/node-compat.md names the libraries and their versions, and each has i
   const { dependencies } = JSON.parse(readFileSync(join(FOLDER, 'package.json'), 'utf8')) as { dependencies: Record<string, string> };
   const tests = readdirSync(FOLDER).filter((name) => name.endsWith('.test.ts')).map((name) => readFileSync(join(FOLDER, name), 'utf8')).join('\n');
   const loaded = new Set([...tests.matchAll(/^libraryTest\('[^']+', \[([^\]]*)\]/gm)].flatMap(([, list]) => [...(list as string).matchAll(/'([^']+)'/g)].map(([, name]) => name)));
+  for (const [, name] of tests.matchAll(/^serverTest\('[^']+', \[[^\]]*\], '([^']+)'/gm)) loaded.add(name);
   const unnamed = Object.entries(dependencies).filter(([name, version]) => !guide.includes(`\`${name}\` ${version}`));
   const untested = Object.keys(dependencies).filter((name) => !loaded.has(name) && !loaded.has(`${name}/promise`));
   deepEqual([unnamed, untested], [[], []]);

@@ -65,7 +65,7 @@ export function countOf({ first, last, step }: Seeds): number {
 }
 
 /** Reads the options and the environment. Throws a TypeError with a sentence where they make no sense. */
-export function readSettings(name: unknown, options: SimTestOptions, environment: NodeJS.ProcessEnv): Settings {
+export function readSettings(name: unknown, options: SimTestOptions, environment: Readonly<Record<string, string | undefined>>): Settings {
   if (typeof name !== 'string' || name === '') throw new TypeError(`simTest: the name must be a string with something in it, not ${String(name)}`);
   for (const key of Object.keys(options)) {
     if (!(KNOWN as readonly string[]).includes(key)) throw new TypeError(`simTest: unknown option ${key}; there are ${KNOWN.join(', ')}`);
