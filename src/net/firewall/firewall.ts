@@ -73,6 +73,8 @@ export class Firewall implements PacketHooks {
   private isReply = false;
   /** The flow of a packet that is being refused: what is said about it is related to that (nf_ct_attach). */
   private refused: Flow | null = null;
+  /** Packets on their way over loopback that are related to what was refused: they arrive as what they left as (nf_conntrack_in). */
+  private readonly attached: WeakSet<Packet> = new WeakSet();
 
   constructor(network: Network) {
     this.network = network;
@@ -196,6 +198,10 @@ export class Firewall implements PacketHooks {
     const { facts } = this;
     facts.readReceived(p);
     this.track(p);
+    if (p.device?.isLoopback === true && this.attached.delete(p)) {
+      this.flow = null;
+      this.state = 'related';
+    }
     const { flow } = this;
     if (flow === null || !flow.isTranslated) return true;
     // The answer to a flow that went out translated; what is about one is an error.
@@ -255,6 +261,9 @@ export class Firewall implements PacketHooks {
     if (this.refused !== null || this.isAbout(atHand)) {
       this.flow = null;
       this.state = 'related';
+      this.attached.add(p);
+    } else {
+      this.attached.delete(p);
     }
     const entry = this.decide('output', null, way.device);
     const action = entry === null ? this.policies.output : entry.action;
