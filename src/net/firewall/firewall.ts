@@ -258,12 +258,10 @@ export class Firewall implements PacketHooks {
     const atHand = this.flow;
     this.facts.readTransport(p, protocol);
     this.track(p);
-    if (this.refused !== null || this.isAbout(atHand)) {
+    const isAttached = this.refused !== null || this.isAbout(atHand);
+    if (isAttached) {
       this.flow = null;
       this.state = 'related';
-      this.attached.add(p);
-    } else {
-      this.attached.delete(p);
     }
     const entry = this.decide('output', null, way.device);
     const action = entry === null ? this.policies.output : entry.action;
@@ -274,6 +272,8 @@ export class Firewall implements PacketHooks {
     }
     const { flow, facts } = this;
     if (!this.confirm(p)) return -Errno.EPERM;
+    if (isAttached && way.device.isLoopback) this.attached.add(p);
+    else this.attached.delete(p);
     if (facts.quotedAt < 0 || flow === null || !flow.isTranslated || !to.equals(flow.outside)) return 0;
     return this.tellInside(p, flow);
   }
