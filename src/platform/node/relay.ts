@@ -10,11 +10,12 @@
  */
 import type { Socket } from 'node:net';
 import { MSG_NOSIGNAL, SHUT_WR, SO_LINGER, SOL_SOCKET } from '../../api/posix/constants.ts';
+import { linger } from '../../api/posix/option-values.ts';
 import type { Process } from '../../api/posix/process.ts';
 
 const READ_BYTES = 65536;
-/** struct linger { l_onoff: 1, l_linger: 0 }: close sends a reset. */
-const RESET_ON_CLOSE = new Uint8Array([1, 0, 0, 0, 0, 0, 0, 0]);
+/** SO_LINGER: close sends a reset. */
+export const RESET_ON_CLOSE: Uint8Array = linger(true, 0);
 
 /** A socket of Node's outside, and inside a process of its own with one descriptor: ending it ends whatever it waits for. */
 export class Relay {

@@ -11,6 +11,7 @@
  */
 import { connect, type Socket } from 'node:net';
 import { systemError } from '../../../api/posix/errors.ts';
+import { int32 } from '../../../api/posix/option-values.ts';
 import { Process } from '../../../api/posix/process.ts';
 import { sockaddrIn6 } from '../../../api/posix/sockaddr.ts';
 import { machineTimeout, stopMachineTimeout } from '../../../api/node/machine-timers.ts';
@@ -24,7 +25,7 @@ import type { InetStream } from '../../../socket/family/inet-stream.ts';
 import type { TcpEndpoint } from '../../../transport/tcp/endpoint.ts';
 import type { Listener } from '../../../transport/tcp/listener.ts';
 import { type HeldSyn, SynGate, synKey } from '../../../transport/tcp/syn-gate.ts';
-import { Relay } from '../relay.ts';
+import { Relay, RESET_ON_CLOSE } from '../relay.ts';
 
 export interface GatewayOptions {
   /** The host's port that leads out; that of the server, when it is not given. */
@@ -32,9 +33,6 @@ export interface GatewayOptions {
 }
 
 const BACKLOG = 4096;
-const ON = new Uint8Array([1, 0, 0, 0]);
-/** struct linger { l_onoff: 1, l_linger: 0 }: close sends a reset. */
-const RESET_ON_CLOSE = new Uint8Array([1, 0, 0, 0, 0, 0, 0, 0]);
 /** A client that was let in and never comes: longer than a SYN-ACK is sent again. */
 const NEVER_CAME_MS = 130_000;
 
@@ -74,7 +72,7 @@ class Door {
     this.process = new Process(host, 'gateway');
     const { core } = this.process;
     this.fd = this.check(sockets.socket(core, AF.INET6, SOCK.STREAM, 0), 'socket');
-    sockets.setOption(core, this.fd, SOL.SOCKET, SO.REUSEADDR, ON);
+    sockets.setOption(core, this.fd, SOL.SOCKET, SO.REUSEADDR, int32(true));
     this.check(sockets.bind(core, this.fd, sockaddrIn6('::', port)), 'bind');
     this.check(sockets.listen(core, this.fd, BACKLOG), 'listen');
     const endpoint = endpointOf(this.process, this.fd);
