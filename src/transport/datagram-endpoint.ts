@@ -151,6 +151,11 @@ export abstract class DatagramEndpoint implements PacketOwner {
     return this.sendQueued;
   }
 
+  memoryUse(): number[] {
+    const { receiveBufferBytes, sendBufferBytes } = this.options;
+    return [this.receiveQueued, receiveBufferBytes, this.sendQueued, sendBufferBytes, 0, 0, 0, 0, this.drops];
+  }
+
   // Errors.
 
   protected wantsErrors(isV4: boolean): boolean {

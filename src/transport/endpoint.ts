@@ -191,6 +191,8 @@ export interface Endpoint {
   close(): void;
   /** poll(2)'s bits (`Poll`) that hold now. */
   readiness(): number;
+  /** What its memory is used for: the words of SO_MEMINFO (socket/socket.ts, `memory`). */
+  memoryUse(): number[];
   /** SO_ERROR: the pending error (positive errno) and clears it; 0 when none. */
   takeError(): number;
   /** The next call, or SO_ERROR, is to find this error (positive errno). */

@@ -138,11 +138,6 @@ export class InetDatagram extends InetSocket {
 
   // Options.
 
-  override memory(): number[] {
-    const { receiveQueued, sendQueued, drops } = this.udp;
-    return [receiveQueued, this.receiveBufferBytes, sendQueued, this.sendBufferBytes, 0, 0, 0, 0, drops];
-  }
-
   override forgetErrors(): void {
     this.udp.forgetErrors();
   }

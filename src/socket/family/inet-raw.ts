@@ -132,11 +132,6 @@ export class InetRaw extends InetSocket {
 
   // Options.
 
-  override memory(): number[] {
-    const { receiveQueued, sendQueued, drops } = this.raw;
-    return [receiveQueued, this.receiveBufferBytes, sendQueued, this.sendBufferBytes, 0, 0, 0, 0, drops];
-  }
-
   override forgetErrors(): void {
     this.raw.forgetErrors();
   }

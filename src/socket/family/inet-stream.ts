@@ -138,11 +138,6 @@ export class InetStream extends InetSocket {
     return this.tcp.send(from, at, length, flags);
   }
 
-  override memory(): number[] {
-    const { receivedBytes, queuedBytes } = this.tcp;
-    return [receivedBytes, this.receiveBufferBytes, 0, this.sendBufferBytes, 0, queuedBytes, 0, 0, 0];
-  }
-
   override shutdown(how: number): number {
     if (this.connectState === ConnectState.Connecting && how >= Shut.RD && how <= Shut.RDWR) this.settleConnect();
     const isListening = this.tcp.state === TcpState.Listen;

@@ -50,6 +50,10 @@ export abstract class InetSocket extends Socket implements EndpointUpcalls {
     return this.endpoint.takeError();
   }
 
+  override memory(): number[] {
+    return this.endpoint.memoryUse();
+  }
+
   override keepError(errno: number): void {
     this.endpoint.keepError(errno);
   }

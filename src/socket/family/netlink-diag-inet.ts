@@ -11,10 +11,11 @@ import {
   INET_DIAG, INET_DIAG_REQ, INET_DIAG_REQ_LEN, type InetDiagRequest, readInetDiagRequest, SOCK_DIAG_BY_FAMILY,
 } from '../../wire/sock-diag.ts';
 import { AF, IPPROTO } from '../constants.ts';
+import { ints } from '../control.ts';
 import {
   EntryKind, type InetEntry, queuesOf, rawEntries, requestLeftUs, tcpEntries, TcpTimer, timerOf, type TimerState, timeWaitLeftUs, udpEntries,
 } from '../inventory.ts';
-import { checkCookie, memoryBytes } from './netlink-diag.ts';
+import { checkCookie } from './netlink-diag.ts';
 import type { Put, Reply } from './netlink-dump.ts';
 import type { NetlinkRequest } from './netlink-protocol.ts';
 
@@ -128,11 +129,10 @@ class InetDiag {
     }
     if (this.wants(INET_DIAG.TCLASS)) writer.attributeUint32(INET_DIAG.CLASS_ID, options.priority);
     writer.attribute(INET_DIAG.SOCKOPT, sockoptBytes(entry));
-    const memory = memoryOf(entry);
-    if (this.wants(INET_DIAG.MEMINFO)) {
-      writer.attribute(INET_DIAG.MEMINFO, new Uint8Array(Uint32Array.from([memory.received, memory.queued, 0, memory.sent]).buffer));
-    }
-    if (this.wants(INET_DIAG.SKMEMINFO)) writer.attribute(INET_DIAG.SKMEMINFO, memoryBytes(memory));
+    const memory = node.memoryUse();
+    const [received = 0, , sent = 0, , , queued = 0] = memory;
+    if (this.wants(INET_DIAG.MEMINFO)) writer.attribute(INET_DIAG.MEMINFO, ints([received, queued, 0, sent]));
+    if (this.wants(INET_DIAG.SKMEMINFO)) writer.attribute(INET_DIAG.SKMEMINFO, ints(memory));
     if (entry.kind === EntryKind.Raw) writer.attributeUint8(INET_DIAG.PROTOCOL, entry.node.protocol);
     if (entry.kind !== EntryKind.Tcp) return;
     if (this.wants(INET_DIAG.INFO)) writer.attribute(INET_DIAG.INFO, new TcpInfo(entry.node).wholeBytes());
@@ -188,17 +188,6 @@ function shutOf({ kind, node }: WholeEntry): number {
   // tcp_close: nobody reads or writes any more.
   if ((node.bits & Bit.Orphan) !== 0) return 3;
   return ((node.bits & Bit.ShutRead) !== 0 ? 1 : 0) | ((node.bits & Bit.ShutWrite) !== 0 ? 2 : 0);
-}
-
-function memoryOf({ kind, node }: WholeEntry): Parameters<typeof memoryBytes>[0] {
-  if (kind === EntryKind.Tcp) {
-    return {
-      received: node.receivedBytes, receiveBuffer: node.receiveBufferBytes, sent: 0, sendBuffer: node.sendBufferBytes, queued: node.queuedBytes,
-      drops: 0,
-    };
-  }
-  const { receiveQueued, sendQueued, drops, options } = node;
-  return { received: receiveQueued, receiveBuffer: options.receiveBufferBytes, sent: sendQueued, sendBuffer: options.sendBufferBytes, queued: 0, drops };
 }
 
 /** struct inet_diag_sockopt: a bit an option. */

@@ -5,7 +5,7 @@ import {
   PACKET_DIAG, PACKET_DIAG_REQ_LEN, PACKET_SHOW, readPacketDiagRequest, SOCK_DIAG_BY_FAMILY,
 } from '../../wire/sock-diag.ts';
 import { AF } from '../constants.ts';
-import { memoryBytes } from './netlink-diag.ts';
+import { ints } from '../control.ts';
 import type { Put, Reply } from './netlink-dump.ts';
 import type { NetlinkRequest } from './netlink-protocol.ts';
 import type { PacketSocket } from './packet.ts';
@@ -61,11 +61,6 @@ function put(writer: NetlinkWriter, host: PacketHost, socket: PacketSocket, show
     writer.attributeUint32(PACKET_DIAG.UID, socket.uid);
   }
   if ((show & PACKET_SHOW.MCLIST) !== 0) writer.attribute(PACKET_DIAG.MCLIST, new Uint8Array(0));
-  if ((show & PACKET_SHOW.MEMINFO) !== 0) {
-    writer.attribute(PACKET_DIAG.MEMINFO, memoryBytes({
-      received: socket.receiveCharged, receiveBuffer: socket.receiveBufferBytes, sent: socket.sentCharged, sendBuffer: socket.sendBufferBytes,
-      queued: 0, drops: socket.drops,
-    }));
-  }
+  if ((show & PACKET_SHOW.MEMINFO) !== 0) writer.attribute(PACKET_DIAG.MEMINFO, ints(socket.memory()));
   writer.end();
 }

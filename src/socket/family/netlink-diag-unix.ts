@@ -5,7 +5,8 @@ import {
   readUnixDiagRequest, SOCK_DIAG_BY_FAMILY, UDIAG_SHOW, UNIX_DIAG, UNIX_DIAG_REQ_LEN,
 } from '../../wire/sock-diag.ts';
 import { AF } from '../constants.ts';
-import { checkCookie, memoryBytes } from './netlink-diag.ts';
+import { ints } from '../control.ts';
+import { checkCookie } from './netlink-diag.ts';
 import type { Put, Reply } from './netlink-dump.ts';
 import type { NetlinkRequest } from './netlink-protocol.ts';
 import { type UnixSocket, UnixState } from './unix.ts';
@@ -58,11 +59,7 @@ function put(writer: NetlinkWriter, host: UnixHost, socket: UnixSocket, show: nu
   if (wants(UDIAG_SHOW.PEER) && socket.peer !== null) writer.attributeUint32(UNIX_DIAG.PEER, inodeOf(socket.peer));
   if (wants(UDIAG_SHOW.ICONS) && socket.isListening) writer.attribute(UNIX_DIAG.ICONS, words(...clientsOf(socket)));
   if (wants(UDIAG_SHOW.RQLEN)) writer.attribute(UNIX_DIAG.RQLEN, words(...queuesOf(socket)));
-  if (wants(UDIAG_SHOW.MEMINFO)) {
-    writer.attribute(UNIX_DIAG.MEMINFO, memoryBytes({
-      received: 0, receiveBuffer: socket.receiveBufferBytes, sent: socket.charged, sendBuffer: socket.sendBufferBytes, queued: 0, drops: 0,
-    }));
-  }
+  if (wants(UDIAG_SHOW.MEMINFO)) writer.attribute(UNIX_DIAG.MEMINFO, ints(socket.memory()));
   writer.attributeUint8(UNIX_DIAG.SHUTDOWN, socket.shut);
   if (wants(UDIAG_SHOW.UID)) writer.attributeUint32(UNIX_DIAG.UID, socket.uid);
   writer.end();

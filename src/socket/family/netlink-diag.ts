@@ -56,20 +56,3 @@ export function checkCookie(stack: Stack, socket: object, [low, high]: readonly 
   if (low === NO_COOKIE && high === NO_COOKIE) return 0;
   return low === stack.cookieOf(socket) && high === 0 ? 0 : -Errno.ESTALE;
 }
-
-/** SK_MEMINFO_: what a socket's memory is used for (sk_get_meminfo). */
-export interface MemoryUse {
-  readonly received: number;
-  readonly receiveBuffer: number;
-  /** What was sent and has not left. */
-  readonly sent: number;
-  readonly sendBuffer: number;
-  /** What waits in TCP's send queue. */
-  readonly queued: number;
-  readonly drops: number;
-}
-
-export function memoryBytes({ received, receiveBuffer, sent, sendBuffer, queued, drops }: MemoryUse): Uint8Array {
-  const words = [received, receiveBuffer, sent, sendBuffer, 0, queued, 0, 0, drops];
-  return new Uint8Array(Uint32Array.from(words).buffer);
-}

@@ -335,6 +335,10 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
     return bytes > 0 ? bytes - fin : 0;
   }
 
+  memoryUse(): number[] {
+    return [this.receivedBytes, this.receiveBufferBytes, 0, this.sendBufferBytes, 0, this.queuedBytes, 0, 0, 0];
+  }
+
   atUrgentMark(): boolean {
     const { urgent } = this;
     return urgent !== null && urgent.data !== 0 && urgent.seq === this.copiedSeq;

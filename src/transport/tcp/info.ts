@@ -42,14 +42,13 @@ export class TcpInfo {
     long(Offset.MaxPacingRate, -1);
     if (t.state !== TcpState.Listen) {
       long(Offset.BytesAcked, t.bytesAcked);
-      const { recovery } = t;
       long(Offset.BytesReceived, t.bytesReceived);
       view.setUint32(Offset.SegmentsOut, t.segsOut, true);
       view.setUint32(Offset.SegmentsIn, t.segsIn, true);
       view.setUint32(Offset.DataSegmentsIn, t.dataSegsIn, true);
       view.setUint32(Offset.DataSegmentsOut, t.dataSegsOut, true);
       long(Offset.BytesSent, t.bytesSent);
-      long(Offset.BytesRetransmitted, recovery.bytesRetrans);
+      long(Offset.BytesRetransmitted, t.recovery.bytesRetrans);
       view.setUint32(Offset.NotSentBytes, Math.max(0, (t.writeSeq - t.sndNxt) | 0), true);
       view.setUint32(Offset.MinRtt, t.minRttUs === NO_MIN_RTT ? 0xffffffff : t.minRttUs, true);
       view.setUint32(Offset.Delivered, t.delivered, true);
