@@ -3,6 +3,7 @@
  * code behind it may trust (no getter, no Proxy, no subclass is looked at again), or throws a TypeError or RangeError that names
  * the argument. Calls of a Process reject with it (api/posix/signatures.ts), helpers throw it.
  */
+import { wordsOf } from './thrown.ts';
 
 const TYPED_ARRAY = Object.getPrototypeOf(Uint8Array.prototype) as object;
 const tagOf = getterOf(TYPED_ARRAY, Symbol.toStringTag);
@@ -71,15 +72,7 @@ export function reading<T>(what: string, read: () => T): T {
     return read();
   } catch (error) {
     if (typeof error === 'object' && error !== null && faults.has(error)) throw error;
-    throw fault(new TypeError(`${what} cannot be read: ${reason(error)}`, { cause: error }));
-  }
-}
-
-function reason(error: unknown): string {
-  try {
-    return error instanceof Error ? error.message : String(error);
-  } catch {
-    return 'it throws';
+    throw fault(new TypeError(`${what} cannot be read: ${wordsOf(error)}`, { cause: error }));
   }
 }
 

@@ -7,6 +7,7 @@ import { DNS_PORT } from '../api/posix/dns.ts';
 import { Process } from '../api/posix/process.ts';
 import type { Cidr } from '../base/inet-address.ts';
 import { Loop } from '../base/loop.ts';
+import { wordsOf } from '../base/thrown.ts';
 import type { Host } from '../host.ts';
 import { CaptureTee } from '../link/capture-tee.ts';
 import { NodeEnvironment } from '../platform/node/environment.ts';
@@ -155,7 +156,7 @@ function readZone(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    throw new UsageError(`--zone: ${error instanceof Error ? error.message : String(error)}`);
+    throw new UsageError(`--zone: ${wordsOf(error)}`);
   }
 }
 

@@ -2,6 +2,7 @@
  * Negative errnos become Errors here, and only in the faces.
  */
 import { errnoName, strerror } from '../../base/errno.ts';
+import { fieldOf, isKind } from '../../base/thrown.ts';
 import type { SystemError } from './syscalls.ts';
 
 /** The Error for a failed call, with `code`, `errno` and `syscall` as Node spells them. */
@@ -16,5 +17,5 @@ export function systemError(errno: number, syscall: string): SystemError {
 
 /** Is this the error of a failed call, and of this kind? */
 export function isErrno(error: unknown, code: string): boolean {
-  return error instanceof Error && (error as Partial<SystemError>).code === code;
+  return isKind(error, Error) && fieldOf(error, 'code') === code;
 }

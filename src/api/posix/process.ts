@@ -21,7 +21,7 @@ import { described, readBytes, readNumber, readText } from '../../base/arguments
 import { CredentialCalls } from './credential-calls.ts';
 import { systemError } from './errors.ts';
 import type { NameProcess } from './name-process.ts';
-import { type ChildOptions, type Program, ProgramStart } from './program.ts';
+import { type ChildOptions, type Program, programName, ProgramStart } from './program.ts';
 import { guard } from './signatures.ts';
 import type { Syscalls } from './syscalls.ts';
 
@@ -54,7 +54,7 @@ export class Process extends CredentialCalls implements Syscalls, NameProcess {
    * a rejection that nobody handles: it ends a world's run, and Node when nothing listens. Errors: EAGAIN (RLIMIT_NPROC), EBADF, EPERM.
    */
   spawn(program: Program, args: readonly string[] = [], options: ChildOptions = {}): Promise<number> {
-    const child = this.host.kernel.fork(this.core, options.name ?? (program.name || this.core.name));
+    const child = this.host.kernel.fork(this.core, options.name ?? (programName(program) || this.core.name));
     if (typeof child === 'number') return Promise.reject(systemError(child, 'spawn'));
     const bad = prepareChild(child, options);
     if (bad < 0) {
