@@ -37,6 +37,8 @@ export const Cost = {
   ENDPOINT: 1024 + LITTLE_BYTES,
   PIPE: LITTLE_BYTES,
   PROCESS: 8192,
+  /** An argument of a program or a variable of its environment, beside its text. */
+  WORD: 128,
   /** A slot of a descriptor table, and of a pipe (struct pipe_buffer). */
   DESCRIPTOR: 16,
   PIPE_SLOT: 40,
