@@ -2,10 +2,11 @@
  * The files that names are read from: hosts(5), services(5), protocols(5), as glibc reads them (nss_files): fields between
  * white space, `#` begins a comment, a line that is none is left out.
  */
+import { readNumber, readText } from '../../base/arguments.ts';
 import { IpAddress } from '../../base/inet-address.ts';
 import { AF_INET, AF_INET6 } from './constants.ts';
-import type { NameProcess } from './name-process.ts';
-import { readText } from './text-file.ts';
+import { mustBeProcess, type NameProcess } from './name-process.ts';
+import { readText as textOf } from './text-file.ts';
 
 /** An address that a name has. `address` of AF_INET6 may be one that stands for an IPv4 address, as text says it. */
 export interface HostAddress {
@@ -51,7 +52,7 @@ function* fieldsOf(text: string): IterableIterator<string[]> {
 
 async function hostsLines(process: NameProcess): Promise<HostsLine[]> {
   const lines: HostsLine[] = [];
-  for (const [text, ...names] of fieldsOf(await readText(process, '/etc/hosts'))) {
+  for (const [text, ...names] of fieldsOf(await textOf(process, '/etc/hosts'))) {
     const address = IpAddress.parse(text);
     // nss_files takes the address of a line without names for that of the empty name.
     if (address !== null) lines.push({ address, isV6: text.includes(':'), names: names.length > 0 ? names : [''] });
@@ -94,7 +95,7 @@ export async function hostByAddress(process: NameProcess, family: number, addres
 
 async function services(process: NameProcess): Promise<Servent[]> {
   const list: Servent[] = [];
-  for (const [name, where = '', ...aliases] of fieldsOf(await readText(process, '/etc/services'))) {
+  for (const [name, where = '', ...aliases] of fieldsOf(await textOf(process, '/etc/services'))) {
     const parts = /^(\d+)\/(.+)$/.exec(where);
     if (parts !== null) list.push({ name, aliases, port: Number(parts[1]) & 0xffff, proto: parts[2] });
   }
@@ -103,18 +104,24 @@ async function services(process: NameProcess): Promise<Servent[]> {
 
 /** getservbyname(3): the service of this name or alias, of any protocol when `proto` is null; null when there is none. */
 export async function getservbyname(process: NameProcess, name: string, proto: string | null): Promise<Servent | null> {
+  mustBeProcess('getservbyname', process);
+  readText('getservbyname: name', name);
+  if (proto !== null) readText('getservbyname: proto', proto);
   const fits = (entry: Servent): boolean => proto === null || entry.proto === proto;
   return (await services(process)).find((entry) => fits(entry) && (entry.name === name || entry.aliases.includes(name))) ?? null;
 }
 
 /** getservbyport(3): the service of a port, which is in host order (C: in network order); null when there is none. */
 export async function getservbyport(process: NameProcess, port: number, proto: string | null): Promise<Servent | null> {
+  mustBeProcess('getservbyport', process);
+  readNumber('getservbyport: port', port);
+  if (proto !== null) readText('getservbyport: proto', proto);
   return (await services(process)).find((entry) => entry.port === port && (proto === null || entry.proto === proto)) ?? null;
 }
 
 async function protocols(process: NameProcess): Promise<Protoent[]> {
   const list: Protoent[] = [];
-  for (const [name, number = '', ...aliases] of fieldsOf(await readText(process, '/etc/protocols'))) {
+  for (const [name, number = '', ...aliases] of fieldsOf(await textOf(process, '/etc/protocols'))) {
     if (/^\d+$/.test(number)) list.push({ name, aliases, proto: Number(number) });
   }
   return list;
@@ -122,10 +129,14 @@ async function protocols(process: NameProcess): Promise<Protoent[]> {
 
 /** getprotobyname(3): the protocol of this name or alias; null when there is none. */
 export async function getprotobyname(process: NameProcess, name: string): Promise<Protoent | null> {
+  mustBeProcess('getprotobyname', process);
+  readText('getprotobyname: name', name);
   return (await protocols(process)).find((entry) => entry.name === name || entry.aliases.includes(name)) ?? null;
 }
 
 /** getprotobynumber(3): null when there is none. */
 export async function getprotobynumber(process: NameProcess, proto: number): Promise<Protoent | null> {
+  mustBeProcess('getprotobynumber', process);
+  readNumber('getprotobynumber: proto', proto);
   return (await protocols(process)).find((entry) => entry.proto === proto) ?? null;
 }
