@@ -69,7 +69,7 @@ export class Process extends CredentialCalls implements Syscalls, NameProcess {
     return this.value(child.pid, 'spawn');
   }
 
-  /** The environment it was started with. */
+  /** The environment it was started with; empty once it has ended. */
   get env(): Readonly<Record<string, string>> {
     return this.core.environment;
   }
