@@ -137,7 +137,6 @@ function letGo(chunk: Chunk): void {
 export function giveAway(chunk: Chunk): Uint8Array {
   if (chunk.refs !== 1 || !chunk.isAlone) throw new Error('a chunk that others hold cannot be given away');
   letGo(chunk);
-  chunk.refs = 0;
   slabStatistics.chunks--;
   slabStatistics.given++;
   return chunk.bytes;

@@ -137,7 +137,9 @@ test('a front that nobody else holds is given with its memory: half a chunk or m
   equal(buffer.length, 2 * CHUNK_SIZE);
   buffer.drop(CHUNK_SIZE / 2);
   deepEqual(buffer.give(CHUNK_SIZE / 2), b.subarray(CHUNK_SIZE / 2));
+  buffer.append(a, 0, CHUNK_SIZE, writer);
   buffer.drop(CHUNK_SIZE / 2 + 1);
+  equal(buffer.first?.chunk?.refs, 1);
   equal(buffer.give(CHUNK_SIZE / 2 - 1), null, 'too little for a chunk');
   buffer.clear();
   buffer.append(c, 0, CHUNK_SIZE, writer);
