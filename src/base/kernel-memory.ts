@@ -52,6 +52,10 @@ export const Cost = {
   SIGNAL: 256,
   /** A descriptor that an epoll watches. */
   WATCH: 512,
+  /** An inode of the file system, or a further name of one (struct shmem_inode_info and a dentry). */
+  INODE: 1024,
+  /** A System V queue or set, and what one process's end takes back of a set (msg_queue, sem_array, sem_undo), beside its numbers. */
+  IPC: 512,
 } as const;
 
 export class KernelMemory {
