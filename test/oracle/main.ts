@@ -56,6 +56,7 @@ function print(report: OracleReport): void {
   console.log(`compared                 ${comparison.compared}`);
   console.log(`equal                    ${comparison.equal}`);
   console.log(`distinct results         ${distinct.all} (call, family, outcome)`);
+  console.log(`  of these, strictly     ${distinct.strict} (call and errno alone)`);
   console.log(`  not errors             ${distinct.successes}`);
   console.log(`  bytes or addresses     ${distinct.deliveries} (${distinct.comparedDeliveries} results in all)`);
   console.log(`listed deviations        ${listed.length}`);
