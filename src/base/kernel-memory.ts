@@ -37,6 +37,10 @@ export const Cost = {
   ENDPOINT: 1024 + LITTLE_BYTES,
   PIPE: LITTLE_BYTES,
   PROCESS: 8192,
+  /** A call that waits beyond the few that each process has paid for: on Linux another thread, with a stack of the kernel's. */
+  WAIT: 2048,
+  /** A descriptor in the list of a poll that waits. */
+  POLLED: 256,
   /** A slot of a descriptor table, and of a pipe (struct pipe_buffer). */
   DESCRIPTOR: 16,
   PIPE_SLOT: 40,

@@ -2,6 +2,7 @@
  * poll(2): waits on several descriptions at once.
  */
 import { Errno } from '../base/errno.ts';
+import { Cost } from '../base/kernel-memory.ts';
 import { Poll, Waiter } from '../base/wait-queue.ts';
 import type { OpenFile } from './open-file.ts';
 import { Operation, Restart } from './operation.ts';
@@ -17,6 +18,9 @@ export interface PollEntry {
 
 /** Errors and hang-ups are reported whether they were asked for or not. */
 const ALWAYS = Poll.ERR | Poll.HUP;
+
+/** So many descriptors cost a poll that waits nothing beside itself. */
+const SHORT_LIST = 16;
 
 /** A poll's place in one description's wait queue. */
 class PollWaiter extends Waiter {
@@ -106,6 +110,11 @@ export class PollOperation extends Operation {
       file.operations.waiters.add(waiter);
       this.pollWaiters.push(waiter);
     }
+  }
+
+  /** A short list is part of the call. */
+  protected override get listBytes(): number {
+    return this.entries.length <= SHORT_LIST ? 0 : this.entries.length * Cost.POLLED;
   }
 
   protected override stopWaiting(): void {

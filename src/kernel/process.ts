@@ -83,6 +83,8 @@ export class KernelProcess implements Caller {
   /** The one that has waited longest; how many wait under a mask of their own. */
   private longestWaiting: Operation | null = null;
   private masksWaiting = 0;
+  /** How many of its calls wait. */
+  waitCount = 0;
   private readonly parked: SignalDelivery[] = [];
 
   /** `inheritFrom`: whose descriptors it has, as after fork; null for a terminal on 0, 1 and 2. */
@@ -148,6 +150,7 @@ export class KernelProcess implements Caller {
     if (first !== null) first.previousOfProcess = operation;
     else this.longestWaiting = operation;
     this.firstWaiting = operation;
+    this.waitCount++;
     if (operation.temporaryMask !== null) this.masksWaiting++;
     if (this.isStopped) operation.pause();
   }
@@ -158,6 +161,7 @@ export class KernelProcess implements Caller {
     else if (this.firstWaiting === operation) this.firstWaiting = next;
     if (next !== null) next.previousOfProcess = previous;
     else if (this.longestWaiting === operation) this.longestWaiting = previous;
+    this.waitCount--;
     if (operation.temporaryMask !== null) this.masksWaiting--;
     operation.nextOfProcess = null;
     operation.previousOfProcess = null;

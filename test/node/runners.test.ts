@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { root } from '../results.ts';
-import { buildPackage, cleanEnvironment, type FileRun } from './sim-test-file.ts';
+import { BURN, buildPackage, cleanEnvironment, type FileRun } from './sim-test-file.ts';
 
 const home = join(root, '.cache/runners');
 const modules = join(home, 'node_modules');
@@ -32,6 +32,7 @@ function run(name: string, text: string, args: readonly string[]): FileRun {
 }
 
 const TESTS = `
+  ${BURN}
   simTest('talks', { seeds: 3 }, async (world) => {
     const [a, b] = [world.host('a'), world.host('b')];
     world.cable(a, b);
@@ -42,8 +43,7 @@ const TESTS = `
     })), 'hi');
   });
   simTest('fails late', { seeds: 12, jobs: 2 }, async (world) => {
-    const until = process.cpuUsage().user + 150_000;
-    while (process.cpuUsage().user < until);
+    burn(150);
     assert.notEqual(world.seed, 'fails late/9');
   });
   simTest('rejects', { seeds: 1 }, async (world) => {

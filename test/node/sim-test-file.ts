@@ -4,6 +4,16 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../results.ts';
 
+/**
+ * A function for such files: takes so many milliseconds of the processor's time. User and system time together: the
+ * kernel divides what it knows to the nanosecond by what its ticks happened to hit, so that one of them alone can stand
+ * still for more than half a second.
+ */
+export const BURN = `function burn(ms) {
+    const from = process.cpuUsage();
+    for (let used = from; used.user + used.system - from.user - from.system < ms * 1000; used = process.cpuUsage());
+  }`;
+
 let isBuilt = false;
 
 export function buildPackage(): void {

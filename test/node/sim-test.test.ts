@@ -5,7 +5,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { root } from '../results.ts';
-import { buildPackage, cleanEnvironment, type FileOptions, type FileRun, runTestFile, scratchFolder } from './sim-test-file.ts';
+import { BURN, buildPackage, cleanEnvironment, type FileOptions, type FileRun, runTestFile, scratchFolder } from './sim-test-file.ts';
 
 const scratch = scratchFolder();
 const failures = join(scratch.path, 'failures');
@@ -19,6 +19,7 @@ const BEFORE = `
   import { describe, test } from 'node:test';
   import { simTest } from 'sockscape/test';
   const failures = ${JSON.stringify(failures)};
+  ${BURN}
 `;
 
 function run(text: string, options: FileOptions = {}): FileRun {
@@ -60,7 +61,7 @@ test('the line that replays has the options that were typed, and no others', () 
 });
 
 test('long runs go to processes of their own: every seed once, and the lowest that fails is told', () => {
-  const busy = 'const until = process.cpuUsage().user + 60_000; while (process.cpuUsage().user < until);';
+  const busy = 'burn(60);';
   const text = (body: string): string => `test('other', () => appendFileSync(${JSON.stringify(join(scratch.path, 'other'))}, 'x\\n'));
     describe('group', () => { simTest('on all cores', { seeds: 24, jobs: 3, failures: ${JSON.stringify(failures)} }, async (world) => { ${note('shared')}; ${body} }); });`;
   passes(text(`appendFileSync(${JSON.stringify(join(scratch.path, 'pids'))}, process.pid + '\\n'); ${busy}`));
@@ -93,8 +94,7 @@ test('code that never comes back ends its process, which says where it was', () 
   fails(`simTest('microtasks', { seeds: 1, loopLimitMs: 500, failures }, async (world) => { for (;;) await null; });`, /seed 1: the world's code ran for 500 ms/);
   // In a process of its own it is that process which is lost: the test fails, and what is behind it runs.
   const output = fails(`simTest('loop far', { seeds: 30, jobs: 2, loopLimitMs: 500, failures }, async (world) => {
-      const until = process.cpuUsage().user + 50_000;
-      while (process.cpuUsage().user < until);
+      burn(50);
       if (world.seed === 'loop far/25') { ${spinning} }
     });
     test('behind it', () => {});`, /seed 25: the world's code ran for 500 ms[\s\S]*files: \S*loop-far-25\.pcapng, /);
@@ -103,8 +103,7 @@ test('code that never comes back ends its process, which says where it was', () 
 
 test('a pause of the debugger is no loop, and its process runs all seeds', () => {
   const text = `simTest('paused', { seeds: 2, loopLimitMs: 300, failures }, async (world) => {
-      const until = process.cpuUsage().user + 1_200_000;
-      while (process.cpuUsage().user < until);
+      burn(1200);
     });`;
   fails(text, /without coming back/);
   const file = scratch.write('paused.test.mjs', BEFORE + text);

@@ -12,6 +12,7 @@
  */
 import { AsyncResource } from 'node:async_hooks';
 import { Errno } from '../../base/errno.ts';
+import { LEAST_GIFT_BYTES } from '../../base/stream-buffer.ts';
 import { Poll } from '../../base/wait-queue.ts';
 import * as descriptors from '../../kernel/calls/descriptors.ts';
 import * as sockets from '../../kernel/calls/sockets.ts';
@@ -34,7 +35,21 @@ const { JSStream } = binding('js_stream');
 const READ_BYTES = 65536;
 const incoming = Buffer.allocUnsafeSlow(READ_BYTES);
 const received = new Received();
+/** For reads whose bytes net.js keeps. */
+const keeping = new Received();
+keeping.takesMemory = true;
 const NO_LINGER = Buffer.from([1, 0, 0, 0, 0, 0, 0, 0]);
+
+function freshBuffer(bytes: number): Buffer {
+  const size = Math.min(Math.max(bytes, 1), READ_BYTES);
+  return size < Buffer.poolSize >> 1 ? Buffer.allocUnsafe(size) : Buffer.allocUnsafeSlow(size);
+}
+
+function copyOf(bytes: Uint8Array): Buffer {
+  const copy = freshBuffer(bytes.length);
+  copy.set(bytes);
+  return copy;
+}
 
 /** Gives a handle that the stack has made the object by which net.js will know it. Set by in-place.ts. */
 let makeFace: ((handle: StreamHandle) => void) | null = null;
@@ -374,13 +389,31 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
   private readOne(): void {
     this.wroteLast = false;
     if (!this.isReading) return;
-    const direct = this.above === null && !this.isConsumed && this.userBytes === 0;
-    const bytes = direct ? this.freshBuffer() : incoming;
-    const room = this.userBytes > 0 && this.userBytes < READ_BYTES ? this.userBytes : bytes.length;
-    const n = sockets.tryReceive(this.program.core, this.descriptor, bytes, 0, room, 0, received);
+    if (this.above === null && !this.isConsumed && this.userBytes === 0) return this.readDirect();
+    const room = this.userBytes > 0 && this.userBytes < READ_BYTES ? this.userBytes : READ_BYTES;
+    const n = this.receive(incoming, room, received);
+    if (n > 0) this.readBuffer(incoming.subarray(0, n));
+    else this.readNothing(n);
+  }
+
+  /** For net.js, which keeps the memory that the bytes are in: the socket's own, where it can give it; else room for what is there, and no more. */
+  private readDirect(): void {
+    const waiting = (this.file as OpenFile).operations.control(IOCTL.FIONREAD);
+    const mayBeGiven = waiting >= LEAST_GIFT_BYTES;
+    const bytes = mayBeGiven ? incoming : freshBuffer(waiting);
+    const n = this.receive(bytes, bytes.length, mayBeGiven ? keeping : received);
+    if (n <= 0) this.readNothing(n);
+    else if (bytes !== incoming) this.giveBytes(bytes, n);
+    else this.giveBytes(keeping.given ?? copyOf(incoming.subarray(0, n)), n);
+  }
+
+  private receive(bytes: Uint8Array, room: number, result: Received): number {
+    return sockets.tryReceive(this.program.core, this.descriptor, bytes, 0, room, 0, result);
+  }
+
+  /** The end of the stream, or an error: libuv reads no further. */
+  private readNothing(n: number): void {
     if (n === -Errno.EAGAIN) return;
-    if (n > 0) return direct ? this.giveBytes(bytes, n) : this.readBuffer(incoming.subarray(0, n));
-    // libuv reads no further.
     this.isReading = false;
     this.live();
     if (n === 0) return this.emitEOF();
@@ -389,15 +422,8 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
     this.inScope(() => (listener as StreamHandle).onread?.(undefined));
   }
 
-  /** Room for what is there to be read, and no more: net.js keeps the whole buffer with the bytes. */
-  private freshBuffer(): Buffer {
-    const waiting = (this.file as OpenFile).operations.control(IOCTL.FIONREAD);
-    const size = Math.min(Math.max(waiting, 1), READ_BYTES);
-    return size < Buffer.poolSize >> 1 ? Buffer.allocUnsafe(size) : Buffer.allocUnsafeSlow(size);
-  }
-
   /** Past C++, which nobody but net.js listens to: the bytes are copied once less. */
-  private giveBytes(bytes: Buffer, count: number): void {
+  private giveBytes(bytes: Uint8Array, count: number): void {
     this.readHere += count;
     tellRead(count, bytes.byteOffset);
     this.scope.runInAsyncScope(this.onread as (buffer: ArrayBuffer) => void, this, bytes.buffer as ArrayBuffer);

@@ -15,13 +15,14 @@ import {
   AF_INET, AF_INET6, AF_UNSPEC, IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE, SOCK_DCCP, SOCK_DGRAM, SOCK_RAW,
   SOCK_SEQPACKET, SOCK_STREAM,
 } from './constants.ts';
+import { isErrno } from './errors.ts';
 import { GaiError } from './gai-error.ts';
 import type { NameProcess } from './name-process.ts';
 import { getservbyname, type HostAddress, type HostEntry } from './name-tables.ts';
 import {
   AI_ADDRCONFIG, AI_ALL, AI_CANONIDN, AI_CANONNAME, AI_IDN, AI_IDN_ALLOW_UNASSIGNED, AI_IDN_USE_STD3_ASCII_RULES, AI_NUMERICHOST,
-  AI_NUMERICSERV, AI_PASSIVE, AI_V4MAPPED, EAI_ADDRFAMILY, EAI_AGAIN, EAI_BADFLAGS, EAI_FAMILY, EAI_IDN_ENCODE, EAI_NODATA, EAI_NONAME,
-  EAI_SERVICE, EAI_SOCKTYPE, EAI_SYSTEM,
+  AI_NUMERICSERV, AI_PASSIVE, AI_V4MAPPED, EAI_ADDRFAMILY, EAI_AGAIN, EAI_BADFLAGS, EAI_FAMILY, EAI_IDN_ENCODE, EAI_MEMORY, EAI_NODATA,
+  EAI_NONAME, EAI_SERVICE, EAI_SOCKTYPE, EAI_SYSTEM,
 } from './netdb-constants.ts';
 import { resolveHost } from './resolver.ts';
 import { HostError } from './resolver-answer.ts';
@@ -94,7 +95,8 @@ interface Request {
 
 /**
  * getaddrinfo(3): `node` a name or an address as text, `service` a name or a port as text; one of them may be null.
- * Resolves to one address at least. Rejects with GaiError (EAI_NONAME, EAI_AGAIN, EAI_SERVICE ...).
+ * Resolves to one address at least. Rejects with GaiError (EAI_NONAME, EAI_AGAIN, EAI_SERVICE ...); EAI_MEMORY
+ * where /etc/hosts has more than 4,096 addresses of the name, or a line of more than 2^20 characters.
  */
 export async function getaddrinfo(
   process: NameProcess, node: string | null, service: string | null, hints: AddrinfoHints | null = null,
@@ -102,6 +104,7 @@ export async function getaddrinfo(
   try {
     return await search(process, node === '*' ? null : node, service === '*' ? null : service, hints);
   } catch (error) {
+    if (isErrno(error, 'ENOMEM')) throw failure(EAI_MEMORY, error);
     // A call that failed (no descriptor is left, the process has ended) is EAI_SYSTEM, as in C.
     if (error instanceof Error && !(error instanceof GaiError) && 'syscall' in error) throw failure(EAI_SYSTEM, error);
     throw error;

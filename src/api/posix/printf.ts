@@ -149,17 +149,18 @@ function exactly(value: number): { digits: bigint; behind: number } {
   return { digits: BigInt(digits) * fives, behind };
 }
 
-/** The value with `places` digits behind the point, rounded half to even as C does, as an integer of that many places. */
-function rounded({ digits, behind }: { digits: bigint; behind: number }, places: number): bigint {
-  if (places >= behind) return digits * powerOfTen(places - behind);
+/** The value with `places` digits behind the point, rounded half to even as C does, as the digits of an integer of that many places. */
+function rounded({ digits, behind }: { digits: bigint; behind: number }, places: number): string {
+  // No double has more than 1,074: the others are written, not calculated.
+  if (places >= behind) return `${digits}${'0'.repeat(places - behind)}`;
   const unit = powerOfTen(behind - places);
   const quotient = digits / unit;
   const twice = (digits % unit) * 2n;
-  return twice > unit || (twice === unit && quotient % 2n === 1n) ? quotient + 1n : quotient;
+  return String(twice > unit || (twice === unit && quotient % 2n === 1n) ? quotient + 1n : quotient);
 }
 
 function fixed(value: number, precision: number): string {
-  const all = rounded(exactly(value), precision).toString().padStart(precision + 1, '0');
+  const all = rounded(exactly(value), precision).padStart(precision + 1, '0');
   return precision === 0 ? all : `${all.slice(0, -precision)}.${all.slice(-precision)}`;
 }
 
@@ -178,7 +179,7 @@ function scientific(value: number, precision: number): { mantissa: string; expon
   const places = precision - exponent;
   // With fewer places than none, whole digits are rounded away.
   const shifted = places >= 0 ? exact : { digits: exact.digits, behind: exact.behind - places };
-  let mantissa = rounded(shifted, Math.max(places, 0)).toString();
+  let mantissa = rounded(shifted, Math.max(places, 0));
   if (mantissa.length > precision + 1) {
     mantissa = mantissa.slice(0, precision + 1);
     exponent++;
