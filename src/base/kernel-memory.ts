@@ -37,6 +37,8 @@ export const Cost = {
   ENDPOINT: 1024 + LITTLE_BYTES,
   PIPE: LITTLE_BYTES,
   PROCESS: 8192,
+  /** An argument of a program or a variable of its environment, beside its text. */
+  WORD: 128,
   /** A call that waits beyond the few that each process has paid for: on Linux another thread, with a stack of the kernel's. */
   WAIT: 2048,
   /** A descriptor in the list of a poll that waits. */

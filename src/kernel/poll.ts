@@ -8,6 +8,7 @@ import type { OpenFile } from './open-file.ts';
 import { Operation, Restart } from './operation.ts';
 import { pollTimeoutUs } from './int.ts';
 import type { SignalSet } from './signal-set.ts';
+import { waitUs } from './times.ts';
 
 /** One descriptor of a poll call; a negative one is ignored. */
 export interface PollEntry {
@@ -144,8 +145,9 @@ export class SleepOperation extends Operation {
 
   /** 0, or -EINVAL for what is no number of microseconds. */
   prepare(us: number): number {
-    if (typeof us !== 'number' || !(us >= 0)) return -Errno.EINVAL;
-    this.sleepUs = us;
+    const waits = waitUs(us);
+    if (waits < 0) return -Errno.EINVAL;
+    this.sleepUs = waits;
     this.mayBlock = true;
     return 0;
   }

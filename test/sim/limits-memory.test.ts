@@ -212,6 +212,10 @@ const CASES: readonly (readonly [what: string, codes: readonly string[], make: M
     await p.fcntl(0, F.DUPFD, 60_000);
     return () => p.spawn(() => new Promise(() => {}));
   }],
+  ['children with an environment', ['ENOMEM'], async (p) => {
+    const env = Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`k${i}`, `v${i}`]));
+    return () => p.spawn(() => new Promise(() => {}), [], { env });
+  }],
   ['children that fill pipes, sockets and connections', ['ENOMEM'], async (p) => () => p.spawn(async (child) => {
     await untilRefused(async () => {
       const [, writing] = await child.pipe(O.NONBLOCK);

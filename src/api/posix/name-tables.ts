@@ -2,11 +2,12 @@
  * The files that names are read from: hosts(5), services(5), protocols(5), as glibc reads them (nss_files): fields between
  * white space, `#` begins a comment, a line that is none is left out.
  */
+import { readNumber, readText } from '../../base/arguments.ts';
 import { IpAddress } from '../../base/inet-address.ts';
 import { Errno } from '../../base/errno.ts';
 import { AF_INET, AF_INET6 } from './constants.ts';
 import { systemError } from './errors.ts';
-import type { NameProcess } from './name-process.ts';
+import { mustBeProcess, type NameProcess } from './name-process.ts';
 import { readLines } from './text-file.ts';
 
 /** So many addresses a name has at most: what is found is sorted, each with a socket of its own. An answer of DNS over TCP holds fewer. */
@@ -111,12 +112,18 @@ function services(process: NameProcess): AsyncGenerator<Servent> {
 
 /** getservbyname(3): the service of this name or alias, of any protocol when `proto` is null; null when there is none. */
 export async function getservbyname(process: NameProcess, name: string, proto: string | null): Promise<Servent | null> {
+  mustBeProcess('getservbyname', process);
+  readText('getservbyname: name', name);
+  if (proto !== null) readText('getservbyname: proto', proto);
   const fits = (entry: Servent): boolean => proto === null || entry.proto === proto;
   return find(services(process), (entry) => fits(entry) && (entry.name === name || entry.aliases.includes(name)));
 }
 
 /** getservbyport(3): the service of a port, which is in host order (C: in network order); null when there is none. */
 export async function getservbyport(process: NameProcess, port: number, proto: string | null): Promise<Servent | null> {
+  mustBeProcess('getservbyport', process);
+  readNumber('getservbyport: port', port);
+  if (proto !== null) readText('getservbyport: proto', proto);
   return find(services(process), (entry) => entry.port === port && (proto === null || entry.proto === proto));
 }
 
@@ -127,10 +134,14 @@ function protocols(process: NameProcess): AsyncGenerator<Protoent> {
 
 /** getprotobyname(3): the protocol of this name or alias; null when there is none. */
 export async function getprotobyname(process: NameProcess, name: string): Promise<Protoent | null> {
+  mustBeProcess('getprotobyname', process);
+  readText('getprotobyname: name', name);
   return find(protocols(process), (entry) => entry.name === name || entry.aliases.includes(name));
 }
 
 /** getprotobynumber(3): null when there is none. */
 export async function getprotobynumber(process: NameProcess, proto: number): Promise<Protoent | null> {
+  mustBeProcess('getprotobynumber', process);
+  readNumber('getprotobynumber: proto', proto);
   return find(protocols(process), (entry) => entry.proto === proto);
 }

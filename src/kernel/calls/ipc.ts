@@ -9,6 +9,7 @@ import {
 import { type SemaphoreOperation, SemaphoreSet, type SemaphoreWait, SEMMSL, SEMOPM, SEMVMX } from '../ipc/semaphores.ts';
 import { SHM_DEST, SHM_RDONLY, SharedSegment } from '../ipc/shared-memory.ts';
 import type { KernelProcess } from '../process.ts';
+import { waitUs } from '../times.ts';
 import { begin, end } from './edges.ts';
 
 /** What IPC_SET changes of any of them. */
@@ -154,11 +155,12 @@ export function prepareSemaphoreWait(
 ): number {
   const gone = begin(process);
   if (gone < 0) return gone;
-  if (operations.length < 1 || id < 0 || !(timeoutUs >= 0)) return -Errno.EINVAL;
+  const waits = waitUs(timeoutUs);
+  if (operations.length < 1 || id < 0 || waits < 0) return -Errno.EINVAL;
   if (operations.length > SEMOPM) return -Errno.E2BIG;
   const set = process.kernel.ipc.semaphores.get(id);
   if (typeof set === 'number') return set;
-  operation.prepare(set, operations, timeoutUs);
+  operation.prepare(set, operations, waits);
   return 0;
 }
 
