@@ -41,12 +41,17 @@ export const Restart = {
 } as const;
 export type Restart = (typeof Restart)[keyof typeof Restart];
 
-class OperationTimer extends Timer {
+export class OperationTimer extends Timer {
   private readonly operation: Operation;
 
   constructor(operation: Operation) {
     super();
     this.operation = operation;
+  }
+
+  /** Whose call ends with it. */
+  get process(): KernelProcess {
+    return this.operation.process;
   }
 
   expired(): void {
