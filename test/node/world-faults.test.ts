@@ -4,6 +4,8 @@ import dgram from 'node:dgram';
 import net from 'node:net';
 import { test } from 'node:test';
 import { HostCrash, type NodeHost, type NodeWorld, simulate } from '../../src/entry/sim.node.ts';
+import type { CableConditions } from '../../src/link/cable.ts';
+import type { WireStatistics } from '../../src/link/wire-conditions.ts';
 
 // Not at the top: what a program takes from node:dns before sockscape/sim is there is the machine's.
 const dns = await import('node:dns/promises');
@@ -104,20 +106,80 @@ test('a partition: silence between the groups, in both directions; after it ever
   });
 });
 
-test('bad weather: what arrives is what was sent, whatever the cable does to it', async () => {
-  for (const weather of [{ reorder: { probability: 0.5, extraUs: 30_000 } }, { corrupt: 0.05 }, { loss: 0.1 }, { duplicate: 0.5 }, { rateBitsPerSecond: 1e6 }]) {
+/** A cable's weather, and by what one sees that it was there: both wires' statistics, and what both TCPs counted. */
+interface Weather {
+  readonly conditions: CableConditions;
+  readonly shown: (wires: readonly WireStatistics[], counted: (name: string) => number) => void;
+}
+const total = (wires: readonly WireStatistics[], name: 'lost' | 'heldBack' | 'overtaken' | 'corrupted' | 'duplicated'): number => (
+  wires.reduce((sum, wire) => sum + wire[name], 0)
+);
+const WEATHERS: readonly Weather[] = [
+  {
+    conditions: { reorder: { probability: 0.5, extraUs: 30_000 } },
+    shown: (wires, counted) => {
+      for (const wire of wires) ok(wire.heldBack > 10 && wire.overtaken > 0, `${wire.heldBack} held back, ${wire.overtaken} overtaken`);
+      ok(counted('TcpExtTCPOFOQueue') > 10, 'segments wait for those before them');
+      equal(total(wires, 'lost') + total(wires, 'corrupted'), 0);
+    },
+  },
+  {
+    conditions: { corrupt: 0.05 },
+    shown: (wires, counted) => {
+      const corrupted = total(wires, 'corrupted');
+      ok(corrupted > 5, `${corrupted} corrupted`);
+      // The others are seen by IP's checksum, or have another's address.
+      const noticed = counted('TcpInCsumErrors');
+      ok(noticed > 0 && noticed <= corrupted, `TCP's checksum found ${noticed} of ${corrupted}`);
+      ok(counted('TcpRetransSegs') > 0, 'what was corrupt is sent again');
+    },
+  },
+  {
+    conditions: { loss: 0.1 },
+    shown: (wires, counted) => {
+      ok(wires.every(({ lost }) => lost > 3), wires.map(({ lost }) => lost).join());
+      ok(counted('TcpRetransSegs') > 0);
+    },
+  },
+  {
+    conditions: { duplicate: 0.5 },
+    shown: (wires, counted) => {
+      for (const wire of wires) ok(wire.duplicated > 10, `${wire.duplicated} duplicated`);
+      ok(counted('TcpExtTCPDSACKOldSent') > 10, 'the receiver says what it had already (RFC 2883)');
+      ok(counted('TcpExtTCPDSACKRecv') > 0, 'and the sender hears it');
+      equal(total(wires, 'lost'), 0);
+    },
+  },
+];
+
+for (const { conditions, shown } of WEATHERS) {
+  test(`weather: ${Object.keys(conditions)[0]}: what arrives is what was sent, and the weather was there`, async () => {
     await simulate({ seed: 3 }, async (world) => {
       const [a, b] = [world.host('a'), world.host('b')];
       const cable = world.cable(a, b, { delayUs: 5000 });
       echo(b);
-      cable.set(weather);
+      cable.set(conditions);
       const sent = pattern(200_000);
       const got = await exchange(a, 'b', sent);
-      ok(typeof got !== 'string' && got.equals(sent), `${JSON.stringify(weather)}: ${typeof got === 'string' ? got : got.length}`);
-      if ('rateBitsPerSecond' in weather) ok(world.now > 1.6e6, `${world.now}: 200,000 bytes at 1 Mbit/s take 1.6 s`);
+      ok(typeof got !== 'string' && got.equals(sent), typeof got === 'string' ? got : String(got.length));
+      const [there, back] = [a.nstat(), b.nstat()];
+      shown([cable.aToB.statistics, cable.bToA.statistics], (name) => (there[name] ?? 0) + (back[name] ?? 0));
       match(world.timeline[0]?.what ?? '', /^a--b: set /);
     });
-  }
+  });
+}
+
+test('weather: a rate: 200,000 bytes at 1 Mbit/s take 1.6 s', async () => {
+  await simulate({ seed: 3 }, async (world) => {
+    const [a, b] = [world.host('a'), world.host('b')];
+    const cable = world.cable(a, b, { delayUs: 5000 });
+    echo(b);
+    cable.set({ rateBitsPerSecond: 1e6 });
+    const sent = pattern(200_000);
+    const got = await exchange(a, 'b', sent);
+    ok(typeof got !== 'string' && got.equals(sent));
+    ok(world.now > 1.6e6, `${world.now}`);
+  });
 });
 
 test('a machine that is frozen answers nothing; when it thaws, everything goes on', async () => {
