@@ -106,14 +106,19 @@ class Running {
   }
 }
 
+/** Why nothing can run on a host that is down: it has crashed, or its world has ended. */
+export function whyDown({ name, loop }: Host, otherwise: 'has no power' | 'lost its power' = 'has no power'): string {
+  return loop.isStopped ? `the world of ${name} is over` : `${name} ${otherwise}`;
+}
+
 /** Runs a program to its end: its lines. Rejects with `fault(SENTENCE)` when its status is another than 0. */
 export async function runOn(
   host: Host, name: string, program: Program, args: readonly string[], fault: (sentence: string) => Error,
 ): Promise<string[]> {
-  if (host.isDown) throw fault(`${name}: ${host.name} has no power`);
+  if (host.isDown) throw fault(`${name}: ${whyDown(host)}`);
   const running = new Running(host, name, program, args);
   await running.end;
-  if (running.status !== 0) throw fault(running.status < 0 ? `${name}: ${host.name} lost its power` : running.errors.all.join('\n'));
+  if (running.status !== 0) throw fault(running.status < 0 ? `${name}: ${whyDown(host, 'lost its power')}` : running.errors.all.join('\n'));
   return running.output.all;
 }
 
@@ -135,7 +140,7 @@ export class WorldTcpdump {
   static async start(
     host: Host, program: Program, args: readonly string[], sleep: (us: number) => Promise<void>, fault: (sentence: string) => Error,
   ): Promise<WorldTcpdump> {
-    if (host.isDown) throw fault(`tcpdump: ${host.name} has no power`);
+    if (host.isDown) throw fault(`tcpdump: ${whyDown(host)}`);
     const running = new Running(host, 'tcpdump', program, args);
     const dump = new WorldTcpdump(running, sleep);
     const listening = new Promise<void>((resolve) => {

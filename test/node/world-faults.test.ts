@@ -282,6 +282,18 @@ test('a crash: nothing of the program comes back, and its promise rejects; a res
   });
 });
 
+test('a host whose world is over says so, and not that it has no power', async () => {
+  const { host, open } = await simulate({ seed: 1 }, async (world) => {
+    const a = world.host('a');
+    // Nobody waits for it within the world: it is told of its end.
+    const waiting = a.run(() => new Promise(() => {})).catch((error: Error) => error.message);
+    return { host: a, open: () => waiting };
+  });
+  equal(await open(), 'the world of a is over');
+  await rejects(host.run(() => {}), { name: 'HostCrash', message: 'host.run: the world of a is over' });
+  throws(() => host.gateway('127.0.0.1:6379'), { message: 'host.gateway: the world of a is over' });
+});
+
 test('a name server that fails: lookups are given up after its timeouts, and are fine when it is back', async () => {
   await simulate({ seed: 1 }, async (world) => {
     const [a, ns] = star(world, 'a', 'ns') as [NodeHost, NodeHost];

@@ -137,3 +137,11 @@ test('world.tcpdump: one that nobody stops ends with its world, without a word',
   equal(dump.lines.length, 2);
   equal((await dump.stop()).length, 2);
 });
+
+test('world.ss and world.tcpdump of a world that is over say so', async () => {
+  let asked: (() => Promise<unknown>)[] = [];
+  await pair(async (world, _client, server) => {
+    asked = [() => world.ss(server), () => world.tcpdump(server)];
+  });
+  for (const ask of asked) await rejects(ask(), /: the world of server is over/);
+});

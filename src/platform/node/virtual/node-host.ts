@@ -10,6 +10,7 @@ import { SeededRandom } from '../../../base/random.ts';
 import { isKind } from '../../../base/thrown.ts';
 import { type Frozen, Host, type HostOptions } from '../../../host.ts';
 import { onlyKnown } from '../../../sim/arguments.ts';
+import { whyDown } from '../../../sim/host-programs.ts';
 import type { WorldLog } from '../../../sim/world-log.ts';
 import { nameService } from '../names.ts';
 import { startClock } from './clocks.ts';
@@ -26,7 +27,7 @@ export interface RunOptions {
   readonly restarts?: boolean;
 }
 
-/** What `host.run` rejects with when the host loses its power before the program has returned. */
+/** What `host.run` rejects with when the host loses its power, or its world ends, before the program has returned. */
 export class HostCrash extends Error {
   override readonly name = 'HostCrash';
 }
@@ -118,7 +119,7 @@ export class NodeHost extends Host {
    */
   run<T>(fn: () => T | Promise<T>, options: RunOptions = {}): Promise<T> {
     if (typeof fn !== 'function') return Promise.reject(new TypeError(`host.run: takes a function, not ${typeof fn}`));
-    if (this.isDown) return Promise.reject(new HostCrash(`host.run: ${this.name} has no power`));
+    if (this.isDown) return Promise.reject(new HostCrash(`host.run: ${whyDown(this)}`));
     return this.begin(new Run(fn, options)) as Promise<T>;
   }
 
@@ -153,7 +154,7 @@ export class NodeHost extends Host {
    * Throws an error of bind(2), with its `code`: EADDRINUSE. After a crash and a restart of the host the port is open again.
    */
   gateway(target: string, options: GatewayOptions = {}): Gateway {
-    if (this.isDown) throw new HostCrash(`host.gateway: ${this.name} has no power`);
+    if (this.isDown) throw new HostCrash(`host.gateway: ${whyDown(this)}`);
     onlyKnown('host.gateway', options, ['port']);
     const gateway = new Gateway(this, target, options, (text) => this.note('gateway', text));
     this.doors.add(gateway);
@@ -216,7 +217,7 @@ export class NodeHost extends Host {
     for (const program of [...this.programs]) this.endProgram(program, 0);
     for (const run of atWork) {
       if (run.options.restarts !== false) this.interrupted.push(run);
-      if (run.isPending) run.abort(new HostCrash(`${this.name} lost its power`));
+      if (run.isPending) run.abort(new HostCrash(whyDown(this, 'lost its power')));
     }
   }
 
