@@ -12,6 +12,12 @@ import { LinuxStage } from './fault-linux.ts';
 /** Most of the time nothing happens in a scene: a few are played side by side. */
 const AT_A_TIME = 6;
 
+/**
+ * Linux's timers are never early, and late by up to an eighth: so coarse are the slots of its timer wheel (kernel/time/timer.c, 8 ticks
+ * where 63 have passed). What is seen of it comes through two processes on a machine that plays six scenes: a second at most.
+ */
+const EARLY_S = 0.05, LATE = 1.13, SEEN_LATE_S = 1;
+
 /** What the kernel did, for the record: by scene. */
 const seen: Record<string, unknown> = {};
 after(() => recordResult('faults-by-linux', { scenes: SCENES.length, seen }));
@@ -24,8 +30,8 @@ describe('faults, by the real kernel', { concurrency: AT_A_TIME }, () => {
       seen[scene.name] = { client: said, ...(Number.isNaN(seconds) ? {} : { seconds: Number(seconds.toFixed(2)) }) };
       deepEqual(said, scene.client);
       if (scene.server !== undefined) deepEqual(server, scene.server);
-      // A busy machine is late, and never early.
-      if (scene.seconds !== undefined) ok(seconds > scene.seconds - 0.3 && seconds < scene.seconds + 4, `${seconds} s`);
+      const expected = scene.linuxSeconds ?? scene.seconds;
+      if (expected !== undefined) ok(seconds > expected - EARLY_S && seconds < expected * LATE + SEEN_LATE_S, `${seconds} s, expected ${expected} s`);
     });
   }
 });

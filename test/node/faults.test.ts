@@ -13,6 +13,6 @@ for (const scene of SCENES) {
     const said = clients.length === 1 ? clients[0] : clients.flatMap((one, n) => one.map((what) => `${n}: ${what}`)).sort();
     deepEqual(said, scene.client);
     if (scene.server !== undefined) deepEqual(server, scene.server);
-    if (scene.seconds !== undefined) ok(Math.abs(seconds - scene.seconds) < 0.1, `${seconds} s`);
+    if (scene.seconds !== undefined) ok(Math.abs(seconds - scene.seconds) < 0.02, `${seconds} s`);
   });
 }

@@ -278,7 +278,11 @@ export class Tcp {
       endWithError(t, report.errno);
       return;
     }
-    if (saysNoWay(report)) revertBackoff(t, seq);
+    if (saysNoWay(report)) {
+      revertBackoff(t, seq);
+      // It may have been the last of the retries.
+      if (t.state === TcpState.Closed) return;
+    }
     // RFC 1122 4.2.3.9: soft; it becomes the reason when the retries are spent.
     if (report.isV4 ? t.settledOptions.receiveErrors : t.settledOptions.receiveErrors6) {
       t.errno = report.errno;

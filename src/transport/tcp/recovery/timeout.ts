@@ -154,7 +154,10 @@ export function revertBackoff(t: TcpEndpoint, seq: number): void {
   for (let i = 0; i < t.backoff && rto < most; i++) rto *= 2;
   t.rtoUs = rto < most ? rto : most;
   const left = rtoDelta(t);
-  setRexmt(t, RexmtKind.Rto, left > 1 ? left : 1);
+  if (left > 0) setRexmt(t, RexmtKind.Rto, left);
+  // Now, and not by the timer: a router that gives up a neighbour answers all that waited for it at once, and what the reports
+  // after this one take back counts from the new retransmission.
+  else retransmissionTimeout(t);
 }
 
 /** The retransmission timer struck: everything old enough is lost, the window starts at one (tcp_enter_loss). */
