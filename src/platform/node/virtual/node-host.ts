@@ -93,7 +93,7 @@ export class NodeHost extends Host {
   /** A program of this host that runs nothing yet. */
   startProgram(name: string): NodeProgram {
     followHttp();
-    const program = new NodeProgram(this, name, nameService);
+    const program = NodeProgram.on(this, name, nameService);
     program.onError = (error) => this.threw(program, error);
     startClock(program);
     seedProgram(program, new SeededRandom(`${this.seed}/host/${this.name}/program/${++this.started}`));
@@ -202,7 +202,7 @@ export class NodeHost extends Host {
     this.programs.delete(program);
     this.runs.delete(program);
     flushOutput(program);
-    this.note('program', `${program.core.name} ends with ${status}`);
+    this.note('program', `${program.name} ends with ${status}`);
     program.end(status);
   }
 

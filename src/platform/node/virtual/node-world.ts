@@ -37,7 +37,7 @@ export class NodeWorld extends World {
     this.loop.onIdle = () => {
       if (!runUnreferenced(this.loop) && !this.waitsForOutside()) onIdle?.();
     };
-    this.bodyProgram = new NodeProgram(this.keeper, 'body', nameService);
+    this.bodyProgram = NodeProgram.on(this.keeper, 'body', nameService);
     this.bodyProgram.onError = (error) => this.failWith(error);
     startClock(this.bodyProgram);
     seedProgram(this.bodyProgram, new SeededRandom(`${this.seed}/body`));
