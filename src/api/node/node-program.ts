@@ -154,11 +154,12 @@ export class NodeProgram {
   /** Runs an event now: the caller is a macrotask. */
   runEvent(event: HandleEvent): void {
     if (this.ended) return;
+    // Not thrown on from here: Node shows the line that has thrown last.
+    if (this.onError === null) return event.runEvent();
     try {
       event.runEvent();
     } catch (error) {
-      if (this.onError === null) throw error;
-      this.onError(error);
+      this.onError?.(error);
     }
   }
 

@@ -67,6 +67,12 @@ setInterval(() => {
     session.post('Runtime.evaluate', { expression: 'globalThis[Symbol.for("sockscape loop")](' + words + ')' }, () => process.kill(process.pid, 'SIGKILL'));
   });
   session.post('Debugger.enable', () => session.post('Debugger.pause'));
+  // What waits for the machine (a process, a file that never ends) has no stack that could be read.
+  setTimeout(() => {
+    if (Atomics.load(shared, ${BEAT}) !== beat) return;
+    require('node:fs').writeSync(2, 'the code waits for the machine, in a call that does not come back, and is ended\\n');
+    process.kill(process.pid, 'SIGKILL');
+  }, ${HANGS} * limitMs);
 }, ${BEAT_MS});
 `;
 
