@@ -1,6 +1,9 @@
 /** Programs in processes of their own (`host.spawn`): what they can do on a host of a world, and that a seed replays it. */
 import { deepEqual, equal, notEqual, ok } from 'node:assert/strict';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { buildSync } from 'esbuild';
+import { root } from '../results.ts';
 import { type OneWorld, SpawnFolder } from './spawn-folder.ts';
 
 const folder = new SpawnFolder({
@@ -85,6 +88,20 @@ const folder = new SpawnFolder({
       socket.on('data', (data) => { n += data.length; if (Math.random() < 0.3) socket.end(); else socket.write(data); });
       socket.on('close', (failed) => { console.log(n, failed, Date.now()); setTimeout(connect, 1000 * Math.random()); });
     })();`,
+  'names-server.mjs': `
+    import dgram from 'node:dgram';
+    const socket = dgram.createSocket('udp4').bind(53);
+    socket.on('message', (query, from) => {
+      const isKnown = query.includes('known');
+      const answer = Buffer.concat([query, isKnown ? Buffer.from('c00c000100010000003c0004c0000207', 'hex') : Buffer.alloc(0)]);
+      answer.writeUInt16BE(isKnown ? 0x8180 : 0x8183, 2);
+      answer.writeUInt16BE(isKnown ? 1 : 0, 6);
+      socket.send(answer, from.port, from.address);
+    });`,
+  'resolve.mjs': `
+    import dns from 'node:dns';
+    console.log(JSON.stringify(await dns.promises.resolve4('known.example', { ttl: true })));
+    console.log(await dns.promises.resolve4('other.example').catch((error) => error.code));`,
   'options.mjs': `
     import net from 'node:net';
     import { getsockopt, setsockopt } from 'sockscape/node';
@@ -241,15 +258,15 @@ test('one seed is one run, byte for byte: frames and log; another seed is anothe
       client.spawn('chatter.mjs');
       third.spawn('chatter.mjs');
       third.run(() => import('./chatter.mjs'));
-      await world.sleep(20e6);
+      await world.sleep(6e6);
       server.crash();
-      await world.sleep(5e6);
+      await world.sleep(3e6);
       server.restart();
-      await world.sleep(20e6);
+      await world.sleep(8e6);
     }, { seed: ${seed} });`).run;
   const [first, again, other] = [world(7), world(7), world(8)];
   deepEqual([first.error, other.error], [null, null]);
-  ok(first.log.split('\n').length > 60, first.log);
+  ok(first.log.split('\n').length > 30, first.log);
   equal(again.log, first.log);
   equal(again.pcapng, first.pcapng);
   notEqual(other.log, first.log);
@@ -280,4 +297,40 @@ test('many programs in one world, and worlds beside each other', () => {
     equal(value.length, 5);
     for (const text of value) ok(/^connected at [45](\.\d+)?\necho hello\nclosed false\n$/.test(text), text);
   }
+});
+
+/** The programs of handles.test.ts, which run over the real loopback too. */
+test('net, dgram and dns of a spawned program: every behaviour', () => {
+  buildSync({
+    entryPoints: [join(root, 'test/node/behaviours.ts')], outfile: join(folder.path, 'behaviours.mjs'), bundle: true, format: 'esm', platform: 'node',
+    target: 'node20.19', logLevel: 'warning',
+  });
+  const { stdout } = folder.run(`
+    told.lines = (await one(async ({ client }) => (await client.spawn('behaviours.mjs').ended).stdout)).value;`, ['--no-warnings']);
+  const lines = (JSON.parse(stdout) as { lines: string }).lines.trim().split('\n').map((line) => JSON.parse(line) as { error: string | null });
+  deepEqual(lines.filter(({ error }) => error !== null), []);
+  ok(lines.length >= 30, `only ${lines.length} behaviours ran`);
+});
+
+test('dns.resolve asks the name server of the world; a gateway leads a spawned program out to a real server', () => {
+  const told = folder.result<Record<string, OneWorld<string>>>(`
+    told.resolve = await one(async ({ world, client, server }) => {
+      client.writeFile('/etc/resolv.conf', 'nameserver 10.0.1.2\\n');
+      server.spawn('names-server.mjs');
+      await world.sleep(1);
+      return (await client.spawn('resolve.mjs').ended).stdout;
+    });
+    const real = net.createServer((c) => c.on('error', () => {}).on('data', (data) => c.end('real ' + data))).listen(0, '127.0.0.1');
+    await once(real, 'listening');
+    told.gateway = await one(async ({ client, server }) => {
+      server.gateway('127.0.0.1:' + real.address().port, { port: 80 });
+      return (await client.spawn('echo-client.cjs', ['server']).ended).stdout;
+    });
+    real.close();`);
+  equal(told['resolve']?.error, null);
+  equal(told['resolve']?.value, '[{"address":"192.0.2.7","ttl":60}]\nENOTFOUND\n');
+  equal(told['gateway']?.error, null);
+  const [first, ...rest] = (told['gateway'] as OneWorld<string>).value.split('\n');
+  ok(first?.startsWith('connected at '), first);
+  deepEqual(rest, ['real hello', 'closed false', '']);
 });

@@ -59,7 +59,7 @@ export interface News {
 const LENGTH_BYTES = 4;
 /** A frame has that much room at first, and gets more when it needs it. */
 const ROOM = 1 << 17;
-/** What one call sends at most: a longer write is several. */
+/** What one call sends at most: a longer write is several, and a longer datagram is too long for every socket. */
 export const MOST_SENT = 1 << 18;
 
 export class Frames {

@@ -10,6 +10,7 @@
  */
 import { AsyncResource } from 'node:async_hooks';
 import { type ChildProcess, spawn } from 'node:child_process';
+import { url as debuggerAt } from 'node:inspector';
 import { constants } from 'node:os';
 import { DirectKernel } from '../../../api/node/direct-kernel.ts';
 import { liveness } from '../../../api/node/liveness.ts';
@@ -269,7 +270,8 @@ export class ProgramProcess {
       ...(answers.length > 0 && { answers }), ...(signals.length > 0 && { signals: signals.splice(0) }), ...(beginning !== null && { beginning }),
     };
     this.beginning = null;
-    frames.begin(Answer.Turn).double(loop.now).double(host.clock.nowUs);
+    // A debugger that looks at the world may take its time within a call.
+    frames.begin(Answer.Turn).double(loop.now).double(host.clock.nowUs).int(debuggerAt() === undefined ? 0 : 1);
     this.service.putChanges();
     return frames.text(Object.keys(news).length === 0 ? '' : JSON.stringify(news)).send();
   }

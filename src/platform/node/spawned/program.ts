@@ -24,6 +24,7 @@ import { seedProgram } from '../virtual/randomness.ts';
 import { nextTimers } from '../virtual/timers.ts';
 import { Answer, type Beginning, Call, Frames, type News } from './frames.ts';
 import { RemoteKernel } from './remote-kernel.ts';
+import { STOPS } from './stops.ts';
 
 /** Turns of Node's event loop in a row, within one turn of the program, after which it is taken for one that spins. */
 const TURN_LIMIT = 300_000;
@@ -119,11 +120,11 @@ class SpawnedSide {
   }
 
   /** Its code may run: that of the program itself, behind this preload. */
-  begin(nowUs: number, hostUs: number): void {
+  begin(nowUs: number, hostUs: number, isDebugged: boolean): void {
     this.setTime(nowUs, hostUs);
     startClock(this.program);
     NodeProgram.outside = this.program;
-    this.watchdog?.watch(true);
+    this.watchdog?.watch(!isDebugged);
     this.loop.userStarted();
   }
 
@@ -161,7 +162,6 @@ class SpawnedSide {
       if (!frames.begin(Call.Description).text(JSON.stringify(words)).send()) vanish();
     }
     if (kind !== Answer.Turn) vanish();
-    this.watchdog?.watch(true);
     this.takeTurn();
   }
 
@@ -180,6 +180,7 @@ class SpawnedSide {
   private takeTurn(): void {
     const { frames, kernel, loop, program } = this;
     this.setTime(frames.takeDouble(), frames.takeDouble());
+    this.watchdog?.watch(frames.takeInt() === 0);
     this.turns = 0;
     followHttp();
     kernel.takeChanges();
@@ -227,7 +228,11 @@ function ownNumber(pid: number): void {
     Reflect.deleteProperty(process, name);
     Object.defineProperty(process, name, { configurable: true, enumerable: true, writable: true, value });
   }
-  process.kill = (to, signal) => machineKill(to === pid ? machinePid : to, signal);
+  process.kill = (to, signal) => {
+    const isOwn = to === pid || to === 0;
+    if (isOwn && STOPS.has(String(signal))) throw new Error(`process.kill: ${signal} would stop the program and the world with it`);
+    return machineKill(isOwn ? machinePid : to, signal);
+  };
 }
 
 /** The world reads what was written before there is too much of it, and before the other stream goes on, so that both have one order. */
@@ -264,8 +269,9 @@ export function beginSpawned(variable: string): void {
   if (frames.receive() !== Answer.Turn) vanish();
   const nowUs = frames.takeDouble();
   const hostUs = frames.takeDouble();
+  const isDebugged = frames.takeInt() !== 0;
   // No descriptors yet.
   frames.takeInt();
   const { beginning } = JSON.parse(frames.takeText()) as Required<News>;
-  new SpawnedSide(fd, frames, beginning).begin(nowUs, hostUs);
+  new SpawnedSide(fd, frames, beginning).begin(nowUs, hostUs, isDebugged);
 }

@@ -122,7 +122,7 @@ export class RemoteKernel implements ProgramKernel, NameService {
   }
 
   sendTo(fd: number, bytes: Uint8Array, at: number, length: number, to: Uint8Array): number {
-    this.frames.begin(Call.SendTo).int(fd).bytes(to).bytes(bytes, at, length);
+    this.frames.begin(Call.SendTo).int(fd).bytes(to).bytes(bytes, at, Math.min(length, MOST_SENT));
     return this.call();
   }
 

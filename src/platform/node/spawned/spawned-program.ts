@@ -10,6 +10,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { described } from '../../../base/arguments.ts';
 import { onlyKnown } from '../../../sim/arguments.ts';
 import type { ProcessImage, ProgramProcess } from './program-process.ts';
+import { STOPS } from './stops.ts';
 
 /** How a spawned program begins. */
 export interface SpawnOptions {
@@ -39,8 +40,6 @@ export interface SpawnEnd {
 
 const OPTIONS = ['name', 'cwd', 'env', 'execArgv', 'restarts', 'loopLimitMs'] as const;
 const LOOP_LIMIT_MS = 10_000;
-/** Signals that stop a process, or let it go on: a process that waits for nobody would have the whole world wait. */
-const STOPS: ReadonlySet<string> = new Set(['SIGSTOP', 'SIGTSTP', 'SIGTTIN', 'SIGTTOU', 'SIGCONT']);
 /** What of this process's environment is about this process alone. */
 const OWN_VARIABLES = ['NODE_TEST_CONTEXT', 'NODE_CHANNEL_FD', 'NODE_CHANNEL_SERIALIZATION_MODE'];
 
