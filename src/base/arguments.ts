@@ -3,6 +3,7 @@
  * code behind it may trust (no getter, no Proxy, no subclass is looked at again), or throws a TypeError or RangeError that names
  * the argument. Calls of a Process reject with it (api/posix/signatures.ts), helpers throw it.
  */
+import { fieldOf, wordsOf } from './thrown.ts';
 
 const TYPED_ARRAY = Object.getPrototypeOf(Uint8Array.prototype) as object;
 const tagOf = getterOf(TYPED_ARRAY, Symbol.toStringTag);
@@ -52,6 +53,11 @@ function article(word: string): string {
   return `${/^[aeio]/i.test(word) ? 'an' : 'a'} ${word}`;
 }
 
+/** A text in a sentence: no more of it than the sentence bears. */
+export function quoted(text: string): string {
+  return JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}...` : text);
+}
+
 /** The error of an argument of the wrong kind. `what` names the call and the argument: `bind: address`. */
 export function wrongKind(what: string, wanted: string, value: unknown): TypeError {
   return new TypeError(`${what} must be ${wanted}, not ${described(value)}`);
@@ -71,15 +77,7 @@ export function reading<T>(what: string, read: () => T): T {
     return read();
   } catch (error) {
     if (typeof error === 'object' && error !== null && faults.has(error)) throw error;
-    throw fault(new TypeError(`${what} cannot be read: ${reason(error)}`, { cause: error }));
-  }
-}
-
-function reason(error: unknown): string {
-  try {
-    return error instanceof Error ? error.message : String(error);
-  } catch {
-    return 'it throws';
+    throw fault(new TypeError(`${what} cannot be read: ${wordsOf(error)}`, { cause: error }));
   }
 }
 
@@ -96,9 +94,9 @@ export function readWhole(what: string, value: unknown, least: number, most: num
   throw fault(new RangeError(`${what} must be a whole number from ${least} to ${most}, not ${value}`));
 }
 
-export function readText(what: string, value: unknown): string {
+export function readText(what: string, value: unknown, wanted = 'a string'): string {
   if (typeof value === 'string') return value;
-  throw fault(wrongKind(what, 'a string', value));
+  throw fault(wrongKind(what, wanted, value));
 }
 
 export function readBytes(what: string, value: unknown, wanted = 'a Uint8Array'): Uint8Array {
@@ -143,6 +141,12 @@ export function readList<T>(
 
 function isIterable(value: unknown): boolean {
   return typeof value === 'object' && value !== null && typeof (value as { [Symbol.iterator]?: unknown })[Symbol.iterator] === 'function';
+}
+
+/** An object that has these functions: a process of whoever implements the calls. */
+export function mustHave(what: string, wanted: string, value: unknown, ...functions: readonly string[]): void {
+  if (typeof value === 'object' && value !== null && functions.every((name) => typeof fieldOf(value, name) === 'function')) return;
+  throw fault(wrongKind(what, wanted, value));
 }
 
 /** The fields of a structure, each read once; `shape` says what it is to be. */

@@ -3,6 +3,8 @@
  *
  * Below the face a call returns a count >= 0 or the negative of one of these.
  */
+import { wrongKind } from './arguments.ts';
+
 export const Errno = {
   EPERM: 1, ENOENT: 2, ESRCH: 3, EINTR: 4, EIO: 5, ENXIO: 6, E2BIG: 7, EBADF: 9, ECHILD: 10, EAGAIN: 11, ENOMEM: 12,
   EACCES: 13, EFAULT: 14, EBUSY: 16, EEXIST: 17, EXDEV: 18, ENODEV: 19, ENOTDIR: 20, EISDIR: 21, EINVAL: 22, ENFILE: 23,
@@ -51,11 +53,18 @@ for (const name of Object.keys(Errno) as (keyof typeof Errno)[]) NAMES.set(Errno
 
 /** The name of an error number (`ECONNRESET`); takes either sign. */
 export function errnoName(errno: number): string {
-  return NAMES.get(errno < 0 ? -errno : errno) ?? `errno ${errno}`;
+  const number = numberOf('errnoName', errno);
+  return NAMES.get(Math.abs(number)) ?? `errno ${number}`;
 }
 
 /** strerror(3) as glibc words it in the C locale; takes either sign. */
 export function strerror(errno: number): string {
-  const name = NAMES.get(errno < 0 ? -errno : errno);
-  return name === undefined ? `Unknown error ${errno}` : MESSAGES[name];
+  const number = numberOf('strerror', errno);
+  const name = NAMES.get(Math.abs(number));
+  return name === undefined ? `Unknown error ${number}` : MESSAGES[name];
+}
+
+function numberOf(helper: string, errno: unknown): number {
+  if (typeof errno !== 'number') throw wrongKind(`${helper}: errno`, 'a number', errno);
+  return errno;
 }

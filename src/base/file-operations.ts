@@ -19,6 +19,8 @@ export interface FileOperations {
   readonly takesWhole?: boolean;
   /** pread(2) and pwrite(2). Absent: it has no place for an offset (-ESPIPE). */
   readAt?(offset: number, to: Uint8Array, at: number, length: number): number;
+  /** It is written in order alone, pwrite(2) is -ESPIPE (seq_open takes FMODE_PWRITE away). */
+  readonly writesInOrder?: boolean;
   writeAt?(offset: number, from: Uint8Array, at: number, length: number): number;
   /** lseek(2), `whence` one of `SEEK`: the new position or a negative errno. Absent: -ESPIPE. */
   seek?(offset: number, whence: number): number;

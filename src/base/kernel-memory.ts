@@ -37,6 +37,12 @@ export const Cost = {
   ENDPOINT: 1024 + LITTLE_BYTES,
   PIPE: LITTLE_BYTES,
   PROCESS: 8192,
+  /** An argument of a program or a variable of its environment, beside its text. */
+  WORD: 128,
+  /** A call that waits beyond the few that each process has paid for: on Linux another thread, with a stack of the kernel's. */
+  WAIT: 2048,
+  /** A descriptor in the list of a poll that waits. */
+  POLLED: 256,
   /** A slot of a descriptor table, and of a pipe (struct pipe_buffer). */
   DESCRIPTOR: 16,
   PIPE_SLOT: 40,
@@ -46,6 +52,10 @@ export const Cost = {
   SIGNAL: 256,
   /** A descriptor that an epoll watches. */
   WATCH: 512,
+  /** An inode of the file system, or a further name of one (struct shmem_inode_info and a dentry). */
+  INODE: 1024,
+  /** A System V queue or set, and what one process's end takes back of a set (msg_queue, sem_array, sem_undo), beside its numbers. */
+  IPC: 512,
 } as const;
 
 export class KernelMemory {

@@ -2,7 +2,7 @@ import { deepEqual, equal, ok, throws } from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import {
-  type Chunk, CHUNK_SIZE, ChunkWriter, copyBytes, type Range, releaseChunk, releaseRange, releaseRanges, slabStatistics, takeChunk, takeRange,
+  type Chunk, CHUNK_SIZE, ChunkWriter, copyBytes, giveAway, type Range, releaseChunk, releaseRange, releaseRanges, slabStatistics, takeChunk, takeRange,
 } from './slab.ts';
 
 test('a chunk returns to the pool with its last reference, and is used again', () => {
@@ -28,6 +28,28 @@ test('releasing a chunk too often is our own bug and throws', () => {
   // Puts the count right for the tests behind this one.
   takeChunk().refs = 1;
   releaseChunk(chunk);
+});
+
+test('memory is given away by the last holder alone, and never used again; only memory of its own', () => {
+  const before = { ...slabStatistics };
+  const writer = new ChunkWriter();
+  writer.reserve(CHUNK_SIZE);
+  const chunk = writer.chunk as Chunk;
+  const range = takeRange(chunk, 0, 10);
+  throws(() => giveAway(chunk), /others hold/);
+  releaseRange(range);
+  const bytes = giveAway(chunk);
+  equal(bytes.length, CHUNK_SIZE);
+  equal(bytes.buffer.byteLength, CHUNK_SIZE);
+  equal(slabStatistics.chunksInUse, before.chunksInUse);
+  equal(slabStatistics.given, before.given + 1);
+  writer.chunk = null;
+  writer.reserve(CHUNK_SIZE);
+  ok(writer.chunk !== chunk && (writer.chunk as unknown as Chunk).bytes !== bytes);
+  writer.release();
+  const cut = takeChunk();
+  throws(() => giveAway(cut), /cannot be given/);
+  releaseChunk(cut);
 });
 
 test('no two chunks in use share memory', () => {

@@ -7,6 +7,9 @@
  *
  *   slab (1 MiB)   | chunk 64 KiB | chunk | chunk | ...
  *   range          { chunk, offset, length, next }
+ *
+ * What a stream writes in one piece of a chunk's size or more goes into chunks whose memory is their own: their last holder
+ * may give it away (`giveAway`), so that a reader who would keep a copy keeps the memory itself.
  */
 
 import type { KernelMemory } from './kernel-memory.ts';
@@ -34,9 +37,14 @@ export class Chunk {
   memory: KernelMemory | null = null;
 
   constructor(slab: Uint8Array, at: number) {
-    this.bytes = new Uint8Array(slab.buffer, at, CHUNK_SIZE);
+    this.bytes = slab.length === CHUNK_SIZE ? slab : new Uint8Array(slab.buffer, at, CHUNK_SIZE);
     this.slab = slab;
     this.at = at;
+  }
+
+  /** Is its memory no part of a slab that others are cut from? */
+  get isAlone(): boolean {
+    return this.slab === this.bytes;
   }
 }
 
@@ -56,10 +64,14 @@ export class SlabStatistics {
   chunks = 0;
   /** Range nodes that somebody holds. */
   rangesInUse = 0;
+  /** Chunks that were given away, in all. */
+  given = 0;
 }
 
 export const slabStatistics = new SlabStatistics();
 let freeChunks: Chunk | null = null;
+/** Those whose memory is their own. */
+let freeAlone: Chunk | null = null;
 let freeRanges: Range | null = null;
 
 /** Takes a chunk with one reference, which belongs to the caller; charged to `memory` until nobody holds it any more. */
@@ -75,6 +87,22 @@ export function takeChunk(memory: KernelMemory | null = null): Chunk {
   }
   const chunk = freeChunks as Chunk;
   freeChunks = chunk.next;
+  return taken(chunk, memory);
+}
+
+/** Likewise one whose memory is its own. */
+function takeChunkAlone(memory: KernelMemory | null): Chunk {
+  let chunk = freeAlone;
+  if (chunk === null) {
+    chunk = new Chunk(new Uint8Array(CHUNK_SIZE), 0);
+    slabStatistics.chunks++;
+  } else {
+    freeAlone = chunk.next;
+  }
+  return taken(chunk, memory);
+}
+
+function taken(chunk: Chunk, memory: KernelMemory | null): Chunk {
   chunk.next = null;
   chunk.refs = 1;
   chunk.memory = memory;
@@ -87,12 +115,31 @@ export function takeChunk(memory: KernelMemory | null = null): Chunk {
 export function releaseChunk(chunk: Chunk): void {
   if (--chunk.refs > 0) return;
   if (chunk.refs < 0) throw new Error('chunk released more often than it was taken');
+  letGo(chunk);
+  if (chunk.isAlone) {
+    chunk.next = freeAlone;
+    freeAlone = chunk;
+  } else {
+    chunk.next = freeChunks;
+    freeChunks = chunk;
+  }
+}
+
+/** Nobody holds it any more. */
+function letGo(chunk: Chunk): void {
   slabStatistics.chunksInUse--;
   const { memory } = chunk;
   if (memory !== null) memory.letGo(CHUNK_SIZE);
   chunk.memory = null;
-  chunk.next = freeChunks;
-  freeChunks = chunk;
+}
+
+/** Its only holder gives a chunk out of our hands, with its memory, which must be its own: nobody here will write it again. */
+export function giveAway(chunk: Chunk): Uint8Array {
+  if (chunk.refs !== 1 || !chunk.isAlone) throw new Error('a chunk that others hold cannot be given away');
+  letGo(chunk);
+  slabStatistics.chunks--;
+  slabStatistics.given++;
+  return chunk.bytes;
 }
 
 /** A range of `length` bytes at `offset`; takes a reference to the chunk. */
@@ -112,6 +159,17 @@ export function takeRange(chunk: Chunk, offset: number, length: number): Range {
 /** Frees one range node and its reference. */
 export function releaseRange(range: Range): void {
   releaseChunk(range.chunk as Chunk);
+  freeRange(range);
+}
+
+/** Frees one range node, and gives its chunk, which nobody else holds, away. */
+export function giveRangeAway(range: Range): Uint8Array {
+  const bytes = giveAway(range.chunk as Chunk).subarray(range.offset, range.offset + range.length);
+  freeRange(range);
+  return bytes;
+}
+
+function freeRange(range: Range): void {
   range.chunk = null;
   range.next = freeRanges;
   freeRanges = range;
@@ -200,7 +258,7 @@ export class ChunkWriter {
       if (room > 0 && wanted < CHUNK_SIZE / 2) return room;
       releaseChunk(this.chunk);
     }
-    this.chunk = takeChunk(this.memory);
+    this.chunk = wanted >= CHUNK_SIZE ? takeChunkAlone(this.memory) : takeChunk(this.memory);
     this.used = 0;
     return CHUNK_SIZE;
   }

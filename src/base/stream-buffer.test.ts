@@ -1,7 +1,7 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type Chunk, ChunkWriter, type Range, releaseRanges, slabStatistics, takeRange } from './slab.ts';
+import { CHUNK_SIZE, type Chunk, ChunkWriter, type Range, releaseRanges, slabStatistics, takeRange } from './slab.ts';
 import { StreamBuffer } from './stream-buffer.ts';
 
 let counter = 0;
@@ -34,6 +34,7 @@ const command = fc.oneof(
   fc.record({ kind: fc.constant('keep' as const), length: size, piece: fc.integer({ min: 1, max: 3000 }) }),
   fc.record({ kind: fc.constant('read' as const), length: size }),
   fc.record({ kind: fc.constant('peek' as const), length: size, skip: size }),
+  fc.record({ kind: fc.constant('give' as const), length: fc.constantFrom(CHUNK_SIZE, 40_000, 100) }),
   fc.record({ kind: fc.constant('drop' as const), part: fc.nat(100) }),
   fc.record({ kind: fc.constant('seek' as const), part: fc.nat(99) }),
   fc.record({ kind: fc.constant('clear' as const) }),
@@ -80,6 +81,16 @@ test('StreamBuffer behaves as a byte array does (model), and gives all memory ba
             if (step.kind === 'read') model = model.slice(count);
             break;
           }
+          case 'give': {
+            const length = Math.min(step.length, model.length);
+            const bytes = buffer.give(length);
+            if (bytes === null) break;
+            deepEqual(new Uint8Array(bytes), model.slice(0, length));
+            model = model.slice(length);
+            // It belongs to whoever has it: nothing that is left may change with it.
+            new Uint8Array(bytes.buffer).fill(0xee);
+            break;
+          }
           case 'drop': {
             const n = Math.floor((model.length * step.part) / 100);
             buffer.drop(n);
@@ -110,6 +121,33 @@ test('StreamBuffer behaves as a byte array does (model), and gives all memory ba
     }),
     { numRuns: 80 },
   );
+});
+
+test('a front that nobody else holds is given with its memory: half a chunk or more, and all that was asked for', () => {
+  const writer = new ChunkWriter();
+  const buffer = new StreamBuffer();
+  const given = slabStatistics.given;
+  const [a, b, c] = [fresh(CHUNK_SIZE), fresh(CHUNK_SIZE), fresh(CHUNK_SIZE)];
+  for (const bytes of [a, b, c]) buffer.append(bytes, 0, bytes.length, writer);
+  equal(buffer.give(CHUNK_SIZE - 1), null, 'not less than is in it');
+  const held = takeRange(buffer.first?.chunk as Chunk, 5, 5);
+  equal(buffer.give(CHUNK_SIZE), null, 'somebody holds it');
+  releaseRanges(held);
+  deepEqual(buffer.give(CHUNK_SIZE), a);
+  equal(buffer.length, 2 * CHUNK_SIZE);
+  buffer.drop(CHUNK_SIZE / 2);
+  deepEqual(buffer.give(CHUNK_SIZE / 2), b.subarray(CHUNK_SIZE / 2));
+  buffer.append(a, 0, CHUNK_SIZE, writer);
+  buffer.drop(CHUNK_SIZE / 2 + 1);
+  equal(buffer.first?.chunk?.refs, 1);
+  equal(buffer.give(CHUNK_SIZE / 2 - 1), null, 'too little for a chunk');
+  buffer.clear();
+  buffer.append(c, 0, CHUNK_SIZE, writer);
+  equal(buffer.give(CHUNK_SIZE), null, 'the writer may go on in it');
+  writer.release();
+  deepEqual(buffer.give(CHUNK_SIZE), c);
+  equal(buffer.first, null);
+  equal(slabStatistics.given - given, 3);
 });
 
 test('contiguous ranges merge: many small appends make one range', () => {

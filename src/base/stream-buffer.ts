@@ -6,8 +6,11 @@
  * from its front each time.
  */
 import {
-  type Chunk, type ChunkWriter, copyBytes, KEEP_COPY_BYTES, type Range, releaseRange, releaseRanges, takeRange,
+  CHUNK_SIZE, type Chunk, type ChunkWriter, copyBytes, giveRangeAway, KEEP_COPY_BYTES, type Range, releaseRange, releaseRanges, takeRange,
 } from './slab.ts';
+
+/** Memory that is given away is at least half used: whoever keeps the bytes keeps the whole chunk. */
+export const LEAST_GIFT_BYTES = CHUNK_SIZE / 2;
 
 export class StreamBuffer {
   /** Bytes held. */
@@ -152,12 +155,26 @@ export class StreamBuffer {
     return total;
   }
 
+  /**
+   * Takes `length` bytes (<= this.length) from the front with the memory that they are in, where nobody else holds it (the
+   * sender has let go what was acknowledged, nobody captures): they are the caller's then, who may write them. Null where
+   * they have to be copied.
+   */
+  give(length: number): Uint8Array | null {
+    const range = this.first;
+    if (range === null || length < LEAST_GIFT_BYTES || range.length !== length) return null;
+    const { refs, isAlone } = range.chunk as Chunk;
+    if (refs !== 1 || !isAlone) return null;
+    if (this.runChunk === range.chunk) this.runChunk = null;
+    this.takeFirst();
+    this.passed(length);
+    return giveRangeAway(range);
+  }
+
   /** Takes `n` bytes (<= length) from the front. */
   drop(n: number): void {
     let left = n;
-    this.length -= n;
-    if (this.cursorAt < n) this.cursor = null;
-    else this.cursorAt -= n;
+    this.passed(n);
     while (left > 0) {
       const range = this.first as Range;
       if (range.length > left) {
@@ -166,10 +183,21 @@ export class StreamBuffer {
         return;
       }
       left -= range.length;
-      this.first = range.next;
-      if (this.first === null) this.last = null;
+      this.takeFirst();
       releaseRange(range);
     }
+  }
+
+  /** The front has moved by `n` bytes. */
+  private passed(n: number): void {
+    this.length -= n;
+    if (this.cursorAt < n) this.cursor = null;
+    else this.cursorAt -= n;
+  }
+
+  private takeFirst(): void {
+    this.first = (this.first as Range).next;
+    if (this.first === null) this.last = null;
   }
 
   /** Lets everything go. */

@@ -57,7 +57,7 @@ test('WaitQueue wakes in order, by events, all that share and then the first exc
           deepEqual(woken, expected);
           woken.length = 0;
           queue.wakeAll(step.events);
-          deepEqual(woken, asked.map((waiter) => waiter.label));
+          deepEqual(woken, [...asked.filter(({ exclusive }) => !exclusive), ...asked.filter(({ exclusive }) => exclusive)].map((waiter) => waiter.label));
         }
         equal(queue.empty, model.length === 0);
       }
@@ -72,4 +72,16 @@ test('a waiter can be in one queue only', () => {
   throws(() => new WaitQueue().add(waiter), /queued already/);
   new WaitQueue().remove(waiter);
   equal(queue.empty, false, 'another queue cannot remove it');
+});
+
+test('of thousands that wait exclusively a wake looks at one', () => {
+  let looks = 0;
+  const queue = new WaitQueue();
+  for (let i = 0; i < 5000; i++) {
+    const waiter = new TestWaiter(i, Poll.IN, true, []);
+    Object.defineProperty(waiter, 'events', { get: () => (looks++, Poll.IN) });
+    queue.add(waiter);
+  }
+  queue.wake(Poll.IN);
+  equal(looks, 1);
 });

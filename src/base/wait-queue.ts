@@ -1,5 +1,5 @@
 /**
- * Who waits for what: plain callbacks with an event mask, first in first out.
+ * Who waits for what: plain callbacks with an event mask, first in first out; the exclusive ones behind all others.
  *
  * A wake only marks a waiter's operation runnable (`Loop.ready`); nothing of the waiter runs inside the waker's call.
  */
@@ -24,7 +24,7 @@ export const SILENT = 0x20000;
 export abstract class Waiter extends Runnable {
   /** Events (`Poll`) this waiter is woken for. */
   events = 0;
-  /** An exclusive waiter uses up the wake: of several, only the first is woken (accept, one reader). */
+  /** An exclusive waiter uses up the wake: of several, only the first is woken (accept, one reader). Not changed while it waits. */
   exclusive = false;
   queue: WaitQueue | null = null;
   previousWaiter: Waiter | null = null;
@@ -53,11 +53,15 @@ export class WaitQueue {
     if (waiter.queue !== null) throw new Error('waiter is queued already');
     waiter.queue = this;
     waitStatistics.entries++;
-    waiter.previousWaiter = this.last;
-    waiter.nextWaiter = null;
-    if (this.last === null) this.first = waiter;
-    else this.last.nextWaiter = waiter;
-    this.last = waiter;
+    let before = this.last;
+    if (!waiter.exclusive) while (before !== null && before.exclusive) before = before.previousWaiter;
+    const after = before === null ? this.first : before.nextWaiter;
+    waiter.previousWaiter = before;
+    waiter.nextWaiter = after;
+    if (before === null) this.first = waiter;
+    else before.nextWaiter = waiter;
+    if (after === null) this.last = waiter;
+    else after.previousWaiter = waiter;
   }
 
   remove(waiter: Waiter): void {
@@ -78,20 +82,20 @@ export class WaitQueue {
 
   /**
    * Wakes every waiter that asked for one of `events`, and of the exclusive ones the first, after all others: a poll
-   * behind a blocked accept hears of the connection too, as on Linux (add_wait_queue_exclusive).
+   * behind a blocked accept hears of the connection too, as on Linux (add_wait_queue_exclusive). Of thousands that wait
+   * exclusively no more are looked at than those that want something else.
    */
   wake(events: number): void {
-    let exclusive: Waiter | null = null;
     let waiter = this.first;
     while (waiter !== null) {
       const next = waiter.nextWaiter;
       if ((waiter.events & events) !== 0) {
-        if (!waiter.exclusive) waiter.wake(events);
-        else if (exclusive === null) exclusive = waiter;
+        const { exclusive } = waiter;
+        waiter.wake(events);
+        if (exclusive) return;
       }
       waiter = next;
     }
-    if (exclusive !== null) exclusive.wake(events);
   }
 
   /** Wakes every waiter that asked for one of `events`, exclusive or not: what they wait for will never come, or for all. */

@@ -13,7 +13,7 @@ import type { Host } from '../host.ts';
 import { PlatformError } from '../platform/node/libc.ts';
 import { PrefixedOutput } from './prefixed-output.ts';
 import { complain, print } from './output.ts';
-import { heedSignals } from './terminal.ts';
+import { heedSignals, signalledStatus } from './terminal.ts';
 
 /** A program to be run, with its words. */
 export interface Task {
@@ -31,34 +31,37 @@ const START_MS = 2000;
 const LAST_SEGMENTS_MS = 200;
 /** How long those beside the last one may take to say their last words. */
 const END_MS = 2000;
-/** What a shell adds to the number of the signal that ended a program. */
-const SIGNALLED = 128;
 const FEED_PAUSE_MS = 5;
 /** Node's own longest timer. */
 const HOLD_MS = 0x7fffffff;
 
 /**
  * Starts the programs in their order, each when the one before it waits for something. Standard input is the last one's.
- * When that one ends, the others get SIGINT. Resolves to the last one's exit status, 128 + N after signal N.
+ * When that one ends, the others get SIGINT. Resolves to the last one's exit status, 128 + N after signal N. A signal that comes
+ * before all are started ends it too: those that run get it, and the others are not begun.
  */
 export async function runPrograms(tasks: readonly Task[]): Promise<number> {
   const started: Started[] = [];
   const width = Math.max(...tasks.map((task) => task.name.length));
+  let asked = 0;
   const unheed = heedSignals(Object.keys(SIGNALS) as NodeJS.Signals[], (signal) => {
+    asked = SIGNALS[signal];
     for (const each of started) each.signal(SIGNALS[signal]);
   });
   // What a program waits for need not be a deadline, and then nothing else would hold Node.
   const hold = setInterval(() => {}, HOLD_MS);
   try {
     for (const [i, task] of tasks.entries()) {
+      if (asked > 0) break;
       const isLast = i === tasks.length - 1;
       const one = new Started(task, tasks.length === 1 ? null : width);
       started.push(one);
       await one.start(isLast && task.readsInput);
       if (!isLast) await one.waits();
     }
+    const isCutOff = started.length < tasks.length;
     const last = started[started.length - 1];
-    const status = await last.ended;
+    const status = isCutOff ? signalledStatus(asked) : await last.ended;
     // The last segments of what it closed are still to be seen by the others.
     if (tasks.length > 1) await pause(LAST_SEGMENTS_MS);
     for (const each of started) each.signal(SIGINT);
@@ -118,7 +121,7 @@ class Started {
     void shell.waitpid(this.pid).then(({ status }) => {
       this.isOver = true;
       this.flush();
-      this.end(WIFEXITED(status) ? WEXITSTATUS(status) : SIGNALLED + WTERMSIG(status));
+      this.end(WIFEXITED(status) ? WEXITSTATUS(status) : signalledStatus(WTERMSIG(status)));
     });
   }
 

@@ -2,11 +2,13 @@
  * `sockscape tap`: a host of ours on a TAP device, with services that this machine's kernel and its programs can use.
  */
 import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { isatty } from 'node:tty';
 import { DNS_PORT } from '../api/posix/dns.ts';
 import { Process } from '../api/posix/process.ts';
 import type { Cidr } from '../base/inet-address.ts';
 import { Loop } from '../base/loop.ts';
+import { wordsOf } from '../base/thrown.ts';
 import type { Host } from '../host.ts';
 import { CaptureTee } from '../link/capture-tee.ts';
 import { NodeEnvironment } from '../platform/node/environment.ts';
@@ -27,13 +29,14 @@ import { CommandHosts } from './leftovers.ts';
 import { parseOptions, UsageError } from './options.ts';
 import { complain, print, STDERR } from './output.ts';
 import { runPrograms } from './program-run.ts';
-import { paint, untilAsked } from './terminal.ts';
+import { paint, signalledStatus, untilAsked } from './terminal.ts';
 
 export const TAP_HELP = `usage: sockscape tap --address CIDR ... [--name NAME] [--host-address CIDR ...] [--no-offload]
                      [--serve SERVICE:PORT,...] [--zone FILE ...] [-w FILE] [--run 'PROGRAM ARG...' ...]
 
 A host of ours on a TAP device, made in the network namespace that the command runs in (needs root and the package
-koffi). Prints 'ready' on a line of its own when the host answers. Ctrl-C ends it and removes the device.
+koffi). Prints 'ready' on a line of its own when the host answers. Ctrl-C ends it and removes the device: with status 0,
+or 130 (128 + the signal's number) when that is before 'ready'.
 
   --address CIDR ...        addresses of our host, such as 192.0.2.2/24 or 2001:db8::2/64
   --name NAME               name of the device; tap0
@@ -113,11 +116,16 @@ export async function tap(args: readonly string[]): Promise<number> {
       .then(() => settled(host, device, addresses))
       .then(() => (file === '-' || commands.length > 0 ? complain : print)('ready\n'))
       .then(() => (isatty(STDERR) && commands.length === 0 ? complain(whatToTry(device.name, addresses, theirs, services)) : undefined));
-    const ended = Promise.race([asked, lost, ...(capture === null ? [] : [capture.failed])]);
-    await Promise.race([answering, ended]);
-    const reason = await (tasks.length === 0 ? ended : Promise.race([ended, runPrograms(tasks)]));
-    if (typeof reason === 'number') return reason;
-    if (reason !== undefined) throw new PlatformError(reason);
+    const failed = Promise.race([lost, ...(capture === null ? [] : [capture.failed])]).then((reason) => {
+      throw new PlatformError(reason);
+    });
+    // Nobody hears of what is lost when all is over.
+    failed.catch(() => {});
+    const signal = await Promise.race([answering, asked, failed]);
+    // It did not get as far as to do what it was started for.
+    if (signal !== undefined) return signalledStatus(constants.signals[signal]);
+    if (tasks.length > 0) return await Promise.race([runPrograms(tasks), failed]);
+    await Promise.race([asked, failed]);
     return 0;
   } finally {
     hosts.end(() => {
@@ -155,7 +163,7 @@ function readZone(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    throw new UsageError(`--zone: ${error instanceof Error ? error.message : String(error)}`);
+    throw new UsageError(`--zone: ${wordsOf(error)}`);
   }
 }
 

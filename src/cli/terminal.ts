@@ -19,9 +19,14 @@ export function paint(fd: number, style: keyof typeof CODES, text: string): stri
   return wanted ? `\x1b[${CODES[style]}m${text}\x1b[0m` : text;
 }
 
-/** Resolves when the user or the system asks the command to end: Ctrl-C, kill, a closed terminal. */
-export function untilAsked(): Promise<void> {
-  return new Promise((resolve) => heedSignals(SIGNALS, () => resolve()));
+/** Resolves when the user or the system asks the command to end (Ctrl-C, kill, a closed terminal): to the signal that did. */
+export function untilAsked(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => heedSignals(SIGNALS, resolve));
+}
+
+/** The exit status of what a signal ended, as shells tell it. */
+export function signalledStatus(signo: number): number {
+  return 128 + signo;
 }
 
 /** Calls `handler` for these signals, until the returned function is called; what heeded them before does so again then. */

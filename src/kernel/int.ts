@@ -3,11 +3,17 @@
  * compiler that casts: a NaN in a deadline or a length compares false with everything and would go unnoticed.
  */
 const INT_MAX = 0x7fffffff;
+const UINT_MAX = 0xffffffff;
 const INT_MIN = -0x80000000;
 
 /** A C int: fractions are cut off, what is no number is 0, and what does not fit is the nearest that does. */
 export function toInt(n: number): number {
   return n > INT_MAX ? INT_MAX : n < INT_MIN ? INT_MIN : n | 0;
+}
+
+/** A C unsigned int: as above; what is negative is what the cast of an int makes of it. */
+export function toUnsigned(n: number): number {
+  return n > UINT_MAX ? UINT_MAX : n < 0 ? toInt(n) >>> 0 : n >>> 0;
 }
 
 /**

@@ -76,7 +76,7 @@ export class Kernel {
     this.pipePages = new PipePages(memory, settings, keeper);
     this.pendingSignals = new UserCounts(memory, Cost.SIGNAL);
     this.queueBytes = new UserCounts(memory, 1);
-    this.ipc = new Ipc(memory);
+    this.ipc = new Ipc(memory, this.fileTable);
     this.epollWatches = new UserCounts(memory, Cost.WATCH);
     disk?.moveTo(memory);
     this.fileSystem = disk ?? new FileSystem(() => this.realtimeUs, stack.context.random, memory);

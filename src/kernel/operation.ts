@@ -9,9 +9,10 @@
  *
  * Who starts an operation sets `onSettled`; it is called from `Loop`'s deliveries, never from inside the stack. An
  * operation that settles within `start` returns its result there and calls nobody. On a stopped loop nothing waits: what
- * would is ESRCH.
+ * would is ESRCH. A call that waits is charged to the host's memory, and ENOMEM where there is none.
  */
 import { Errno } from '../base/errno.ts';
+import { Cost } from '../base/kernel-memory.ts';
 import type { Loop } from '../base/loop.ts';
 import { Timer } from '../base/timer-queue.ts';
 import { DISCONNECTED, Waiter } from '../base/wait-queue.ts';
@@ -19,6 +20,9 @@ import type { OpenFile } from './open-file.ts';
 import type { KernelProcess } from './process.ts';
 import type { SignalDelivery } from './signal-delivery.ts';
 import type { SignalSet } from './signal-set.ts';
+
+/** So many calls of a process may wait at once without being charged: they are part of what the process costs. */
+const PAID_WAITS = 4;
 
 /** What `start` returns when the operation waits: no count and no errno has this value. */
 export const PENDING = -0x40000000;
@@ -37,12 +41,17 @@ export const Restart = {
 } as const;
 export type Restart = (typeof Restart)[keyof typeof Restart];
 
-class OperationTimer extends Timer {
+export class OperationTimer extends Timer {
   private readonly operation: Operation;
 
   constructor(operation: Operation) {
     super();
     this.operation = operation;
+  }
+
+  /** Whose call ends with it. */
+  get process(): KernelProcess {
+    return this.operation.process;
   }
 
   expired(): void {
@@ -74,6 +83,8 @@ export abstract class Operation extends Waiter {
   /** The delivery of a signal that this call waits for before it returns or goes on (signal-delivery.ts); mostly null. */
   delivery: SignalDelivery | null = null;
   private timer: OperationTimer | null = null;
+  /** Bytes of the host's memory that it is charged for while it waits. */
+  private charged = 0;
   private waiting = false;
   /** It waits and tries nothing: its process is stopped, or a handler runs after which it goes on. */
   private paused = false;
@@ -121,19 +132,24 @@ export abstract class Operation extends Waiter {
 
   /** Apart from `start`, which most calls end with, so that V8 finds that one short enough to inline. */
   private beginWait(): number {
-    if (this.loop.isStopped) return this.neverWoken();
+    const { process } = this;
+    if (this.loop.isStopped) return this.cannotWait(-Errno.ESRCH);
+    const charge = (process.waitCount < PAID_WAITS ? 0 : Cost.WAIT) + this.listBytes;
+    if (charge > 0 && !process.kernel.memory.take(charge)) return this.cannotWait(-Errno.ENOMEM);
+    this.charged = charge;
     const timeout = this.waitFor();
     if (timeout <= 0) {
+      this.letGoOfCharge();
       this.stopWaiting();
       this.result = this.timeoutResult();
       this.loop.drain();
       return this.result;
     }
     this.waiting = true;
-    this.process.began(this);
+    process.began(this);
     if (this.file !== null) this.file.hold();
     this.joinQueues();
-    if (this.temporaryMask !== null) this.process.signals.suspend(this.temporaryMask);
+    if (this.temporaryMask !== null) process.signals.suspend(this.temporaryMask);
     this.setDeadline(timeout);
     const handler = this.onSettled;
     this.onSettled = null;
@@ -154,13 +170,25 @@ export abstract class Operation extends Waiter {
   }
 
   /**
-   * The loop is stopped (its world has ended): nothing would ever end this wait. What is done counts; else it is ESRCH, as
-   * for a process that has exited, and not EINTR, after which programs try again.
+   * What is done counts; else it is `errno`: ENOMEM, or ESRCH on a loop that is stopped (its world has ended), where nothing
+   * would ever end this wait: as for a process that has exited, and not EINTR, after which programs try again.
    */
-  private neverWoken(): number {
+  private cannotWait(errno: number): number {
     const done = this.interruptResult();
-    this.result = done === -Errno.EINTR ? -Errno.ESRCH : done;
+    this.result = done === -Errno.EINTR ? errno : done;
+    this.loop.drain();
     return this.result;
+  }
+
+  /** What it takes while it waits beside itself, in bytes: a poll's list. */
+  protected get listBytes(): number {
+    return 0;
+  }
+
+  private letGoOfCharge(): void {
+    if (this.charged === 0) return;
+    this.process.kernel.memory.letGo(this.charged);
+    this.charged = 0;
   }
 
   /** Joins the wait queue of the description. Poll joins several. */
@@ -197,6 +225,7 @@ export abstract class Operation extends Waiter {
   private settle(result: number): void {
     this.waiting = false;
     this.process.settled(this);
+    this.letGoOfCharge();
     const queue = this.queue;
     this.stopWaiting();
     // An exclusive waiter used up its wake; what is left over is the next one's. Whether another socket has room left, only

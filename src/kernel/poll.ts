@@ -2,11 +2,13 @@
  * poll(2): waits on several descriptions at once.
  */
 import { Errno } from '../base/errno.ts';
+import { Cost } from '../base/kernel-memory.ts';
 import { Poll, Waiter } from '../base/wait-queue.ts';
 import type { OpenFile } from './open-file.ts';
 import { Operation, Restart } from './operation.ts';
 import { pollTimeoutUs } from './int.ts';
 import type { SignalSet } from './signal-set.ts';
+import { waitUs } from './times.ts';
 
 /** One descriptor of a poll call; a negative one is ignored. */
 export interface PollEntry {
@@ -17,6 +19,9 @@ export interface PollEntry {
 
 /** Errors and hang-ups are reported whether they were asked for or not. */
 const ALWAYS = Poll.ERR | Poll.HUP;
+
+/** So many descriptors cost a poll that waits nothing beside itself. */
+const SHORT_LIST = 16;
 
 /** A poll's place in one description's wait queue. */
 class PollWaiter extends Waiter {
@@ -108,6 +113,11 @@ export class PollOperation extends Operation {
     }
   }
 
+  /** A short list is part of the call. */
+  protected override get listBytes(): number {
+    return this.entries.length <= SHORT_LIST ? 0 : this.entries.length * Cost.POLLED;
+  }
+
   protected override stopWaiting(): void {
     for (const waiter of this.pollWaiters) {
       if (waiter.queue !== null) waiter.queue.remove(waiter);
@@ -135,8 +145,9 @@ export class SleepOperation extends Operation {
 
   /** 0, or -EINVAL for what is no number of microseconds. */
   prepare(us: number): number {
-    if (typeof us !== 'number' || !(us >= 0)) return -Errno.EINVAL;
-    this.sleepUs = us;
+    const waits = waitUs(us);
+    if (waits < 0) return -Errno.EINVAL;
+    this.sleepUs = waits;
     this.mayBlock = true;
     return 0;
   }

@@ -7,7 +7,7 @@ import { Timer } from '../base/timer-queue.ts';
 import type { KernelProcess } from './process.ts';
 import { SignalInfo, type SignalSource } from './signal-info.ts';
 import { isSignal, Signal, SignalCode } from './signal-numbers.ts';
-import { type TimerSetting, wholeNanoseconds } from './timerfd.ts';
+import type { TimerSetting } from './timerfd.ts';
 
 /** How a timer or a queue tells (struct sigevent). SIGEV_THREAD is the C library's: the kernel sends a signal. */
 export const SIGEV = { SIGNAL: 0, NONE: 1, THREAD: 2 } as const;
@@ -72,9 +72,7 @@ class PosixTimer extends Timer implements SignalSource {
     return Math.max(0, Math.floor((this.now - this.nextAt) / this.intervalUs));
   }
 
-  set(setting: TimerSetting, absolute: boolean): void {
-    const valueUs = wholeNanoseconds(setting.valueUs);
-    const intervalUs = wholeNanoseconds(setting.intervalUs);
+  set({ valueUs, intervalUs }: TimerSetting, absolute: boolean): void {
     this.stop();
     this.overrun = 0;
     this.intervalUs = valueUs === 0 ? 0 : intervalUs;

@@ -12,6 +12,7 @@
  * A process that the machine starts is a child of init, for which nobody waits: it is gone at once when it ends.
  */
 import { Credentials } from '../base/credentials.ts';
+import { Errno } from '../base/errno.ts';
 import { WaitQueue } from '../base/wait-queue.ts';
 import type { Caller } from '../socket/caller.ts';
 import type { Description } from '../socket/description.ts';
@@ -26,7 +27,8 @@ import { OpenFile } from './open-file.ts';
 import type { Operation } from './operation.ts';
 import { PosixTimers } from './posix-timers.ts';
 import { hangUpOrphans, setGroup } from './process-groups.ts';
-import { ResourceLimits } from './resource-limits.ts';
+import { chargeOfWords } from './program-words.ts';
+import { Resource, ResourceLimits } from './resource-limits.ts';
 import type { SignalDelivery } from './signal-delivery.ts';
 import { SignalInfo } from './signal-info.ts';
 import { ActionFlag, Signal, SignalCode } from './signal-numbers.ts';
@@ -52,9 +54,10 @@ export class KernelProcess implements Caller {
   readonly signals: Signals = new Signals(this);
   readonly alarm: IntervalTimer = new IntervalTimer(this);
   readonly timers: PosixTimers = new PosixTimers(this);
-  /** What its program was started with: `argv` without the name, and the environment. */
+  /** What its program was started with: `argv` without the name, and the environment. Gone with its end. */
   args: readonly string[] = [];
   environment: Readonly<Record<string, string>> = {};
+  private wordBytes = 0;
   /** Who hears of its end; null for init, and for one that has been waited for. */
   parent: KernelProcess | null;
   /** The oldest first; those that have ended and were not waited for included. */
@@ -83,6 +86,8 @@ export class KernelProcess implements Caller {
   /** The one that has waited longest; how many wait under a mask of their own. */
   private longestWaiting: Operation | null = null;
   private masksWaiting = 0;
+  /** How many of its calls wait. */
+  waitCount = 0;
   private readonly parked: SignalDelivery[] = [];
 
   /** `inheritFrom`: whose descriptors it has, as after fork; null for a terminal on 0, 1 and 2. */
@@ -148,6 +153,7 @@ export class KernelProcess implements Caller {
     if (first !== null) first.previousOfProcess = operation;
     else this.longestWaiting = operation;
     this.firstWaiting = operation;
+    this.waitCount++;
     if (operation.temporaryMask !== null) this.masksWaiting++;
     if (this.isStopped) operation.pause();
   }
@@ -158,6 +164,7 @@ export class KernelProcess implements Caller {
     else if (this.firstWaiting === operation) this.firstWaiting = next;
     if (next !== null) next.previousOfProcess = previous;
     else if (this.longestWaiting === operation) this.longestWaiting = previous;
+    this.waitCount--;
     if (operation.temporaryMask !== null) this.masksWaiting--;
     operation.nextOfProcess = null;
     operation.previousOfProcess = null;
@@ -184,12 +191,31 @@ export class KernelProcess implements Caller {
     return operation;
   }
 
-  /** execve(2): what another program does not inherit goes. */
-  execute(): void {
+  /**
+   * execve(2): what another program does not inherit goes. Takes over `args` and `environment`. 0, or -E2BIG, -ENOMEM, and then
+   * nothing has changed.
+   */
+  execute(args: readonly string[], environment: Readonly<Record<string, string>>): number {
+    const { memory } = this.kernel;
+    const bytes = chargeOfWords(this.name, args, environment, this.limits.get(Resource.STACK).soft);
+    if (bytes < 0) return bytes;
+    if (!memory.take(bytes)) return -Errno.ENOMEM;
+    this.wordBytes = bytes;
+    this.args = args;
+    this.environment = environment;
     this.descriptors.closeOnExecution();
     this.credentials.execute();
     const { uid, euid, gid, egid } = this.credentials;
     this.isDumpable = uid === euid && gid === egid;
+    return 0;
+  }
+
+  /** exit_mm: with its memory the words of its program go. */
+  private forgetWords(): void {
+    this.kernel.memory.letGo(this.wordBytes);
+    this.wordBytes = 0;
+    this.args = [];
+    this.environment = {};
   }
 
   /** A child that has not begun its program joins a group, 0 for one of its own: 0 or -EPERM, -EINVAL. */
@@ -279,6 +305,7 @@ export class KernelProcess implements Caller {
     timers.disarm(this.alarm);
     this.timers.clear();
     this.kernel.ipc.processEnded(this);
+    this.forgetWords();
     this.files.release();
     this.signals.clear();
     for (const delivery of this.parked.splice(0)) loop.complete(delivery);

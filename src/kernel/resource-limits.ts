@@ -22,12 +22,14 @@ const DESCRIPTORS: ResourceLimit = { soft: MOST_DESCRIPTORS, hard: MOST_DESCRIPT
 /** As on a machine of some four gigabytes: half of kernel.threads-max (fork_init), and what mqueue(7) says. */
 const TASKS: ResourceLimit = { soft: 16384, hard: 16384 };
 const QUEUE_BYTES: ResourceLimit = { soft: 819200, hard: 819200 };
+/** _STK_LIM: a quarter of it is what a program's arguments and environment may take. */
+const STACK_BYTES: ResourceLimit = { soft: 8 * 1024 * 1024, hard: Infinity };
 /** There are no core files. */
 const NOTHING: ResourceLimit = { soft: 0, hard: Infinity };
 
 const STANDARD: ReadonlyMap<number, ResourceLimit> = new Map([
   [Resource.NOFILE, DESCRIPTORS], [Resource.CORE, NOTHING], [Resource.NPROC, TASKS], [Resource.SIGPENDING, TASKS],
-  [Resource.MSGQUEUE, QUEUE_BYTES],
+  [Resource.MSGQUEUE, QUEUE_BYTES], [Resource.STACK, STACK_BYTES],
 ]);
 
 export class ResourceLimits {

@@ -9,6 +9,7 @@
  *   let the interrupted call, and what waits for the handlers (`follow`), return
  */
 import { Completion } from '../base/loop.ts';
+import { isKind } from '../base/thrown.ts';
 import type { Operation } from './operation.ts';
 import type { KernelProcess } from './process.ts';
 import { isOrphaned } from './process-groups.ts';
@@ -115,7 +116,7 @@ export class SignalDelivery extends Completion {
     if (this.process.exited) return null;
     try {
       const result: unknown = handler(info.signo, signalFacts(info));
-      return result instanceof Promise ? (result as Promise<void>) : null;
+      return isKind(result, Promise) ? settled(result) : null;
     } catch (error) {
       unhandled(error);
       return null;
@@ -144,6 +145,11 @@ export class SignalDelivery extends Completion {
 /** Signals of a terminal do not stop a group that nobody would continue (get_signal). */
 function mayStop(process: KernelProcess, signo: number): boolean {
   return signo === Signal.SIGSTOP || !isOrphaned(process.kernel, process.pgid, null);
+}
+
+/** A promise of our own: that of a subclass may throw when it is asked, or answer twice. */
+async function settled(promise: Promise<unknown>): Promise<void> {
+  await promise;
 }
 
 /** An error that no call can carry: the platform hears of it as of every rejection that nobody looks at. */

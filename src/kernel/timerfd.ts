@@ -48,9 +48,7 @@ export class TimerDescriptor extends Timer implements FileOperations {
   }
 
   /** Sets it anew; `valueUs` is from now on, or a time of the clock when `absolute` says so. */
-  set(setting: TimerSetting, absolute: boolean): void {
-    const valueUs = wholeNanoseconds(setting.valueUs);
-    const intervalUs = wholeNanoseconds(setting.intervalUs);
+  set({ valueUs, intervalUs }: TimerSetting, absolute: boolean): void {
     this.timers.disarm(this);
     this.expirations = 0;
     this.intervalUs = intervalUs;
@@ -103,9 +101,4 @@ export class TimerDescriptor extends Timer implements FileOperations {
   release(): void {
     this.timers.disarm(this);
   }
-}
-
-/** C's smallest part of a second; what is less than one is none. */
-export function wholeNanoseconds(us: number): number {
-  return Math.floor(us * 1000) / 1000;
 }

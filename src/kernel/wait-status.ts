@@ -7,6 +7,7 @@
  *   |  signal    |   0x7f   |     stopped
  *   0xffff                        continued
  */
+import { readNumber } from '../base/arguments.ts';
 
 export const CONTINUED = 0xffff;
 
@@ -18,35 +19,40 @@ export function stoppedStatus(signo: number): number {
   return (signo << 8) | 0x7f;
 }
 
+/** Programs hand in what they like; C's macros take an int. */
+function int(macro: string, status: unknown): number {
+  return (readNumber(`${macro}: status`, status) ?? 0) | 0;
+}
+
 export function WIFEXITED(status: number): boolean {
-  return (status & 0x7f) === 0;
+  return (int('WIFEXITED', status) & 0x7f) === 0;
 }
 
 export function WEXITSTATUS(status: number): number {
-  return (status >> 8) & 0xff;
+  return (int('WEXITSTATUS', status) >> 8) & 0xff;
 }
 
 export function WIFSIGNALED(status: number): boolean {
-  const signo = status & 0x7f;
+  const signo = int('WIFSIGNALED', status) & 0x7f;
   return signo !== 0 && signo !== 0x7f;
 }
 
 export function WTERMSIG(status: number): number {
-  return status & 0x7f;
+  return int('WTERMSIG', status) & 0x7f;
 }
 
 export function WCOREDUMP(status: number): boolean {
-  return (status & 0x80) !== 0;
+  return (int('WCOREDUMP', status) & 0x80) !== 0;
 }
 
 export function WIFSTOPPED(status: number): boolean {
-  return (status & 0xff) === 0x7f;
+  return (int('WIFSTOPPED', status) & 0xff) === 0x7f;
 }
 
 export function WSTOPSIG(status: number): number {
-  return (status >> 8) & 0xff;
+  return (int('WSTOPSIG', status) >> 8) & 0xff;
 }
 
 export function WIFCONTINUED(status: number): boolean {
-  return status === CONTINUED;
+  return int('WIFCONTINUED', status) === CONTINUED;
 }

@@ -56,7 +56,7 @@ const QUERY_RESPONSE_US = 10_000_000;
 /** Groups of which it is still to be said that nobody listens any more; who leaves more of them at once is not heard out. */
 const MOST_LEFT = 1024;
 
-class GeneralQuery extends Timer {
+export class GeneralQuery extends Timer {
   private readonly reporter: GroupReporter;
 
   constructor(reporter: GroupReporter) {

@@ -34,7 +34,7 @@ const ND_HOP_LIMIT = 255;
 const DAD_DELAY_US = 1_000_000;
 
 /** The test of one address: solicitations from "::" for it, and then it is ours. */
-class AddressTest extends Timer {
+export class AddressTest extends Timer {
   readonly entry: InterfaceAddress;
   probesLeft: number;
   /** RFC 7527: by this we know our own solicitations when a link sends them back. */

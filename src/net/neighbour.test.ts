@@ -74,7 +74,8 @@ test('Linux: three requests a second apart, then EHOSTUNREACH for every waiting 
 
 test('unres_qlen_bytes: the oldest of too many waiting packets is dropped', () => {
   const t = probe();
-  t.network.settings.neighUnresQlenBytes = 3000;
+  // Four buffers of the least size that Linux has, which these fit into.
+  t.network.settings.neighUnresQlenBytes = 4 * 832;
   const before = packetStatistics.packetsInUse;
   for (let i = 0; i < 8; i++) sendFrom(t.network, PEER, pattern(200, i));
   assert.equal(t.network.counters.get('NeighUnresolvedDrops'), 4);
@@ -82,6 +83,29 @@ test('unres_qlen_bytes: the oldest of too many waiting packets is dropped', () =
   t.take();
   answer(t);
   assert.deepEqual(t.take().map((frame) => frame[34]), [4, 5, 6, 7]);
+});
+
+test('what waits for addresses is charged to the host: one packet a neighbour where memory is short, none where it is out', () => {
+  const t = probe();
+  const { memory } = t.network.context;
+  sendFrom(t.network, PEER, pattern(200, 0));
+  // Beside the chunk that payload of the host is written into.
+  const before = memory.usedBytes - 832;
+  for (let i = 1; i < 8; i++) sendFrom(t.network, PEER, pattern(200, i));
+  assert.equal(memory.usedBytes - before, 8 * 832);
+  const rest = memory.totalBytes - memory.usedBytes - 2000;
+  memory.hold(rest);
+  sendFrom(t.network, PEER, pattern(200, 8));
+  assert.equal(memory.usedBytes - before - rest, 832);
+  memory.hold(2000 + 7 * 832);
+  for (let i = 0; i < 8; i++) sendFrom(t.network, `192.0.2.${100 + i}`, pattern(200, i));
+  assert.equal(memory.usedBytes - before - rest, 2000 + 8 * 832, 'nothing more than what waits already');
+  assert.equal(t.network.counters.get('NeighUnresolvedDrops'), 8 + 8);
+  t.take();
+  answer(t);
+  assert.equal(t.take().length, 1);
+  memory.letGo(rest + 2000 + 7 * 832);
+  assert.equal(memory.usedBytes, before);
 });
 
 test('RFC 4861 7.3.3: reachable, stale, delay, probe by unicast, failed', () => {

@@ -7,6 +7,7 @@
  * Called by LinkOutput with packets to send, and by arp.ts and nd.ts with what they hear. Reachable and stale entries
  * have no timer: whether an entry is still reachable is computed when it is used.
  */
+import { LARGEST_HEAD, LEAST_TRUESIZE, linearTruesize, SHARED_INFO } from '../base/buffer-size.ts';
 import { Mib } from '../base/counters.ts';
 import type { HostContext } from '../base/host-context.ts';
 import type { IpAddress } from '../base/inet-address.ts';
@@ -31,8 +32,6 @@ export function hasKnownMac(neighbour: Neighbour): boolean {
 
 const CONNECTED = NeighbourState.Permanent | NeighbourState.NoArp | NeighbourState.Reachable;
 const IN_TIMER = NeighbourState.Incomplete | NeighbourState.Delay | NeighbourState.Probe;
-/** What a waiting packet counts beside its bytes. */
-const PACKET_OVERHEAD = 512;
 /** Forced collection spares entries that changed within this time (Linux's neigh_forced_gc). */
 const COLLECT_AFTER_US = 5e6;
 /** A full table is searched for something to drop at most this often. */
@@ -257,7 +256,13 @@ export class Neighbour extends Timer {
   private enqueue(p: Packet): void {
     const limit = this.table.settings.neighUnresQlenBytes;
     const weight = weightOf(p);
-    while (this.first !== null && this.waitingBytes + weight > limit) this.dropFirst();
+    const { memory } = this.table;
+    while (this.first !== null && (this.waitingBytes + weight > limit || memory.isShort)) this.dropFirst();
+    if (!memory.take(weight)) {
+      this.table.countDrop();
+      p.release();
+      return;
+    }
     p.next = null;
     if (this.last === null) this.first = p;
     else this.last.next = p;
@@ -277,13 +282,16 @@ export class Neighbour extends Timer {
     this.first = p.next;
     if (this.first === null) this.last = null;
     p.next = null;
-    this.waitingBytes -= weightOf(p);
+    const weight = weightOf(p);
+    this.waitingBytes -= weight;
+    this.table.memory.letGo(weight);
     return p;
   }
 }
 
+/** Its truesize; of those that no socket is charged for, what one head for all of it would take, and pages beyond the largest. */
 function weightOf(p: Packet): number {
-  const bytes = p.length + PACKET_OVERHEAD;
+  const bytes = p.length + SHARED_INFO <= LARGEST_HEAD ? linearTruesize(p.length) : LEAST_TRUESIZE + p.length;
   return p.truesize > bytes ? p.truesize : bytes;
 }
 
@@ -294,6 +302,8 @@ export class NeighbourTable {
   readonly protocol: NeighbourProtocol;
   readonly settings: HostContext['settings'];
   readonly timers: HostContext['timers'];
+  /** What waits for addresses is charged here: nobody's socket has to pay for the answers to a flood. */
+  readonly memory: HostContext['memory'];
   /** Time is read as `loop.now`: a function's result would be boxed. */
   readonly loop: HostContext['loop'];
   /** How long an answer counts, drawn once from [0.5, 1.5) of the base (RFC 4861 6.3.2). */
@@ -311,6 +321,7 @@ export class NeighbourTable {
     this.observers = observers;
     this.settings = context.settings;
     this.timers = context.timers;
+    this.memory = context.memory;
     this.loop = context.loop;
     this.protocol = protocol;
     const base = context.settings.neighBaseReachableTimeMs;

@@ -45,7 +45,7 @@ class FragmentSender {
   }
 }
 
-class Assembly extends Timer {
+export class Assembly extends Timer {
   readonly table: ReassemblyTable;
   readonly sender: FragmentSender;
   /** The sender's count when the last fragment of this packet came. */

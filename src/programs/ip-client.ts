@@ -13,6 +13,7 @@ import type { Syscalls } from '../api/posix/syscalls.ts';
 import { readText } from '../api/posix/text-file.ts';
 import { strerror } from '../base/errno.ts';
 import { IpAddress } from '../base/inet-address.ts';
+import { wordsOf } from '../base/thrown.ts';
 
 /** The program ends with this on standard error, and this status. */
 export class IpFailure extends Error {
@@ -90,7 +91,7 @@ export class IpClient {
       for (const option of [NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK]) await this.process.setsockopt(this.fd, SOL_NETLINK, option, on);
       await this.process.bind(this.fd, sockaddrNl());
     } catch (error) {
-      throw new IpFailure(`Cannot open netlink socket: ${errorWords(error)}`, 1);
+      throw new IpFailure(`Cannot open netlink socket: ${wordsOf(error)}`, 1);
     }
     return this.fd;
   }
@@ -208,10 +209,6 @@ function refuse({ flags, body }: NetlinkMessage, wordsAt: number, isDump: boolea
 
 function sentence(text: string): string {
   return text.endsWith('.') ? text : `${text}.`;
-}
-
-function errorWords(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 export async function writeAll(process: Syscalls, fd: number, text: string): Promise<void> {

@@ -6,6 +6,7 @@
 import { guarded } from './getopt.ts';
 import { AF_INET, AF_INET6, AF_PACKET, AF_UNSPEC } from '../api/posix/constants.ts';
 import type { Syscalls } from '../api/posix/syscalls.ts';
+import { wordsOf } from '../base/thrown.ts';
 import { ipAddress } from './ip-address.ts';
 import { begins, IpClient, IpFailure, type IpOptions, writeAll } from './ip-client.ts';
 import { ipLink } from './ip-link.ts';
@@ -41,8 +42,7 @@ async function run(process: Syscalls, args: readonly string[]): Promise<number> 
     client = new IpClient(process, options);
     return await found[1](client, words);
   } catch (error) {
-    const words = error instanceof Error ? error.message : String(error);
-    await writeAll(process, 2, `${words}\n`);
+    await writeAll(process, 2, `${wordsOf(error)}\n`);
     return error instanceof IpFailure ? error.status : 1;
   } finally {
     await client?.close();

@@ -9,7 +9,8 @@ import { MSG_WAITALL, SO_RCVTIMEO, SO_SNDTIMEO, SOCK_DGRAM, SOCK_STREAM, SOL_SOC
 import { DNS_MAX_LEN, DNS_PORT } from '../api/posix/dns.ts';
 import { timeval } from '../api/posix/option-values.ts';
 import type { Syscalls } from '../api/posix/syscalls.ts';
-import { complain, openService, portOf, sendAll, serveConnections, serveDatagrams, wordsOf } from './service.ts';
+import { wordsOf } from '../base/thrown.ts';
+import { complain, openService, portOf, sendAll, serveConnections, serveDatagrams } from './service.ts';
 import { answerTo } from './zone-answer.ts';
 import { parseZone, type Zone } from './zone-text.ts';
 

@@ -11,6 +11,7 @@ import {
 import { isErrno } from '../api/posix/errors.ts';
 import { readSockaddr, sockaddrIn, sockaddrIn6 } from '../api/posix/sockaddr.ts';
 import type { Syscalls } from '../api/posix/syscalls.ts';
+import { wordsOf } from '../base/thrown.ts';
 
 /** A program: user space over one process's calls. `listening` is called when a server is ready for its first client. */
 export type Program = (process: Syscalls, args: readonly string[], listening?: () => void) => Promise<number>;
@@ -128,11 +129,6 @@ export async function serveDatagrams(
       if (isErrno(error, 'EBADF')) return;
     }
   }
-}
-
-/** The words of an error. */
-export function wordsOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** Runs a server over TCP, and over UDP too when `answer` is given, until its process ends. */

@@ -95,7 +95,9 @@ class ZoneReader {
     for (const record of this.records) {
       let key = nameKey(record.name) as string;
       if (key !== top && top !== '.' && !key.endsWith(`.${top}`)) throw new ZoneFault(`${record.name} is not in ${soa.name}`);
-      names.set(key, [...(names.get(key) ?? []), record]);
+      const others = names.get(key);
+      if (others === undefined) names.set(key, [record]);
+      else others.push(record);
       // RFC 8020: a name exists when one below it does.
       while (key !== top) {
         key = parentOf(key);

@@ -1,13 +1,15 @@
-import { deepEqual } from 'node:assert/strict';
+import { deepEqual, equal, match } from 'node:assert/strict';
 import { test } from 'node:test';
 import { Process } from '../api/posix/process.ts';
 import { ANY4 } from '../base/inet-address.ts';
+import { Timer } from '../base/timer-queue.ts';
 import type { Host } from '../host.ts';
 import { AF, IPPROTO, NETLINK_PROTOCOL, SOCK } from '../socket/constants.ts';
 import { createSocket } from '../socket/create.ts';
 import type { NetlinkSocket } from '../socket/family/netlink.ts';
+import { sockaddrIn } from '../socket/sockaddr.ts';
 import type { PortHolder } from '../transport/ports.ts';
-import { leftoversOf } from './leftovers.ts';
+import { leftoversOf, straysOf } from './leftovers.ts';
 import { simulate } from './world.ts';
 
 const turn = (fn: () => void): void => void setImmediate(fn);
@@ -67,5 +69,68 @@ test('sockets of these kinds leave nothing when they are closed', async () => {
     deepEqual(leftoversOf(host).slice(0, 2), ['a: 2 identifiers of ping sockets', 'a: 1 netlink sockets']);
     for (const fd of fds) await p.close(fd);
     deepEqual(leftoversOf(host), []);
+  });
+});
+
+class Forgotten extends Timer {
+  expired(): void {}
+}
+
+test('at once after the last process: a timer that nobody owns is a stray, however soon it ends', async () => {
+  await simulate({ seed: 1, turn }, async (world) => {
+    const host = world.host('a');
+    const p = new Process(host, 'p');
+    const timer = new Forgotten();
+    timer.deadline = world.now + 1000;
+    host.kernel.timers.arm(timer);
+    deepEqual(straysOf(host), [], 'as long as somebody is there it may be his');
+    p.exit();
+    match(straysOf(host).join('; '), /^a: timer of Forgotten at [\d.]+$/);
+    await world.sleep(2000);
+    deepEqual(straysOf(host), [], 'later nothing is seen of it');
+  });
+});
+
+test('at once after the last process: timers of its calls and its descriptors are gone', async () => {
+  await simulate({ seed: 1, turn }, async (world) => {
+    const host = world.host('a');
+    const p = new Process(host, 'p');
+    const [timer, udp] = [await p.timerfd_create(1, 0), await p.socket(AF.INET, SOCK.DGRAM, 0)];
+    await p.timerfd_settime(timer, 0, { valueUs: 5e6, intervalUs: 5e6 });
+    await p.alarm(7);
+    const calls = [p.sleep(1e6), p.recv(udp, new Uint8Array(1), 0)].map((call) => call.then(() => 'done', (error: Error & { code: string }) => error.code));
+    p.exit();
+    deepEqual(straysOf(host), []);
+    deepEqual(await Promise.all(calls), ['EINTR', 'EINTR']);
+  });
+});
+
+test('at once after the last process: what TCP still says to the peer is no stray, and neither is what the host does by itself', async () => {
+  await simulate({ seed: 1, turn }, async (world) => {
+    const [a, b] = [world.host('a'), world.host('b')];
+    world.cable(a, b);
+    const [server, client] = [new Process(b, 'server'), new Process(a, 'client')];
+    const listener = await server.socket(AF.INET, SOCK.STREAM, 0);
+    await server.bind(listener, sockaddrIn('0.0.0.0', 80));
+    await server.listen(listener, 5);
+    const fd = await client.socket(AF.INET, SOCK.STREAM, 0);
+    await client.connect(fd, sockaddrIn('10.0.1.2', 80));
+    const { fd: accepted } = await server.accept(listener);
+    client.exit();
+    deepEqual(straysOf(a), [], 'FIN-WAIT-1');
+    await world.sleep(1e5);
+    equal([...a.stack.tcp.endpoints()].length + a.stack.tcp.timeWaits.count, 1, 'FIN-WAIT-2');
+    deepEqual(straysOf(a), []);
+    await server.close(accepted);
+    server.exit();
+    deepEqual(straysOf(b), [], 'LAST-ACK');
+    await world.sleep(1e5);
+    equal(a.stack.tcp.timeWaits.count, 1, 'TIME-WAIT');
+    deepEqual([straysOf(a), straysOf(b)], [[], []]);
+    // An endpoint without a process that still speaks as if it had one.
+    const t = b.stack.tcp.create(true);
+    b.stack.tcp.ports.join(t, 81);
+    deepEqual(straysOf(b), ['b: TCP endpoint on port 81']);
+    b.stack.tcp.ports.release(t);
   });
 });

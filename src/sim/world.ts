@@ -19,6 +19,7 @@ import { type Cidr, formatV4Word } from '../base/inet-address.ts';
 import { Loop } from '../base/loop.ts';
 import { SeededRandom } from '../base/random.ts';
 import { slabStatistics } from '../base/slab.ts';
+import { errorOf, isKind } from '../base/thrown.ts';
 import { VirtualClock } from '../base/virtual-clock.ts';
 import { Host, type HostOptions } from '../host.ts';
 import { Cable, type CableOptions } from '../link/cable.ts';
@@ -130,6 +131,11 @@ export class WorldError extends Error {
   override readonly name = 'WorldError';
 }
 
+/** What a world fails with when this was thrown in it. */
+export function worldErrorOf(thrown: unknown): Error {
+  return errorOf(thrown, (words) => new WorldError(`something that is no Error was thrown: ${words}`));
+}
+
 export class World {
   readonly seed: string;
   readonly loop: Loop;
@@ -180,7 +186,7 @@ export class World {
         } catch (error) {
           // Thrown by the stack itself, or by a callback that it calls: there is no promise to carry it.
           this.loop.stop();
-          fail(error instanceof Error ? error : new WorldError(`something that is no Error was thrown: ${error}`));
+          fail(worldErrorOf(error));
         }
       }, this.mayGoOn);
     });
@@ -328,7 +334,7 @@ export class World {
   private callAt(atUs: number, fn: () => unknown): void {
     this.sleep(atUs - this.now).then(fn).catch((error: unknown) => {
       this.loop.stop();
-      this.fail(error instanceof Error ? error : new WorldError(`something that is no Error was thrown: ${String(error)}`));
+      this.fail(worldErrorOf(error));
     });
   }
 
@@ -491,7 +497,7 @@ export function seedMark(seed: string, notReplayable: string | null): string {
 
 /** The error with the mark in its message. Where that cannot be written (a DOMException, a frozen error) it stays as it is. */
 function withSeed(error: unknown, mark: string): unknown {
-  if (!(error instanceof Error)) return error;
+  if (!isKind(error, Error)) return error;
   try {
     if (!error.message.includes(mark)) error.message += ` ${mark}`;
   } catch {
@@ -530,7 +536,7 @@ export async function simulate<T>(options: SimulateOptions, body: (world: World)
   const world = new (options.worldClass ?? World)({ ...options, turn: owned }, (error) => fail(error));
   watch = options.watchRejections?.(`seed ${world.seed}`, (reason) => {
     world.loop.stop();
-    fail(reason instanceof Error ? reason : new WorldError(`a promise was rejected with ${String(reason)}`));
+    fail(errorOf(reason, (words) => new WorldError(`a promise was rejected with ${words}`)));
   });
   world.loop.userStarted();
   let hasFailed = true;

@@ -15,19 +15,26 @@ import { SCM, SOL } from './constants.ts';
 export const CMSG_HEADER_LEN = 16;
 const LEVEL = 8, TYPE = 12;
 
-/** CMSG_ALIGN: the next multiple of sizeof(long). */
+/** More bytes than any array has, and no more than the arithmetic below bears. */
+const MOST_LENGTH = 0x7fffffff - CMSG_HEADER_LEN - 8;
+
+/** CMSG_ALIGN: the next multiple of sizeof(long). Throws a TypeError or RangeError for what is no length; so do the next two. */
 export function CMSG_ALIGN(length: number): number {
-  return (length + 7) & ~7;
+  return aligned(readWhole('CMSG_ALIGN: length', length, 0, MOST_LENGTH));
 }
 
 /** CMSG_LEN: what `cmsg_len` says for so many bytes of data. */
 export function CMSG_LEN(length: number): number {
-  return CMSG_HEADER_LEN + length;
+  return CMSG_HEADER_LEN + readWhole('CMSG_LEN: length', length, 0, MOST_LENGTH);
 }
 
 /** CMSG_SPACE: how much room a message with so many bytes of data takes. */
 export function CMSG_SPACE(length: number): number {
-  return CMSG_HEADER_LEN + CMSG_ALIGN(length);
+  return CMSG_HEADER_LEN + aligned(readWhole('CMSG_SPACE: length', length, 0, MOST_LENGTH));
+}
+
+function aligned(length: number): number {
+  return (length + 7) & ~7;
 }
 
 /** One control message of a buffer. */
@@ -40,9 +47,9 @@ export interface ControlMessage {
 /** One control message as bytes, padding included: put several behind each other with `controlData`. */
 export function controlMessage(level: number, type: number, data: Uint8Array): Uint8Array {
   const plain = readBytes('controlMessage: data', data);
-  const bytes = new Uint8Array(CMSG_SPACE(plain.length));
+  const bytes = new Uint8Array(CMSG_HEADER_LEN + aligned(plain.length));
   const view = new DataView(bytes.buffer);
-  view.setUint32(0, CMSG_LEN(plain.length), true);
+  view.setUint32(0, CMSG_HEADER_LEN + plain.length, true);
   view.setInt32(LEVEL, cInt('controlMessage: level', level), true);
   view.setInt32(TYPE, cInt('controlMessage: type', type), true);
   bytes.set(plain, CMSG_HEADER_LEN);
@@ -63,17 +70,21 @@ export function controlData(...messages: readonly Uint8Array[]): Uint8Array {
 
 /** SCM_RIGHTS: descriptors for the receiver. `sendmsg(fd, { iov: [text], control: rightsMessage(file) }, 0)`. */
 export function rightsMessage(...descriptors: readonly number[]): Uint8Array {
-  return controlMessage(SOL.SOCKET, SCM.RIGHTS, ints(descriptors));
+  return controlMessage(SOL.SOCKET, SCM.RIGHTS, ints(descriptors.map((each) => cInt('rightsMessage: every descriptor', each))));
 }
 
 /** SCM_CREDENTIALS: who one says one is. */
 export function credentialsMessage(pid: number, uid: number, gid: number): Uint8Array {
-  return controlMessage(SOL.SOCKET, SCM.CREDENTIALS, ints([pid, uid, gid]));
+  const ids = [cInt('credentialsMessage: pid', pid), cInt('credentialsMessage: uid', uid), cInt('credentialsMessage: gid', gid)];
+  return controlMessage(SOL.SOCKET, SCM.CREDENTIALS, ints(ids));
 }
 
 /** The control messages of what recvmsg(2) left (CMSG_FIRSTHDR, CMSG_NXTHDR); one that was cut off has the data that is there. */
-export function readControl(from: Uint8Array): ControlMessage[] {
-  const control = readBytes('readControl: control', from);
+export function readControl(control: Uint8Array): ControlMessage[] {
+  return messagesOf(readBytes('readControl: control', control));
+}
+
+function messagesOf(control: Uint8Array): ControlMessage[] {
   const messages: ControlMessage[] = [];
   const view = new DataView(control.buffer, control.byteOffset, control.length);
   for (let at = 0; at + CMSG_HEADER_LEN <= control.length;) {
@@ -85,19 +96,19 @@ export function readControl(from: Uint8Array): ControlMessage[] {
     });
     // One that says it is longer than all there is was the last (CMSG_NXTHDR).
     if (length > control.length - at) break;
-    at += CMSG_ALIGN(length);
+    at += aligned(length);
   }
   return messages;
 }
 
 /** The descriptors that came with a message (SCM_RIGHTS). */
 export function receivedDescriptors(control: Uint8Array): number[] {
-  return readControl(control).flatMap(({ level, type, data }) => (level === SOL.SOCKET && type === SCM.RIGHTS ? readInts(data) : []));
+  return messagesOf(readBytes('receivedDescriptors: control', control)).flatMap(({ level, type, data }) => (level === SOL.SOCKET && type === SCM.RIGHTS ? readInts(data) : []));
 }
 
 /** Who sent it (SCM_CREDENTIALS, with SO_PASSCRED); null when the message does not say. */
 export function receivedCredentials(control: Uint8Array): { pid: number; uid: number; gid: number } | null {
-  for (const { level, type, data } of readControl(control)) {
+  for (const { level, type, data } of messagesOf(readBytes('receivedCredentials: control', control))) {
     if (level !== SOL.SOCKET || type !== SCM.CREDENTIALS || data.length < 12) continue;
     const [pid, uid, gid] = readInts(data) as [number, number, number];
     return { pid, uid: uid >>> 0, gid: gid >>> 0 };
@@ -139,7 +150,7 @@ export function walkControl(control: Uint8Array, each: (message: ControlMessage)
       data: control.subarray(at + CMSG_HEADER_LEN, at + length),
     });
     if (result < 0) return result;
-    at += CMSG_ALIGN(length);
+    at += aligned(length);
   }
   return 0;
 }
@@ -178,11 +189,11 @@ export class ControlWriter {
     const fits = Math.min(data.length, this.dataRoom);
     if (fits < data.length) this.truncated();
     const view = new DataView(this.bytes.buffer, this.used);
-    view.setUint32(0, CMSG_LEN(fits), true);
+    view.setUint32(0, CMSG_HEADER_LEN + fits, true);
     view.setInt32(LEVEL, level, true);
     view.setInt32(TYPE, type, true);
     this.bytes.set(data.subarray(0, fits), this.used + CMSG_HEADER_LEN);
-    this.used = Math.min(this.used + CMSG_SPACE(data.length), this.bytes.length);
+    this.used = Math.min(this.used + CMSG_HEADER_LEN + aligned(data.length), this.bytes.length);
   }
 
   /** What was written, the padding of the last one included as far as there is room. */

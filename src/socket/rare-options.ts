@@ -118,8 +118,9 @@ function isStream({ family, type }: Socket): boolean {
   return family !== AF.UNIX && type === SOCK.STREAM;
 }
 
-function isUdp({ family, protocol }: Socket): boolean {
-  return (family === AF.INET || family === AF.INET6) && protocol === IPPROTO.UDP;
+/** A raw socket may have UDP's number, too. */
+function isUdp({ family, type, protocol }: Socket): boolean {
+  return (family === AF.INET || family === AF.INET6) && type === SOCK.DGRAM && protocol === IPPROTO.UDP;
 }
 
 /** The families whose sockets can look further on (`set_peek_off` of their operations); AF_UNIX has its own. */

@@ -36,6 +36,7 @@ export class Received extends ReceiveResult {
 
   /** For the next call. */
   reset(): void {
+    this.given = null;
     this.source = null;
     this.sender = null;
     this.name = null;

@@ -6,9 +6,10 @@
  *   sockaddr_in6  | family 2 LE | port 2 BE | flowinfo 4 BE | addr 16 | scope_id 4 LE |
  *   sockaddr_un   | family 2 LE | path up to 108 |   (family/unix-address.ts)
  */
-import { readBytes, readWhole, wrongKind } from '../base/arguments.ts';
+import { quoted, readBytes, readWhole, wrongKind } from '../base/arguments.ts';
 import { Errno } from '../base/errno.ts';
 import { ANY4, IpAddress } from '../base/inet-address.ts';
+import { isKind } from '../base/thrown.ts';
 import { AF } from './constants.ts';
 import { isAbstract, pathOf, SUN_PATH, SUN_PATH_MAX } from './family/unix-address.ts';
 
@@ -32,22 +33,19 @@ export function sockaddrFamily(bytes: Uint8Array): number {
   return bytes.length < 2 ? AF.UNSPEC : (bytes[0] as number) | ((bytes[1] as number) << 8);
 }
 
-/** Whoever makes an address is a program: a wrong number in it is the program's fault, not a failed call. */
-function mustFit(what: string, value: number, most: number): void {
-  readWhole(`the ${what} of a socket address`, value, 0, most);
-}
-
-function ipOf(helper: string, address: unknown): IpAddress | null {
-  if (typeof address === 'string') return IpAddress.parse(address);
-  if (address instanceof IpAddress) return address;
-  throw wrongKind(`${helper}: address`, 'a string or an IpAddress', address);
+/** Whoever makes an address is a program: what is wrong in it is the program's fault, not a failed call. */
+function ipOf(helper: string, address: unknown, isV4: boolean): IpAddress {
+  const isText = typeof address === 'string';
+  if (!isText && !isKind(address, IpAddress)) throw wrongKind(`${helper}: address`, 'a string or an IpAddress', address);
+  const ip = isText ? IpAddress.parse(address) : address;
+  if (ip !== null && (ip.isV4 || !isV4)) return ip;
+  throw new TypeError(`${helper}: address is not an ${isV4 ? 'IPv4' : 'IP'} address: ${ip === null ? quoted(address as string) : ip}`);
 }
 
 /** A `struct sockaddr_in` for a dotted quad (or an IpAddress) and a port in host order. */
 export function sockaddrIn(address: string | IpAddress, port: number): Uint8Array {
-  const ip = ipOf('sockaddrIn', address);
-  if (ip === null || !ip.isV4) throw new TypeError(`not an IPv4 address: ${String(address)}`);
-  mustFit('port', port, 65535);
+  const ip = ipOf('sockaddrIn', address, true);
+  readWhole('sockaddrIn: port', port, 0, 65535);
   const bytes = new Uint8Array(SOCKADDR_IN_LEN);
   writeSockaddr(bytes, true, ip, port, 0);
   return bytes;
@@ -55,10 +53,9 @@ export function sockaddrIn(address: string | IpAddress, port: number): Uint8Arra
 
 /** A `struct sockaddr_in6`; an IPv4 address becomes its mapped form. */
 export function sockaddrIn6(address: string | IpAddress, port: number, scopeId = 0): Uint8Array {
-  const ip = ipOf('sockaddrIn6', address);
-  if (ip === null) throw new TypeError(`not an IP address: ${String(address)}`);
-  mustFit('port', port, 65535);
-  mustFit('scope', scopeId, 0xffffffff);
+  const ip = ipOf('sockaddrIn6', address, false);
+  readWhole('sockaddrIn6: port', port, 0, 65535);
+  readWhole('sockaddrIn6: scopeId', scopeId, 0, 0xffffffff);
   const bytes = new Uint8Array(SOCKADDR_IN6_LEN);
   writeSockaddr(bytes, false, ip, port, scopeId);
   return bytes;
@@ -70,9 +67,9 @@ export function sockaddrIn6(address: string | IpAddress, port: number, scopeId =
  */
 export function sockaddrUn(path: string | Uint8Array): Uint8Array {
   const name = typeof path === 'string' ? new TextEncoder().encode(path) : readBytes('sockaddrUn: path', path, 'a string or a Uint8Array');
-  if (name.length > SUN_PATH_MAX) throw new RangeError(`a socket's path has at most ${SUN_PATH_MAX} bytes, not ${name.length}`);
+  if (name.length > SUN_PATH_MAX) throw new RangeError(`sockaddrUn: path must have at most ${SUN_PATH_MAX} bytes, not ${name.length}`);
   const isPath = name.length > 0 && name[0] !== 0;
-  if (isPath && name.includes(0)) throw new RangeError('there is a NUL inside the path of a socket address');
+  if (isPath && name.includes(0)) throw new RangeError('sockaddrUn: path must have no NUL inside');
   // The final NUL is part of a path's address, where there is room for it.
   const bytes = new Uint8Array(SUN_PATH + Math.min(name.length + (isPath ? 1 : 0), SUN_PATH_MAX));
   bytes[0] = AF.UNIX;

@@ -1,4 +1,5 @@
 /** What the transports of datagrams share: what one costs a buffer, whether it may be cut, who sent it. */
+import { LARGEST_HEAD, LEAST_TRUESIZE, linearTruesize, SHARED_INFO } from '../base/buffer-size.ts';
 import { IpAddress } from '../base/inet-address.ts';
 import type { Device } from '../link/device.ts';
 import type { Packet } from '../link/packet.ts';
@@ -16,12 +17,7 @@ const HEADROOM_V4 = 59, HEADROOM_V6 = 79;
  */
 export function datagramTruesize(length: number, isV4: boolean): number {
   const linear = length + (isV4 ? HEADROOM_V4 : HEADROOM_V6);
-  if (linear <= 256) return 832;
-  if (linear <= 704) return 1280;
-  if (linear <= 1728) return 2304;
-  if (linear <= 3776) return 4352;
-  if (linear <= 7872) return 8448;
-  return linear <= 16064 ? 16640 : 832 + length;
+  return linear + SHARED_INFO <= LARGEST_HEAD ? linearTruesize(linear) : LEAST_TRUESIZE + length;
 }
 
 /** IP_MTU_DISCOVER DO, PROBE and INTERFACE forbid fragments, WANT and OMIT allow them (ip_sk_ignore_df). */

@@ -31,6 +31,10 @@ export interface EndpointUpcalls {
 
 /** A receive call's second result: flags for msg_flags, and where a datagram came from. One per caller, re-filled. */
 export class ReceiveResult {
+  /** The caller would keep a copy of what is read: he takes the memory itself where it can be given. His to set. */
+  takesMemory = false;
+  /** The bytes with their memory, which is the caller's from now on; nothing was copied. Null when they were. */
+  given: Uint8Array | null = null;
   /** MSG_ flags to report (MSG_TRUNC, MSG_OOB ...). */
   flags = 0;
   /** Whole length of the datagram, which may be more than was copied. */

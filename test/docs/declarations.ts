@@ -93,6 +93,13 @@ export function memberLines(path: string, name: string): string[] {
   return found.filter((one) => one.isOverload || !overloaded.has(one.name)).map(({ line }) => line);
 }
 
+/** How a class is made: `new Process(host: Host)`. */
+export function constructorOf(path: string, name: string): string {
+  const text = withoutComments(readFileSync(join(root, path), 'utf8'));
+  const at = text.indexOf('constructor(', text.indexOf(`export class ${name} `));
+  return `new ${name}${signatureAt(text, at + 'constructor'.length)}`;
+}
+
 /** Exported functions of one file. */
 export function functionsOf(path: string): Map<string, string> {
   const text = withoutComments(readFileSync(join(root, path), 'utf8'));

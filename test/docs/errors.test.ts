@@ -1,11 +1,13 @@
 /** docs/errors.md as it is committed: a row for each call, a place for each errno. What the oracle observes is held against it in test/oracle. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ERRNO_FACTS, factsOf } from '../oracle/errors/facts.ts';
-import { EVERYWHERE, IMPOSSIBLE, REASONS } from '../oracle/errors/impossible.ts';
+import { EVERYWHERE, IMPOSSIBLE, REASONS, whyNot } from '../oracle/errors/impossible.ts';
+import { occurringFrom } from '../oracle/errors/occurring.ts';
 import { errorsPage, errorTable, readErrorsPage } from '../oracle/errors/table.ts';
+import { TAKING_NO_MEMORY } from '../oracle/errors/taking-no-memory.ts';
 import { root } from '../results.ts';
 import { syscalls } from './declarations.ts';
 
@@ -16,11 +18,42 @@ test('docs/errors.md has a row for each call of Syscalls, and each errno of its 
   assert.ok(calls.length >= 122, `${calls.length} calls`);
   assert.deepEqual([...rows.keys()].sort(), [...calls].sort());
   for (const call of calls) {
-    const { compared, impossible } = rows.get(call) as { compared: string[]; impossible: string[] };
-    const all = [...compared, ...impossible];
+    const { compared, occurring, impossible } = rows.get(call) as Record<'compared' | 'occurring' | 'impossible', string[]>;
+    const all = [...compared, ...occurring, ...impossible];
     assert.equal(new Set(all).size, all.length, `${call}: an errno stands twice`);
     assert.deepEqual(factsOf(call).filter((errno) => !all.includes(errno)), [], `${call}: neither compared nor impossible`);
   }
+});
+
+test('docs/errors.md is what the table makes of what it says was compared: neither reasons nor tested cells have changed since', () => {
+  const page = readFileSync(join(root, 'docs/errors.md'), 'utf8');
+  const observed = new Map([...readErrorsPage(page)].map(([call, { compared }]) => [call, new Set(compared)]));
+  assert.deepEqual(errorTable(calls, observed).faults, []);
+  assert.equal(errorsPage(calls, observed), page);
+  for (const call of calls) assert.deepEqual(readErrorsPage(page).get(call)?.occurring.sort(), occurringFrom(call).sort(), call);
+});
+
+test('an errno that no call has is one that no source names', () => {
+  const rows = [...readErrorsPage(readFileSync(join(root, 'docs/errors.md'), 'utf8')).values()];
+  const occurs = new Set(rows.flatMap(({ compared, occurring }) => [...compared, ...occurring]));
+  const never = [...new Set(rows.flatMap(({ impossible }) => impossible))].filter((errno) => !occurs.has(errno));
+  assert.ok(never.includes('EROFS') && never.includes('EDQUOT') && never.includes('EMLINK'), never.join(' '));
+  const named: string[] = [];
+  for (const folder of ['kernel', 'socket', 'transport', 'net', 'api/posix']) {
+    for (const path of readdirSync(join(root, 'src', folder), { recursive: true, encoding: 'utf8' })) {
+      if (!path.endsWith('.ts') || path.endsWith('.test.ts') || path.endsWith('constants.ts')) continue;
+      const source = readFileSync(join(root, 'src', folder, path), 'utf8');
+      for (const errno of never) if (new RegExp(`-Errno\\.${errno}\\b`).test(source)) named.push(`${folder}/${path}: ${errno}`);
+    }
+  }
+  assert.deepEqual(named.filter((line) => !KNOWN.includes(line)), []);
+});
+/** No cell's: that of connect(2), whose page does not list it, after a connection that ended without an error of its own. */
+const KNOWN: readonly string[] = ['socket/family/inet-stream.ts: ECONNABORTED'];
+
+test('each call whose page lists ENOMEM and that is said to take no memory is among those that a test makes without any', () => {
+  const said = calls.filter((call) => factsOf(call).includes('ENOMEM') && !occurringFrom(call).includes('ENOMEM') && whyNot(call, 'ENOMEM') === 'memory');
+  assert.deepEqual(said.sort(), Object.keys(TAKING_NO_MEMORY).sort());
 });
 
 test('every call of Syscalls has its facts, every fact its call, every reason its use', () => {
@@ -34,7 +67,8 @@ test('an empty cell, a reason for what was observed, and a call without facts ar
   assert.deepEqual(errorTable(['listen'], new Map([['listen', observed.get('listen') as Set<string>]])).faults, []);
   assert.match(errorTable(['listen', 'close'], observed).faults.join('\n'), /close EIO: said to be impossible/);
   assert.match(errorTable(['listen'], new Map([['listen', new Set(['EBADF'])]])).faults.join('\n'), /listen EADDRINUSE: neither/);
+  assert.match(errorTable(['dup'], new Map([['dup', new Set(['ENOMEM'])]])).faults.join('\n'), /dup ENOMEM: stands in occurring\.ts/);
   assert.match(errorTable(['listen', 'frobnicate'], observed).faults.join('\n'), /frobnicate: .*facts\.ts/);
   const page = readErrorsPage(errorsPage(['listen'], observed));
-  assert.deepEqual(page.get('listen'), { compared: ['EADDRINUSE', 'EBADF', 'ENOTSOCK', 'EOPNOTSUPP', 'EINVAL'], impossible: [] });
+  assert.deepEqual(page.get('listen'), { compared: ['EADDRINUSE', 'EBADF', 'ENOTSOCK', 'EOPNOTSUPP', 'EINVAL'], occurring: [], impossible: [] });
 });

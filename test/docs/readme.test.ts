@@ -23,6 +23,7 @@ const BLOCKS = [
   [/connect: ECONNREFUSED/, /^\S+ ARP, Request who-has 10\.0\.1\.2 /m, /> 10\.0\.1\.2\.80: Flags \[S\], /, /10\.0\.1\.2\.80 > .* Flags \[R\.\], /],
   [/^10\.0\.1\.2:443$/m],
   [/^a signal\nEINTR\npipe: hello\n\nsocket: my output \[ \d+ \] true 3$/m],
+  [/^10\.1\.0\.2 after 100 ms$/m],
 ];
 
 let folder = '';

@@ -2,14 +2,14 @@
  * The same filter in three hands: our compiler's program on our machine, libpcap's program on our machine, and Debian's
  * tcpdump itself.
  *
- * Used by filter-verdicts.test.ts.
+ * Used by filter-tally.ts.
  */
 import { spawnSync } from 'node:child_process';
 import { ByteArraySource } from '../../src/base/byte-source.ts';
 import { PacketFacts } from '../../src/bpf/ancillary.ts';
 import { compileFilter } from '../../src/bpf/compile.ts';
 import { FilterError } from '../../src/bpf/filter-error.ts';
-import type { Instruction } from '../../src/bpf/instruction.ts';
+import { Code, type Instruction } from '../../src/bpf/instruction.ts';
 import { parseDecimalListing } from '../../src/bpf/listing.ts';
 import { Filter, MachineRules } from '../../src/bpf/machine.ts';
 import { readPcap } from '../../src/capture/pcap.ts';
@@ -63,6 +63,13 @@ export class FilterComparison {
   run(program: readonly Instruction[]): string {
     const passes = runner(program);
     return this.packets.map(({ bytes, length }) => (passes(bytes, length) ? '1' : '0')).join('');
+  }
+
+  /** Whether a program drops a packet because a load fails: it does so even when whatever it could decide is to pass. */
+  failsToLoad(program: readonly Instruction[], index: number): boolean {
+    const { bytes, length } = this.packets[index] as FilteredPacket;
+    const passing = program.map((one) => (one.code === Code.Return ? { ...one, k: 1 } : one));
+    return !runner(passing)(bytes, length);
   }
 
   /** Whether two programs agree on a packet once it is so long that no load fails. */

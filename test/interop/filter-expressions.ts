@@ -1,8 +1,10 @@
 /**
  * Filter expressions: those that both libpcap and we take, and those that both refuse. One per line.
  *
- * Used by filter-verdicts.test.ts. An expression of the first list may be refused on other link types than Ethernet, then by both.
+ * Used by filter-verdicts.test.ts and filter-captures.test.ts. An expression of the first list may be refused on other link
+ * types than Ethernet, then by both.
  */
+import type { Draw } from '../tools/packet-bytes.ts';
 
 function lines(text: string): string[] {
   return text.split('\n').map((line) => line.trim()).filter((line) => line !== '');
@@ -756,3 +758,14 @@ ip6 proto ipv6-icmp
 net loopback
 host localhost
 `);
+
+/** A division by zero drops a packet as a failed load does: whether it is made at all, is the optimizers' choice. */
+const PARTS = EXPRESSIONS.filter((expression) => !/[/%] ip\[/.test(expression));
+
+/** Parts of the list, joined. */
+export function randomExpression(draw: Draw, depth: number): string {
+  if (depth === 0 || draw.chance(0.3)) return `(${draw.pick(PARTS)})`;
+  const left = randomExpression(draw, depth - 1);
+  if (draw.chance(0.2)) return `not ${left}`;
+  return `(${left} ${draw.pick(['and', 'or', '&&', '||'])} ${randomExpression(draw, depth - 1)})`;
+}

@@ -1,7 +1,7 @@
 /**
  * Packets for filters to judge: the generator's, changed where filters look, on every link type.
  *
- * Used by filter-verdicts.test.ts. The generator keeps clear of what tcpdump decodes further (ports, protocols); filters
+ * Used by filter-verdicts.test.ts, and with captured packets by filter-captures.test.ts. The generator keeps clear of what tcpdump decodes further (ports, protocols); filters
  * ask for just that, so that here such numbers are written into its packets. Each packet's time is its number.
  */
 import { SeededRandom } from '../../src/base/random.ts';
@@ -49,13 +49,26 @@ export function filterPackets(seed: string, linkType: number, count: number): Fi
     const isOwn = own.length > 0 && (linkType === LinkType.Ethernet || draw.chance(0.2));
     const made = isOwn ? draw.pick(own) : onLinkType(draw, linkType, draw.pick(frames).bytes);
     const bytes = 'bytes' in made ? [...made.bytes] : made;
-    const networkAt = networkOffset(linkType);
-    if (draw.chance(0.6)) change(draw, linkType, bytes, networkAt);
-    const length = Math.max('length' in made && 'bytes' in made ? made.length : 0, bytes.length);
-    const kept = draw.chance(0.3) ? draw.int(1, Math.min(bytes.length, networkAt + 70)) : bytes.length;
-    packets.push({ bytes: Uint8Array.from(bytes.slice(0, Math.max(1, kept))), length: Math.max(1, length) });
+    if (draw.chance(0.6)) change(draw, linkType, bytes, networkOffset(linkType));
+    packets.push(perhapsCut(draw, linkType, bytes, 'length' in made && 'bytes' in made ? made.length : 0));
   }
   return packets;
+}
+
+/** `count` packets made of others, every one of them changed where filters look, and some of them cut. */
+export function mutatedPackets(seed: string, linkType: number, originals: readonly FilteredPacket[], count: number): FilteredPacket[] {
+  const draw = new Draw(new SeededRandom(`${seed}/mutated/${linkType}`));
+  return Array.from({ length: count }, () => {
+    const original = draw.pick(originals);
+    const bytes = [...original.bytes];
+    change(draw, linkType, bytes, networkOffset(linkType));
+    return perhapsCut(draw, linkType, bytes, original.length);
+  });
+}
+
+function perhapsCut(draw: Draw, linkType: number, bytes: Bytes, length: number): FilteredPacket {
+  const kept = draw.chance(0.3) ? draw.int(1, Math.min(bytes.length, networkOffset(linkType) + 70)) : bytes.length;
+  return { bytes: Uint8Array.from(bytes.slice(0, Math.max(1, kept))), length: Math.max(1, length, bytes.length) };
 }
 
 /** A capture of one link type. */

@@ -14,7 +14,7 @@ import { SeededRandom } from '../../src/base/random.ts';
 import { VirtualClock } from '../../src/base/virtual-clock.ts';
 import { type SimulateOptions, simulate, type World } from '../../src/entry/sim.node.ts';
 import { Host } from '../../src/host.ts';
-import { leftoversOf, SharedLeftovers } from '../../src/sim/leftovers.ts';
+import { leftoversOf, SharedLeftovers, straysOf } from '../../src/sim/leftovers.ts';
 
 /** Longer than everything that TCP waits for when a program has ended: retransmissions of what nobody takes, TIME_WAIT. */
 const AT_REST_US = 30 * 60e6;
@@ -31,8 +31,9 @@ export async function interopWorld<T>(options: SimulateOptions, body: (world: Wo
   const result = await simulate(options, async (world) => {
     const value = await body(world);
     for (const host of world.hosts) endProcesses(host, null);
+    const strays = world.hosts.flatMap((host) => straysOf(host));
     await world.sleep(AT_REST_US);
-    left = world.hosts.flatMap(leftoversOf);
+    left = [...strays, ...world.hosts.flatMap(leftoversOf)];
     return value;
   });
   deepEqual([...left, ...shared.words()], []);
@@ -61,11 +62,12 @@ export class VirtualHost {
   /** Ends all processes, then the host, and fails when anything is left of it. */
   async end(): Promise<void> {
     endProcesses(this.host, this.clock);
+    const strays = straysOf(this.host, this.clock.core);
     await this.sleep(AT_REST_US);
     const left = leftoversOf(this.host);
     this.clock.exit();
     this.host.powerOff();
     this.loop.stop();
-    deepEqual([...left, ...leftoversOf(this.host), ...this.shared.words()], []);
+    deepEqual([...strays, ...left, ...leftoversOf(this.host), ...this.shared.words()], []);
   }
 }

@@ -142,7 +142,7 @@ const REALS = [
 ];
 const REAL_FORMATS = [
   '%f', '%.0f', '%.1f', '%.2f', '%.20f', '%10.3f|', '%-10.3f|', '%010.3f|', '%+f', '% f', '%#.0f', '%e', '%.0e', '%.3E', '%12.4e|', '%#.0e',
-  '%g', '%.3g', '%.0g', '%.10g', '%#g', '%G', '%F',
+  '%g', '%.3g', '%.0g', '%.10g', '%#g', '%G', '%F', '%.1200f', '%.1200e', '%.1200g',
 ];
 
 test('printf: flags, widths, precisions; every double exactly', needs('cc'), async () => {

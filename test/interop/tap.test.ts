@@ -325,6 +325,24 @@ describe('the tap command', { skip: NEEDS.skip, timeout: 60_000 }, () => {
     equal(free.status, 1);
   });
 
+  test('a signal before it is ready: the exit status tells it, as shells do, and no program is begun', async () => {
+    // It is not ready before duplicate address detection is over, which takes more than a second.
+    const words = ['--address', '2001:db8:5::2/64', '--host-address', '2001:db8:5::1/64', '--name'];
+    const signals = [['SIGINT', 130], ['SIGTERM', 143], ['SIGHUP', 129]] as const;
+    await Promise.all(signals.flatMap(([signal, status]) => [[], ['--run', 'nc -l 99']].map(async (more, i) => {
+      const name = `early${status}${i}`;
+      const running = namespace.start(...commandLine('tap', ...words, name, ...more));
+      while (namespace.run('ip', '-brief', 'link').stdout.includes(name) === false) await new Promise((resolve) => setTimeout(resolve, 20));
+      const ended = await running.stop(signal);
+      deepEqual(ended, { status, stdout: '', stderr: '' }, `${signal} ${more.join(' ')}`);
+      equal(namespace.run('ip', '-brief', 'link').stdout.includes(name), false);
+    })));
+    // Once it is ready, to be asked is how it ends.
+    const ready = namespace.start(...commandLine('tap', '--address', `${OURS4}/24`, '--name', 'late'));
+    await ready.says(/^ready$/m);
+    equal((await ready.stop('SIGTERM')).status, 0);
+  });
+
   test('a device that is deleted under our feet ends the command with a sentence', async () => {
     const running = namespace.start(...commandLine('tap', '--address', `${OURS4}/24`, '--name', 'gone'));
     await running.says(/^ready$/m);

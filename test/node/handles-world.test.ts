@@ -1,5 +1,6 @@
 /** What Node's own objects ask of the host below them, seen from the host: options of TCP, name servers, sockets that `ss` lists. */
-import { deepEqual, equal, match, rejects } from 'node:assert/strict';
+import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import dns from 'node:dns';
 import { once } from 'node:events';
 import http from 'node:http';
@@ -7,6 +8,7 @@ import net from 'node:net';
 import { test } from 'node:test';
 import { getsockopt } from '../../src/api/node/socket-options.ts';
 import { simulate } from '../../src/entry/sim.node.ts';
+import { slabStatistics } from '../../src/base/slab.ts';
 import { IPPROTO, SO, SOL, TCP } from '../../src/socket/constants.ts';
 import { RunningProgram } from '../sim/program-runner.ts';
 
@@ -96,4 +98,50 @@ test("an agent's connection is used again after it was free; who looks for a han
     agent.destroy();
     server.close();
   });
+}));
+
+/** Sends blocks of 64 KiB to a reader who lies down now and then, and overwrites whatever he was given; returns both hashes. */
+async function overwritten(send: (fn: () => Promise<void>) => Promise<void>, read: <T>(fn: () => Promise<T>) => Promise<T>, host: string): Promise<string[]> {
+  const [sent, arrived] = [createHash('sha256'), createHash('sha256')];
+  const server = await read(async () => {
+    const server = net.createServer((socket) => {
+      socket.on('data', (bytes) => {
+        arrived.update(bytes);
+        bytes.fill(0xff);
+        if (socket.bytesRead % 5 === 0) setTimeout(() => socket.resume(), 30);
+        if (socket.bytesRead % 5 === 0) socket.pause();
+      });
+      socket.on('end', () => socket.end());
+    }).listen(80);
+    await once(server, 'listening');
+    return server;
+  });
+  await send(async () => {
+    const client = net.connect(80, host);
+    for (let i = 0; i < 64; i++) {
+      const block = Buffer.alloc(65536);
+      for (let at = 0; at < block.length; at += 4) block.writeUInt32LE(i * 65536 + at, at);
+      sent.update(block);
+      if (!client.write(block)) await once(client, 'drain');
+    }
+    client.end();
+    await once(client.resume(), 'close');
+  });
+  await read(async () => void server.close());
+  return [sent.digest('hex'), arrived.digest('hex')];
+}
+
+test('a reader owns what he was given: he may write it, over loopback, where it is the memory of the socket', () => simulate({ seed: 1 }, async (world) => {
+  const host = world.host('a');
+  const before = slabStatistics.given;
+  const [sent, arrived] = await overwritten((fn) => host.run(fn), (fn) => host.run(fn), '127.0.0.1');
+  equal(arrived, sent);
+  ok(slabStatistics.given - before > 16, `${slabStatistics.given - before} of 64 blocks were given with their memory`);
+}));
+
+test('likewise over a cable that loses packets: what is sent again is what was written', () => simulate({ seed: 1 }, async (world) => {
+  const [a, b] = [world.host('a'), world.host('b')];
+  world.cable(a, b, { delayUs: 2_000, loss: 0.02 });
+  const [sent, arrived] = await overwritten((fn) => a.run(fn), (fn) => b.run(fn), '10.0.1.2');
+  equal(arrived, sent);
 }));

@@ -187,3 +187,20 @@ test('a world with a gateway says that no seed replays it, and looks for no fewe
   assert.match(output, /no seed replays it \(port 9 of door is 127\.0\.0\.1:9, in real time\); run again: SOCKSCAPE_SEED=1 node /);
   assert.doesNotMatch(output, /faults are enough|without any of its/);
 });
+
+test('a seed that throws what cannot be looked at fails like any other: with its words, its file and how to replay it', () => {
+  const values = {
+    bare: ['Object.create(null)', /seed 1: something that is no Error was thrown: \[Object: null prototype\] \{\}/],
+    inspected: ["{ [Symbol.for('nodejs.util.inspect.custom')]() { throw new Error('mine'); } }", /seed 1: something that is no Error was thrown: \[object Object\]/],
+    revoked: ['(() => { const { proxy, revoke } = Proxy.revocable({}, {}); revoke(); return proxy; })()', /seed 1: something that is no Error was thrown: <Revoked Proxy>/],
+    stack: ["Object.defineProperty(new Error('bent'), 'stack', { get() { throw new Error('mine'); } })", /seed 1: bent/],
+    message: ["Object.defineProperty(new Error('bent'), 'message', { get() { throw new Error('mine'); } })", /seed 1: an Error whose message cannot be read/],
+    field: ["Object.defineProperty(new Error('bent'), 'more', { enumerable: true, get() { throw new Error('mine'); } })", /seed 1: bent/],
+    name: ["Object.defineProperty(new Error('bent'), 'name', { value: Symbol('mine') })", /seed 1: bent/],
+    traps: ["new Proxy(new Error('bent'), { get() { throw new Error('mine'); }, ownKeys() { throw new Error('mine'); } })", /seed 1: an Error whose message cannot be read/],
+  } as const;
+  for (const [name, [value, words]] of Object.entries(values)) {
+    const output = fails(`simTest('${name}', { seeds: 2, failures }, async () => { throw ${value}; });`, words);
+    assert.match(output, /replay: SOCKSCAPE_SEED=1 /, name);
+  }
+});

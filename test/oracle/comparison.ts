@@ -83,11 +83,16 @@ export class Comparison {
     else known.add(outcome);
   }
 
-  /** Distinct (call, family, outcome) results; bytes, addresses and descriptors count as one outcome each. */
-  distinct(): { all: number; successes: number; deliveries: number; comparedDeliveries: number } {
+  /**
+   * Distinct (call, family, outcome) results; bytes, addresses and descriptors count as one outcome each. `strict`: what is
+   * left when neither the family nor the option nor what a success returns makes a result another one: a call's name, and
+   * its errno or that it has none.
+   */
+  distinct(): { all: number; strict: number; successes: number; deliveries: number; comparedDeliveries: number } {
     const entries = [...this.results.values()];
     return {
       all: entries.length,
+      strict: new Set(entries.map(({ call, isError, outcome }) => `${call.split(' ')[0]} ${isError ? outcome : ''}`)).size,
       successes: entries.filter((entry) => !entry.isError).length,
       deliveries: entries.filter((entry) => entry.delivers).length,
       comparedDeliveries: this.deliveries,

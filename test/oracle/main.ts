@@ -13,7 +13,7 @@ import { errorsPage, errorTable } from './errors/table.ts';
 import { compareAll } from './oracle.ts';
 import type { OracleReport } from './oracle.ts';
 import { PROGRAMS } from './programs/all.ts';
-import { distribution, RandomPrograms, reportText } from './random/run-random.ts';
+import { distribution, mostUnsteady, RandomPrograms, reportText } from './random/run-random.ts';
 import { BLOCKED } from './trace.ts';
 
 const USAGE = 'usage: npm run oracle -- [--json] [--list] [--trace] [--errors] [PROGRAM...] | --random SEED [COUNT [FIRST]]';
@@ -56,6 +56,7 @@ function print(report: OracleReport): void {
   console.log(`compared                 ${comparison.compared}`);
   console.log(`equal                    ${comparison.equal}`);
   console.log(`distinct results         ${distinct.all} (call, family, outcome)`);
+  console.log(`  of these, strictly     ${distinct.strict} (call and errno alone)`);
   console.log(`  not errors             ${distinct.successes}`);
   console.log(`  bytes or addresses     ${distinct.deliveries} (${distinct.comparedDeliveries} results in all)`);
   console.log(`listed deviations        ${listed.length}`);
@@ -105,7 +106,7 @@ async function random([seed = '1', count = '100', first = '0']: readonly string[
   console.log(distribution(report.outcomes));
   console.log(reportText(report));
   console.log(`${report.programs} programs of ${report.steps} calls, ${report.comparison.compared} results compared`);
-  console.log(`differences ${report.differences.length}, unsteady ${report.unsteady.length}`);
+  console.log(`differences ${report.differences.length}, unsteady ${report.unsteady.length} (at most ${mostUnsteady(report.programs)} may be)`);
   return report.differences.length > 0 ? 1 : 0;
 }
 

@@ -53,11 +53,24 @@ test('our kernel answers as Linux does', async (t) => {
   assert.ok(report.unsteady.length <= 4, `Linux itself gave several answers to ${report.unsteady.join(', ')}`);
   assert.deepEqual(report.tooWide, []);
   assert.ok(distinct.all >= 5000, `${distinct.all} distinct results`);
+  assert.ok(distinct.strict >= 750, `${distinct.strict} results of a call and an errno alone`);
   assert.ok(distinct.successes >= 2000, `${distinct.successes} distinct results that are not errors`);
   assert.ok(distinct.deliveries >= 400, `${distinct.deliveries} distinct results with bytes or addresses`);
   assert.ok(
     PROGRAMS.some(({ name }: Program) => name.startsWith('close-while-reading')), 'close while another task reads',
   );
+});
+
+test('distinct results, counted strictly: a call and its errno alone', () => {
+  const comparison = new Comparison();
+  const trace = new Trace();
+  for (const [call, family, outcome] of [
+    ['socket', 'inet', 'fd 3'], ['socket', 'inet6', 'fd 4'], ['setsockopt SO_A', 'inet', 'EINVAL'], ['setsockopt SO_B', 'inet', 'EINVAL'],
+    ['setsockopt SO_B', 'inet', 'EPERM'], ['setsockopt SO_B', 'unix', '0'], ['read', 'inet', '3 "abc"'], ['read', 'inet', '0'],
+  ] as const) Object.assign(trace.add(call, call, family), { outcome, kind: outcome, isError: outcome.startsWith('E') });
+  comparison.add('made-up', trace, trace);
+  const { all, strict } = comparison.distinct();
+  assert.deepEqual([all, strict], [8, 5]);
 });
 
 test('a deviation that covers everything is too wide', () => {
@@ -104,6 +117,13 @@ const LEAKS: readonly { what: string; words: RegExp; leave: (process: Process) =
     what: 'a timer', words: /^oracle: timer of Forgiven at \d+/, leave: async ({ core }) => {
       const timer = new Forgiven();
       timer.deadline = core.kernel.loop.now + 1e12;
+      core.kernel.timers.arm(timer);
+    },
+  },
+  {
+    what: 'a timer that runs out soon after its owner has gone', words: /^oracle: timer of Forgiven at \d+$/, leave: async ({ core }) => {
+      const timer = new Forgiven();
+      timer.deadline = core.kernel.loop.now + 1e6;
       core.kernel.timers.arm(timer);
     },
   },

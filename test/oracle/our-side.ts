@@ -7,7 +7,7 @@ import { VirtualClock } from '../../src/base/virtual-clock.ts';
 import { parseCidr } from '../../src/base/inet-address.ts';
 import { Host } from '../../src/host.ts';
 import { Cable } from '../../src/link/cable.ts';
-import { leftoversOf, SharedLeftovers } from '../../src/sim/leftovers.ts';
+import { leftoversOf, SharedLeftovers, straysOf } from '../../src/sim/leftovers.ts';
 import { type Machine, MOST_IPC_OBJECTS } from './linux-side.ts';
 import type { Side, SideHost, SideProcess } from './program.ts';
 
@@ -91,12 +91,13 @@ export function ourSide({ settings, capabilities }: Machine, isAlone = true): Si
         stuck,
         async leftovers() {
           for (const process of started) process.exit(0);
+          const strays = straysOf(host, clock.core);
           // Everybody has ended but who keeps time: what TCP still has to do needs minutes.
           await clock.sleep(AT_REST_US);
           const left = leftoversOf(host);
           clock.exit();
           host.powerOff();
-          return [...left, ...leftoversOf(host), ...(isAlone ? shared.words() : [])];
+          return [...new Set([...strays, ...left, ...leftoversOf(host)]), ...(isAlone ? shared.words() : [])];
         },
         async close() {
           loop.stop();

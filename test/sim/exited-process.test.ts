@@ -46,3 +46,19 @@ test('after exit every call fails, EBADF on a descriptor and ESRCH without, and 
   deepEqual([...host.stack.tcp.endpoints()], []);
   deepEqual(host.kernel.processes().map(({ name }) => name), ['other']);
 }));
+
+test('errors say which signal has ended the process: SIGPIPE at the write, and after it', () => simulate({ seed: 1 }, async (world) => {
+  const host = world.host('a');
+  const process = new Process(host, 'writer');
+  const [reading, writing] = await process.pipe();
+  await process.close(reading);
+  const ended = `(SIGPIPE has ended writer, process ${process.pid})`;
+  await rejects(process.write(writing, new Uint8Array(1)), { code: 'EPIPE', message: `write: EPIPE: Broken pipe ${ended}` });
+  await rejects(process.close(writing), { code: 'EBADF', message: `close: EBADF: Bad file descriptor ${ended}` });
+  await rejects(process.pipe(), { code: 'ESRCH', message: `pipe2: ESRCH: No such process ${ended}` });
+  await rejects(process.stat('/etc'), { code: 'ESRCH', message: `stat: ESRCH: No such process ${ended}` });
+  // Who ends by himself knows why.
+  const other = new Process(host, 'other');
+  other.exit(3);
+  await rejects(other.close(3), { message: 'close: EBADF: Bad file descriptor' });
+}));

@@ -62,6 +62,9 @@ async function fill(write: () => Promise<unknown>, ends: readonly string[]): Pro
 const page = new Uint8Array(65_536);
 const FULL = ['EAGAIN', 'ENOBUFS', 'ENOMEM'];
 
+/** A call that waits has begun, or was refused. */
+const begun = (call: Promise<unknown>): Promise<unknown> => Promise.race([call, new Promise(setImmediate)]);
+
 /** Makes what makes another one each time it is called. */
 type Maker = (process: Process, host: Host) => Promise<(i: number) => Promise<unknown>>;
 
@@ -195,10 +198,23 @@ const CASES: readonly (readonly [what: string, codes: readonly string[], make: M
     const pid = await p.getpid();
     return (i) => p.sigqueue(pid, 40, i);
   }],
+  ['calls that wait', ['ENOMEM'], async (p) => {
+    const [reading] = await p.pipe();
+    return () => begun(p.read(reading, page.subarray(0, 1)));
+  }],
+  ['polls of long lists that wait', ['ENOMEM'], async (p) => {
+    const [reading] = await p.pipe();
+    const list = Array.from({ length: 1000 }, () => ({ fd: reading, events: 1, revents: 0 }));
+    return () => begun(p.poll(list, -1));
+  }],
   ['children', ['ENOMEM'], async (p) => () => p.spawn(() => new Promise(() => {}))],
   ['children with large tables', ['ENOMEM'], async (p) => {
     await p.fcntl(0, F.DUPFD, 60_000);
     return () => p.spawn(() => new Promise(() => {}));
+  }],
+  ['children with an environment', ['ENOMEM'], async (p) => {
+    const env = Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`k${i}`, `v${i}`]));
+    return () => p.spawn(() => new Promise(() => {}), [], { env });
   }],
   ['children that fill pipes, sockets and connections', ['ENOMEM'], async (p) => () => p.spawn(async (child) => {
     await untilRefused(async () => {

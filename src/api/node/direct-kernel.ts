@@ -17,6 +17,9 @@ const PIECE = 4096;
 const MOST_BYTES = 1 << 20;
 
 const received = new Received();
+/** For reads whose bytes the caller keeps. */
+const keeping = new Received();
+keeping.takesMemory = true;
 
 export class DirectKernel implements ProgramKernel {
   readonly core: KernelProcess;
@@ -61,6 +64,14 @@ export class DirectKernel implements ProgramKernel {
 
   receive(fd: number, into: Uint8Array, at: number, room: number): number {
     return sockets.tryReceive(this.core, fd, into, at, room, 0, received);
+  }
+
+  receiveKept(fd: number, into: Uint8Array, room: number): number {
+    return sockets.tryReceive(this.core, fd, into, 0, room, 0, keeping);
+  }
+
+  get given(): Uint8Array | null {
+    return keeping.given;
   }
 
   source(fd: number): Uint8Array | number {

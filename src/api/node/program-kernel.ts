@@ -47,6 +47,12 @@ export interface ProgramKernel {
   sendTo(fd: number, bytes: Uint8Array, at: number, length: number, to: Uint8Array): number;
   /** recv(2). */
   receive(fd: number, into: Uint8Array, at: number, room: number): number;
+  /**
+   * recv(2) for who keeps the memory that the bytes are in: they are in `given`, which is the caller's then, or in `into` when that
+   * is null.
+   */
+  receiveKept(fd: number, into: Uint8Array, room: number): number;
+  readonly given: Uint8Array | null;
   /** Whom the datagram came from that `receive` has just got there. */
   source(fd: number): Uint8Array | number;
   shutdown(fd: number, how: number): number;

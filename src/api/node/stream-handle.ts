@@ -12,6 +12,7 @@
  */
 import { AsyncResource } from 'node:async_hooks';
 import { Errno } from '../../base/errno.ts';
+import { LEAST_GIFT_BYTES } from '../../base/stream-buffer.ts';
 import { Poll } from '../../base/wait-queue.ts';
 import { IOCTL, SO, SOL } from '../../socket/constants.ts';
 import { Shut } from '../../transport/endpoint.ts';
@@ -30,6 +31,17 @@ const { JSStream } = binding('js_stream');
 const READ_BYTES = 65536;
 const incoming = Buffer.allocUnsafeSlow(READ_BYTES);
 const NO_LINGER = Buffer.from([1, 0, 0, 0, 0, 0, 0, 0]);
+
+function freshBuffer(bytes: number): Buffer {
+  const size = Math.min(Math.max(bytes, 1), READ_BYTES);
+  return size < Buffer.poolSize >> 1 ? Buffer.allocUnsafe(size) : Buffer.allocUnsafeSlow(size);
+}
+
+function copyOf(bytes: Uint8Array): Buffer {
+  const copy = freshBuffer(bytes.length);
+  copy.set(bytes);
+  return copy;
+}
 
 /** Gives a handle that the stack has made the object by which net.js will know it. Set by in-place.ts. */
 let makeFace: ((handle: StreamHandle) => void) | null = null;
@@ -366,13 +378,29 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
   private readOne(): void {
     this.wroteLast = false;
     if (!this.isReading) return;
-    const direct = this.above === null && !this.isConsumed && this.userBytes === 0;
-    const bytes = direct ? this.freshBuffer() : incoming;
-    const room = this.userBytes > 0 && this.userBytes < READ_BYTES ? this.userBytes : bytes.length;
-    const n = this.program.kernel.receive(this.descriptor, bytes, 0, room);
+    if (this.above === null && !this.isConsumed && this.userBytes === 0) return this.readDirect();
+    const { kernel } = this.program;
+    const room = this.userBytes > 0 && this.userBytes < READ_BYTES ? this.userBytes : READ_BYTES;
+    const n = kernel.receive(this.descriptor, incoming, 0, room);
+    if (n > 0) this.readBuffer(incoming.subarray(0, n));
+    else this.readNothing(n);
+  }
+
+  /** For net.js, which keeps the memory that the bytes are in: the socket's own, where it can give it; else room for what is there, and no more. */
+  private readDirect(): void {
+    const { kernel } = this.program;
+    const waiting = (this.watched as Watched).control(IOCTL.FIONREAD);
+    const mayBeGiven = waiting >= LEAST_GIFT_BYTES;
+    const bytes = mayBeGiven ? incoming : freshBuffer(waiting);
+    const n = mayBeGiven ? kernel.receiveKept(this.descriptor, bytes, bytes.length) : kernel.receive(this.descriptor, bytes, 0, bytes.length);
+    if (n <= 0) this.readNothing(n);
+    else if (bytes !== incoming) this.giveBytes(bytes, n);
+    else this.giveBytes(kernel.given ?? copyOf(incoming.subarray(0, n)), n);
+  }
+
+  /** The end of the stream, or an error: libuv reads no further. */
+  private readNothing(n: number): void {
     if (n === -Errno.EAGAIN) return;
-    if (n > 0) return direct ? this.giveBytes(bytes, n) : this.readBuffer(incoming.subarray(0, n));
-    // libuv reads no further.
     this.isReading = false;
     this.live();
     if (n === 0) return this.emitEOF();
@@ -381,15 +409,8 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
     this.inScope(() => (listener as StreamHandle).onread?.(undefined));
   }
 
-  /** Room for what is there to be read, and no more: net.js keeps the whole buffer with the bytes. */
-  private freshBuffer(): Buffer {
-    const waiting = (this.watched as Watched).control(IOCTL.FIONREAD);
-    const size = Math.min(Math.max(waiting, 1), READ_BYTES);
-    return size < Buffer.poolSize >> 1 ? Buffer.allocUnsafe(size) : Buffer.allocUnsafeSlow(size);
-  }
-
   /** Past C++, which nobody but net.js listens to: the bytes are copied once less. */
-  private giveBytes(bytes: Buffer, count: number): void {
+  private giveBytes(bytes: Uint8Array, count: number): void {
     this.readHere += count;
     tellRead(count, bytes.byteOffset);
     this.scope.runInAsyncScope(this.onread as (buffer: ArrayBuffer) => void, this, bytes.buffer as ArrayBuffer);

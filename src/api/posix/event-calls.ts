@@ -9,6 +9,7 @@ import { PENDING } from '../../kernel/operation.ts';
 import { pollTimeoutUs } from '../../kernel/int.ts';
 import { type DescriptorSet, SelectOperation } from '../../kernel/select.ts';
 import { SignalSet } from '../../kernel/signal-set.ts';
+import { waitUs, waitWholeUs } from '../../kernel/times.ts';
 import type { TimerSetting } from '../../kernel/timerfd.ts';
 import { Call, FAILED } from './call.ts';
 import { systemError } from './errors.ts';
@@ -19,7 +20,7 @@ export abstract class EventCalls extends FileStateCalls implements EventSyscalls
   select(
     count: number, read: DescriptorSet | null, write: DescriptorSet | null, except: DescriptorSet | null, timeoutUs: number,
   ): Promise<number> {
-    return this.selected('select', count, [read, write, except], timeoutUs, null);
+    return this.selected('select', count, [read, write, except], waitWholeUs(timeoutUs), null);
   }
 
   /** pselect(2): select with a mask that holds while it waits; null leaves the mask as it is. EBADF, EINVAL, EINTR. */
@@ -27,7 +28,7 @@ export abstract class EventCalls extends FileStateCalls implements EventSyscalls
     count: number, read: DescriptorSet | null, write: DescriptorSet | null, except: DescriptorSet | null, timeoutUs: number,
     mask: Iterable<number> | null,
   ): Promise<number> {
-    return this.selected('pselect', count, [read, write, except], timeoutUs, maskOf(mask));
+    return this.selected('pselect', count, [read, write, except], waitUs(timeoutUs), maskOf(mask));
   }
 
   private selected(

@@ -7,8 +7,11 @@
 import type { Host } from '../../host.ts';
 import type { Operation } from '../../kernel/operation.ts';
 import type { KernelProcess } from '../../kernel/process.ts';
+import { Signal } from '../../kernel/signal-numbers.ts';
+import { WIFSIGNALED, WTERMSIG } from '../../kernel/wait-status.ts';
 import { FAILED, heldBack } from './call.ts';
 import { systemError } from './errors.ts';
+import type { SystemError } from './syscalls.ts';
 
 const FULFILLED: Promise<void> = Promise.resolve();
 
@@ -24,10 +27,18 @@ export abstract class Face {
     this.core = core;
   }
 
+  /** The error of a failed call. It says when a signal has ended the process, whose JavaScript may still run and would wonder. */
+  private failure(errno: number, name: string): SystemError {
+    const error = systemError(errno, name);
+    const { exited, status, name: program, pid } = this.core;
+    if (exited && WIFSIGNALED(status)) error.message += ` (${signalWord(WTERMSIG(status))} has ended ${program}, process ${pid})`;
+    return error;
+  }
+
   /** A count, or a descriptor. */
   protected value(result: number, name: string): Promise<number> {
-    if (this.host.loop.holdsBack()) return heldBack<number>(this.host.loop, result < 0 ? systemError(result, name) : result);
-    if (result < 0) return Promise.reject(systemError(result, name));
+    if (this.host.loop.holdsBack()) return heldBack<number>(this.host.loop, result < 0 ? this.failure(result, name) : result);
+    if (result < 0) return Promise.reject(this.failure(result, name));
     // Calls that do not wait mostly have the count of the call before: the same resolved promise serves again.
     if (result !== this.settledCount) {
       this.settledCount = result;
@@ -41,13 +52,13 @@ export abstract class Face {
     const { delivery } = operation;
     if (delivery === null) return this.value(result, name);
     operation.delivery = null;
-    return delivery.isFinished ? this.value(result, name) : heldBack<number>(delivery, systemError(result, name));
+    return delivery.isFinished ? this.value(result, name) : heldBack<number>(delivery, this.failure(result, name));
   }
 
   /** Nothing but that it is done. */
   protected done(result: number, name: string): Promise<void> {
-    if (this.host.loop.holdsBack()) return heldBack<void>(this.host.loop, result < 0 ? systemError(result, name) : undefined);
-    return result < 0 ? Promise.reject(systemError(result, name)) : FULFILLED;
+    if (this.host.loop.holdsBack()) return heldBack<void>(this.host.loop, result < 0 ? this.failure(result, name) : undefined);
+    return result < 0 ? Promise.reject(this.failure(result, name)) : FULFILLED;
   }
 
   /** Anything else, or why there is none. */
@@ -57,12 +68,16 @@ export abstract class Face {
   }
 
   protected made<T>(result: T | number, name: string): Promise<T> {
-    return this.outcome<T>(typeof result === 'number' ? systemError(result, name) : result);
+    return this.outcome<T>(typeof result === 'number' ? this.failure(result, name) : result);
   }
 
   protected bytes(result: Uint8Array | number, name: string): Promise<Uint8Array> {
-    return this.outcome<Uint8Array>(typeof result === 'number' ? systemError(result, name) : result);
+    return this.outcome<Uint8Array>(typeof result === 'number' ? this.failure(result, name) : result);
   }
+}
+
+function signalWord(signo: number): string {
+  return Object.entries(Signal).find(([, number]) => number === signo)?.[0] ?? `signal ${signo}`;
 }
 
 /** The count an operation ended with. */

@@ -9,19 +9,22 @@
  * The work is done in resolver.ts (names), name-tables.ts (services) and address-order.ts (which comes first). RFC 3493
  * section 6.1 says what the flags mean.
  */
+import { readNumber, readRecord, readText } from '../../base/arguments.ts';
 import { inet_aton, IpAddress } from '../../base/inet-address.ts';
+import { fieldOf, isKind } from '../../base/thrown.ts';
 import { sortAddresses } from './address-order.ts';
 import {
   AF_INET, AF_INET6, AF_UNSPEC, IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE, SOCK_DCCP, SOCK_DGRAM, SOCK_RAW,
   SOCK_SEQPACKET, SOCK_STREAM,
 } from './constants.ts';
+import { isErrno } from './errors.ts';
 import { GaiError } from './gai-error.ts';
-import type { NameProcess } from './name-process.ts';
+import { mustBeProcess, type NameProcess } from './name-process.ts';
 import { getservbyname, type HostAddress, type HostEntry } from './name-tables.ts';
 import {
   AI_ADDRCONFIG, AI_ALL, AI_CANONIDN, AI_CANONNAME, AI_IDN, AI_IDN_ALLOW_UNASSIGNED, AI_IDN_USE_STD3_ASCII_RULES, AI_NUMERICHOST,
-  AI_NUMERICSERV, AI_PASSIVE, AI_V4MAPPED, EAI_ADDRFAMILY, EAI_AGAIN, EAI_BADFLAGS, EAI_FAMILY, EAI_IDN_ENCODE, EAI_NODATA, EAI_NONAME,
-  EAI_SERVICE, EAI_SOCKTYPE, EAI_SYSTEM,
+  AI_NUMERICSERV, AI_PASSIVE, AI_V4MAPPED, EAI_ADDRFAMILY, EAI_AGAIN, EAI_BADFLAGS, EAI_FAMILY, EAI_IDN_ENCODE, EAI_MEMORY, EAI_NODATA,
+  EAI_NONAME, EAI_SERVICE, EAI_SOCKTYPE, EAI_SYSTEM,
 } from './netdb-constants.ts';
 import { resolveHost } from './resolver.ts';
 import { HostError } from './resolver-answer.ts';
@@ -94,18 +97,31 @@ interface Request {
 
 /**
  * getaddrinfo(3): `node` a name or an address as text, `service` a name or a port as text; one of them may be null.
- * Resolves to one address at least. Rejects with GaiError (EAI_NONAME, EAI_AGAIN, EAI_SERVICE ...).
+ * Resolves to one address at least. Rejects with GaiError (EAI_NONAME, EAI_AGAIN, EAI_SERVICE ...); EAI_MEMORY
+ * where /etc/hosts has more than 4,096 addresses of the name, or a line of more than 2^20 characters.
  */
 export async function getaddrinfo(
   process: NameProcess, node: string | null, service: string | null, hints: AddrinfoHints | null = null,
 ): Promise<Addrinfo[]> {
+  mustBeProcess('getaddrinfo', process);
+  if (node !== null) readText('getaddrinfo: node', node, 'a string or null');
+  if (service !== null) readText('getaddrinfo: service', service, 'a string or null');
+  const wanted = hints === null ? null : readHints(hints);
   try {
-    return await search(process, node === '*' ? null : node, service === '*' ? null : service, hints);
+    return await search(process, node === '*' ? null : node, service === '*' ? null : service, wanted);
   } catch (error) {
+    if (isErrno(error, 'ENOMEM')) throw failure(EAI_MEMORY, error);
     // A call that failed (no descriptor is left, the process has ended) is EAI_SYSTEM, as in C.
-    if (error instanceof Error && !(error instanceof GaiError) && 'syscall' in error) throw failure(EAI_SYSTEM, error);
+    if (isKind(error, Error) && !isKind(error, GaiError) && fieldOf(error, 'syscall') !== undefined) throw failure(EAI_SYSTEM, error);
     throw error;
   }
+}
+
+function readHints(hints: unknown): AddrinfoHints {
+  const field = (of: Readonly<Record<string, unknown>>, name: string): number => readNumber(`getaddrinfo: hints.${name}`, of[name]) ?? 0;
+  return readRecord('getaddrinfo: hints', hints, '{ flags, family, socktype, protocol } or null', (of) => ({
+    flags: field(of, 'flags'), family: field(of, 'family'), socktype: field(of, 'socktype'), protocol: field(of, 'protocol'),
+  }));
 }
 
 async function search(

@@ -1,10 +1,11 @@
 /**
  * getnameinfo(3): a socket address to the names of its host and service, as glibc gives them.
  */
+import { readBytes, readNumber } from '../../base/arguments.ts';
 import { IpAddress } from '../../base/inet-address.ts';
 import { AF_INET, AF_INET6 } from './constants.ts';
 import { GaiError } from './gai-error.ts';
-import type { NameProcess } from './name-process.ts';
+import { mustBeProcess, type NameProcess } from './name-process.ts';
 import { getservbyport } from './name-tables.ts';
 import {
   EAI_AGAIN, EAI_BADFLAGS, EAI_FAMILY, EAI_NONAME, NI_DGRAM, NI_IDN, NI_NAMEREQD, NI_NOFQDN, NI_NUMERICHOST, NI_NUMERICSERV,
@@ -22,6 +23,11 @@ const SOCKADDR_IN6_LEN = 28;
  * EAI_NONAME (NI_NAMEREQD), EAI_AGAIN, EAI_FAMILY, EAI_BADFLAGS.
  */
 export async function getnameinfo(process: NameProcess, addr: Uint8Array, flags: number): Promise<{ host: string; service: string }> {
+  mustBeProcess('getnameinfo', process);
+  return nameOf(process, readBytes('getnameinfo: addr', addr, 'bytes of a sockaddr (sockaddrIn(...))'), readNumber('getnameinfo: flags', flags) ?? 0);
+}
+
+async function nameOf(process: NameProcess, addr: Uint8Array, flags: number): Promise<{ host: string; service: string }> {
   if ((flags & ~KNOWN_FLAGS) !== 0) throw new GaiError(EAI_BADFLAGS, 'getnameinfo');
   const name = readSockaddr(addr);
   if (name === null || (name.family === AF_INET6 && addr.length < SOCKADDR_IN6_LEN)) throw new GaiError(EAI_FAMILY, 'getnameinfo');

@@ -4,12 +4,13 @@
  * getifaddrs has entries as glibc makes them: first each interface itself with its hardware address (AF_PACKET), then the
  * IPv4 addresses, then the IPv6 ones.
  */
+import { readNumber, readText } from '../../base/arguments.ts';
 import { IpAddress, maskWord } from '../../base/inet-address.ts';
 import type { Host } from '../../host.ts';
 import type { Interface } from '../../net/interface.ts';
 import { AF } from '../../socket/constants.ts';
 import { SOCKADDR_IN6_LEN, sockaddrBytes } from '../../socket/sockaddr.ts';
-import type { NameProcess } from './name-process.ts';
+import { mustBeProcess, type NameProcess } from './name-process.ts';
 
 /** A `struct ifaddrs`. */
 export interface Ifaddrs {
@@ -78,6 +79,11 @@ export interface NameIndex {
 
 /** if_nameindex(3): the interfaces with their numbers, loopback's is 1. */
 export async function if_nameindex(process: NameProcess): Promise<NameIndex[]> {
+  mustBeProcess('if_nameindex', process);
+  return links(process);
+}
+
+async function links(process: NameProcess): Promise<NameIndex[]> {
   const list: NameIndex[] = [];
   for (const { name, addr } of await process.getifaddrs()) {
     const view = new DataView(addr.buffer, addr.byteOffset, addr.length);
@@ -88,12 +94,16 @@ export async function if_nameindex(process: NameProcess): Promise<NameIndex[]> {
 
 /** if_nametoindex(3): the interface's number, 0 when there is none of this name. */
 export async function if_nametoindex(process: NameProcess, name: string): Promise<number> {
-  return (await if_nameindex(process)).find((entry) => entry.name === name)?.index ?? 0;
+  mustBeProcess('if_nametoindex', process);
+  readText('if_nametoindex: name', name);
+  return (await links(process)).find((entry) => entry.name === name)?.index ?? 0;
 }
 
 /** if_indextoname(3): the interface's name, null when there is none with this number (C: ENXIO). */
 export async function if_indextoname(process: NameProcess, index: number): Promise<string | null> {
-  return (await if_nameindex(process)).find((entry) => entry.index === index)?.name ?? null;
+  mustBeProcess('if_indextoname', process);
+  readNumber('if_indextoname: index', index);
+  return (await links(process)).find((entry) => entry.index === index)?.name ?? null;
 }
 
 /** The length of a netmask's prefix. */

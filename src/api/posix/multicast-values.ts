@@ -2,7 +2,7 @@
  * Values for setsockopt about multicast groups, as <netinet/in.h> lays them out (ip(7), ipv6(7), RFC 3678). For programs; the
  * stack reads them in socket/family/multicast-options.ts.
  */
-import { fault, readList, readText, readWhole } from '../../base/arguments.ts';
+import { fault, quoted, readList, readText, readWhole } from '../../base/arguments.ts';
 import { IpAddress } from '../../base/inet-address.ts';
 import { sockaddrIn, sockaddrIn6 } from '../../socket/sockaddr.ts';
 
@@ -19,34 +19,39 @@ const MOST_SOURCES = 65536;
  */
 export function ip_mreqn(group: string, address = '0.0.0.0', index = 0): Uint8Array {
   const bytes = new Uint8Array(12);
-  bytes.set(v4(group));
-  bytes.set(v4(address), 4);
-  putInt(bytes, 8, index);
+  bytes.set(v4('ip_mreqn: group', group));
+  bytes.set(v4('ip_mreqn: address', address), 4);
+  putInt(bytes, 8, 'ip_mreqn: index', index);
   return bytes;
 }
 
 /** A `struct ip_mreq_source` for IP_ADD_SOURCE_MEMBERSHIP, IP_DROP_SOURCE_MEMBERSHIP, IP_BLOCK_SOURCE and IP_UNBLOCK_SOURCE. */
 export function ip_mreq_source(group: string, source: string, address = '0.0.0.0'): Uint8Array {
   const bytes = new Uint8Array(12);
-  bytes.set(v4(group));
-  bytes.set(v4(address), 4);
-  bytes.set(v4(source), 8);
+  bytes.set(v4('ip_mreq_source: group', group));
+  bytes.set(v4('ip_mreq_source: address', address), 4);
+  bytes.set(v4('ip_mreq_source: source', source), 8);
   return bytes;
 }
 
 /** A `struct ipv6_mreq` for IPV6_JOIN_GROUP and IPV6_LEAVE_GROUP: a group, and the index of an interface (0: any). */
 export function ipv6_mreq(group: string, index = 0): Uint8Array {
   const bytes = new Uint8Array(20);
-  bytes.set(parse(group).toBytes6());
-  putInt(bytes, 16, index);
+  bytes.set(parse('ipv6_mreq: group', group).toBytes6());
+  putInt(bytes, 16, 'ipv6_mreq: index', index);
   return bytes;
 }
 
 /** A `struct group_req` for MCAST_JOIN_GROUP and MCAST_LEAVE_GROUP, of either family. */
 export function group_req(index: number, group: string): Uint8Array {
+  return indexAndGroup('group_req', index, group);
+}
+
+/** What all three structures begin with. */
+function indexAndGroup(helper: string, index: number, group: string): Uint8Array {
   const bytes = new Uint8Array(GROUP_AT + STORAGE_LEN);
-  putInt(bytes, 0, index);
-  bytes.set(storage(group), GROUP_AT);
+  putInt(bytes, 0, `${helper}: index`, index);
+  bytes.set(storage(`${helper}: group`, group), GROUP_AT);
   return bytes;
 }
 
@@ -56,8 +61,8 @@ export function group_req(index: number, group: string): Uint8Array {
  */
 export function group_source_req(index: number, group: string, source: string): Uint8Array {
   const bytes = new Uint8Array(GROUP_AT + 2 * STORAGE_LEN);
-  bytes.set(group_req(index, group));
-  bytes.set(storage(source), GROUP_AT + STORAGE_LEN);
+  bytes.set(indexAndGroup('group_source_req', index, group));
+  bytes.set(storage('group_source_req: source', source), GROUP_AT + STORAGE_LEN);
   return bytes;
 }
 
@@ -67,32 +72,32 @@ export function group_source_req(index: number, group: string, source: string): 
  */
 export function group_filter(index: number, group: string, mode: number, sources: readonly string[] = []): Uint8Array {
   const filterAt = GROUP_AT + STORAGE_LEN;
-  const all = readList('group_filter: sources', sources, 'an array of addresses', MOST_SOURCES, true, storage);
+  const all = readList('group_filter: sources', sources, 'an array of addresses', MOST_SOURCES, true, (each) => storage('group_filter: every source', each));
   const bytes = new Uint8Array(filterAt + 8 + STORAGE_LEN * all.length);
-  bytes.set(group_req(index, group));
-  putInt(bytes, filterAt, mode);
-  putInt(bytes, filterAt + 4, all.length);
+  bytes.set(indexAndGroup('group_filter', index, group));
+  putInt(bytes, filterAt, 'group_filter: mode', mode);
+  putInt(bytes, filterAt + 4, 'group_filter: sources', all.length);
   all.forEach((source, i) => bytes.set(source, filterAt + 8 + STORAGE_LEN * i));
   return bytes;
 }
 
-function parse(text: unknown): IpAddress {
-  const address = IpAddress.parse(readText('an address of a group', text));
-  if (address === null) throw fault(new TypeError(`not an IP address: ${String(text)}`));
+function parse(what: string, text: unknown): IpAddress {
+  const address = IpAddress.parse(readText(what, text));
+  if (address === null) throw fault(new TypeError(`${what} is not an IP address: ${quoted(text as string)}`));
   return address;
 }
 
-function v4(text: unknown): Uint8Array {
-  const address = parse(text);
-  if (!address.isV4) throw fault(new TypeError(`not an IPv4 address: ${String(text)}`));
+function v4(what: string, text: unknown): Uint8Array {
+  const address = parse(what, text);
+  if (!address.isV4) throw fault(new TypeError(`${what} is not an IPv4 address: ${address}`));
   return address.toBytes();
 }
 
-function storage(text: unknown): Uint8Array {
-  const address = parse(text);
+function storage(what: string, text: unknown): Uint8Array {
+  const address = parse(what, text);
   return address.isV4 ? sockaddrIn(address, 0) : sockaddrIn6(address, 0);
 }
 
-function putInt(bytes: Uint8Array, at: number, value: number): void {
-  new DataView(bytes.buffer).setInt32(at, readWhole('an index or mode', value, -0x80000000, 0x7fffffff), true);
+function putInt(bytes: Uint8Array, at: number, what: string, value: number): void {
+  new DataView(bytes.buffer).setInt32(at, readWhole(what, value, -0x80000000, 0x7fffffff), true);
 }

@@ -1,4 +1,4 @@
-import { deepEqual, equal } from 'node:assert/strict';
+import { deepEqual, equal, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { IpAddress } from '../../base/inet-address.ts';
 import { Loop } from '../../base/loop.ts';
@@ -7,6 +7,7 @@ import { VirtualClock } from '../../base/virtual-clock.ts';
 import { Host } from '../../host.ts';
 import { etcTexts } from '../../kernel/etc.ts';
 import { AF_INET, AF_INET6, AF_UNSPEC } from './constants.ts';
+import { getaddrinfo } from './getaddrinfo.ts';
 import type { NameProcess } from './name-process.ts';
 import { getprotobyname, getprotobynumber, getservbyname, getservbyport, hostByAddress, hostByName } from './name-tables.ts';
 import { Process } from './process.ts';
@@ -77,4 +78,23 @@ test('resolv.conf(5): defaults, limits, the last line of search or domain, what 
   const most = await config('options ndots:99 timeout:99 attempts:99 rotate\noptions use-vc edns0 nonsense ndots:x\n');
   deepEqual(most.slice(2), [15, 30, 5, 'rotate use-vc edns0']);
   deepEqual((await config(';nameserver 192.0.2.1\n nameserver 192.0.2.2\nnameserver\n'))[0], '127.0.0.1:53');
+});
+
+test('long files: who has found his line reads no further; too many addresses and endless lines are EAI_MEMORY', async () => {
+  const many = (lines: number): string => Array.from({ length: lines }, (_, i) => `10.0.${i >> 8}.${i & 0xff} x\n`).join('');
+  const process = reading({ '/etc/services': `first 1/tcp\n${'other 2/tcp\n'.repeat(100_000)}`, '/etc/hosts': many(4096) });
+  const { read } = process;
+  let reads = 0;
+  process.read = (...args: Parameters<typeof read>) => {
+    reads++;
+    return read.apply(process, args);
+  };
+  equal((await getservbyname(process, 'first', 'tcp'))?.port, 1);
+  equal(reads, 1);
+  equal((await hostByName(process, 'x', AF_INET))?.addresses.length, 4096);
+  equal((await getaddrinfo(process, 'x', '80', { socktype: 1 })).length, 4096);
+  for (const text of [many(4097), `192.0.2.1 x ${'y '.repeat(1 << 20)}\n192.0.2.2 z`]) {
+    await rejects(getaddrinfo(reading({ '/etc/hosts': text }), 'z', null), { name: 'GaiError', code: text.includes('z') ? 'EAI_MEMORY' : 'EAI_AGAIN' });
+    await rejects(getaddrinfo(reading({ '/etc/hosts': text }), 'x', null), { name: 'GaiError', code: 'EAI_MEMORY' });
+  }
 });

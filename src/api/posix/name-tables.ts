@@ -2,10 +2,16 @@
  * The files that names are read from: hosts(5), services(5), protocols(5), as glibc reads them (nss_files): fields between
  * white space, `#` begins a comment, a line that is none is left out.
  */
+import { readNumber, readText } from '../../base/arguments.ts';
 import { IpAddress } from '../../base/inet-address.ts';
+import { Errno } from '../../base/errno.ts';
 import { AF_INET, AF_INET6 } from './constants.ts';
-import type { NameProcess } from './name-process.ts';
-import { readText } from './text-file.ts';
+import { systemError } from './errors.ts';
+import { mustBeProcess, type NameProcess } from './name-process.ts';
+import { readLines } from './text-file.ts';
+
+/** So many addresses a name has at most: what is found is sorted, each with a socket of its own. An answer of DNS over TCP holds fewer. */
+const MOST_ADDRESSES = 4096;
 
 /** An address that a name has. `address` of AF_INET6 may be one that stands for an IPv4 address, as text says it. */
 export interface HostAddress {
@@ -42,21 +48,28 @@ interface HostsLine {
   readonly names: readonly string[];
 }
 
-function* fieldsOf(text: string): IterableIterator<string[]> {
-  for (const line of text.split('\n')) {
-    const fields = line.replace(/#.*/s, '').split(/[ \t\r\v\f]+/).filter((field) => field !== '');
-    if (fields.length > 0) yield fields;
+/** What `read` makes of the lines' fields; lines that it makes nothing of are left out. */
+async function* entriesOf<T>(process: NameProcess, path: string, read: (fields: readonly string[]) => T | null): AsyncGenerator<T> {
+  for await (const lines of readLines(process, path)) {
+    for (const line of lines) {
+      const fields = line.replace(/#.*/s, '').split(/[ \t\r\v\f]+/).filter((field) => field !== '');
+      const entry = fields.length > 0 ? read(fields) : null;
+      if (entry !== null) yield entry;
+    }
   }
 }
 
-async function hostsLines(process: NameProcess): Promise<HostsLine[]> {
-  const lines: HostsLine[] = [];
-  for (const [text, ...names] of fieldsOf(await readText(process, '/etc/hosts'))) {
+async function find<T>(entries: AsyncGenerator<T>, fits: (entry: T) => boolean): Promise<T | null> {
+  for await (const entry of entries) if (fits(entry)) return entry;
+  return null;
+}
+
+function hostsLines(process: NameProcess): AsyncGenerator<HostsLine> {
+  return entriesOf(process, '/etc/hosts', ([text, ...names]) => {
     const address = IpAddress.parse(text);
     // nss_files takes the address of a line without names for that of the empty name.
-    if (address !== null) lines.push({ address, isV6: text.includes(':'), names: names.length > 0 ? names : [''] });
-  }
-  return lines;
+    return address === null ? null : { address, isV6: text.includes(':'), names: names.length > 0 ? names : [''] };
+  });
 }
 
 /** What a line's address is in a family; null when it has none there. */
@@ -68,16 +81,17 @@ function inFamily({ address, isV6 }: HostsLine, family: number): HostAddress | n
   return address.isV4 ? { family, address, scopeId: 0 } : null;
 }
 
-/** All addresses that /etc/hosts has for a name in `family` (AF_UNSPEC: in both); null when it has none. */
+/** All addresses that /etc/hosts has for a name in `family` (AF_UNSPEC: in both); null when it has none. Rejects with ENOMEM beyond 4,096. */
 export async function hostByName(process: NameProcess, name: string, family: number): Promise<HostEntry | null> {
   const key = name.toLowerCase();
   let canonical: string | null = null;
   const addresses: HostAddress[] = [];
-  for (const line of await hostsLines(process)) {
+  for await (const line of hostsLines(process)) {
     if (!line.names.some((other) => other.toLowerCase() === key)) continue;
     const address = inFamily(line, family);
     if (address === null) continue;
     canonical ??= line.names[0];
+    if (addresses.length === MOST_ADDRESSES) throw systemError(Errno.ENOMEM, 'gethostbyname');
     addresses.push(address);
   }
   return canonical === null ? null : { canonical, addresses };
@@ -85,47 +99,49 @@ export async function hostByName(process: NameProcess, name: string, family: num
 
 /** The name that /etc/hosts has for an address; null when it has none. */
 export async function hostByAddress(process: NameProcess, family: number, address: IpAddress): Promise<string | null> {
-  for (const line of await hostsLines(process)) {
-    const own = inFamily(line, family);
-    if (own?.address.equals(address)) return line.names[0];
-  }
-  return null;
+  const line = await find(hostsLines(process), (each) => inFamily(each, family)?.address.equals(address) === true);
+  return line === null ? null : line.names[0];
 }
 
-async function services(process: NameProcess): Promise<Servent[]> {
-  const list: Servent[] = [];
-  for (const [name, where = '', ...aliases] of fieldsOf(await readText(process, '/etc/services'))) {
+function services(process: NameProcess): AsyncGenerator<Servent> {
+  return entriesOf(process, '/etc/services', ([name, where = '', ...aliases]) => {
     const parts = /^(\d+)\/(.+)$/.exec(where);
-    if (parts !== null) list.push({ name, aliases, port: Number(parts[1]) & 0xffff, proto: parts[2] });
-  }
-  return list;
+    return parts === null ? null : { name, aliases, port: Number(parts[1]) & 0xffff, proto: parts[2] };
+  });
 }
 
 /** getservbyname(3): the service of this name or alias, of any protocol when `proto` is null; null when there is none. */
 export async function getservbyname(process: NameProcess, name: string, proto: string | null): Promise<Servent | null> {
+  mustBeProcess('getservbyname', process);
+  readText('getservbyname: name', name);
+  if (proto !== null) readText('getservbyname: proto', proto);
   const fits = (entry: Servent): boolean => proto === null || entry.proto === proto;
-  return (await services(process)).find((entry) => fits(entry) && (entry.name === name || entry.aliases.includes(name))) ?? null;
+  return find(services(process), (entry) => fits(entry) && (entry.name === name || entry.aliases.includes(name)));
 }
 
 /** getservbyport(3): the service of a port, which is in host order (C: in network order); null when there is none. */
 export async function getservbyport(process: NameProcess, port: number, proto: string | null): Promise<Servent | null> {
-  return (await services(process)).find((entry) => entry.port === port && (proto === null || entry.proto === proto)) ?? null;
+  mustBeProcess('getservbyport', process);
+  readNumber('getservbyport: port', port);
+  if (proto !== null) readText('getservbyport: proto', proto);
+  return find(services(process), (entry) => entry.port === port && (proto === null || entry.proto === proto));
 }
 
-async function protocols(process: NameProcess): Promise<Protoent[]> {
-  const list: Protoent[] = [];
-  for (const [name, number = '', ...aliases] of fieldsOf(await readText(process, '/etc/protocols'))) {
-    if (/^\d+$/.test(number)) list.push({ name, aliases, proto: Number(number) });
-  }
-  return list;
+function protocols(process: NameProcess): AsyncGenerator<Protoent> {
+  return entriesOf(process, '/etc/protocols', ([name, number = '', ...aliases]) =>
+    (/^\d+$/.test(number) ? { name, aliases, proto: Number(number) } : null));
 }
 
 /** getprotobyname(3): the protocol of this name or alias; null when there is none. */
 export async function getprotobyname(process: NameProcess, name: string): Promise<Protoent | null> {
-  return (await protocols(process)).find((entry) => entry.name === name || entry.aliases.includes(name)) ?? null;
+  mustBeProcess('getprotobyname', process);
+  readText('getprotobyname: name', name);
+  return find(protocols(process), (entry) => entry.name === name || entry.aliases.includes(name));
 }
 
 /** getprotobynumber(3): null when there is none. */
 export async function getprotobynumber(process: NameProcess, proto: number): Promise<Protoent | null> {
-  return (await protocols(process)).find((entry) => entry.proto === proto) ?? null;
+  mustBeProcess('getprotobynumber', process);
+  readNumber('getprotobynumber: proto', proto);
+  return find(protocols(process), (entry) => entry.proto === proto);
 }

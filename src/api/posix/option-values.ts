@@ -13,7 +13,11 @@ const MAX_INT = 0x7fffffff;
  *   await process.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, int32(65536));    // bytes
  */
 export function int32(value: number | boolean): Uint8Array {
-  const number = typeof value === 'boolean' ? Number(value) : readWhole('int32: value', value, -MAX_INT - 1, MAX_INT);
+  return intBytes('int32: value', value);
+}
+
+function intBytes(what: string, value: unknown): Uint8Array {
+  const number = typeof value === 'boolean' ? Number(value) : readWhole(what, value, -MAX_INT - 1, MAX_INT);
   const bytes = new Uint8Array(4);
   new DataView(bytes.buffer).setInt32(0, number, true);
   return bytes;
@@ -48,7 +52,7 @@ export function timeval(seconds: number): Uint8Array {
  */
 export function linger(on: boolean | number, seconds: number): Uint8Array {
   const bytes = new Uint8Array(8);
-  bytes.set(int32(on), 0);
-  bytes.set(int32(seconds), 4);
+  bytes.set(intBytes('linger: on', on), 0);
+  bytes.set(intBytes('linger: seconds', seconds), 4);
   return bytes;
 }

@@ -2,6 +2,7 @@
  * printf(3)'s formats: flags `-+ #0`, width, precision (also `*`), length modifiers (read and ignored: numbers are
  * JavaScript's), and the conversions d i u o x X c s p e E f F g G % as in the C locale. A bigint is printed in full.
  */
+import { readBytes, readText, wrongKind } from '../../base/arguments.ts';
 
 export type FormatArgument = number | bigint | string | Uint8Array;
 
@@ -18,42 +19,50 @@ interface Directive {
   readonly conversion: string;
 }
 
-/** The bytes of `format` with its arguments. Throws a TypeError for a directive that is none, or lacks its argument. */
-export function formatted(format: string, args: readonly FormatArgument[]): Uint8Array {
+/** The bytes of `format` with its arguments. Throws a TypeError that names `call` for a directive that is none, or lacks its argument. */
+export function formatted(call: string, format: string, args: readonly unknown[]): Uint8Array {
+  readText(`${call}: format`, format);
   const parts: Uint8Array[] = [];
   let next = 0;
   const argument = (directive: string): FormatArgument => {
-    if (next >= args.length) throw new TypeError(`printf: '${directive}' in '${format}' has no argument`);
-    return args[next++] as FormatArgument;
+    if (next >= args.length) throw new TypeError(`${call}: '${directive}' in '${format}' has no argument`);
+    const value = args[next++];
+    if (typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint') return value;
+    return readBytes(`${call}: the argument of '${directive}'`, value, 'a number, a bigint, a string or a Uint8Array');
+  };
+  const star = (directive: string): number => {
+    const value = argument(directive);
+    if (typeof value === 'number') return Math.trunc(value);
+    throw wrongKind(`${call}: the * of '${directive}'`, 'a number', value);
   };
   let at = 0;
   for (const found of format.matchAll(DIRECTIVE)) {
-    parts.push(plain(format, at, found.index));
+    parts.push(plain(call, format, at, found.index));
     at = found.index + found[0].length;
     const [whole, flags = '', widthText, precisionText, conversion = ''] = found;
     if (conversion === '%') {
       parts.push(encoder.encode('%'));
       continue;
     }
-    let width = widthText === '*' ? Number(argument(whole)) : Number(widthText ?? 0);
-    const precision = precisionText === undefined ? -1 : precisionText === '*' ? Number(argument(whole)) : Number(precisionText);
+    let width = widthText === '*' ? star(whole) : Number(widthText ?? 0);
+    const precision = precisionText === undefined ? -1 : precisionText === '*' ? star(whole) : Number(precisionText);
     let allFlags = flags;
     if (width < 0) {
       allFlags += '-';
       width = -width;
     }
-    if (!(width <= MAX_FIELD) || !(precision <= MAX_FIELD)) throw new RangeError(`printf: '${whole}' is wider than ${MAX_FIELD}`);
-    parts.push(converted(argument(whole), { flags: allFlags, width, precision: precision < 0 ? -1 : precision, conversion }));
+    if (!(width <= MAX_FIELD) || !(precision <= MAX_FIELD)) throw new RangeError(`${call}: '${whole}' is wider than ${MAX_FIELD}`);
+    parts.push(converted(call, argument(whole), { flags: allFlags, width, precision: precision < 0 ? -1 : precision, conversion }));
   }
-  parts.push(plain(format, at, format.length));
+  parts.push(plain(call, format, at, format.length));
   return joined(parts);
 }
 
 /** What stands between directives; a `%` in it would have to be one. */
-function plain(format: string, from: number, to: number): Uint8Array {
+function plain(call: string, format: string, from: number, to: number): Uint8Array {
   const text = format.slice(from, to);
   const stray = text.indexOf('%');
-  if (stray >= 0) throw new TypeError(`printf: '${text.slice(stray, stray + 4)}' in '${format}' is no directive`);
+  if (stray >= 0) throw new TypeError(`${call}: '${text.slice(stray, stray + 4)}' in '${format}' is no directive`);
   return encoder.encode(text);
 }
 
@@ -67,7 +76,7 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
   return all;
 }
 
-function converted(value: FormatArgument, directive: Directive): Uint8Array {
+function converted(call: string, value: FormatArgument, directive: Directive): Uint8Array {
   const { conversion, flags, width, precision } = directive;
   if (conversion === 's' || conversion === 'c') {
     let bytes = typeof value === 'string' ? encoder.encode(value) : value instanceof Uint8Array ? value : encoder.encode(String(value));
@@ -77,9 +86,9 @@ function converted(value: FormatArgument, directive: Directive): Uint8Array {
     return joined(flags.includes('-') ? [bytes, padding] : [padding, bytes]);
   }
   if (typeof value === 'string' || value instanceof Uint8Array) {
-    throw new TypeError(`printf: %${conversion} takes a number, not '${String(value)}'`);
+    throw new TypeError(`${call}: %${conversion} takes a number, not '${String(value)}'`);
   }
-  return encoder.encode('diuoxXp'.includes(conversion) ? integer(value, directive) : real(Number(value), directive));
+  return encoder.encode('diuoxXp'.includes(conversion) ? integer(call, value, directive) : real(Number(value), directive));
 }
 
 function signOf(negative: boolean, flags: string): string {
@@ -94,9 +103,9 @@ function padded(prefix: string, digits: string, { flags, width }: Directive, zer
   return zeros && flags.includes('0') ? prefix + '0'.repeat(room) + digits : ' '.repeat(room) + prefix + digits;
 }
 
-function integer(value: number | bigint, directive: Directive): string {
+function integer(call: string, value: number | bigint, directive: Directive): string {
   const { conversion, flags, precision } = directive;
-  if (typeof value === 'number' && !Number.isFinite(value)) throw new RangeError(`printf: %${conversion} takes an integer, not ${value}`);
+  if (typeof value === 'number' && !Number.isFinite(value)) throw new RangeError(`${call}: %${conversion} takes an integer, not ${value}`);
   const whole = BigInt(typeof value === 'number' ? Math.trunc(value) : value);
   const signed = conversion === 'd' || conversion === 'i';
   // A negative number without a sign is what C's int would be.
@@ -149,17 +158,18 @@ function exactly(value: number): { digits: bigint; behind: number } {
   return { digits: BigInt(digits) * fives, behind };
 }
 
-/** The value with `places` digits behind the point, rounded half to even as C does, as an integer of that many places. */
-function rounded({ digits, behind }: { digits: bigint; behind: number }, places: number): bigint {
-  if (places >= behind) return digits * powerOfTen(places - behind);
+/** The value with `places` digits behind the point, rounded half to even as C does, as the digits of an integer of that many places. */
+function rounded({ digits, behind }: { digits: bigint; behind: number }, places: number): string {
+  // No double has more than 1,074: the others are written, not calculated.
+  if (places >= behind) return `${digits}${'0'.repeat(places - behind)}`;
   const unit = powerOfTen(behind - places);
   const quotient = digits / unit;
   const twice = (digits % unit) * 2n;
-  return twice > unit || (twice === unit && quotient % 2n === 1n) ? quotient + 1n : quotient;
+  return String(twice > unit || (twice === unit && quotient % 2n === 1n) ? quotient + 1n : quotient);
 }
 
 function fixed(value: number, precision: number): string {
-  const all = rounded(exactly(value), precision).toString().padStart(precision + 1, '0');
+  const all = rounded(exactly(value), precision).padStart(precision + 1, '0');
   return precision === 0 ? all : `${all.slice(0, -precision)}.${all.slice(-precision)}`;
 }
 
@@ -178,7 +188,7 @@ function scientific(value: number, precision: number): { mantissa: string; expon
   const places = precision - exponent;
   // With fewer places than none, whole digits are rounded away.
   const shifted = places >= 0 ? exact : { digits: exact.digits, behind: exact.behind - places };
-  let mantissa = rounded(shifted, Math.max(places, 0)).toString();
+  let mantissa = rounded(shifted, Math.max(places, 0));
   if (mantissa.length > precision + 1) {
     mantissa = mantissa.slice(0, precision + 1);
     exponent++;

@@ -21,7 +21,7 @@ import { described, readBytes, readNumber, readText } from '../../base/arguments
 import { CredentialCalls } from './credential-calls.ts';
 import { systemError } from './errors.ts';
 import type { NameProcess } from './name-process.ts';
-import { type ChildOptions, type Program, ProgramStart } from './program.ts';
+import { type ChildOptions, type Program, programName, ProgramStart } from './program.ts';
 import { guard } from './signatures.ts';
 import type { Syscalls } from './syscalls.ts';
 
@@ -51,25 +51,25 @@ export class Process extends CredentialCalls implements Syscalls, NameProcess {
    * posix_spawn(3): starts a child that runs `program`, and resolves to its pid. It has this process's descriptors without
    * those marked close-on-exec, its credentials, limits, signal mask and ignored signals, its group and its session. When
    * the program resolves, the child exits with that code; `waitpid` tells it. What it throws ends it with code 1, and is
-   * a rejection that nobody handles: it ends a world's run, and Node when nothing listens. Errors: EAGAIN (RLIMIT_NPROC), EBADF, EPERM.
+   * a rejection that nobody handles: it ends a world's run, and Node when nothing listens. Errors: EAGAIN (RLIMIT_NPROC), EBADF, EPERM,
+   * E2BIG: an argument or variable of 128 KiB, or all of them and their pointers together beyond a quarter of RLIMIT_STACK (2 MiB;
+   * 128 KiB to 6 MiB); ENOMEM: the host has no memory for them, or for a process.
    */
   spawn(program: Program, args: readonly string[] = [], options: ChildOptions = {}): Promise<number> {
-    const child = this.host.kernel.fork(this.core, options.name ?? (program.name || this.core.name));
+    const child = this.host.kernel.fork(this.core, options.name ?? (programName(program) || this.core.name));
     if (typeof child === 'number') return Promise.reject(systemError(child, 'spawn'));
-    const bad = prepareChild(child, options);
+    const bad = prepareChild(child, options, args, options.env ?? { ...this.core.environment });
     if (bad < 0) {
       child.abandon();
       return Promise.reject(systemError(bad, 'spawn'));
     }
-    child.args = args;
-    child.environment = { ...(options.env ?? this.core.environment) };
     const { loop } = this.host;
     loop.complete(new ProgramStart(new Process(this.host, child), program));
     loop.drain();
     return this.value(child.pid, 'spawn');
   }
 
-  /** The environment it was started with. */
+  /** The environment it was started with; empty once it has ended. */
   get env(): Readonly<Record<string, string>> {
     return this.core.environment;
   }
@@ -119,7 +119,9 @@ function started(host: Host, name: string, options: SpawnOptions): KernelProcess
 
 
 /** What posix_spawn(3) does between fork and exec: 0 or a negative errno. */
-function prepareChild(child: KernelProcess, options: ChildOptions): number {
+function prepareChild(
+  child: KernelProcess, options: ChildOptions, args: readonly string[], environment: Readonly<Record<string, string>>,
+): number {
   if (options.newSession === true) setsid(child);
   if (options.processGroup !== undefined) {
     const bad = child.joinGroup(options.processGroup);
@@ -129,6 +131,5 @@ function prepareChild(child: KernelProcess, options: ChildOptions): number {
     const result = from === to ? fcntl(child, from, F.SETFD, 0) : dup2(child, from, to);
     if (result < 0) return result;
   }
-  child.execute();
-  return 0;
+  return child.execute(args, environment);
 }

@@ -1,10 +1,25 @@
 /** Programs: what a process runs, and how it begins and ends. Called by Process.spawn. */
+import { wrongKind } from '../../base/arguments.ts';
 import { Completion } from '../../base/loop.ts';
+import { fieldOf } from '../../base/thrown.ts';
 import { exit } from '../../kernel/calls/processes.ts';
 import type { Process } from './process.ts';
 
 /** A program: user space over one process's calls. Resolves to the exit code. */
 export type Program = (process: Process, args: readonly string[]) => Promise<number>;
+
+/** The name of a program's function; '' where that is no text. */
+export function programName(program: Program): string {
+  const name = fieldOf(program, 'name');
+  return typeof name === 'string' ? name : '';
+}
+
+/** What a program resolved to, which C would cast as it casts the argument of exit. */
+function exitCode(name: string, result: unknown): number {
+  if (typeof result === 'number') return result;
+  if (result === undefined) return 0;
+  throw wrongKind(`spawn: the result of the program ${name}`, 'a number (its exit code) or nothing', result);
+}
 
 /** How a child begins. */
 export interface ChildOptions {
@@ -47,7 +62,7 @@ export class ProgramStart extends Completion {
     if (core.exited) return;
     let code = 1;
     try {
-      code = await this.program(this.process, core.args);
+      code = exitCode(core.name, await this.program(this.process, core.args));
     } catch (error) {
       if (!core.exited) throw error;
     } finally {

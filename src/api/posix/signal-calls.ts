@@ -9,6 +9,7 @@ import { ActionFlag } from '../../kernel/signal-numbers.ts';
 import { SignalWaitOperation, SuspendOperation } from '../../kernel/signal-operations.ts';
 import { SignalSet } from '../../kernel/signal-set.ts';
 import { SignalAction } from '../../kernel/signals.ts';
+import { waitUs } from '../../kernel/times.ts';
 import { Call, FAILED, heldBack } from './call.ts';
 import { systemError } from './errors.ts';
 import type { IntervalTimerValue, Sigaction, Sigevent, SignalDisposition, SignalInformation } from './signal-syscalls.ts';
@@ -71,7 +72,7 @@ export abstract class SignalCalls extends MachineCalls {
   }
 
   private taken(set: Iterable<number>, timeoutUs: number, name: string): Promise<SignalInformation> {
-    const operation = new SignalWaitOperation(this.core, SignalSet.of(set), timeoutUs);
+    const operation = new SignalWaitOperation(this.core, SignalSet.of(set), waitUs(timeoutUs));
     const bad = signals.prepareSignalWait(this.core, timeoutUs);
     const result = bad < 0 ? bad : operation.start();
     const made = (): SignalInformation => signalFacts(operation.info as SignalInfo);

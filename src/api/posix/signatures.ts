@@ -10,6 +10,7 @@
  * (DescriptorCalls.receive, transmit) and come here only with what is not plain.
  */
 import { fault, isPlainBytes, present, readBytes, readList, readNumber, readRecord, readText, readView, reading, wrongKind } from '../../base/arguments.ts';
+import { MOST_WORDS } from '../../kernel/program-words.ts';
 import { SIG_DFL, SIG_IGN } from '../../kernel/signals.ts';
 import type { Process } from './process.ts';
 
@@ -133,7 +134,14 @@ const program: Reader = (call, value) => {
   throw fault(wrongKind(`${call}: program`, 'a function', value));
 };
 
-const args: Reader = (call, value) => readList(`${call}: args`, value, 'an array of strings', MOST_ELEMENTS, false, (each) => readText(`${call}: every argument`, each));
+/** At most as many as there may be and one more, which spawn answers as Linux does. */
+const args: Reader = (call, value) => reading(`${call}: args`, () => {
+  if (!Array.isArray(value)) throw fault(wrongKind(`${call}: args`, 'an array of strings', value));
+  const words: string[] = [];
+  const count = Math.min(value.length, MOST_WORDS);
+  for (let i = 0; i < count; i++) words.push(readText(`${call}: every argument`, value[i]));
+  return words;
+});
 
 const childOptions: Reader = (call, value) => readRecord(`${call}: options`, value, 'an object', (of) => {
   const { name, env, duplicate, processGroup, newSession } = of;
@@ -150,7 +158,9 @@ const childOptions: Reader = (call, value) => readRecord(`${call}: options`, val
 function environment(call: string, env: unknown): Record<string, string> {
   return readRecord(`${call}: env`, env, 'an object', (of) => {
     const plain: Record<string, string> = {};
+    let left = MOST_WORDS;
     for (const name of Object.keys(of)) {
+      if (left-- === 0) break;
       // As defineProperty sets it: the name may be __proto__.
       if (of[name] !== undefined) Object.defineProperty(plain, name, { value: readText(`${call}: every value of env`, of[name]), enumerable: true, writable: true, configurable: true });
     }

@@ -6,7 +6,8 @@
  *
  * Functions have C's names and order of arguments, and resolve to what C returns; an error is in `file.errno`.
  */
-import { described } from '../../base/arguments.ts';
+import { mustHave, readBytes, readNumber, readText, wrongKind } from '../../base/arguments.ts';
+import { isKind } from '../../base/thrown.ts';
 import {
   EBADF, O_APPEND, O_CLOEXEC, O_CREAT, O_EXCL, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY, S_IFCHR, S_IFMT, SEEK_CUR, SEEK_END, SEEK_SET,
 } from './constants.ts';
@@ -72,6 +73,7 @@ function register(file: FILE): FILE {
 const standard = new WeakMap<Syscalls, { stdin: FILE; stdout: FILE; stderr: FILE }>();
 
 export function stdio(process: Syscalls): { readonly stdin: FILE; readonly stdout: FILE; readonly stderr: FILE } {
+  mustBeProcess('stdio', process);
   let streams = standard.get(process);
   if (streams === undefined) {
     const [stdin, stdout, stderr] = [0, 1, 2].map((fd) => register(new FILE(process, fd, fd === 0, fd !== 0))) as [FILE, FILE, FILE];
@@ -84,12 +86,21 @@ export function stdio(process: Syscalls): { readonly stdin: FILE; readonly stdou
 }
 
 function mustBeFile(name: string, file: unknown): void {
-  if (!(file instanceof FILE)) throw new TypeError(`${name}: a stream must be a FILE (fopen, stdio), not ${described(file)}`);
+  if (!isKind(file, FILE)) throw wrongKind(`${name}: a stream`, 'a FILE (fopen, stdio)', file);
+}
+
+function mustBeProcess(name: string, process: unknown): void {
+  mustHave(`${name}: process`, 'a Process', process, 'open', 'read', 'write', 'close', 'lseek', 'fstat');
+}
+
+/** A C int or size_t; what is left out is 0. */
+function int(what: string, value: unknown): number {
+  return Math.trunc(readNumber(what, value) ?? 0);
 }
 
 /** One call at a time, in the order they came, as C's streams have it between threads (flockfile(3)). */
-async function locked<T>(file: FILE, work: () => Promise<T>): Promise<T> {
-  mustBeFile('stdio', file);
+async function locked<T>(name: string, file: FILE, work: () => Promise<T>): Promise<T> {
+  mustBeFile(name, file);
   const mine = file.lock === null ? work() : file.lock.then(work, work);
   file.lock = mine;
   try {
@@ -123,8 +134,9 @@ function flagsOf(mode: string): { flags: number; canRead: boolean; canWrite: boo
 
 /** fopen(3): `mode` r, w or a, with +, x, e, b. Rejects as open(2) does, or with a TypeError for another mode. */
 export async function fopen(process: Syscalls, path: string, mode: string): Promise<FILE> {
-  if (typeof mode !== 'string') throw new TypeError(`fopen(process, path, mode): mode must be a string, not ${described(mode)}`);
-  const how = flagsOf(mode);
+  mustBeProcess('fopen', process);
+  readText('fopen: path', path);
+  const how = flagsOf(readText('fopen: mode', mode));
   if (how === null) throw new TypeError(`fopen: '${mode}' is no mode: r, w or a, and then +, x, e, b`);
   const fd = await process.open(path, how.flags, NEW_FILE_MODE);
   // So that ftell tells where the next write goes (_IO_file_open).
@@ -134,8 +146,9 @@ export async function fopen(process: Syscalls, path: string, mode: string): Prom
 
 /** fdopen(3): a FILE over a descriptor that is open. */
 export function fdopen(process: Syscalls, fd: number, mode: string): FILE {
-  if (typeof mode !== 'string') throw new TypeError(`fdopen(process, fd, mode): mode must be a string, not ${described(mode)}`);
-  const how = flagsOf(mode);
+  mustBeProcess('fdopen', process);
+  readNumber('fdopen: fd', fd);
+  const how = flagsOf(readText('fdopen: mode', mode));
   if (how === null) throw new TypeError(`fdopen: '${mode}' is no mode: r, w or a, and then +`);
   return register(new FILE(process, fd, how.canRead, how.canWrite));
 }
@@ -165,13 +178,17 @@ export function clearerr(file: FILE): void {
  * setvbuf(3): before the first transfer. Without a buffer of the caller's the size stays what it would be, as glibc has it.
  * 0, or -1 for a mode that is none and while a call waits.
  */
-export function setvbuf(file: FILE, buffer: Uint8Array | null, mode: number, size: number = buffer?.length ?? 0): number {
+export function setvbuf(file: FILE, buffer: Uint8Array | null, mode: number, size?: number): number {
+  mustBeFile('setvbuf', file);
+  const own = buffer === null ? null : readBytes('setvbuf: buffer', buffer, 'a Uint8Array or null');
+  const length = size === undefined ? (own?.length ?? 0) : int('setvbuf: size', size);
+  readNumber('setvbuf: mode', mode);
   if (mode !== _IOFBF && mode !== _IOLBF && mode !== _IONBF) return -1;
   // A call that waits has its bytes under way to or from the buffer.
   if (file.lock !== null) return -1;
   file.mode = mode;
   file.settled = true;
-  if (buffer !== null && size > 0 && !file.writing && file.at === file.end) file.buffer = buffer.subarray(0, size);
+  if (own !== null && length > 0 && !file.writing && file.at === file.end) file.buffer = own.subarray(0, length);
   return 0;
 }
 
@@ -204,7 +221,7 @@ export async function fflush(file: FILE | null, process?: Syscalls): Promise<num
     for (const stream of openStreams.get(process as Syscalls) ?? []) if (stream.writing) result |= await fflush(stream);
     return result;
   }
-  return locked(file, () => flush(file));
+  return locked('fflush', file, () => flush(file));
 }
 
 async function flush(file: FILE): Promise<number> {
@@ -222,7 +239,7 @@ function forgetAhead(file: FILE): void {
 
 /** fclose(3): flushes and closes. */
 export function fclose(file: FILE): Promise<number> {
-  return locked(file, () => close(file));
+  return locked('fclose', file, () => close(file));
 }
 
 async function close(file: FILE): Promise<number> {
@@ -243,9 +260,12 @@ async function close(file: FILE): Promise<number> {
 
 /** fwrite(3): how many whole items were taken. */
 export async function fwrite(bytes: Uint8Array, size: number, items: number, file: FILE): Promise<number> {
-  if (size <= 0 || items <= 0) return 0;
-  const taken = await locked(file, () => put(file, bytes.subarray(0, size * items)));
-  return Math.floor(taken / size);
+  mustBeFile('fwrite', file);
+  const plain = readBytes('fwrite: bytes', bytes);
+  const each = int('fwrite: size', size), most = int('fwrite: items', items);
+  if (!(each > 0 && most > 0)) return 0;
+  const taken = await locked('fwrite', file, () => put(file, plain.subarray(0, each * most)));
+  return Math.floor(taken / each);
 }
 
 /**
@@ -303,28 +323,26 @@ async function direct(file: FILE, bytes: Uint8Array): Promise<number> {
 
 /** fputs(3): a number that is not negative, or EOF. */
 export async function fputs(text: string | Uint8Array, file: FILE): Promise<number> {
-  if (typeof text !== 'string' && !(text instanceof Uint8Array)) {
-    throw new TypeError(`fputs: text must be a string or a Uint8Array, not ${described(text)}`);
-  }
-  const bytes = typeof text === 'string' ? encoder.encode(text) : text;
-  return (await locked(file, () => put(file, bytes))) === bytes.length ? 1 : EOF;
+  const bytes = typeof text === 'string' ? encoder.encode(text) : readBytes('fputs: text', text, 'a string or a Uint8Array');
+  return (await locked('fputs', file, () => put(file, bytes))) === bytes.length ? 1 : EOF;
 }
 
 /** fputc(3): the byte, or EOF. */
 export async function fputc(byte: number, file: FILE): Promise<number> {
-  return (await locked(file, () => put(file, Uint8Array.of(byte)))) === 1 ? byte & 0xff : EOF;
+  const one = Uint8Array.of(int('fputc: byte', byte));
+  return (await locked('fputc', file, () => put(file, one))) === 1 ? (one[0] as number) : EOF;
 }
 
 /** fprintf(3): how many bytes it made, or a negative number. Formats: printf.ts. */
 export async function fprintf(file: FILE, format: string, ...args: FormatArgument[]): Promise<number> {
-  if (typeof format !== 'string') throw new TypeError(`fprintf(file, format): format must be a string, not ${described(format)}`);
-  const bytes = formatted(format, args);
-  return (await locked(file, () => put(file, bytes))) === bytes.length ? bytes.length : EOF;
+  mustBeFile('fprintf', file);
+  const bytes = formatted('fprintf', format, args);
+  return (await locked('fprintf', file, () => put(file, bytes))) === bytes.length ? bytes.length : EOF;
 }
 
 /** sprintf(3), as a string. */
 export function sprintf(format: string, ...args: FormatArgument[]): string {
-  return new TextDecoder().decode(formatted(format, args));
+  return new TextDecoder().decode(formatted('sprintf', format, args));
 }
 
 // Reading.
@@ -362,10 +380,13 @@ async function fill(file: FILE): Promise<number> {
 
 /** fread(3): how many whole items came. */
 export async function fread(into: Uint8Array, size: number, items: number, file: FILE): Promise<number> {
-  const wanted = Math.min(size * items, into.length);
-  if (!(wanted > 0)) return 0;
-  const done = await locked(file, () => take(file, into, wanted));
-  return Math.floor(done / size);
+  mustBeFile('fread', file);
+  const room = readBytes('fread: into', into);
+  const each = int('fread: size', size), most = int('fread: items', items);
+  const wanted = Math.min(each * most, room.length);
+  if (!(each > 0 && wanted > 0)) return 0;
+  const done = await locked('fread', file, () => take(file, room, wanted));
+  return Math.floor(done / each);
 }
 
 /** Reads into the first `wanted` bytes of `into`; how many came. */
@@ -387,7 +408,7 @@ async function take(file: FILE, into: Uint8Array, wanted: number): Promise<numbe
 
 /** fgetc(3): the byte, or EOF. */
 export function fgetc(file: FILE): Promise<number> {
-  return locked(file, () => takeByte(file));
+  return locked('fgetc', file, () => takeByte(file));
 }
 
 async function takeByte(file: FILE): Promise<number> {
@@ -397,15 +418,18 @@ async function takeByte(file: FILE): Promise<number> {
 
 /** ungetc(3): one byte back. */
 export function ungetc(byte: number, file: FILE): number {
-  if (byte < 0 || file.pushedBack >= 0) return EOF;
-  file.pushedBack = byte & 0xff;
+  mustBeFile('ungetc', file);
+  const value = int('ungetc: byte', byte);
+  if (value < 0 || file.pushedBack >= 0) return EOF;
+  file.pushedBack = value & 0xff;
   file.atEnd = false;
   return file.pushedBack;
 }
 
 /** fgets(3): at most `size - 1` bytes, up to a newline and with it; null at the end. */
-export function fgets(size: number, file: FILE): Promise<Uint8Array | null> {
-  return locked(file, () => takeLine(file, size));
+export async function fgets(size: number, file: FILE): Promise<Uint8Array | null> {
+  const most = int('fgets: size', size);
+  return locked('fgets', file, () => takeLine(file, most));
 }
 
 async function takeLine(file: FILE, size: number): Promise<Uint8Array | null> {
@@ -428,8 +452,9 @@ async function takeLine(file: FILE, size: number): Promise<Uint8Array | null> {
 // Positions.
 
 /** fseek(3): 0, or -1 with `file.errno`. */
-export function fseek(file: FILE, offset: number, whence: number): Promise<number> {
-  return locked(file, () => seek(file, offset, whence));
+export async function fseek(file: FILE, offset: number, whence: number): Promise<number> {
+  const to = readNumber('fseek: offset', offset) ?? 0, from = readNumber('fseek: whence', whence) ?? 0;
+  return locked('fseek', file, () => seek(file, to, from));
 }
 
 async function seek(file: FILE, offset: number, whence: number): Promise<number> {
@@ -448,7 +473,7 @@ async function seek(file: FILE, offset: number, whence: number): Promise<number>
 
 /** ftell(3): the position, or -1 with `file.errno`. */
 export function ftell(file: FILE): Promise<number> {
-  return locked(file, () => tell(file));
+  return locked('ftell', file, () => tell(file));
 }
 
 async function tell(file: FILE): Promise<number> {
@@ -463,7 +488,7 @@ async function tell(file: FILE): Promise<number> {
 }
 
 export function rewind(file: FILE): Promise<void> {
-  return locked(file, async () => {
+  return locked('rewind', file, async () => {
     await seek(file, 0, SEEK_SET);
     file.failed = false;
   });

@@ -10,6 +10,7 @@ import type { KernelProcess } from '../process.ts';
 import { SignalDescriptor } from '../signalfd.ts';
 import { SignalSet } from '../signal-set.ts';
 import { TimerDescriptor, type TimerSetting } from '../timerfd.ts';
+import { timerTime, timespecUs, waitUs } from '../times.ts';
 import { end } from './edges.ts';
 
 export const EFD_SEMAPHORE = 1;
@@ -63,12 +64,13 @@ export function epollControl(
 export function prepareEpollWait(
   process: KernelProcess, operation: EpollWaitOperation, epfd: number, most: number, timeoutUs: number, mask: SignalSet | null,
 ): number {
-  if (!(timeoutUs >= 0)) return -Errno.EINVAL;
+  const waits = waitUs(timeoutUs);
+  if (waits < 0) return -Errno.EINVAL;
   const file = process.descriptors.file(epfd);
   if (file === null) return -Errno.EBADF;
   if (!(most > 0 && most <= MAX_EVENTS)) return -Errno.EINVAL;
   if (!(file.operations instanceof Epoll)) return -Errno.EINVAL;
-  operation.prepare(file, most, timeoutUs, mask);
+  operation.prepare(file, most, waits, mask);
   return 0;
 }
 
@@ -106,14 +108,13 @@ function timerAt(process: KernelProcess, fd: number): TimerDescriptor | number {
 
 /** timerfd_settime(2): the setting before, or a negative errno. */
 export function timerfdSet(process: KernelProcess, fd: number, flags: number, setting: TimerSetting): TimerSetting | number {
-  const { valueUs, intervalUs } = setting;
-  const isTime = (us: number): boolean => us >= 0 && us < Infinity;
-  if ((flags & ~TFD_TIMER_ABSTIME) !== 0 || !isTime(valueUs) || !isTime(intervalUs)) return -Errno.EINVAL;
+  const valueUs = timerTime(setting.valueUs, timespecUs), intervalUs = timerTime(setting.intervalUs, timespecUs);
+  if ((flags & ~TFD_TIMER_ABSTIME) !== 0 || valueUs < 0 || intervalUs < 0) return -Errno.EINVAL;
   const timer = timerAt(process, fd);
   if (typeof timer === 'number') return timer;
   process.kernel.loop.enter();
   const before = timer.setting;
-  timer.set(setting, (flags & TFD_TIMER_ABSTIME) !== 0);
+  timer.set({ valueUs, intervalUs }, (flags & TFD_TIMER_ABSTIME) !== 0);
   process.kernel.loop.drain();
   return before;
 }

@@ -175,7 +175,7 @@ export function pwrite(process: KernelProcess, fd: number, buffer: Uint8Array, o
   const file = process.descriptors.file(fd);
   if (file === null) return -Errno.EBADF;
   const { operations } = file;
-  if (operations.writeAt === undefined) return -Errno.ESPIPE;
+  if (operations.writeAt === undefined || operations.writesInOrder === true) return -Errno.ESPIPE;
   if (operations.accessMode === O.RDONLY) return -Errno.EBADF;
   return operations.writeAt(Math.trunc(offset), buffer, 0, buffer.length);
 }

@@ -1,14 +1,16 @@
 /** System V IPC: msgget, msgsnd, msgrcv, msgctl, semget, semop, semctl, shmget, shmat, shmdt, shmctl. */
 import { Capability } from '../../base/credentials.ts';
 import { Errno } from '../../base/errno.ts';
+import { Cost } from '../../base/kernel-memory.ts';
 import { toInt } from '../int.ts';
 import { IPC, type IpcPermissions, READ, WRITE } from '../ipc/ipc-object.ts';
 import {
   MessageQueue, type MessageReceiveOperation, type MessageSendOperation, MSG, MSGMAX, MSGMNB,
 } from '../ipc/message-queue.ts';
-import { type SemaphoreOperation, SemaphoreSet, type SemaphoreWait, SEMMSL, SEMOPM, SEMVMX } from '../ipc/semaphores.ts';
+import { type SemaphoreOperation, SemaphoreSet, type SemaphoreWait, SEMMSL, SEMOPM, SEMVMX, setBytes } from '../ipc/semaphores.ts';
 import { SHM_DEST, SHM_RDONLY, SharedSegment } from '../ipc/shared-memory.ts';
 import type { KernelProcess } from '../process.ts';
+import { waitUs } from '../times.ts';
 import { begin, end } from './edges.ts';
 
 /** What IPC_SET changes of any of them. */
@@ -49,9 +51,9 @@ export interface SharedSegmentStatus extends IpcPermissions {
 export function msgget(process: KernelProcess, key: number, flags: number): number {
   const gone = begin(process);
   if (gone < 0) return gone;
-  const { ipc, realtimeUs } = process.kernel;
-  const make = (id: number): MessageQueue => (
-    new MessageQueue(id, key | 0, flags, process.credentials, realtimeUs, ipc.messageRoom)
+  const { ipc, memory, realtimeUs } = process.kernel;
+  const make = (id: number): MessageQueue | number => (
+    memory.take(Cost.IPC) ? new MessageQueue(id, key | 0, flags, process.credentials, realtimeUs, ipc.messageRoom) : -Errno.ENOMEM
   );
   return ipc.queues.obtain(key | 0, flags, process.credentials, () => 0, make);
 }
@@ -125,6 +127,7 @@ export function removeMessageQueue(process: KernelProcess, id: number): number {
   const denied = queue.permitsControl(process.credentials);
   if (denied < 0) return denied;
   queues.drop(queue);
+  process.kernel.memory.letGo(Cost.IPC);
   queue.discard();
   queue.destroy();
   return end(process, 0);
@@ -135,13 +138,14 @@ export function removeMessageQueue(process: KernelProcess, id: number): number {
 export function semget(process: KernelProcess, key: number, count: number, flags: number): number {
   const gone = begin(process);
   if (gone < 0) return gone;
-  const { ipc, realtimeUs } = process.kernel;
+  const { ipc, memory, realtimeUs } = process.kernel;
   if (count < 0 || count > SEMMSL) return -Errno.EINVAL;
   return ipc.semaphores.obtain(
     key | 0, flags, process.credentials, (set) => (count > set.values.length ? -Errno.EINVAL : 0),
     (id) => {
       if (count === 0) return -Errno.EINVAL;
       if (toInt(count) > ipc.semaphoreRoom) return -Errno.ENOSPC;
+      if (!memory.take(setBytes(toInt(count)))) return -Errno.ENOMEM;
       ipc.semaphoreRoom -= toInt(count);
       return new SemaphoreSet(id, key | 0, flags, process.credentials, toInt(count), realtimeUs);
     },
@@ -154,11 +158,12 @@ export function prepareSemaphoreWait(
 ): number {
   const gone = begin(process);
   if (gone < 0) return gone;
-  if (operations.length < 1 || id < 0 || !(timeoutUs >= 0)) return -Errno.EINVAL;
+  const waits = waitUs(timeoutUs);
+  if (operations.length < 1 || id < 0 || waits < 0) return -Errno.EINVAL;
   if (operations.length > SEMOPM) return -Errno.E2BIG;
   const set = process.kernel.ipc.semaphores.get(id);
   if (typeof set === 'number') return set;
-  operation.prepare(set, operations, timeoutUs);
+  operation.prepare(set, operations, waits);
   return 0;
 }
 
@@ -252,6 +257,7 @@ export function removeSemaphores(process: KernelProcess, id: number): number {
   semaphores.drop(set);
   process.kernel.ipc.semaphoreRoom += set.values.length;
   process.kernel.ipc.willNotUndo(set);
+  process.kernel.memory.letGo(setBytes(set.values.length));
   set.destroy();
   return end(process, 0);
 }
@@ -261,13 +267,18 @@ export function removeSemaphores(process: KernelProcess, id: number): number {
 export function shmget(process: KernelProcess, key: number, size: number, flags: number): number {
   const gone = begin(process);
   if (gone < 0) return gone;
-  const { ipc, memory, realtimeUs } = process.kernel;
+  const { fileTable, ipc, memory, realtimeUs } = process.kernel;
   return ipc.segments.obtain(
     key | 0, flags, process.credentials, (segment) => (size > segment.bytes.length ? -Errno.EINVAL : 0),
     (id) => {
       if (!(size >= 1)) return -Errno.EINVAL;
       if (size > ipc.roomBytes) return -Errno.ENOSPC;
-      if (!memory.take(Math.floor(size))) return -Errno.ENOMEM;
+      // A segment is a file without a name; its memory comes before that (shmem_kernel_file_setup).
+      if (memory.lacks(Math.floor(size))) return -Errno.ENOMEM;
+      const refused = fileTable.refusal(process.credentials, 1, Math.floor(size));
+      if (refused < 0) return refused;
+      memory.hold(Math.floor(size));
+      fileTable.opened();
       ipc.roomBytes -= Math.floor(size);
       return new SharedSegment(id, key | 0, flags, process.credentials, Math.floor(size), process.pid, realtimeUs);
     },

@@ -12,6 +12,7 @@ import { SIGEV, type SignalEvent } from '../posix-timers.ts';
 import type { KernelProcess } from '../process.ts';
 import { Resource } from '../resource-limits.ts';
 import { LAST_SIGNAL } from '../signal-numbers.ts';
+import { waitUs } from '../times.ts';
 import { begin, end } from './edges.ts';
 
 const NAME_MAX = 255;
@@ -142,11 +143,12 @@ export function prepareQueueSend(
 ): number {
   const gone = begin(process);
   if (gone < 0) return gone;
-  if (!(priority >= 0 && priority < MQ_PRIO_MAX) || !(timeoutUs >= 0)) return -Errno.EINVAL;
+  const waits = waitUs(timeoutUs);
+  if (!(priority >= 0 && priority < MQ_PRIO_MAX) || waits < 0) return -Errno.EINVAL;
   const file = queueAt(process, fd, O.RDONLY);
   if (typeof file === 'number') return file;
   if (text.length > (file.operations as OpenQueue).queue.messageSize) return -Errno.EMSGSIZE;
-  operation.prepare(file, text, priority, timeoutUs);
+  operation.prepare(file, text, priority, waits);
   return 0;
 }
 
@@ -156,11 +158,12 @@ export function prepareQueueReceive(
 ): number {
   const gone = begin(process);
   if (gone < 0) return gone;
-  if (!(timeoutUs >= 0)) return -Errno.EINVAL;
+  const waits = waitUs(timeoutUs);
+  if (waits < 0) return -Errno.EINVAL;
   const file = queueAt(process, fd, O.WRONLY);
   if (typeof file === 'number') return file;
   if (size < (file.operations as OpenQueue).queue.messageSize) return -Errno.EMSGSIZE;
-  operation.prepare(file, timeoutUs);
+  operation.prepare(file, waits);
   return 0;
 }
 

@@ -1,7 +1,7 @@
 /** System calls about signals. Signals and sets of them are numbers and `SignalSet`s here; the faces make them of arrays. */
 import { Capability } from '../../base/credentials.ts';
 import { Errno } from '../../base/errno.ts';
-import { toInt } from '../int.ts';
+import { toInt, toUnsigned } from '../int.ts';
 import type { KernelProcess } from '../process.ts';
 import { groupMembers } from '../process-groups.ts';
 import { SignalInfo } from '../signal-info.ts';
@@ -9,6 +9,7 @@ import { isSignal, MaskHow, Signal, SignalCode } from '../signal-numbers.ts';
 import type { SuspendOperation } from '../signal-operations.ts';
 import { SignalSet } from '../signal-set.ts';
 import type { SignalAction } from '../signals.ts';
+import { timerTime, timevalUs, waitUs } from '../times.ts';
 import { end } from './edges.ts';
 
 /** sigaction(2): what the action was, or a negative errno. */
@@ -46,7 +47,7 @@ export function prepareSuspend(process: KernelProcess, operation: SuspendOperati
 /** sigtimedwait(2)'s time in microseconds: -EINVAL for what is none. */
 export function prepareSignalWait(process: KernelProcess, timeoutUs: number): number {
   if (process.exited) return -Errno.ESRCH;
-  return timeoutUs >= 0 ? 0 : -Errno.EINVAL;
+  return waitUs(timeoutUs) >= 0 ? 0 : -Errno.EINVAL;
 }
 
 /**
@@ -120,10 +121,10 @@ function mayKill(caller: KernelProcess, target: KernelProcess, signo: number): b
 /** setitimer(2) with ITIMER_REAL. */
 export function setTimer(process: KernelProcess, which: number, valueUs: number, intervalUs: number): number {
   if (process.exited) return -Errno.ESRCH;
-  if (which !== ITIMER_REAL || !isTime(valueUs) || !isTime(intervalUs)) return -Errno.EINVAL;
+  const value = timerTime(valueUs, timevalUs), interval = timerTime(intervalUs, timevalUs);
+  if (which !== ITIMER_REAL || value < 0 || interval < 0) return -Errno.EINVAL;
   process.kernel.loop.enter();
-  // struct timeval has whole microseconds.
-  process.alarm.set(Math.floor(valueUs), Math.floor(intervalUs));
+  process.alarm.set(value, interval);
   return end(process, 0);
 }
 
@@ -132,7 +133,7 @@ export function alarm(process: KernelProcess, seconds: number): number {
   if (process.exited) return -Errno.ESRCH;
   process.kernel.loop.enter();
   const left = process.alarm.remainingUs;
-  process.alarm.set(Math.max(toInt(seconds), 0) * 1000000, 0);
+  process.alarm.set(toUnsigned(seconds) * 1000000, 0);
   const whole = Math.floor(left / 1000000);
   const rest = left - whole * 1000000;
   return end(process, (whole === 0 && rest > 0) || rest >= 500000 ? whole + 1 : whole);
@@ -140,9 +141,4 @@ export function alarm(process: KernelProcess, seconds: number): number {
 
 /** setitimer(2)'s only timer here: the others count processor time, which a process of ours does not have. */
 export const ITIMER_REAL = 0;
-
-/** Microseconds as struct timeval could hold them. */
-function isTime(us: number): boolean {
-  return typeof us === 'number' && us >= 0 && us <= Number.MAX_SAFE_INTEGER;
-}
 

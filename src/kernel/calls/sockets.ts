@@ -17,6 +17,7 @@ import {
 import type { OpenFile } from '../open-file.ts';
 import type { KernelProcess } from '../process.ts';
 import type { AcceptOperation, ConnectOperation, ReceiveOperation, SendMessageOperation, SendOperation } from '../transfer.ts';
+import { waitUs } from '../times.ts';
 import { end } from './edges.ts';
 
 /** sizeof(struct sockaddr_storage): a longer address is refused before anybody looks at it; sendmsg(2) cuts it off. */
@@ -192,11 +193,12 @@ export function prepareSend(
 export function prepareReceiveMany(
   process: KernelProcess, operation: ReceiveManyOperation, fd: number, slots: readonly MessageSlot[], flags: number, timeoutUs: number,
 ): number {
-  if ((flags & MSG_CMSG_COMPAT) !== 0 || !(timeoutUs >= 0)) return -Errno.EINVAL;
+  const limit = waitUs(timeoutUs);
+  if ((flags & MSG_CMSG_COMPAT) !== 0 || limit < 0) return -Errno.EINVAL;
   const socket = socketAt(process, fd);
   if (typeof socket === 'number') return socket;
   process.kernel.loop.enter();
-  operation.prepareMany(process.descriptors.file(fd) as OpenFile, slots, toInt(flags), timeoutUs);
+  operation.prepareMany(process.descriptors.file(fd) as OpenFile, slots, toInt(flags), limit);
   return 0;
 }
 

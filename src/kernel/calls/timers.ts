@@ -4,6 +4,7 @@ import type { SignalEvent } from '../posix-timers.ts';
 import type { KernelProcess } from '../process.ts';
 import { Resource } from '../resource-limits.ts';
 import type { TimerSetting } from '../timerfd.ts';
+import { timerTime, timespecUs } from '../times.ts';
 import { end } from './edges.ts';
 import { CLOCK } from './events.ts';
 
@@ -26,13 +27,13 @@ export function timerCreate(process: KernelProcess, clock: number, event: Signal
 /** timer_settime(2): the setting before, or a negative errno. */
 export function timerSet(process: KernelProcess, id: number, flags: number, setting: TimerSetting): TimerSetting | number {
   if (process.exited) return -Errno.ESRCH;
-  const isTime = (us: number): boolean => us >= 0 && us <= Number.MAX_SAFE_INTEGER;
-  if (!isTime(setting.valueUs) || !isTime(setting.intervalUs)) return -Errno.EINVAL;
+  const valueUs = timerTime(setting.valueUs, timespecUs), intervalUs = timerTime(setting.intervalUs, timespecUs);
+  if (valueUs < 0 || intervalUs < 0) return -Errno.EINVAL;
   const timer = process.timers.find(id);
   if (timer === null) return -Errno.EINVAL;
   process.kernel.loop.enter();
   const before = timer.setting;
-  timer.set(setting, (flags & TIMER_ABSTIME) !== 0);
+  timer.set({ valueUs, intervalUs }, (flags & TIMER_ABSTIME) !== 0);
   end(process, 0);
   return before;
 }

@@ -4,6 +4,7 @@ import type { PollOperation, SleepOperation } from '../poll.ts';
 import type { DescriptorSet, SelectOperation } from '../select.ts';
 import type { KernelProcess } from '../process.ts';
 import type { SignalSet } from '../signal-set.ts';
+import { waitUs } from '../times.ts';
 
 interface Asked {
   readonly fd: number;
@@ -22,12 +23,13 @@ export function prepareMaskedPoll(
   process: KernelProcess, operation: PollOperation, entries: readonly Asked[], timeoutUs: number, mask: SignalSet | null,
 ): number {
   if (process.exited) return -Errno.ESRCH;
-  if (!(timeoutUs >= 0) || entries.length > process.descriptors.max) return -Errno.EINVAL;
-  operation.prepareMasked(entries, timeoutUs, mask);
+  const waits = waitUs(timeoutUs);
+  if (waits < 0 || entries.length > process.descriptors.max) return -Errno.EINVAL;
+  operation.prepareMasked(entries, waits, mask);
   return 0;
 }
 
-/** Prepares select(2) and pselect(2); the sets hold what is ready once it is over (`operation.fill`). */
+/** Prepares select(2) and pselect(2), whose times `waitWholeUs` and `waitUs` make; the sets hold what is ready once it is over (`operation.fill`). */
 export function prepareSelect(
   process: KernelProcess, operation: SelectOperation, count: number, sets: readonly (DescriptorSet | null)[], timeoutUs: number,
   mask: SignalSet | null,

@@ -6,7 +6,7 @@
  */
 import { Credentials } from '../../base/credentials.ts';
 import { Errno } from '../../base/errno.ts';
-import type { KernelMemory } from '../../base/kernel-memory.ts';
+import { Cost, type KernelMemory } from '../../base/kernel-memory.ts';
 import type { RandomSource } from '../../base/random.ts';
 import { Device, FULL, NULL, randomDriver, ZERO } from './device.ts';
 import { Access, Directory, Fifo, type FileSystemLimits, type Inode, owns, permission, roomOf, S, Symlink } from './inode.ts';
@@ -50,7 +50,7 @@ export class FileSystem implements FileSystemLimits {
 
   /** Another kernel runs on the machine: what is written takes its memory. */
   moveTo(memory: KernelMemory): void {
-    memory.hold(this.capacityBytes - this.roomBytes);
+    memory.hold(this.capacityBytes - this.roomBytes + (this.mostInodes - this.roomInodes) * Cost.INODE);
     this.memory = memory;
   }
 
@@ -74,11 +74,19 @@ export class FileSystem implements FileSystemLimits {
 
   gone(): void {
     this.roomInodes++;
+    this.memory.letGo(Cost.INODE);
   }
 
   private counted<T extends Inode>(inode: T): T {
     this.roomInodes--;
+    this.memory.hold(Cost.INODE);
     return inode;
+  }
+
+  /** Why there can be no inode, or no name of one, more; 0 when there can. */
+  private get full(): number {
+    if (this.roomInodes <= 0) return -Errno.ENOSPC;
+    return this.memory.lacks(Cost.INODE) ? -Errno.ENOMEM : 0;
   }
 
   private directory(mode: number, owner: Credentials, parent: Directory): Directory {
@@ -124,7 +132,7 @@ export class FileSystem implements FileSystemLimits {
     if (directory.isFixed || (place.slash && !mayEndInSlash)) return -Errno.ENOENT;
     const denied = this.mayChange(directory, who);
     if (denied < 0) return denied;
-    if (this.roomInodes <= 0) return -Errno.ENOSPC;
+    if (this.full < 0) return this.full;
     const inode = this.counted(make());
     // A directory with S_ISGID hands its group on.
     if ((directory.mode & S.ISGID) !== 0) {
@@ -170,7 +178,7 @@ export class FileSystem implements FileSystemLimits {
 
   /** Takes a name out. One of several leaves the room that it took; the last one's is the inode's. */
   private takeName(directory: Directory, name: string, inode: Inode): void {
-    if (!(inode instanceof Directory) && inode.links > 1) this.roomInodes++;
+    if (!(inode instanceof Directory) && inode.links > 1) this.gone();
     directory.remove(name);
   }
 
@@ -199,8 +207,8 @@ export class FileSystem implements FileSystemLimits {
     if (inode instanceof Directory) return -Errno.EPERM;
     if (inode.device !== directory.device) return -Errno.EXDEV;
     if (inode.links === 0) return -Errno.ENOENT;
-    if (this.roomInodes <= 0) return -Errno.ENOSPC;
-    this.roomInodes--;
+    if (this.full < 0) return this.full;
+    this.counted(inode);
     directory.add(place.name, inode);
     return 0;
   }

@@ -28,6 +28,11 @@ export abstract class GeneratedFile extends Inode {
     return false;
   }
 
+  /** Has it no place for pwrite(2)'s offset? */
+  get writesInOrder(): boolean {
+    return false;
+  }
+
   override get truncating(): number {
     return 0;
   }
@@ -60,6 +65,10 @@ export class OpenGenerated implements Seekable {
     this.accessMode = accessMode;
     this.opener = opener;
     inode.opens++;
+  }
+
+  get writesInOrder(): boolean {
+    return this.inode.writesInOrder;
   }
 
   readAt(offset: number, to: Uint8Array, at: number, length: number): number {

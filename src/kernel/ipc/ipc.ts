@@ -1,10 +1,11 @@
 /** A host's System V objects and POSIX message queues. */
 import type { KernelMemory } from '../../base/kernel-memory.ts';
+import type { FileTable } from '../file-table.ts';
 import type { KernelProcess } from '../process.ts';
 import { IpcTable } from './ipc-object.ts';
 import { type MessageQueue, MessageRoom, MSGMNI } from './message-queue.ts';
 import type { PosixQueue } from './posix-queue.ts';
-import { MOST_SEMAPHORES, SEMMNI, type SemaphoreSet } from './semaphores.ts';
+import { MOST_SEMAPHORES, SEMMNI, type SemaphoreSet, undoBytes } from './semaphores.ts';
 import { SHM_ROOM_BYTES, type SharedSegment, SHMMNI } from './shared-memory.ts';
 
 export class Ipc {
@@ -23,9 +24,11 @@ export class Ipc {
   private readonly undoing = new Map<KernelProcess, Set<SemaphoreSet>>();
 
   private readonly memory: KernelMemory;
+  private readonly fileTable: FileTable;
 
-  constructor(memory: KernelMemory) {
+  constructor(memory: KernelMemory, fileTable: FileTable) {
     this.memory = memory;
+    this.fileTable = fileTable;
     this.messageRoom = new MessageRoom(memory);
   }
 
@@ -58,6 +61,7 @@ export class Ipc {
     this.segments.drop(segment);
     this.roomBytes += segment.size;
     this.memory.letGo(segment.size);
+    this.fileTable.closed();
   }
 
   /** A process will have something to take back at its end. */
@@ -74,6 +78,7 @@ export class Ipc {
       sets?.delete(set);
       if (sets?.size === 0) this.undoing.delete(process);
     }
+    this.memory.letGo(set.undos.size * undoBytes(set.values.length));
     set.undos.clear();
   }
 

@@ -1,6 +1,7 @@
 /** System V semaphores: semget(2), semop(2), semctl(2). */
 import type { Credentials } from '../../base/credentials.ts';
 import { Errno } from '../../base/errno.ts';
+import { Cost } from '../../base/kernel-memory.ts';
 import { Poll } from '../../base/wait-queue.ts';
 import { Operation, Restart } from '../operation.ts';
 import type { KernelProcess } from '../process.ts';
@@ -14,6 +15,16 @@ export const SEMMNI = 32000;
 export const SEMVMX = 32767;
 /** SEMMNS: semaphores of all sets. Linux has a thousand million, and memory ends before. */
 export const MOST_SEMAPHORES = 1 << 22;
+
+/** What a set of so many takes of the host's memory: a value and a process each. */
+export function setBytes(count: number): number {
+  return Cost.IPC + count * 8;
+}
+
+/** And what a process's end takes back of such a set. */
+export function undoBytes(count: number): number {
+  return Cost.IPC + count * 4;
+}
 
 /** `struct sembuf`. */
 export interface SemaphoreOperation {
@@ -60,6 +71,7 @@ export class SemaphoreSet extends IpcObject {
     const adjustments = this.undos.get(process);
     if (adjustments === undefined) return;
     this.undos.delete(process);
+    process.kernel.memory.letGo(undoBytes(this.values.length));
     adjustments.forEach((adjustment, num) => {
       if (adjustment === 0) return;
       this.values[num] = Math.min(Math.max((this.values[num] as number) + adjustment, 0), SEMVMX);
@@ -89,6 +101,8 @@ export class SemaphoreWait extends Operation {
   protected step(): number {
     const set = this.set as SemaphoreSet;
     if (set.removed) return -Errno.EIDRM;
+    // What is to be taken back needs its place before anything else is looked at, also of who waits then (find_alloc_undo).
+    if (this.operations.some(({ flg }) => (flg & SEM_UNDO) !== 0) && !this.hasUndo(set)) return -Errno.ENOMEM;
     const changes = this.operations.some(({ op }) => op !== 0);
     const denied = set.permits(this.process.credentials, changes ? WRITE : READ);
     if (denied < 0) return denied;
@@ -113,7 +127,7 @@ export class SemaphoreWait extends Operation {
     set.values.set(values);
     for (const { num, op, flg } of this.operations) {
       set.pids[num] = this.process.pid;
-      if ((flg & SEM_UNDO) !== 0) this.undoOf(set)[num] -= op;
+      if ((flg & SEM_UNDO) !== 0) (set.undos.get(this.process) as Int32Array)[num] -= op;
     }
     set.operatedUs = this.process.kernel.realtimeUs;
     this.blocker = null;
@@ -126,14 +140,14 @@ export class SemaphoreWait extends Operation {
     return adjusted >= -SEMVMX - 1 && adjusted <= SEMVMX;
   }
 
-  private undoOf(set: SemaphoreSet): Int32Array {
-    let undo = set.undos.get(this.process);
-    if (undo === undefined) {
-      undo = new Int32Array(set.values.length);
-      set.undos.set(this.process, undo);
-      this.process.kernel.ipc.willUndo(this.process, set);
-    }
-    return undo;
+  /** The process has a place for what is taken back of this set, or gets one now; false when there is no memory for it. */
+  private hasUndo(set: SemaphoreSet): boolean {
+    if (set.undos.has(this.process)) return true;
+    const { ipc, memory } = this.process.kernel;
+    if (!memory.take(undoBytes(set.values.length))) return false;
+    set.undos.set(this.process, new Int32Array(set.values.length));
+    ipc.willUndo(this.process, set);
+    return true;
   }
 
   protected override joinQueues(): void {

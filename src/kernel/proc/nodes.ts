@@ -123,6 +123,10 @@ export class ProcFile extends GeneratedFile {
     return Device.PROC;
   }
 
+  override get writesInOrder(): boolean {
+    return true;
+  }
+
   contents(reader: KernelProcess): string | number {
     return this.write(reader);
   }

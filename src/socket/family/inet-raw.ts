@@ -123,11 +123,13 @@ export class InetRaw extends InetSocket {
     const bad = this.parsePeer(named);
     if (bad < 0) return bad;
     if (this.isV4) return this.protocol;
-    if (parsed.address.isV4) return -Errno.EINVAL;
     // RFC 3542 3: the port means nothing. Linux takes it for the protocol.
     const { port } = parsed;
-    if (port === 0 || port === this.protocol) return this.protocol;
-    return this.protocol !== IPPROTO.RAW || port > 255 ? -Errno.EINVAL : port;
+    const isNone = port === 0 || port === this.protocol;
+    if (!isNone && (this.protocol !== IPPROTO.RAW || port > 255)) return -Errno.EINVAL;
+    // No IPv4 through a raw socket of AF_INET6: an IPv4-mapped address is one of IPv6 that no route leads to.
+    if (parsed.address.isV4) return -Errno.ENETUNREACH;
+    return isNone ? this.protocol : port;
   }
 
   // Options.

@@ -3,7 +3,7 @@
  *
  *   | family 2 | zero 2 | port id 4 | groups 4 |
  */
-import { readBytes } from '../../base/arguments.ts';
+import { readBytes, readWhole } from '../../base/arguments.ts';
 import { AF } from '../constants.ts';
 
 export const SOCKADDR_NL_LEN = 12;
@@ -13,8 +13,8 @@ export function sockaddrNl(port = 0, groups = 0): Uint8Array {
   const bytes = new Uint8Array(SOCKADDR_NL_LEN);
   const view = new DataView(bytes.buffer);
   view.setUint16(0, AF.NETLINK, true);
-  view.setUint32(4, port, true);
-  view.setUint32(8, groups, true);
+  view.setUint32(4, readWhole('sockaddrNl: port', port, -0x80000000, 0xffffffff), true);
+  view.setUint32(8, readWhole('sockaddrNl: groups', groups, -0x80000000, 0xffffffff), true);
   return bytes;
 }
 

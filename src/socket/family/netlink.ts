@@ -5,6 +5,7 @@
  *   in:   Process.send -> NetlinkSocket.sendTo -> receiveRequests -> NetlinkProtocol.request
  *   out:  NetlinkRequest.reply, NetlinkHost.notify -> NetlinkSocket.deliver -> wake
  */
+import { linearTruesize, PAGE, SHARED_INFO, SK_BUFF } from '../../base/buffer-size.ts';
 import { Capability } from '../../base/credentials.ts';
 import { Errno } from '../../base/errno.ts';
 import { Cost } from '../../base/kernel-memory.ts';
@@ -24,10 +25,8 @@ import { type Dump, nextOfDump } from './netlink-dump.ts';
 import type { NetlinkHost } from './netlink-host.ts';
 import { type NetlinkProtocol, receiveRequests } from './netlink-protocol.ts';
 
-/** sizeof(struct sk_buff) and of the shared info behind its data; the heads that small messages get, of one size. */
-const SK_BUFF = 256, SHARED_INFO = 320, SMALL_HEAD = 576;
 /** A page holds so much beside the shared info; larger messages of programs get pages that need not follow each other. */
-const LARGEST_IN_PAGE = 3776, CACHE_LINE = 64;
+const LARGEST_IN_PAGE = PAGE - SHARED_INFO, CACHE_LINE = 64;
 /** What a message needs of SO_SNDBUF beside its bytes (netlink_sendmsg). */
 const MESSAGE_OVERHEAD = 32;
 
@@ -44,15 +43,9 @@ interface Datagram {
   readonly truesize: number;
 }
 
-/** What a message of the kernel costs (kmalloc_reserve); measured with SO_MEMINFO on Linux 6.18. */
-function truesizeOf(length: number): number {
-  const head = length + SHARED_INFO;
-  return SK_BUFF + (head <= SMALL_HEAD ? SMALL_HEAD : 1 << (32 - Math.clz32(head - 1)));
-}
-
-/** And one of a program (netlink_alloc_large_skb). */
+/** What a message of a program costs (netlink_alloc_large_skb); the kernel's own lie in one block. Measured with SO_MEMINFO on Linux 6.18. */
 function truesizeOfSent(length: number): number {
-  if (length <= LARGEST_IN_PAGE) return truesizeOf(length);
+  if (length <= LARGEST_IN_PAGE) return linearTruesize(length);
   return SK_BUFF + SHARED_INFO + Math.ceil(length / CACHE_LINE) * CACHE_LINE;
 }
 
@@ -239,7 +232,7 @@ export class NetlinkSocket extends Socket {
    * (netlink_overrun).
    */
   deliver(bytes: Uint8Array, group: number, from = 0, sender: Sender = KERNEL): void {
-    const truesize = truesizeOf(bytes.length);
+    const truesize = linearTruesize(bytes.length);
     if (this.hasRoom(truesize)) return this.put({ bytes, from, sender, group, truesize });
     this.drops++;
     if (!this.isOn(NETLINK.NO_ENOBUFS) && !this.isCongested) {
@@ -280,7 +273,7 @@ export class NetlinkSocket extends Socket {
     if (this.dump === null) return;
     const bytes = nextOfDump(this.dump, this.host.writer, this.largestRead);
     if (this.dump.isOver) this.dump = null;
-    this.put({ bytes, from: 0, sender: KERNEL, group: 0, truesize: truesizeOf(bytes.length) });
+    this.put({ bytes, from: 0, sender: KERNEL, group: 0, truesize: linearTruesize(bytes.length) });
   }
 
   receive(to: Uint8Array, at: number, length: number, flags: number, received: Received): number {

@@ -45,7 +45,7 @@ export function sockaddrLl(fields: LinkAddress): Uint8Array {
   view.setUint16(HARDWARE, hardware, true);
   view.setUint8(TYPE, type);
   if (address !== undefined) {
-    if (address.length > 8) throw new RangeError(`a link-layer address has at most 8 bytes here, not ${address.length}`);
+    if (address.length > 8) throw new RangeError(`sockaddrLl: address must have at most 8 bytes, not ${address.length}`);
     view.setUint8(ADDRESS_LEN, address.length);
     bytes.set(address, SLL_ADDR);
   }

@@ -2,6 +2,7 @@
  * Frames that a packet socket has seen and nobody has read. Each is a copy with a head of its own, the payload shared, and
  * charged against SO_RCVBUF. Records are used again.
  */
+import { inPages, LARGEST_HEAD, LEAST_TRUESIZE, linearTruesize, SHARED_INFO } from '../../base/buffer-size.ts';
 import type { HostContext } from '../../base/host-context.ts';
 import type { KernelMemory } from '../../base/kernel-memory.ts';
 import type { ChunkWriter } from '../../base/slab.ts';
@@ -40,15 +41,13 @@ export function takeSeenFrame(): SeenFrame {
   return frame;
 }
 
-/** sizeof(struct sk_buff), the shared info behind a linear head, and what senders leave free in front (x86-64, 6.18). */
-const SK_BUFF = 256, SHARED_INFO = 320, RESERVED = 16;
+/** What senders leave free in front. */
+const RESERVED = 16;
 
 /** What Linux charges for a frame of this length in one block of memory; beyond the largest block it lies in pages. */
 export function frameTruesize(length: number): number {
-  const wanted = length + RESERVED + SHARED_INFO;
-  if (wanted <= 576) return 576 + SK_BUFF;
-  if (wanted <= 16384) return (1 << (32 - Math.clz32(wanted - 1))) + SK_BUFF;
-  return 576 + SK_BUFF + ((length + 4095) & -4096);
+  const linear = length + RESERVED;
+  return linear + SHARED_INFO <= LARGEST_HEAD ? linearTruesize(linear) : LEAST_TRUESIZE + inPages(length);
 }
 
 export class FrameQueue {

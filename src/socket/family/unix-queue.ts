@@ -5,6 +5,7 @@
  * of them (descriptors, another sender, urgent data) is kept with them. Records are used again, so that a busy stream
  * allocates nothing.
  */
+import { blockOf, inPages, PAGE, SHARED_INFO, SK_BUFF } from '../../base/buffer-size.ts';
 import type { HostContext } from '../../base/host-context.ts';
 import { Cost } from '../../base/kernel-memory.ts';
 import { type ChunkWriter, KEEP_COPY_BYTES } from '../../base/slab.ts';
@@ -13,10 +14,6 @@ import type { Sender } from '../received.ts';
 import type { Rights } from './rights.ts';
 import type { UnixSocket } from './unix.ts';
 
-const PAGE = 4096;
-/** sizeof(struct sk_buff) and sizeof(struct skb_shared_info), rounded up to cache lines (x86-64). */
-const SK_BUFF = 256;
-const SHARED_INFO = 320;
 /** The largest head of a stream's message (SKB_MAX_HEAD(0)), and of a datagram (SKB_MAX_ALLOC); the rest lies in pages. */
 export const STREAM_HEAD = PAGE - SHARED_INFO;
 const DATAGRAM_HEAD = 4 * PAGE - SHARED_INFO;
@@ -26,17 +23,17 @@ const DATAGRAM_PAGES = 17 * PAGE;
 
 /**
  * The memory that Linux charges for a message with `head` linear bytes and `paged` in pages (alloc_skb_with_frags): what
- * SIOCOUTQ shows, and SO_SNDBUF limits. The head comes from kmalloc, whose sizes are powers of two from 512 on.
+ * SIOCOUTQ shows, and SO_SNDBUF limits. Its memory is accounted to the program, so that small heads come from kmalloc, too.
  */
 function truesize(head: number, paged: number): number {
   const wanted = ((head + 63) & ~63) + SHARED_INFO;
-  return (1 << (32 - Math.clz32(wanted - 1))) + SK_BUFF + ((paged + PAGE - 1) & -PAGE);
+  return blockOf(wanted) + SK_BUFF + inPages(paged);
 }
 
 /** Of `length` bytes of a stream (unix_stream_sendmsg). */
 export function streamTruesize(length: number): number {
   if (length <= STREAM_HEAD) return truesize(length, 0);
-  const paged = Math.min(length, (length - STREAM_HEAD + PAGE - 1) & -PAGE);
+  const paged = Math.min(length, inPages(length - STREAM_HEAD));
   return truesize(length - paged, paged);
 }
 
@@ -48,7 +45,7 @@ export function splicedTruesize(length: number): number {
 /** Of a datagram (unix_dgram_sendmsg). */
 export function datagramTruesize(length: number): number {
   if (length <= DATAGRAM_HEAD) return truesize(length, 0);
-  const paged = (Math.min(length - DATAGRAM_HEAD, DATAGRAM_PAGES) + PAGE - 1) & -PAGE;
+  const paged = inPages(Math.min(length - DATAGRAM_HEAD, DATAGRAM_PAGES));
   return truesize(length - paged, paged);
 }
 

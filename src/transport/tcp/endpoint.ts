@@ -241,6 +241,14 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
   /** connect(2) with AF_UNSPEC (tcp_disconnect). */
   disconnect(): number {
     if (this.state !== TcpState.Closed) abortConnection(this);
+    // Nothing but SIOCOUTQ shows it: Linux moves on past all that the peer may take for the old connection's.
+    this.writeSeq = (this.writeSeq + this.maxWindow + 2) | 0;
+    // These two are a connection's, whoever set them (rx_opt, window_clamp).
+    this.windowClamp = 0;
+    if (this.user !== null) {
+      this.user.maxSegment = 0;
+      this.user.windowClamp = 0;
+    }
     this.rcvBuf.clear();
     this.receivedBytes = 0;
     countQueues(this);
@@ -327,12 +335,12 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
     return offset >= 0 && offset < available ? offset : available;
   }
 
-  /** SIOCOUTQ: bytes not acknowledged. */
+  /**
+   * SIOCOUTQ: what is not acknowledged (tcp_ioctl). A FIN counts as a byte, and so does a SYN that was refused; what a reset
+   * threw away is counted until the next connect.
+   */
   get outqBytes(): number {
-    if (this.state === TcpState.SynSent || this.state === TcpState.SynReceived || this.state === TcpState.Closed) return 0;
-    const fin = (this.bits & Bit.FinQueued) !== 0 ? 1 : 0;
-    const bytes = (this.writeSeq - this.sndUna) | 0;
-    return bytes > 0 ? bytes - fin : 0;
+    return this.state === TcpState.SynSent || this.state === TcpState.SynReceived ? 0 : (this.writeSeq - this.sndUna) | 0;
   }
 
   memoryUse(): number[] {

@@ -118,31 +118,34 @@ export function sendFin(t: TcpEndpoint): void {
 /** Sends what may go. */
 export function pushPending(t: TcpEndpoint, nonagle: number): void {
   if (t.sendHead === null || t.state === TcpState.Closed) return;
-  if (writeXmit(t, nonagle, 0)) checkProbeTimer(t);
+  if (writeXmit(t, nonagle, Amount.AsMuchAsMay)) checkProbeTimer(t);
 }
 
 function pushOne(t: TcpEndpoint): void {
-  writeXmit(t, Nagle.Push, 1);
+  writeXmit(t, Nagle.Push, Amount.One);
 }
 
 /** One segment, whatever the congestion window says: a tail loss probe with new data. True when it went. */
 export function pushLossProbe(t: TcpEndpoint): boolean {
   const before = t.packetsOut;
-  writeXmit(t, Nagle.Off, 2);
+  writeXmit(t, Nagle.Off, Amount.Probe);
   return t.packetsOut > before;
 }
 
+/** How much `writeXmit` sends: what may go; one (super-)segment of it; one segment, even beyond the congestion window. */
+const Amount = { AsMuchAsMay: 0, One: 1, Probe: 2 } as const;
+
 /**
- * Sends records from the send head on. `mode`: 0 as much as may go, 1 one (super-)segment, 2 one segment beyond the
- * congestion window. True when nothing is in flight and yet something is left, so that a window probe is due.
+ * Sends records from the send head on. True when nothing is in flight and yet something is left, so that a window probe
+ * is due.
  */
-function writeXmit(t: TcpEndpoint, nonagle: number, mode: number): boolean {
+function writeXmit(t: TcpEndpoint, nonagle: number, amount: (typeof Amount)[keyof typeof Amount]): boolean {
   let sent = 0;
   let cwndLimited = false;
   let timerDue = false;
   const mss = currentMss(t);
   if (t.destination === null && t.route() === null) return t.packetsOut === 0 && t.sendHead !== null;
-  const maxSegs = mode === 2 ? 1 : largestSegmentCount(t, mss);
+  const maxSegs = amount === Amount.Probe ? 1 : largestSegmentCount(t, mss);
   let record = t.sendHead;
   while (record !== null) {
     const length = (record.end - record.seq - ((record.flags >>> 5) & 1)) | 0;
@@ -150,7 +153,7 @@ function writeXmit(t: TcpEndpoint, nonagle: number, mode: number): boolean {
     const inFlight = packetsInFlight(t);
     let quota = t.cwnd - inFlight;
     if (quota <= 0) {
-      if (mode !== 2) break;
+      if (amount !== Amount.Probe) break;
       quota = 1;
     } else {
       const half = t.cwnd >> 1 || 1;
@@ -163,7 +166,7 @@ function writeXmit(t: TcpEndpoint, nonagle: number, mode: number): boolean {
       const nagle = record.next === null ? nonagle : Nagle.Push;
       if (!nagleAllows(t, record, length, mss, nagle)) break;
     } else {
-      if (mode === 0 && shouldDefer(t, record, length, mss, maxSegs)) {
+      if (amount === Amount.AsMuchAsMay && shouldDefer(t, record, length, mss, maxSegs)) {
         cwndLimited = deferredByCwnd;
         break;
       }
@@ -178,7 +181,7 @@ function writeXmit(t: TcpEndpoint, nonagle: number, mode: number): boolean {
     const size = (record.end - record.seq) | 0;
     if (size < mss * record.segs) t.smallSeq = record.end;
     sent += record.segs;
-    if (mode !== 0) break;
+    if (amount !== Amount.AsMuchAsMay) break;
     record = t.sendHead;
   }
   if (packetsInFlight(t) >= t.cwnd) cwndLimited = true;
@@ -186,7 +189,7 @@ function writeXmit(t: TcpEndpoint, nonagle: number, mode: number): boolean {
   if (sent > 0) {
     if (t.caState === CaState.Recovery || t.caState === CaState.Cwr) ownRecovery(t).prrOut += sent;
     // A loss probe takes the place of the retransmission timer that new data starts.
-    if ((mode === 2 || !scheduleLossProbe(t)) && timerDue) armRto(t);
+    if ((amount === Amount.Probe || !scheduleLossProbe(t)) && timerDue) armRto(t);
     return false;
   }
   return t.packetsOut === 0 && t.sendHead !== null;

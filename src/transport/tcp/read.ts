@@ -66,7 +66,7 @@ export function readStream(t: TcpEndpoint, to: Uint8Array, at: number, length: n
   t.tcp.refreshClock();
   let n = want;
   if ((flags & Msg.TRUNC) !== 0) rcvBuf.drop(n);
-  else n = rcvBuf.read(to, at, want);
+  else if (!result.takesMemory || (result.given = rcvBuf.give(want)) === null) n = rcvBuf.read(to, at, want);
   t.copiedSeq = (t.copiedSeq + n) | 0;
   t.receivedBytes -= n;
   if (urgent !== null && urgent.data !== 0 && seqGt(t.copiedSeq, urgent.seq)) urgent.data = 0;

@@ -96,7 +96,7 @@ export class TimeWaitRecord implements DemuxNode, PortHolder {
   }
 }
 
-class ShortStay extends Timer {
+export class ShortStay extends Timer {
   private readonly record: TimeWaitRecord;
 
   constructor(record: TimeWaitRecord) {

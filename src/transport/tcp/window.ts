@@ -8,6 +8,7 @@
  * Deviation: Linux measures how much of a received packet's memory is payload and scales by that; here it is always
  * half, where Linux begins (TCP_DEFAULT_SCALING_RATIO).
  */
+import { blockOf, SHARED_INFO, SK_BUFF } from '../../base/buffer-size.ts';
 import { Mib } from '../../base/counters.ts';
 import { seqLt } from '../../base/seq.ts';
 import { MAX_WINDOW_SCALE } from '../../wire/tcp.ts';
@@ -201,12 +202,14 @@ export function adjustReceiveSpace(t: TcpEndpoint): void {
   tuning.spaceStartUs = nowUs;
 }
 
+/** What Linux leaves free in front of a segment's payload (MAX_TCP_HEADER). */
+const MAX_TCP_HEADER = 320;
+
 /** The send buffer follows the congestion window (tcp_sndbuf_expand). */
 export function expandSendBuffer(t: TcpEndpoint): void {
   if (t.settledOptions.sendBufferLocked) return;
-  // One segment's memory: payload, headers (320) and shared info (320), as a power of two, and the buffer's own 256.
-  const wanted = (t.mssClamp > t.mss ? t.mssClamp : t.mss) + 640;
-  const perSegment = (1 << (32 - Math.clz32(wanted - 1))) + 256;
+  const payload = t.mssClamp > t.mss ? t.mssClamp : t.mss;
+  const perSegment = blockOf(payload + MAX_TCP_HEADER + SHARED_INFO) + SK_BUFF;
   const segments = Math.max(INIT_CWND, t.cwnd, t.reordering + 1);
   const bytes = Math.min(2 * segments * perSegment, t.tcp.context.settings.tcpWmemMax);
   if (bytes > t.sndBufBytes) t.sndBufBytes = bytes;

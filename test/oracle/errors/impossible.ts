@@ -2,12 +2,12 @@
  * Why an errno that a man page lists cannot occur here. A reason is one of `REASONS`, or a sentence of its own.
  *
  * `EVERYWHERE` holds for each call whose page lists the errno, unless the call has an empty reason of its own; what the oracle has observed after all fails
- * test/oracle/oracle.test.ts.
+ * test/oracle/oracle.test.ts; a reason for what a test provokes (occurring.ts) is a fault as well.
  */
 export const REASONS: Readonly<Record<string, string>> = {
-  pointer: 'arguments are values and byte arrays; there are no addresses that could be wrong, and what is no byte array is a TypeError',
-  memory: 'memory that runs out ends the JavaScript engine; what a process may take is bounded by other limits, with their own errnos',
-  table: 'there is no limit on the open files of all processes together, beside RLIMIT_NOFILE of each',
+  pointer: 'arguments are values and byte arrays; there are no addresses that could be wrong, what is no byte array is a TypeError, and the call does not come back to an array later',
+  memory: 'the call takes nothing of a host\'s memory: it goes on where none is left, as test/sim/occurring-errors.test.ts shows',
+  buffers: 'a socket without memory for a message says ENOBUFS or waits; Linux says ENOMEM of none of those that are here',
   medium: 'files are in memory, which has no errors of reading and writing',
   quota: 'there are no disk quotas',
   readOnly: 'no file system is mounted read-only',
@@ -30,28 +30,28 @@ export const REASONS: Readonly<Record<string, string>> = {
 };
 
 export const EVERYWHERE: Readonly<Record<string, string>> = {
-  EFAULT: 'pointer', ENOMEM: 'memory', ENFILE: 'table', EIO: 'medium', EDQUOT: 'quota', EROFS: 'readOnly', ETXTBSY: 'executable', EMLINK: 'linksOfTmpfs', EOVERFLOW: 'wide', ENODEV: 'anonymous',
+  EFAULT: 'pointer', ENOMEM: 'memory', EIO: 'medium', EDQUOT: 'quota', EROFS: 'readOnly', ETXTBSY: 'executable', EMLINK: 'linksOfTmpfs', EOVERFLOW: 'wide', ENODEV: 'anonymous',
 };
 
 const ACCEPT = {
   ECONNABORTED: 'a connection that was reset is handed over all the same, and tells of it when it is used',
   EPERM: 'what a firewall refuses never comes into the queue', EPROTO: 'neverLinux', ENOSR: 'neverLinux', ESOCKTNOSUPPORT: 'neverLinux',
-  EPROTONOSUPPORT: 'neverLinux', ETIMEDOUT: 'neverLinux', ENOBUFS: 'memory',
+  EPROTONOSUPPORT: 'neverLinux', ETIMEDOUT: 'neverLinux', ENOBUFS: 'neverLinuxCall',
   ERESTARTSYS: 'only a tracer sees it; the caller hears EINTR, or nothing',
 };
+const UNSHARE = 'it is about CLOSE_RANGE_UNSHARE, which has nothing to copy: a process has one table';
 const CLOCKS = 'there are no clocks that wake a machine from sleep (EINVAL); see docs/deviations.md';
 
 export const IMPOSSIBLE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  socket: { ENOBUFS: 'memory' },
   bind: { ENAMETOOLONG: 'an address has room for 108 bytes of path, which is less than a name may have: EINVAL' },
   connect: { EADDRINUSE: 'neverLinux' },
   accept: ACCEPT,
   accept4: ACCEPT,
-  write: { EIO: '', EFBIG: 'fileSize', EPERM: 'flags' },
+  write: { EIO: '', EPERM: 'flags' },
   readv: { EOPNOTSUPP: 'it is about flags, which preadv2 takes' },
-  writev: { EOPNOTSUPP: 'it is about flags, which pwritev2 takes', EFBIG: 'fileSize', EPERM: 'flags' },
+  writev: { EIO: '', EOPNOTSUPP: 'it is about flags, which pwritev2 takes', EPERM: 'flags' },
   pwritev: {
-    EFBIG: 'the largest position is smaller than on Linux; see docs/deviations.md', EPERM: 'flags', EDESTADDRREQ: 'a socket has no positions: ESPIPE',
+    EPERM: 'flags', EDESTADDRREQ: 'a socket has no positions: ESPIPE',
     EPIPE: 'a pipe has no positions: ESPIPE', EAGAIN: 'what has positions never waits', EINTR: 'what has positions never waits',
     ENXIO: 'it is about SEEK_DATA and SEEK_HOLE of lseek', EOPNOTSUPP: 'it is about flags, which pwritev2 takes',
   },
@@ -66,26 +66,23 @@ export const IMPOSSIBLE: Readonly<Record<string, Readonly<Record<string, string>
   futimens: { EINVAL: 'time', ESRCH: 'what may not be searched on the way is EACCES, on Linux too' },
   utimensat: { ESRCH: 'what may not be searched on the way is EACCES, on Linux too' },
   pwrite: {
-    EFBIG: 'the largest position is smaller than on Linux; see docs/deviations.md', EPERM: 'flags', EDESTADDRREQ: 'a socket has no positions: ESPIPE',
+    EPERM: 'flags', EDESTADDRREQ: 'a socket has no positions: ESPIPE',
     EPIPE: 'a pipe has no positions: ESPIPE', EAGAIN: 'what has positions never waits', EINTR: 'what has positions never waits',
     ENXIO: 'it is about SEEK_DATA and SEEK_HOLE of lseek',
   },
   pread: {
     EAGAIN: 'what has positions never waits', EINTR: 'what has positions never waits', ENXIO: 'it is about SEEK_DATA and SEEK_HOLE of lseek',
   },
-  send: {
-    EALREADY: 'fastOpen', EISCONN: 'the call names no receiver',
-    ENOBUFS: 'a full queue of a device drops the packet without a word, as Linux does',
-  },
-  sendto: { EALREADY: 'fastOpen', ENOBUFS: 'a full queue of a device drops the packet without a word, as Linux does' },
-  sendmsg: { EALREADY: 'fastOpen' },
-  sendmmsg: { EALREADY: 'fastOpen' },
+  send: { EALREADY: 'fastOpen', EISCONN: 'the call names no receiver', ENOMEM: 'buffers' },
+  sendto: { EALREADY: 'fastOpen', ENOMEM: 'buffers' },
+  sendmsg: { EALREADY: 'fastOpen', ENOMEM: 'buffers' },
+  sendmmsg: { EALREADY: 'fastOpen', ENOMEM: 'buffers' },
   close: { EINTR: 'slow', ENOSPC: 'only network file systems write as late as that' },
   dup2: { EINTR: 'slow', EMFILE: 'Linux says EBADF of a number beyond the limit' },
   dup3: { EINTR: 'slow', EMFILE: 'Linux says EBADF of a number beyond the limit' },
-  close_range: { EMFILE: 'it is about CLOSE_RANGE_UNSHARE, which has nothing to copy: a process has one table' },
-  getsockname: { EINVAL: 'length', ENOBUFS: 'memory' },
-  getpeername: { EINVAL: 'length', ENOBUFS: 'memory' },
+  close_range: { EMFILE: UNSHARE, ENOMEM: UNSHARE },
+  getsockname: { EINVAL: 'length', ENOBUFS: 'neverLinuxCall' },
+  getpeername: { EINVAL: 'length', ENOBUFS: 'neverLinuxCall' },
   fcntl: {
     EACCES: 'there are no locks; see docs/deviations.md', EAGAIN: 'there are no locks; see docs/deviations.md',
     EDEADLK: 'there are no locks; see docs/deviations.md', ENOLCK: 'there are no locks; see docs/deviations.md',
@@ -97,6 +94,7 @@ export const IMPOSSIBLE: Readonly<Record<string, Readonly<Record<string, string>
   shmat: { EIDRM: 'race' },
   shmctl: { EIDRM: 'race', ENOMEM: 'hugePages' },
   shmget: { EPERM: 'hugePages' },
+  mq_notify: { ENOMEM: 'it is about the message to a thread (SIGEV_THREAD), which the C library asks for' },
   mq_receive: { EINVAL: 'time' },
   getsid: { EPERM: 'neverLinuxCall' },
   setuid: { EAGAIN: 'since Linux 3.1 the limit of processes is looked at when a program is started' },
@@ -117,13 +115,12 @@ export const IMPOSSIBLE: Readonly<Record<string, Readonly<Record<string, string>
   truncate: { EFBIG: 'fileSize', EINTR: 'slow', EPERM: 'flags' },
   ftruncate: { EFBIG: 'fileSize', EINTR: 'slow', EPERM: 'flags' },
   mkdir: { EINVAL: 'every name is one that the file system can hold', EPERM: 'the file system can hold directories' },
-  unlink: { EBUSY: 'no name is a mount point, and the root has none' },
+  unlink: { EBUSY: 'what is mounted on is a directory, and so is the root: EISDIR' },
   symlink: { EPERM: 'the file system can hold symbolic links' },
   rename: { EEXIST: 'Linux says ENOTEMPTY', ENOSPC: 'a name that moves needs no room' },
   getcwd: { EACCES: 'the call asks the kernel, which reads no directories', EINVAL: 'length', ENAMETOOLONG: 'length', ERANGE: 'length' },
   getdents: { EINVAL: 'length' },
-  epoll_ctl: { ENOSPC: 'fs.epoll.max_user_watches follows from memory; here the descriptors are the limit' },
-  timer_create: { EPERM: CLOCKS },
+  timer_create: { EPERM: CLOCKS, ENOMEM: 'Linux says EAGAIN where it has no memory for a timer (do_timer_create), and so do we' },
   timerfd_create: { EPERM: CLOCKS },
   waitid: { EAGAIN: 'there are no descriptors of processes (P_PIDFD); see docs/deviations.md' },
   timerfd_settime: { ECANCELED: 'nobody sets the clock, and there is no TFD_TIMER_CANCEL_ON_SET; see docs/deviations.md' },

@@ -1,11 +1,13 @@
 /**
- * docs/errors.md: every call x every errno of its man page, compared on both kernels or impossible here and why.
+ * docs/errors.md: every call x every errno of its man page, compared on both kernels, occurring here as a test shows, or
+ * impossible here and why.
  *
- * Written by `npm run oracle -- --errors` from what the oracle has just compared, the facts of the man pages (facts.ts) and
- * the reasons (impossible.ts); test/oracle/oracle.test.ts holds the committed file against it.
+ * Written by `npm run oracle -- --errors` from what the oracle has just compared, the facts of the man pages (facts.ts),
+ * the cells that a test provokes (occurring.ts) and the reasons (impossible.ts); test/oracle/oracle.test.ts holds the committed file against it.
  */
 import { ERRNO_FACTS, factsOf } from './facts.ts';
 import { EVERYWHERE, IMPOSSIBLE, REASONS, whyNot } from './impossible.ts';
+import { occurringFrom } from './occurring.ts';
 
 /** Which errnos came from which call, equal on both kernels. */
 export type Observed = ReadonlyMap<string, ReadonlySet<string>>;
@@ -16,6 +18,8 @@ export interface Row {
   compared: string[];
   /** Compared as well, though the page does not list it. */
   further: string[];
+  /** Of the man page, not compared, and made by test/sim/occurring-errors.test.ts. */
+  occurring: string[];
   /** Of the man page, and impossible: the reason. */
   impossible: [errno: string, why: string][];
 }
@@ -34,14 +38,21 @@ export function errorTable(calls: Iterable<string>, observed: Observed): ErrorTa
     if (ERRNO_FACTS[call] === undefined) faults.push(`${call}: test/oracle/errors/facts.ts does not say what its man page lists`);
     const seen = observed.get(call) ?? new Set<string>();
     const facts = factsOf(call);
-    const row: Row = { call, compared: [], further: [...seen].filter((errno) => !facts.includes(errno)).sort(), impossible: [] };
+    const row: Row = { call, compared: [], further: [...seen].filter((errno) => !facts.includes(errno)).sort(), occurring: [], impossible: [] };
+    const occurs = occurringFrom(call);
     for (const errno of facts) {
-      const why = whyNot(call, errno);
+      const why = occurs.includes(errno) ? null : whyNot(call, errno);
       if (seen.has(errno)) {
         row.compared.push(errno);
         if (why !== null) faults.push(`${call} ${errno}: said to be impossible, and the oracle has seen it`);
-      } else if (why === null) faults.push(`${call} ${errno}: neither compared nor said to be impossible`);
+        if (occurs.includes(errno)) faults.push(`${call} ${errno}: stands in occurring.ts, and the oracle compares it`);
+      } else if (occurs.includes(errno)) row.occurring.push(errno);
+      else if (why === null) faults.push(`${call} ${errno}: neither compared nor said to be impossible`);
       else row.impossible.push([errno, why]);
+    }
+    for (const errno of occurs) {
+      if (!facts.includes(errno)) faults.push(`${call} ${errno}: stands in occurring.ts, and its man page does not list it`);
+      if ((IMPOSSIBLE[call]?.[errno] ?? '') !== '') faults.push(`${call} ${errno}: said to be impossible, and a test makes it`);
     }
     for (const errno of Object.keys(IMPOSSIBLE[call] ?? {})) {
       if (!facts.includes(errno)) faults.push(`${call} ${errno}: there is a reason, and its man page does not list it`);
@@ -58,7 +69,9 @@ Written by \`npm run oracle -- --errors\`; do not edit. A test holds this file a
 
 For each call of \`Syscalls\`, the errnos that its Linux man page lists. **Compared**: a program of test/oracle made the call fail
 so on our kernel and on the Linux kernel, with equal results; what stands behind "also" was compared too, though the page
-does not list it. **Cannot occur**: with the number of the reason below.
+does not list it. **Occurs, and is tested here**: [test/sim/occurring-errors.test.ts](../test/sim/occurring-errors.test.ts) makes the call
+fail so, on a host without memory, with fs.file-max reached or with what only our limits end; a Linux kernel
+cannot be asked without harm to others. **Cannot occur**: with the number of the reason below.
 `;
 
 export function errorsPage(calls: Iterable<string>, observed: Observed): string {
@@ -71,18 +84,20 @@ export function errorsPage(calls: Iterable<string>, observed: Observed): string 
   };
   // Those that hold everywhere come first.
   for (const why of Object.values(EVERYWHERE)) numberOf(why);
-  const lines = rows.map(({ call, compared, further, impossible }) => {
+  const lines = rows.map(({ call, compared, further, occurring, impossible }) => {
     const equal = [compared.join(' '), further.length > 0 ? `also ${further.join(' ')}` : ''].filter((part) => part !== '').join('; ');
     const not = impossible.map(([errno, why]) => `${errno} (${numberOf(why)})`).join(' ');
-    return `| ${call} | ${equal === '' ? 'none to compare' : equal} | ${not === '' ? 'none' : not} |`;
+    return `| ${call} | ${equal === '' ? 'none to compare' : equal} | ${occurring.length === 0 ? 'none' : occurring.join(' ')} | ${not === '' ? 'none' : not} |`;
   });
   const cells = rows.reduce((sum, row) => sum + row.compared.length, 0);
-  const total = cells + rows.reduce((sum, row) => sum + row.impossible.length, 0);
+  const made = rows.reduce((sum, row) => sum + row.occurring.length, 0);
+  const total = cells + made + rows.reduce((sum, row) => sum + row.impossible.length, 0);
   return `${HEAD}
-${rows.length} calls, ${total} errnos of their man pages: ${cells} compared, ${total - cells} impossible here.
+${rows.length} calls, ${total} errnos of their man pages: ${cells} compared, ${made} that occur and are
+tested here, ${total - cells - made} impossible here.
 
-| call | compared, and equal | cannot occur |
-|---|---|---|
+| call | compared, and equal | occurs, and is tested here | cannot occur |
+|---|---|---|---|
 ${lines.join('\n')}
 
 ## Reasons
@@ -91,13 +106,13 @@ ${reasons.map((reason, i) => `${i + 1}. ${reason}`).join('\n')}
 `;
 }
 
-/** The rows of a page that `errorsPage` wrote, as [call, compared with what stands behind "also", impossible]. */
-export function readErrorsPage(text: string): Map<string, { compared: string[]; impossible: string[] }> {
-  const found = new Map<string, { compared: string[]; impossible: string[] }>();
-  for (const [, call, compared, impossible] of text.matchAll(/^\| (\w+) \| ([^|]*) \| ([^|]*) \|$/gm)) {
+/** The rows of a page that `errorsPage` wrote, as [call, compared with what stands behind "also", occurring, impossible]. */
+export function readErrorsPage(text: string): Map<string, Record<'compared' | 'occurring' | 'impossible', string[]>> {
+  const found = new Map<string, Record<'compared' | 'occurring' | 'impossible', string[]>>();
+  for (const [, call, compared, occurring, impossible] of text.matchAll(/^\| (\w+) \| ([^|]*) \| ([^|]*) \| ([^|]*) \|$/gm)) {
     if (call === 'call') continue;
     const errnos = (cell: string): string[] => [...cell.matchAll(/\bE[A-Z0-9]+\b/g)].map(([errno]) => errno);
-    found.set(call as string, { compared: errnos(compared as string), impossible: errnos(impossible as string) });
+    found.set(call as string, { compared: errnos(compared as string), occurring: errnos(occurring as string), impossible: errnos(impossible as string) });
   }
   return found;
 }

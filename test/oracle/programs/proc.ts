@@ -206,6 +206,11 @@ const reading = program('proc-reading', async (env) => {
   for (const path of ['/proc/net/udp', '/proc/net/snmp', '/proc/self/stat', '/proc/sysvipc/msg']) await env.attempt(p.open(path, O.RDWR));
   const writing = await p.open('/proc/uptime', O.RDWR);
   await env.attempt(p.write(writing, text('x')));
+  await env.attempt(p.writev(writing, [text('x')]));
+  for (const fd of [writing, await p.open('/proc/uptime', O.RDONLY)]) {
+    await env.attempt(p.pwrite(fd, text('x'), 0));
+    await env.attempt(p.pwritev(fd, [text('x')], 0));
+  }
   await env.attempt(p.ftruncate(writing, 0));
   await env.attempt(p.ioctl(writing, 0x541b));
   const status = await p.open('/proc/self/stat', O.RDONLY);

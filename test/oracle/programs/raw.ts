@@ -1,5 +1,5 @@
 /** SOCK_RAW: which can be made, what they hear, what they send, their options. */
-import { AF, IP, IPPROTO, IPV6, MSG, SOCK, SOL } from '../numbers.ts';
+import { AF, IP, IPPROTO, IPV6, MSG, SO, SOCK, SOL } from '../numbers.ts';
 import { in4, in6 } from '../address.ts';
 import { program } from '../program.ts';
 import type { Program } from '../program.ts';
@@ -93,4 +93,25 @@ const copies = program('raw-copies', async (env) => {
   await p.recvfrom(udp6, room(16), 0);
 });
 
-export const programs: Program[] = [making, ...exchange, ...options, copies];
+/** SO_PEEK_OFF is the streams' and the datagrams', and no raw socket's, whatever protocol it is of. */
+const rawPeek = FAMILIES.map((family) => program(`raw-peek-offset-${family.name}`, async (env) => {
+  const p = await env.process();
+  for (const protocol of [IPPROTO.UDP, IPPROTO.TCP]) {
+    const fd = await p.socket(family.domain, SOCK.RAW, protocol);
+    await env.attempt(p.getsockopt(fd, SOL.SOCKET, SO.PEEK_OFF, 4));
+    await env.attempt(p.setsockopt(fd, SOL.SOCKET, SO.PEEK_OFF, ints(3)));
+    await env.attempt(p.setsockopt(fd, SOL.SOCKET, SO.ZEROCOPY, ints(1)));
+  }
+}));
+
+/** What a raw socket of AF_INET6 says of IPv4-mapped addresses: no route leads there, once the port is no fault. */
+const rawMapped = program('raw-mapped', async (env) => {
+  const p = await env.process();
+  for (const protocol of [IPPROTO.UDP, 255]) {
+    const fd = await p.socket(AF.INET6, SOCK.RAW, protocol);
+    for (const port of [0, protocol, 5, 300]) await env.attempt(p.sendto(fd, room(60), 0, in6('::ffff:127.0.0.1', port)));
+    await env.attempt(p.bind(fd, in6('::ffff:127.0.0.1', 0)));
+  }
+});
+
+export const programs: Program[] = [making, ...exchange, ...options, ...rawPeek, rawMapped, copies];

@@ -1,5 +1,6 @@
 /** TCP data: read, write and their kin, flags, urgent data, counts in the queues. */
-import { F, IOCTL, MSG, O, SHUT, SO, SOL } from '../numbers.ts';
+import { F, IOCTL, IPPROTO, MSG, O, SHUT, SO, SOCK, SOL, TCP } from '../numbers.ts';
+import { familyOnly } from '../address.ts';
 import { program } from '../program.ts';
 import type { Program } from '../program.ts';
 import {
@@ -187,6 +188,63 @@ const queues = FAMILIES.map((family) => program(`stream-queue-sizes-${family.nam
   await p.ioctl(server, IOCTL.FIONREAD);
 }));
 
+/** SIOCOUTQ where there is no connection any more: what Linux subtracts from what, then. */
+const queuesOfTheClosed = FAMILIES.map((family) => program(`stream-queue-of-closed-${family.name}`, async (env) => {
+  const p = await env.process();
+  const outq = (fd: number): Promise<number> => p.ioctl(fd, IOCTL.SIOCOUTQ);
+  const fd = await stream(p, family);
+  await env.attempt(p.connect(fd, family.loopback(9)));
+  await outq(fd);
+  await p.connect(fd, familyOnly(0));
+  await outq(fd);
+  const waiting = await stream(p, family, SOCK.NONBLOCK);
+  await env.attempt(p.connect(waiting, family.loopback(9)));
+  await env.settle(10);
+  await outq(waiting);
+  await env.attempt(p.connect(waiting, family.loopback(9)));
+  await outq(waiting);
+  const { listening, client, server } = await pair(p, family);
+  await p.write(client, text('12345'));
+  await env.settle(60);
+  await p.close(server);
+  await env.settle(10);
+  await outq(client);
+  await p.connect(client, familyOnly(0));
+  await outq(client);
+  await p.connect(client, familyOnly(0));
+  await outq(client);
+  await p.connect(listening, familyOnly(0));
+  await outq(listening);
+  // A FIN behind what the peer has no room for.
+  const full = await pair(p, family, PORT + 1);
+  await p.fcntl(full.client, F.SETFL, O.NONBLOCK);
+  while ((await silently(p).write(full.client, room(50_000)).catch(() => 0)) > 0);
+  await env.settle(300);
+  const before = await silently(p).ioctl(full.client, IOCTL.SIOCOUTQ);
+  await p.shutdown(full.client, SHUT.WR);
+  env.note('a FIN counts as', String((await silently(p).ioctl(full.client, IOCTL.SIOCOUTQ)) - before));
+}));
+
+const clampForgotten = FAMILIES.map((family) => program(`stream-window-clamp-forgotten-${family.name}`, async (env) => {
+  const p = await env.process();
+  const clamp = (fd: number): Promise<Uint8Array> => p.getsockopt(fd, IPPROTO.TCP, TCP.WINDOW_CLAMP, 4);
+  const fd = await stream(p, family);
+  await clamp(fd);
+  await env.attempt(p.connect(fd, family.loopback(9)));
+  await clamp(fd);
+  await p.setsockopt(fd, IPPROTO.TCP, TCP.WINDOW_CLAMP, ints(20_000));
+  await clamp(fd);
+  await p.connect(fd, familyOnly(0));
+  await clamp(fd);
+  await p.setsockopt(fd, IPPROTO.TCP, TCP.MAXSEG, ints(1000));
+  await p.connect(fd, familyOnly(0));
+  await p.getsockopt(fd, IPPROTO.TCP, TCP.MAXSEG, 4);
+  const { client } = await pair(p, family);
+  await p.connect(client, familyOnly(0));
+  await clamp(client);
+  await p.getsockopt(client, IPPROTO.TCP, TCP.MAXSEG, 4);
+}));
+
 const urgent = FAMILIES.flatMap((family) => [false, true].map((inline) => (
   program(`urgent-${inline ? 'inline' : 'apart'}-${family.name}`, async (env) => {
     const p = await env.process();
@@ -329,5 +387,5 @@ const twoReaders = program('stream-two-readers', async (env) => {
 });
 
 export const programs: Program[] = [
-  ...transfer, ...large, ...flags, lowWater, lowWaterParts, ...queues, ...urgent, ...unconnected, ...full, smallBuffers, twoReaders,
+  ...transfer, ...large, ...flags, lowWater, lowWaterParts, ...queues, ...queuesOfTheClosed, ...clampForgotten, ...urgent, ...unconnected, ...full, smallBuffers, twoReaders,
 ];

@@ -21,6 +21,14 @@ import { replay, type Sequence, sourceOf } from './steps.ts';
 const BESIDE = 8;
 const MOST_SHRINKING = 150;
 
+/**
+ * Of so many programs at most this many may be unsteady: a machine that is busy for a second lets a timer of Linux's end. More
+ * would be calls whose results nobody can promise, and these do not belong into the generator.
+ */
+export function mostUnsteady(programs: number): number {
+  return Math.max(1, Math.floor(programs / 200));
+}
+
 export interface RandomReport {
   programs: number;
   steps: number;

@@ -45,13 +45,11 @@ export const socketpair: Choose = (m, process) => {
 };
 
 /** An address that suits the socket; sometimes one that does not. */
-function addressFor(m: Model, thing: Thing): Uint8Array {
+function addressFor(m: Model, thing: Thing, mapped = '::ffff:127.0.0.1'): Uint8Array {
   const domain = m.chance(4) ? m.pick([AF.INET, AF.INET6, AF.UNIX]) : thing.domain;
   const port = m.chance(8) ? 0 : m.pick(PORTS);
   if (domain === AF.UNIX) return un(m.chance(3) ? '' : m.pick(UNIX_NAMES));
   if (domain === AF.INET) return in4(m.pick(['127.0.0.1', '127.0.0.1', '127.0.0.1', '0.0.0.0', '127.1.2.3', m.chance(20) ? '192.0.2.1' : '127.0.0.1']), port);
-  // Raw sockets of AF_INET6 have nothing to do with IPv4 (docs/deviations.md).
-  const mapped = thing.kind === 'raw' ? '::1' : '::ffff:127.0.0.1';
   return in6(m.pick(['::1', '::1', '::1', '::', mapped, m.chance(20) ? '2001:db8::1' : '::1']), port);
 }
 
@@ -90,7 +88,8 @@ export const connect: Choose = (m, process) => {
   }
   const target = targets.length > 0 && m.chance(92) ? m.pick(targets) : null;
   if (target === null && m.chance(50)) return null;
-  const address = target === null ? addressFor(m, thing) : reachable(m, target.address as Uint8Array);
+  // That a raw socket of AF_INET6 connects to an IPv4-mapped address and can send nothing there is a deviation of its own.
+  const address = target === null ? addressFor(m, thing, thing.kind === 'raw' ? '::1' : undefined) : reachable(m, target.address as Uint8Array);
   if (thing.kind === 'tcp' && thing.domain === AF.INET6) {
     const isMapped = address.length === 28 && address[18] === 0xff;
     if (thing.isMapped !== null && thing.isMapped !== isMapped) return null;
@@ -204,25 +203,22 @@ export const names: Choose = (m, process) => {
 export const ask: Choose = (m, process) => {
   const found = m.find(process, isSocket);
   if (found === null) return null;
-  const { thing } = found;
-  // How much of a stream is not acknowledged depends on when acknowledgements are sent.
-  const requests = thing.kind === 'tcp' ? [IOCTL.FIONREAD, IOCTL.SIOCATMARK] : [IOCTL.FIONREAD, IOCTL.SIOCOUTQ, IOCTL.SIOCATMARK];
+  const requests = [IOCTL.FIONREAD, IOCTL.SIOCOUTQ, IOCTL.SIOCATMARK];
   return { call: 'ioctl', args: [fd(found.name), m.pick(requests)] };
 };
 
 type Option = readonly [level: number, option: number];
-/** Those that docs/deviations.md names for a family are left out there: SO_TIMESTAMP of AF_UNIX and of streams,
- * SO_PEEK_OFF of all but AF_UNIX, SO_DONTROUTE of raw sockets. */
+/** Those that docs/deviations.md names for a family are left out there: SO_TIMESTAMP of AF_UNIX and of streams, SO_DONTROUTE of raw sockets. */
 const COMMON: readonly Option[] = [
   SO.REUSEADDR, SO.REUSEPORT, SO.KEEPALIVE, SO.BROADCAST, SO.OOBINLINE, SO.DONTROUTE, SO.PRIORITY, SO.RCVLOWAT, SO.ERROR, SO.TYPE,
   SO.ACCEPTCONN, SO.DOMAIN, SO.PROTOCOL, SO.SNDBUF, SO.RCVBUF, SO.PASSCRED, SO.MARK, SO.PEEK_OFF, SO.NO_CHECK, SO.DEBUG, SO.TIMESTAMP,
 ].map((option) => [SOL.SOCKET, option] as const);
-/** Not TCP_MAXSEG, which follows the windows, that grow with the time between acknowledgements; nor TCP_WINDOW_CLAMP, which follows what
- * Linux measures of a stream (docs/deviations.md: `tcp_scaling_ratio`). */
 const OF_TCP: readonly Option[] = [
   TCP.NODELAY, TCP.KEEPIDLE, TCP.KEEPINTVL, TCP.KEEPCNT, TCP.SYNCNT, TCP.LINGER2, TCP.DEFER_ACCEPT,
-  TCP.USER_TIMEOUT, TCP.NOTSENT_LOWAT, TCP.QUICKACK,
+  TCP.USER_TIMEOUT, TCP.NOTSENT_LOWAT, TCP.QUICKACK, TCP.MAXSEG, TCP.WINDOW_CLAMP,
 ].map((option) => [IPPROTO.TCP, option] as const);
+/** Of a connection they follow what Linux measures of it (docs/deviations.md: `tcp_scaling_ratio`): asked for before alone. */
+const MEASURED: readonly number[] = [TCP.MAXSEG, TCP.WINDOW_CLAMP];
 const OF_IP: readonly Option[] = [
   IP.TTL, IP.TOS, IP.MTU_DISCOVER, IP.RECVERR, IP.RECVTTL, IP.RECVTOS, IP.PKTINFO, IP.FREEBIND, IP.MTU, IP.MULTICAST_TTL, IP.MULTICAST_LOOP,
 ].map((option) => [IPPROTO.IP, option] as const);
@@ -232,16 +228,17 @@ const OF_IPV6: readonly Option[] = [
 ].map((option) => [IPPROTO.IPV6, option] as const);
 
 function optionFor(m: Model, thing: Thing): Option {
-  const left: readonly number[] = thing.kind === 'raw' ? [SO.PEEK_OFF, SO.DONTROUTE] : thing.isUnix ? [SO.TIMESTAMP] : thing.kind === 'tcp' ? [SO.TIMESTAMP, SO.PEEK_OFF] : [SO.PEEK_OFF];
+  const left: readonly number[] = thing.kind === 'raw' ? [SO.DONTROUTE] : thing.isUnix || thing.kind === 'tcp' ? [SO.TIMESTAMP] : [];
   const common = COMMON.filter(([, option]) => !left.includes(option));
   const groups: (readonly Option[])[] = [common, common];
-  if (thing.kind === 'tcp') groups.push(OF_TCP, OF_TCP);
+  const ofTcp = thing.isConnected ? OF_TCP.filter(([, option]) => !MEASURED.includes(option)) : OF_TCP;
+  if (thing.kind === 'tcp') groups.push(ofTcp, ofTcp);
   // Of a stream's the deviations say more than it is worth.
   const isGroups = ([, option]: Option): boolean => option === IP.MULTICAST_TTL || option === IPV6.MULTICAST_HOPS;
   const ofIp = thing.kind === 'tcp' ? OF_IP.filter((each) => !isGroups(each)) : OF_IP;
   if (thing.domain === AF.INET) groups.push(ofIp);
   if (thing.domain === AF.INET6) groups.push(thing.kind === 'tcp' ? OF_IPV6.filter((each) => !isGroups(each)) : OF_IPV6, ofIp);
-  return m.pick(m.chance(96) ? m.pick(groups) : m.pick([common, OF_TCP, OF_IP, OF_IPV6]));
+  return m.pick(m.chance(96) ? m.pick(groups) : m.pick([common, ofTcp, OF_IP, OF_IPV6]));
 }
 
 const VALUES = [0, 1, 1, 2, 5, 64, 255, 256, 1000, 20_000, -1];

@@ -4,6 +4,7 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { wordsOf } from '../../../base/thrown.ts';
 import { type Settings, seedLabel, worldSeed } from './options.ts';
 import { type Body, isSameFailure, runSeed, type SeedRun } from './run-seed.ts';
 import { fewestFaults } from './shrink.ts';
@@ -72,7 +73,7 @@ function writeFiles(folder: string, base: string, { log, pcapng }: SeedRun): { n
     if (pcapng !== null) writeFileSync(`${path}.pcapng`, pcapng);
     writeFileSync(`${path}.log`, log);
   } catch (error) {
-    return { names: [], error: error instanceof Error ? error.message : String(error) };
+    return { names: [], error: wordsOf(error) };
   }
   return { names: pcapng === null ? [`${path}.log`] : [`${path}.pcapng`, `${path}.log`], error: null };
 }

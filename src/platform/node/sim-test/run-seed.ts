@@ -2,6 +2,7 @@
 import { inspect } from 'node:util';
 import { deserialize, serialize } from 'node:v8';
 import { NodeProgram } from '../../../api/node/node-program.ts';
+import { errorOf, fieldOf, isKind, wordsOf } from '../../../base/thrown.ts';
 import type { TimelineEntry } from '../../../sim/faults.ts';
 import { WorldError } from '../../../sim/world.ts';
 import { WorldLog } from '../../../sim/world-log.ts';
@@ -87,12 +88,35 @@ export async function runSeed(seed: string, body: Body, settings: Settings, watc
 const OWN = new Set(['name', 'message', 'stack', 'cause']);
 
 function failureOf(thrown: unknown): Failure {
-  const error = thrown instanceof Error ? thrown : new WorldError(`something that is no Error was thrown: ${inspect(thrown)}`);
+  const error = errorOf(thrown, () => new WorldError(`something that is no Error was thrown: ${inspected(thrown)}`));
   const fields: Record<string, unknown> = {};
-  for (const key of Object.keys(error)) {
-    if (!OWN.has(key)) fields[key] = portable((error as unknown as Record<string, unknown>)[key]);
+  for (const key of keysOf(error)) {
+    if (!OWN.has(key)) fields[key] = portable(fieldOf(error, key));
   }
-  return { name: error.name, message: error.message, stack: error.stack ?? '', fields, isLoop: error instanceof LoopError };
+  return { name: textOf(error, 'name', 'Error'), message: wordsOf(error), stack: textOf(error, 'stack', ''), fields, isLoop: isKind(error, LoopError) };
+}
+
+function keysOf(error: Error): string[] {
+  try {
+    return Object.keys(error);
+  } catch {
+    return [];
+  }
+}
+
+/** A field that is a text in every error but those that somebody has bent. */
+function textOf(error: Error, name: string, absent: string): string {
+  const text = fieldOf(error, name);
+  return typeof text === 'string' ? text : absent;
+}
+
+/** In Node's words, or in ours where it has none: values may bring a function that inspects them. */
+function inspected(value: unknown): string {
+  try {
+    return inspect(value);
+  } catch {
+    return wordsOf(value);
+  }
 }
 
 /** The value, or its words where it cannot go to another process. */
@@ -100,7 +124,7 @@ function portable(value: unknown): unknown {
   try {
     return deserialize(serialize(value));
   } catch {
-    return inspect(value);
+    return inspected(value);
   }
 }
 

@@ -33,6 +33,7 @@ class RemoteFile implements Watched {
 }
 
 export class RemoteKernel implements ProgramKernel, NameService {
+  given: Uint8Array | null = null;
   private readonly frames: Frames;
   private readonly loop: Loop;
   /** The world is gone: never returns. */
@@ -133,6 +134,14 @@ export class RemoteKernel implements ProgramKernel, NameService {
     const n = this.call();
     into.set(this.frames.takeBytes(), at);
     if (withSource) (file as RemoteFile).source = new Uint8Array(this.frames.takeBytes());
+    return n;
+  }
+
+  /** What comes over the line is copied out of its buffer in any case. */
+  receiveKept(fd: number, _into: Uint8Array, room: number): number {
+    this.frames.begin(Call.Receive).int(fd).int(room).int(0);
+    const n = this.call();
+    this.given = n > 0 ? new Uint8Array(this.frames.takeBytes()) : null;
     return n;
   }
 

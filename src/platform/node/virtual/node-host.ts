@@ -7,6 +7,7 @@
  */
 import { NodeProgram } from '../../../api/node/node-program.ts';
 import { SeededRandom } from '../../../base/random.ts';
+import { isKind } from '../../../base/thrown.ts';
 import { type Frozen, Host, type HostOptions } from '../../../host.ts';
 import { onlyKnown } from '../../../sim/arguments.ts';
 import type { WorldLog } from '../../../sim/world-log.ts';
@@ -204,7 +205,7 @@ export class NodeHost extends Host {
   }
 
   private threw(program: NodeProgram, error: unknown): void {
-    if (error instanceof ProgramExit) this.endProgram(program, error.code);
+    if (isKind(error, ProgramExit)) this.endProgram(program, error.code);
     else this.fail(error);
   }
 
@@ -238,7 +239,7 @@ export class NodeHost extends Host {
     this.spawned.powerIsBack();
     for (const run of this.interrupted.splice(0)) {
       this.begin(run).catch((error) => {
-        if (!(error instanceof HostCrash)) this.fail(error);
+        if (!isKind(error, HostCrash)) this.fail(error);
       });
     }
   }

@@ -5,8 +5,9 @@
 import { installHandles } from '../../../api/node/install.ts';
 import { NodeProgram } from '../../../api/node/node-program.ts';
 import type { Loop } from '../../../base/loop.ts';
+import { isKind } from '../../../base/thrown.ts';
 import type { HostOptions } from '../../../host.ts';
-import { simulate as simulateWith, type SimulateOptions as Options, World, WorldError, type WorldHostOptions } from '../../../sim/world.ts';
+import { simulate as simulateWith, type SimulateOptions as Options, World, worldErrorOf, type WorldHostOptions } from '../../../sim/world.ts';
 import { watchedBy, watchRejections } from '../turn.ts';
 import { startClock } from './clocks.ts';
 import { tellEarlyModules } from './early.ts';
@@ -111,7 +112,7 @@ export class NodeWorld extends World {
 
   private failWith(error: unknown): void {
     this.loop.stop();
-    this.fail(error instanceof Error ? error : new WorldError(`something that is no Error was thrown: ${String(error)}`));
+    this.fail(worldErrorOf(error));
   }
 }
 
@@ -131,7 +132,7 @@ export async function simulate<T>(options: SimulateOptions, body: (world: NodeWo
   const bound = {
     ...options, turn: idleTurn, watchedBy, worldClass: NodeWorld,
     watchRejections: (name: string, listener: (reason: unknown) => void) => watchRejections(name, (reason) => {
-      if (!(reason instanceof ProgramExit)) listener(reason);
+      if (!isKind(reason, ProgramExit)) listener(reason);
     }),
   };
   try {
