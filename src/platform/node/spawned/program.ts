@@ -28,6 +28,12 @@ import { STOPS } from './stops.ts';
 
 /** Turns of Node's event loop in a row, within one turn of the program, after which it is taken for one that spins. */
 const TURN_LIMIT = 300_000;
+/**
+ * So many times the limit is code waited for that does not stop where it is told to: it may wait for the machine. But no less than so many
+ * milliseconds, since on a busy machine a loop stops late, too.
+ */
+const UNHEARD_LIMITS = 6;
+const LEAST_UNHEARD_MS = 5000;
 /** After so much output the world reads it, in bytes. */
 const OUTPUT_BYTES = 1 << 20;
 
@@ -107,7 +113,7 @@ class SpawnedSide {
     ownNumber(pid);
     installHandles();
     installVirtualTime();
-    this.watchdog = loopLimitMs > 0 ? new Watchdog(loopLimitMs) : null;
+    this.watchdog = loopLimitMs > 0 ? new Watchdog(loopLimitMs, Math.max(UNHEARD_LIMITS * loopLimitMs, LEAST_UNHEARD_MS)) : null;
     if (this.watchdog !== null) {
       this.watchdog.onLoop = (stack) => this.endOfLoop(`it ran for ${loopLimitMs} ms of the machine's time without coming back, at\n${stack}`);
     }
