@@ -15,12 +15,9 @@ import { constants } from 'node:os';
 import { DirectKernel } from '../../../api/node/direct-kernel.ts';
 import { liveness } from '../../../api/node/liveness.ts';
 import { NodeProgram } from '../../../api/node/node-program.ts';
-import { Completion, type Loop } from '../../../base/loop.ts';
-import { Timer } from '../../../base/timer-queue.ts';
-import { Waiter } from '../../../base/wait-queue.ts';
+import type { Loop } from '../../../base/loop.ts';
 import type { Host } from '../../../host.ts';
 import type { KernelProcess } from '../../../kernel/process.ts';
-import { CHILD_CHANGED } from '../../../kernel/wait-child.ts';
 import { exitedStatus } from '../../../kernel/wait-status.ts';
 import { nameService } from '../names.ts';
 import { type Escape, tellEscape } from '../virtual/escapes.ts';
@@ -31,6 +28,7 @@ import { work } from '../virtual/work.ts';
 import { Answer, type Beginning, Call, Frames, LINE_FD, LINE_VARIABLE, type News } from './frames.ts';
 import { KernelService } from './kernel-service.ts';
 import { OutputFiles } from './output-files.ts';
+import { EndWaiter, NextTimer, WakeUp } from './wake-ups.ts';
 
 /** How much text is kept of each standard stream, in bytes. */
 const KEPT = 1 << 24;
@@ -84,59 +82,6 @@ export function numberOf(signal: string | null): number {
   return (constants.signals as Record<string, number>)[signal ?? ''] ?? 0;
 }
 
-/** The next of its timers. */
-class NextTimer extends Timer {
-  private readonly wakeUp: () => void;
-
-  constructor(wakeUp: () => void) {
-    super();
-    this.wakeUp = wakeUp;
-  }
-
-  expired(): void {
-    this.wakeUp();
-  }
-}
-
-class WakeUp extends Completion {
-  isQueued = false;
-  private readonly wantTurn: () => void;
-
-  constructor(wantTurn: () => void) {
-    super();
-    this.wantTurn = wantTurn;
-  }
-
-  deliver(): void {
-    this.isQueued = false;
-    this.wantTurn();
-  }
-}
-
-/** Hears that another process of the host has ended it. */
-class EndWaiter extends Waiter {
-  private readonly ended: () => void;
-  private readonly loop: Loop;
-
-  constructor(loop: Loop, ended: () => void) {
-    super();
-    this.loop = loop;
-    this.events = CHILD_CHANGED;
-    this.ended = ended;
-  }
-
-  wake(): void {
-    this.queue?.remove(this);
-    this.loop.complete(this);
-  }
-
-  attempt(): void {}
-
-  deliver(): void {
-    this.ended();
-  }
-}
-
 /** Processes of a loop's world that the machine has not buried yet. */
 const alive: Map<Loop, Set<Promise<void>>> = new Map();
 
@@ -177,25 +122,23 @@ export class ProgramProcess {
   /** Its exit is waited for, and the world's time stands still. */
   private isAwaited = false;
 
-  /** Throws what node:child_process throws for arguments that it does not take. */
+  /** Throws what node:fs and node:child_process throw: no room for files, words that no process can have, no process. */
   constructor(host: Host, image: ProcessImage, observer: ProcessObserver) {
-    const { args, cwd, env, execArgv, file, loopLimitMs, name, preload, seed } = image;
     this.host = host;
     this.loop = host.loop;
     this.observer = observer;
-    this.files = new OutputFiles((bytes) => this.printed(0, bytes), (bytes) => this.printed(1, bytes));
-    const child = NodeProgram.runOutside(() => spawn(process.execPath, [...execArgv, '--import', preload, file, ...args], {
-      cwd, env: { ...env, UV_THREADPOOL_SIZE: '1', [LINE_VARIABLE]: String(LINE_FD) },
-      stdio: ['ignore', ...this.files.descriptors, 'pipe'],
-    }));
-    this.child = child;
-    // Told twice: there is no number of a process, and there is an event.
-    child.on('error', () => {});
-    if (child.pid === undefined) {
-      this.files.close();
-      throw new Error(`host.spawn: the machine starts no process for ${process.execPath}`);
+    this.core = host.kernel.spawn(image.name, null, null);
+    let files: OutputFiles | null = null;
+    try {
+      files = new OutputFiles((bytes) => this.printed(0, bytes), (bytes) => this.printed(1, bytes));
+      this.child = startNode(image, files.descriptors);
+    } catch (error) {
+      files?.close();
+      this.core.end(0);
+      throw error;
     }
-    this.core = host.kernel.spawn(name, null, null);
+    this.files = files;
+    const { child } = this;
     // Worlds keep a process going, and not what they have started.
     child.unref();
     const handle = (child.stdio[LINE_FD] as unknown as { _handle: LineHandle })._handle;
@@ -214,6 +157,7 @@ export class ProgramProcess {
     this.service = new KernelService(kernel, nameService(host, this.core), this.frames, (inStack) => (inStack ? wake() : this.wantTurn()));
     this.lines = (['stdout', 'stderr'] as const).map((stream) => new LineWriter((text) => observer.printed(stream, text)));
     this.turn = this.scope.bind(() => NodeProgram.runOutside(() => this.takeTurn()));
+    const { loopLimitMs, name, seed } = image;
     this.beginning = { seed, name, pid: this.core.pid, epochUs: this.loop.environment.epochUs, loopLimitMs };
     this.endWaiter = new EndWaiter(this.loop, () => this.killHere());
     this.core.endWaiters.add(this.endWaiter);
@@ -438,6 +382,17 @@ export class ProgramProcess {
     });
     graves.add(gone);
   }
+}
+
+/** `node app.js`, with the world's preload before it. */
+function startNode({ args, cwd, env, execArgv, file, preload }: ProcessImage, output: readonly number[]): ChildProcess {
+  const child = NodeProgram.runOutside(() => spawn(process.execPath, [...execArgv, '--import', preload, file, ...args], {
+    cwd, env: { ...env, UV_THREADPOOL_SIZE: '1', [LINE_VARIABLE]: String(LINE_FD) }, stdio: ['ignore', ...output, 'pipe'],
+  }));
+  // Told twice: there is no number of a process, and there is an event.
+  child.on('error', () => {});
+  if (child.pid === undefined) throw new Error(`host.spawn: the machine starts no process for ${process.execPath}`);
+  return child;
 }
 
 /** What a socket of node:child_process stands on. */
