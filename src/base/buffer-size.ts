@@ -28,6 +28,11 @@ export function linearTruesize(length: number): number {
   return head <= SMALL_HEAD ? LEAST_TRUESIZE : blockOf(head) + SK_BUFF;
 }
 
+/** Of a packet whose `length` bytes lie in its head as far as the largest goes, and in pages beyond that, counted to the byte. */
+export function packetTruesize(length: number): number {
+  return length + SHARED_INFO <= LARGEST_HEAD ? linearTruesize(length) : LEAST_TRUESIZE + length;
+}
+
 /** `bytes` in whole pages. */
 export function inPages(bytes: number): number {
   return (bytes + PAGE - 1) & -PAGE;

@@ -7,7 +7,7 @@
  * Called by LinkOutput with packets to send, and by arp.ts and nd.ts with what they hear. Reachable and stale entries
  * have no timer: whether an entry is still reachable is computed when it is used.
  */
-import { LARGEST_HEAD, LEAST_TRUESIZE, linearTruesize, SHARED_INFO } from '../base/buffer-size.ts';
+import { packetTruesize } from '../base/buffer-size.ts';
 import { Mib } from '../base/counters.ts';
 import type { HostContext } from '../base/host-context.ts';
 import type { IpAddress } from '../base/inet-address.ts';
@@ -291,7 +291,7 @@ export class Neighbour extends Timer {
 
 /** Its truesize; of those that no socket is charged for, what one head for all of it would take, and pages beyond the largest. */
 function weightOf(p: Packet): number {
-  const bytes = p.length + SHARED_INFO <= LARGEST_HEAD ? linearTruesize(p.length) : LEAST_TRUESIZE + p.length;
+  const bytes = packetTruesize(p.length);
   return p.truesize > bytes ? p.truesize : bytes;
 }
 

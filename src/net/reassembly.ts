@@ -5,14 +5,17 @@
  * distance (`ipfrag_max_dist`: a packet whose sender has sent that many other fragments since is given up).
  * Overlapping fragments end the whole packet (RFC 5722; Linux does so for IPv4 too); what is there already is ignored.
  */
+import { packetTruesize } from '../base/buffer-size.ts';
 import type { HostContext } from '../base/host-context.ts';
 import { Timer } from '../base/timer-queue.ts';
 import type { Chunk } from '../base/slab.ts';
 import { ChecksumState, type Packet } from '../link/packet.ts';
 import { orphan } from '../link/transmitter.ts';
 
-/** What a waiting fragment counts beside its bytes. */
-const FRAGMENT_OVERHEAD = 576;
+/** What a packet that waits for its fragments counts beside them (sizeof(struct inet_frag_queue)). */
+const QUEUE_BYTES = 200;
+/** What a sender leaves free in front of a fragment for the link. */
+const LINK_BYTES = 16;
 const MAX_PACKET = 65535;
 /** Bits of `ecnSeen`. */
 const NOT_ECT = 1;
@@ -129,6 +132,7 @@ export class ReassemblyTable {
       assembly.deadline = this.context.loop.now + this.owner.timeoutUs;
       this.context.timers.arm(assembly);
       this.assemblies.set(key, assembly);
+      this.charge(assembly, QUEUE_BYTES);
     }
     assembly.touchedAt = ++assembly.sender.count;
     const end = offset + length;
@@ -156,8 +160,7 @@ export class ReassemblyTable {
     assembly.bytes += length;
     assembly.largest = Math.max(assembly.largest, p.head - p.l3 + length);
     assembly.ecnSeen |= 1 << (p.tos & 3);
-    assembly.memory += length + FRAGMENT_OVERHEAD;
-    this.memory += length + FRAGMENT_OVERHEAD;
+    this.charge(assembly, packetTruesize(p.head - p.l3 + length + LINK_BYTES));
     if (assembly.bytes !== assembly.total) return FragmentResult.Kept;
     // RFC 3168 5.3: fragments of a sender with ECN and of one without do not make a packet.
     if ((assembly.ecnSeen & NOT_ECT) !== 0 && assembly.ecnSeen !== NOT_ECT) {
@@ -167,6 +170,11 @@ export class ReassemblyTable {
     }
     this.completed = this.join(assembly);
     return FragmentResult.Complete;
+  }
+
+  private charge(assembly: Assembly, bytes: number): void {
+    assembly.memory += bytes;
+    this.memory += bytes;
   }
 
   /** Nothing is waited for any more. */
