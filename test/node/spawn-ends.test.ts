@@ -109,6 +109,8 @@ test('kill: a signal is heard by its listeners, or does what it does by itself',
       const before = p.hasEnded; p.kill('SIGKILL'); return [before, await how(p)];`)};
     told.early = ${one("const p = server.spawn('signals.mjs'); p.kill('SIGKILL'); return how(p);")};
     told.late = ${one("const p = server.spawn('facts.mjs'); await p.ended; p.kill(); return how(p).then(([code, signal]) => [code, signal]);")};
+    told.process = ${one(`const { Process, SIGTERM } = await import('sockscape'); const p = server.spawn('signals.mjs'); await wait(world);
+      await new Process(server, 'kill').kill(p.pid, SIGTERM); return how(p);`)};
     told.refused = ${one(`const p = server.spawn('signals.mjs'); const refused = [];
       for (const name of ['SIGSTOP', 'SIGNOPE']) try { p.kill(name); } catch (error) { refused.push(words(error)); } return refused;`)};
     told.peer = ${one(`const p = server.spawn('counter.mjs'); await wait(world);
@@ -121,6 +123,8 @@ test('kill: a signal is heard by its listeners, or does what it does by itself',
   deepEqual(told['frozen']?.value, [false, [null, 'SIGKILL', '']]);
   deepEqual(told['early']?.value, [null, 'SIGKILL', '']);
   deepEqual(told['late']?.value, [0, null]);
+  // By a process of its host: its listeners are not asked.
+  deepEqual(told['process']?.value, [null, 'SIGTERM', '']);
   deepEqual(told['refused']?.value, ['TypeError: kill: SIGSTOP would stop the program and the world with it; host.freeze() stops programs', 'TypeError: kill: there is no signal SIGNOPE']);
   deepEqual(told['peer']?.value, ['closed']);
 });

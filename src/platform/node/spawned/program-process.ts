@@ -18,7 +18,7 @@ import { NodeProgram } from '../../../api/node/node-program.ts';
 import type { Loop } from '../../../base/loop.ts';
 import type { Host } from '../../../host.ts';
 import type { KernelProcess } from '../../../kernel/process.ts';
-import { exitedStatus } from '../../../kernel/wait-status.ts';
+import { exitedStatus, WTERMSIG } from '../../../kernel/wait-status.ts';
 import { nameService } from '../names.ts';
 import { type Escape, tellEscape } from '../virtual/escapes.ts';
 import { outsideTurns } from '../virtual/idle.ts';
@@ -117,6 +117,7 @@ export class ProgramProcess {
   private isOver = false;
   private hasLiveness = false;
   private killedBy: string | null = null;
+  private endedBy: string | null = null;
   private reason: string | null = null;
   private exit: { code: number | null; signal: string | null } | null = null;
   /** Its exit is waited for, and the world's time stands still. */
@@ -306,6 +307,10 @@ export class ProgramProcess {
   private killHere(): void {
     if (this.isOver) return;
     this.kill('SIGKILL');
+    // What ended it here is told, and not what the machine was asked for.
+    const number = WTERMSIG(this.core.status);
+    this.endedBy = Object.entries(constants.signals).find(([, one]) => one === number)?.[0] ?? 'SIGKILL';
+    this.killedBy = this.endedBy;
   }
 
   /** The host has lost its power, or the world has ended: nobody hears of it any more. */
@@ -344,7 +349,8 @@ export class ProgramProcess {
     (this.child.stdio[LINE_FD] as { destroy(): void }).destroy();
   }
 
-  private finish({ code, signal }: { code: number | null; signal: string | null }): void {
+  private finish({ code, signal: machines }: { code: number | null; signal: string | null }): void {
+    const signal = this.endedBy ?? machines;
     work.open--;
     this.isAwaited = false;
     this.files.read();
