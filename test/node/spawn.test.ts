@@ -1,9 +1,11 @@
 /** Programs in processes of their own (`host.spawn`): what they can do on a host of a world, and that a seed replays it. */
-import { deepEqual, equal, notEqual, ok } from 'node:assert/strict';
+import { deepEqual, equal, match, notEqual, ok } from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { buildSync } from 'esbuild';
 import { root } from '../results.ts';
+import { runTestFile } from './sim-test-file.ts';
 import { type OneWorld, SpawnFolder } from './spawn-folder.ts';
 
 const folder = new SpawnFolder({
@@ -102,6 +104,16 @@ const folder = new SpawnFolder({
     import dns from 'node:dns';
     console.log(JSON.stringify(await dns.promises.resolve4('known.example', { ttl: true })));
     console.log(await dns.promises.resolve4('other.example').catch((error) => error.code));`,
+  'prices.mjs': `
+    import net from 'node:net';
+    net.createServer((c) => {
+      const timer = setInterval(() => c.write(Math.floor(Math.random() * 100) + ';'), 1000);
+      c.on('error', () => {}).on('close', () => clearInterval(timer));
+    }).listen(4000);`,
+  'reader.mjs': `
+    import net from 'node:net';
+    const socket = net.connect(4000, 'server');
+    socket.on('data', (data) => { if (String(data).split(';').length > 2) throw new RangeError('two prices at once'); });`,
   'options.mjs': `
     import net from 'node:net';
     import { getsockopt, setsockopt } from 'sockscape/node';
@@ -333,4 +345,27 @@ test('dns.resolve asks the name server of the world; a gateway leads a spawned p
   const [first, ...rest] = (told['gateway'] as OneWorld<string>).value.split('\n');
   ok(first?.startsWith('connected at '), first);
   deepEqual(rest, ['real hello', 'closed false', '']);
+});
+
+test('simTest: a fault of spawned programs is found, shrunk, and replayed', () => {
+  const file = join(folder.path, 'weather.test.mjs');
+  writeFileSync(file, `
+    import { simTest } from 'sockscape/test';
+    simTest('prices', { seeds: 60, failures: '${folder.path}/failures' }, async (world) => {
+      const [client, server] = [world.host('client'), world.host('server')];
+      world.cable(client, server, { delayUs: 20_000 });
+      server.spawn(new URL('./prices.mjs', import.meta.url));
+      await world.sleep(1);
+      client.spawn(new URL('./reader.mjs', import.meta.url));
+      world.faults.random({ count: 3, kinds: ['block'], untilUs: 30e6, lastsUs: [100_000, 1_900_000] });
+      await world.sleep(40e6);
+    });`);
+  const { output, status } = runTestFile(file);
+  equal(status, 1, output);
+  const failure = /seed (\d+): the program reader\.mjs on client ended with status 1: RangeError: two prices at once\n/.exec(output);
+  ok(failure !== null, output);
+  match(output, /what went wrong on purpose \([12] of 3 faults are enough\)/);
+  const [, leftOut] = /SOCKSCAPE_LEAVE_OUT=([\d,]+)/.exec(output) as unknown as [string, string];
+  const again = runTestFile(file, { env: { SOCKSCAPE_SEED: failure[1] as string, SOCKSCAPE_LEAVE_OUT: leftOut } });
+  match(again.output, new RegExp(`seed ${failure[1]}: the program reader\\.mjs on client ended with status 1: RangeError: two prices at once`));
 });

@@ -81,7 +81,10 @@ export class SpawnedPrograms {
     const how = signal === null ? `ended with status ${code}` : `was ended by ${signal}`;
     const words = stderr.trim();
     const last = words.length > LAST_WORDS ? `... ${words.slice(-LAST_WORDS)}` : words;
-    return new ProgramError(last === '' ? `${where} ${how}` : `${where} ${how}:\n${last}`, status);
+    // The first line says what it was: failures are told apart by it (sim-test).
+    const thrown = /^\S*Error\b.*$/m.exec(words)?.[0];
+    const head = thrown === undefined ? `${where} ${how}` : `${where} ${how}: ${thrown}`;
+    return new ProgramError(last === '' ? head : `${head}\n${last}`, status);
   }
 
   private print(stream: 'stdout' | 'stderr', text: string): void {
