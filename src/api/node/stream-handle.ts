@@ -12,7 +12,7 @@
  */
 import { AsyncResource } from 'node:async_hooks';
 import { Errno } from '../../base/errno.ts';
-import { LEAST_GIFT_BYTES } from '../../base/stream-buffer.ts';
+import { CHUNK_SIZE } from '../../base/slab.ts';
 import { Poll } from '../../base/wait-queue.ts';
 import { IOCTL, SO, SOL } from '../../socket/constants.ts';
 import { Shut } from '../../transport/endpoint.ts';
@@ -32,13 +32,13 @@ const READ_BYTES = 65536;
 const incoming = Buffer.allocUnsafeSlow(READ_BYTES);
 const NO_LINGER = Buffer.from([1, 0, 0, 0, 0, 0, 0, 0]);
 
-function freshBuffer(bytes: number): Buffer {
-  const size = Math.min(Math.max(bytes, 1), READ_BYTES);
-  return size < Buffer.poolSize >> 1 ? Buffer.allocUnsafe(size) : Buffer.allocUnsafeSlow(size);
+/** Memory of its own, as libuv's reads have it: programs look at the whole of `buffer`, and write it. */
+function ownBuffer(bytes: number): Buffer {
+  return Buffer.allocUnsafeSlow(Math.min(Math.max(bytes, 1), READ_BYTES));
 }
 
-function copyOf(bytes: Uint8Array): Buffer {
-  const copy = freshBuffer(bytes.length);
+function ownCopy(bytes: Uint8Array): Buffer {
+  const copy = ownBuffer(bytes.length);
   copy.set(bytes);
   return copy;
 }
@@ -390,12 +390,12 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
   private readDirect(): void {
     const { kernel } = this.program;
     const waiting = (this.watched as Watched).control(IOCTL.FIONREAD);
-    const mayBeGiven = waiting >= LEAST_GIFT_BYTES;
-    const bytes = mayBeGiven ? incoming : freshBuffer(waiting);
+    const mayBeGiven = waiting >= CHUNK_SIZE;
+    const bytes = mayBeGiven ? incoming : ownBuffer(waiting);
     const n = mayBeGiven ? kernel.receiveKept(this.descriptor, bytes, bytes.length) : kernel.receive(this.descriptor, bytes, 0, bytes.length);
     if (n <= 0) this.readNothing(n);
-    else if (bytes !== incoming) this.giveBytes(bytes, n);
-    else this.giveBytes(kernel.given ?? copyOf(incoming.subarray(0, n)), n);
+    else if (mayBeGiven) this.giveBytes(kernel.given ?? ownCopy(bytes.subarray(0, n)), n);
+    else this.giveBytes(n === bytes.length ? bytes : ownCopy(bytes.subarray(0, n)), n);
   }
 
   /** The end of the stream, or an error: libuv reads no further. */

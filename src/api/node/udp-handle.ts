@@ -261,7 +261,9 @@ export class UdpHandle implements HandleEvent, ProgramPart {
       tellAddress(this.program, kernel.source(this.descriptor), from);
       from.size = n;
     }
-    const bytes = n >= 0 ? Buffer.from(incoming.subarray(0, n)) : undefined;
+    // Memory of its own, as libuv's have it: programs look at the whole of `buffer`.
+    const bytes = n >= 0 ? Buffer.allocUnsafeSlow(n) : undefined;
+    bytes?.set(incoming.subarray(0, n));
     this.scope.runInAsyncScope(() => this.face.onmessage?.(n, this.face, bytes, n >= 0 ? from : undefined));
   }
 
