@@ -162,9 +162,9 @@ export function releaseRange(range: Range): void {
   freeRange(range);
 }
 
-/** Frees one range node, and gives its chunk, which nobody else holds, away. */
+/** Frees one range node, and gives its chunk, which it fills and nobody else holds, away. */
 export function giveRangeAway(range: Range): Uint8Array {
-  const bytes = giveAway(range.chunk as Chunk).subarray(range.offset, range.offset + range.length);
+  const bytes = giveAway(range.chunk as Chunk);
   freeRange(range);
   return bytes;
 }

@@ -9,9 +9,6 @@ import {
   CHUNK_SIZE, type Chunk, type ChunkWriter, copyBytes, giveRangeAway, KEEP_COPY_BYTES, type Range, releaseRange, releaseRanges, takeRange,
 } from './slab.ts';
 
-/** Memory that is given away is at least half used: whoever keeps the bytes keeps the whole chunk. */
-export const LEAST_GIFT_BYTES = CHUNK_SIZE / 2;
-
 export class StreamBuffer {
   /** Bytes held. */
   length = 0;
@@ -156,13 +153,13 @@ export class StreamBuffer {
   }
 
   /**
-   * Takes `length` bytes (<= this.length) from the front with the memory that they are in, where nobody else holds it (the
-   * sender has let go what was acknowledged, nobody captures): they are the caller's then, who may write them. Null where
-   * they have to be copied.
+   * Takes `length` bytes (<= this.length) from the front with the memory that they are in, where they fill it and nobody else
+   * holds it (the sender has let go what was acknowledged, nobody captures): it is the caller's then, who may write it. Null
+   * where they have to be copied.
    */
   give(length: number): Uint8Array | null {
     const range = this.first;
-    if (range === null || length < LEAST_GIFT_BYTES || range.length !== length) return null;
+    if (range === null || length !== CHUNK_SIZE || range.length !== CHUNK_SIZE) return null;
     const { refs, isAlone } = range.chunk as Chunk;
     if (refs !== 1 || !isAlone) return null;
     if (this.runChunk === range.chunk) this.runChunk = null;

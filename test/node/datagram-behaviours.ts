@@ -69,6 +69,16 @@ function resolverAt(server: Socket, options?: dns.ResolverOptions): dns.promises
 }
 
 export const datagramBehaviours: Record<string, () => Promise<void>> = {
+  'a datagram has memory of its own, which begins with it and ends with it': async () => {
+    const [a, b] = [await bound(), await bound()];
+    for (const bytes of [4, 3000]) {
+      b.send(Buffer.alloc(bytes), a.address().port, '127.0.0.1');
+      const [message] = (await once(a, 'message')) as [Buffer];
+      deepEqual([message.byteOffset, message.buffer.byteLength], [0, bytes]);
+    }
+    await closed(a, b);
+  },
+
   'a datagram comes whole, with its sender': async () => {
     const [a, b] = [await bound(), await bound()];
     a.send(['to', ' ', 'you'], b.address().port, '127.0.0.1');

@@ -69,6 +69,18 @@ export const streamBehaviours: Record<string, () => Promise<void>> = {
     await once(server, 'close');
   },
 
+  'what is read has memory of its own, which begins with it and ends with it': async () => {
+    const ends = await pair();
+    const pieces: Buffer[] = [];
+    ends.far.on('data', (bytes) => pieces.push(bytes));
+    for (const bytes of [4, 3000, 40_000, 65_536, 200_000]) {
+      ends.near.write(Buffer.alloc(bytes, 1));
+      while (ends.far.bytesRead < ends.near.bytesWritten) await wait(1);
+    }
+    for (const piece of pieces) deepEqual([piece.byteOffset, piece.buffer.byteLength], [0, piece.length]);
+    await ended(ends);
+  },
+
   'half close: the reader of an end may still write, when it asked for it': async () => {
     const ends = await pair({ allowHalfOpen: true });
     ends.near.end('question');
