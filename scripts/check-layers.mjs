@@ -75,7 +75,7 @@ export function checkRooms(files) {
 
 /** Rooms (or entry files) that may import `node:` modules and packages. */
 function mayUsePackages(room, file) {
-  if (room === 'entry') return /(^|\/)(node|register|test|[^/]*\.node)\.ts$/.test(file);
+  if (room === 'entry') return /(^|\/)(node|register|spawned|test|[^/]*\.node)\.ts$/.test(file);
   return room === 'platform/node' || room === 'cli' || room === 'api/node' || room === 'lab';
 }
 

@@ -4,14 +4,14 @@
  *
  *   src/entry/NAME.ts                             isomorphic: the same file for Node and pages
  *   src/entry/NAME.node.ts + NAME.browser.ts      isomorphic: binds the environment of each
- *   src/entry/node.ts, register.ts, test.ts       Node only
+ *   src/entry/node.ts, register.ts, spawned.ts, test.ts   Node only
  *   src/entry/browser.ts                          pages and workers only
  *   src/entry/index.ts (or index.node.ts ...)     the entry `.`
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-const NODE_ONLY = new Set(['node', 'register', 'test']);
+const NODE_ONLY = new Set(['node', 'register', 'spawned', 'test']);
 const BROWSER_ONLY = new Set(['browser']);
 
 /** All entries: `{ name, node, browser }`, the last two a path from `root` or null. */

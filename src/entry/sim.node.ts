@@ -8,7 +8,9 @@ export { WorldLog } from '../sim/world-log.ts';
 export { World, type WorldCableOptions, WorldError, type WorldHostOptions } from '../sim/world.ts';
 export type { Escape } from '../platform/node/virtual/escapes.ts';
 export type { Gateway, GatewayOptions } from '../platform/node/virtual/gateway.ts';
-export { HostCrash, NodeHost, ProgramError, type RunOptions } from '../platform/node/virtual/node-host.ts';
+export { NodeHost, type RunOptions } from '../platform/node/virtual/node-host.ts';
+export { HostCrash, ProgramError } from '../platform/node/virtual/program-error.ts';
+export { type SpawnEnd, SpawnedProgram, type SpawnOptions } from '../platform/node/spawned/spawned-program.ts';
 export { NodeWorld, simulate, type SimulateOptions } from '../platform/node/virtual/node-world.ts';
 
 prepareNode();

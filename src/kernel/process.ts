@@ -332,6 +332,7 @@ export class KernelProcess implements Caller {
     }
     const { parent, status } = this;
     if (parent === null || parent.isInit || parent.exited) {
+      this.endWaiters.wake(CHILD_CHANGED);
       this.reap();
       return;
     }

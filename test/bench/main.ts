@@ -30,6 +30,8 @@ const CASES: Record<string, { goal: string; root?: boolean; run: (rounds: number
   'idle-10k': { goal: 'value <= 3072', run: () => idle10k() },
   fairness: { goal: 'ratio >= 0.8', run: fairness },
   'sim-hour': { goal: 'value >= 1000', run: (rounds) => packageProgram('sim-hour.mjs', 'virtual s/s', Math.min(rounds, 5)) },
+  'spawn-calls': { goal: 'value >= 10000', run: (rounds) => packageProgram('spawn-calls.mjs', 'calls/s', rounds) },
+  'spawn-turns': { goal: 'value >= 2000', run: (rounds) => packageProgram('spawn-turns.mjs', 'turns/s', rounds) },
   'sim-day': { goal: 'value <= 1', run: (rounds) => packageProgram('sim-day.mjs', 's', Math.min(rounds, 5)) },
   'node-http': { goal: 'ratio >= 1', run: (rounds) => nodeProgram('node-http.mjs', 'requests/s', rounds) },
   'node-tcp-bulk': { goal: 'ratio >= 2', run: (rounds) => nodeProgram('node-tcp-bulk.mjs', 'Gbit/s', rounds) },

@@ -16,7 +16,6 @@ import { errorOf, QUERIES, type QueryError, type QueryResult } from './dns-answe
 import { DnsExchange, type NameServer } from './dns-exchange.ts';
 import { Hold } from './hold.ts';
 import { NodeProgram } from './node-program.ts';
-import { textOf } from './text-file.ts';
 
 /** c-ares's own defaults. */
 const TIMEOUT_MS = 2000;
@@ -214,7 +213,7 @@ function refusalOf(name: string): QueryError | null {
 /** The servers of /etc/resolv.conf; one of the host's own where it names none. */
 function configuredServers(program: NodeProgram): NameServer[] {
   const servers: NameServer[] = [];
-  for (const line of textOf(program, '/etc/resolv.conf').split('\n')) {
+  for (const line of program.kernel.textOf('/etc/resolv.conf').split('\n')) {
     const [keyword, address] = line.split(/[ \t]+/);
     if (keyword !== 'nameserver' || address === undefined || servers.length === MAX_SERVERS) continue;
     if (IpAddress.parse(address.split('%')[0] as string) !== null) servers.push({ address, port: DNS_PORT });
@@ -225,7 +224,7 @@ function configuredServers(program: NodeProgram): NameServer[] {
 /** The names of an address in /etc/hosts, of all its lines; null when it has none. */
 function hostNames(program: NodeProgram, address: IpAddress): string[] | null {
   const found: string[] = [];
-  for (const line of textOf(program, '/etc/hosts').split('\n')) {
+  for (const line of program.kernel.textOf('/etc/hosts').split('\n')) {
     const [text, ...names] = (line.split('#')[0] as string).trim().split(/\s+/);
     if (text !== undefined && IpAddress.parse(text)?.toString() === address.toString()) found.push(...names);
   }

@@ -52,7 +52,7 @@ export class DnsExchange {
     this.question = question;
     this.done = done;
     // 16 bits that nobody on the path can guess (RFC 5452 section 9.2).
-    this.id = program.host.stack.context.random.int32() & 0xffff;
+    this.id = program.kernel.random() & 0xffff;
     this.query = encodeDnsMessage(dnsQuery(this.id, question));
   }
 

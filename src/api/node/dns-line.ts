@@ -5,20 +5,14 @@
  */
 import { Errno } from '../../base/errno.ts';
 import { Poll, Waiter } from '../../base/wait-queue.ts';
-import * as descriptors from '../../kernel/calls/descriptors.ts';
-import * as sockets from '../../kernel/calls/sockets.ts';
-import type { OpenFile } from '../../kernel/open-file.ts';
-import { ConnectOperation, LingerOperation } from '../../kernel/transfer.ts';
 import { AF, SO, SOCK, SOL } from '../../socket/constants.ts';
-import { Received } from '../../socket/received.ts';
-import { Msg } from '../../transport/endpoint.ts';
 import { DNS_MAX_LEN } from '../../wire/dns.ts';
 import type { NodeProgram } from './node-program.ts';
+import type { Watched } from './program-kernel.ts';
 import { ip4, ip6 } from './socket-address.ts';
 
 const LENGTH_BYTES = 2;
 const incoming = new Uint8Array(DNS_MAX_LEN + LENGTH_BYTES);
-const received = new Received();
 
 export class DnsLine extends Waiter {
   readonly isTcp: boolean;
@@ -47,23 +41,20 @@ export class DnsLine extends Waiter {
 
   /** Begins: 0, or a negative errno when the server cannot be reached from here. */
   open(query: Uint8Array): number {
-    const { core } = this.program;
+    const { kernel } = this.program;
     const { address, port } = this.server;
     const isV6 = address.includes(':');
     const name = isV6 ? ip6(this.program, address, port) : ip4(address, port);
     if (typeof name === 'number') return name;
-    const type = (this.isTcp ? SOCK.STREAM : SOCK.DGRAM) | SOCK.NONBLOCK | SOCK.CLOEXEC;
-    const fd = sockets.socket(core, isV6 ? AF.INET6 : AF.INET, type, 0);
+    const fd = kernel.socket(isV6 ? AF.INET6 : AF.INET, this.isTcp ? SOCK.STREAM : SOCK.DGRAM);
     if (fd < 0) return fd;
     this.descriptor = fd;
     let result = this.bindTo(isV6);
     if (result === 0) {
-      const operation = new ConnectOperation(core);
-      result = sockets.prepareConnect(core, operation, fd, name);
-      if (result === 0) result = operation.start();
+      result = kernel.connect(fd, name);
       if (result === -Errno.EINPROGRESS) result = 0;
     }
-    if (result === 0 && !this.isTcp) result = Math.min(sockets.trySend(core, fd, query, 0, query.length, Msg.NOSIGNAL), 0);
+    if (result === 0 && !this.isTcp) result = Math.min(kernel.send(fd, query, 0, query.length), 0);
     if (result < 0) {
       this.close();
       return result;
@@ -74,7 +65,7 @@ export class DnsLine extends Waiter {
       this.toSend.set([query.length >> 8, query.length & 255]);
       this.toSend.set(query, LENGTH_BYTES);
     }
-    (core.descriptors.file(fd) as OpenFile).operations.waiters.add(this);
+    (kernel.watched(fd) as Watched).waiters.add(this);
     this.wake();
     return 0;
   }
@@ -82,13 +73,13 @@ export class DnsLine extends Waiter {
   private bindTo(isV6: boolean): number {
     if (this.from === null) return 0;
     const name = isV6 ? ip6(this.program, this.from, 0) : ip4(this.from, 0);
-    return typeof name === 'number' ? name : sockets.bind(this.program.core, this.descriptor, name);
+    return typeof name === 'number' ? name : this.program.kernel.bind(this.descriptor, name);
   }
 
   close(): void {
     if (this.descriptor < 0) return;
     if (this.queue !== null) this.queue.remove(this);
-    descriptors.close(this.program.core, this.descriptor, new LingerOperation(this.program.core));
+    this.program.kernel.close(this.descriptor);
     this.descriptor = -1;
   }
 
@@ -111,7 +102,7 @@ export class DnsLine extends Waiter {
     if (this.isTcp) return this.lookAtStream();
     // Several may have come in one wake.
     while (this.descriptor >= 0) {
-      const n = sockets.tryReceive(this.program.core, this.descriptor, incoming, 0, DNS_MAX_LEN, 0, received);
+      const n = this.program.kernel.receive(this.descriptor, incoming, 0, DNS_MAX_LEN);
       if (n === -Errno.EAGAIN) return;
       if (n < 0) return this.broken();
       this.heard(incoming.slice(0, n));
@@ -119,19 +110,19 @@ export class DnsLine extends Waiter {
   }
 
   private lookAtStream(): void {
-    const { core } = this.program;
-    const ready = (core.descriptors.file(this.descriptor) as OpenFile).operations.readiness();
+    const { kernel } = this.program;
+    const ready = (kernel.watched(this.descriptor) as Watched).readiness();
     if (this.toSend !== null) {
       if ((ready & (Poll.OUT | Poll.ERR | Poll.HUP)) === 0) return;
-      const error = sockets.getOption(core, this.descriptor, SOL.SOCKET, SO.ERROR, 4);
+      const error = kernel.getOption(this.descriptor, SOL.SOCKET, SO.ERROR, 4);
       if (typeof error === 'number' || error[0] !== 0) return this.broken();
-      const n = sockets.trySend(core, this.descriptor, this.toSend, 0, this.toSend.length, Msg.NOSIGNAL);
+      const n = kernel.send(this.descriptor, this.toSend, 0, this.toSend.length);
       if (n === -Errno.EAGAIN) return;
       if (n < 0) return this.broken();
       this.toSend = n === this.toSend.length ? null : this.toSend.subarray(n);
       return;
     }
-    const n = sockets.tryReceive(core, this.descriptor, incoming, 0, incoming.length, 0, received);
+    const n = kernel.receive(this.descriptor, incoming, 0, incoming.length);
     if (n === -Errno.EAGAIN) return;
     if (n <= 0) return this.broken();
     this.gathered = Buffer.concat([this.gathered, incoming.subarray(0, n)]);

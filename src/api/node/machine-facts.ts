@@ -6,7 +6,7 @@ import { NodeProgram } from './node-program.ts';
 
 export function installMachineFacts(): void {
   const { hostname, networkInterfaces } = os;
-  os.hostname = () => NodeProgram.current()?.host.sysctl('kernel.hostname') ?? hostname();
+  os.hostname = () => NodeProgram.current()?.kernel.hostname() ?? hostname();
   os.networkInterfaces = () => {
     const program = NodeProgram.current();
     return program === null ? networkInterfaces() : interfacesOf(program);
@@ -17,18 +17,18 @@ export function installMachineFacts(): void {
 /** In the words of Node: interfaces that are up, with their addresses, IPv4 first. */
 function interfacesOf(program: NodeProgram): NodeJS.Dict<os.NetworkInterfaceInfo[]> {
   const told: NodeJS.Dict<os.NetworkInterfaceInfo[]> = {};
-  for (const { addresses, device, index } of program.host.network.interfaces()) {
-    if (!device.up) continue;
+  for (const { addresses, index, isUp, macHi, macLo, name } of program.kernel.interfaces()) {
+    if (!isUp) continue;
     for (const isV4 of [true, false]) {
-      for (const { address, prefixLength } of addresses) {
-        if (address.isV4 !== isV4) continue;
-        const list = (told[device.name] ??= []);
+      for (const { address, isLinkLocal, prefixLength, isV4: isOfV4 } of addresses) {
+        if (isOfV4 !== isV4) continue;
+        const list = (told[name] ??= []);
         const common = {
-          address: address.toString(), netmask: maskOf(prefixLength, isV4), mac: macOf(device.macHi, device.macLo),
-          internal: device.name === 'lo', cidr: `${address}/${prefixLength}`,
+          address, netmask: maskOf(prefixLength, isV4), mac: macOf(macHi, macLo),
+          internal: name === 'lo', cidr: `${address}/${prefixLength}`,
         };
         if (isV4) list.push({ ...common, family: 'IPv4' });
-        else list.push({ ...common, family: 'IPv6', scopeid: address.isLinkLocal ? index : 0 });
+        else list.push({ ...common, family: 'IPv6', scopeid: isLinkLocal ? index : 0 });
       }
     }
   }

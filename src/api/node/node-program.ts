@@ -1,16 +1,19 @@
 /**
  * A Node program on a host of ours: the process whose descriptors its handles are, and the events on their way to them.
  *
- *   net.Socket -> TCP (tcp-handle.ts) -> NodeProgram.core (KernelProcess) -> sockets -> TCP/IP
+ *   net.Socket -> TCP (tcp-handle.ts) -> NodeProgram.kernel (program-kernel.ts) -> sockets -> TCP/IP
  *   stack -> wait queue -> HandleWaiter -> loop's deliveries -> NodeProgram.later -> one macrotask -> handle.onread ...
  *
  * Which program a handle belongs to follows the async context in which it is made: `NodeProgram.current()`. An accepted
  * connection takes its listener's.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Loop } from '../../base/loop.ts';
 import type { Host } from '../../host.ts';
 import type { KernelProcess } from '../../kernel/process.ts';
+import { DirectKernel } from './direct-kernel.ts';
 import { machineImmediate } from './machine-timers.ts';
+import type { ProgramKernel } from './program-kernel.ts';
 
 /** Something that a handle has to tell its program: each has a macrotask of its own, so that ticks run in between. */
 export interface HandleEvent {
@@ -33,6 +36,13 @@ export interface NameService {
   names(address: string, port: number): Promise<{ host: string; service: string } | number>;
 }
 
+/** What a program asks of its machine itself, past the kernel: a Host, or what stands for it in another process. */
+export interface ProgramHost {
+  readonly loop: Loop;
+  /** What time of day it is told. */
+  readonly clock: { readonly nowUs: number };
+}
+
 /** Events that have been begun and have not run, of all programs: while there are some, a world's time stands still. */
 class HandleEventCounts {
   pending = 0;
@@ -45,10 +55,10 @@ export const handleEvents: HandleEventCounts = new HandleEventCounts();
 const contexts = new AsyncLocalStorage<NodeProgram | null>();
 
 export class NodeProgram {
-  readonly host: Host;
+  readonly host: ProgramHost;
   /** What `ss -p` and messages call it. */
   readonly name: string;
-  readonly core: KernelProcess;
+  readonly kernel: ProgramKernel;
   readonly names: NameService;
   private readonly parts: Set<ProgramPart> = new Set();
   private readonly waiting: HandleEvent[] = [];
@@ -71,12 +81,18 @@ export class NodeProgram {
     if (event !== undefined) this.runEvent(event);
   };
 
-  constructor(host: Host, name: string, names: (program: NodeProgram) => NameService) {
+  constructor(host: ProgramHost, name: string, kernel: ProgramKernel, names: NameService) {
     this.host = host;
     this.name = name;
-    this.core = host.kernel.spawn(name, null, null);
-    this.names = names(this);
+    this.kernel = kernel;
+    this.names = names;
     this.isVirtual = host.loop.environment.virtual;
+  }
+
+  /** A program of this process, as a new process of the host. */
+  static on(host: Host, name: string, names: (host: Host, core: KernelProcess) => NameService): NodeProgram {
+    const core = host.kernel.spawn(name, null, null);
+    return new NodeProgram(host, name, new DirectKernel(host, core), names(host, core));
   }
 
   get isOver(): boolean {
@@ -138,11 +154,12 @@ export class NodeProgram {
   /** Runs an event now: the caller is a macrotask. */
   runEvent(event: HandleEvent): void {
     if (this.ended) return;
+    // Not thrown on from here: Node shows the line that has thrown last.
+    if (this.onError === null) return event.runEvent();
     try {
       event.runEvent();
     } catch (error) {
-      if (this.onError === null) throw error;
-      this.onError(error);
+      this.onError?.(error);
     }
   }
 
@@ -195,8 +212,7 @@ export class NodeProgram {
     this.ahead = 0;
     for (const part of [...this.parts]) part.abandon();
     this.parts.clear();
-    this.core.end(status);
-    this.host.loop.drain();
+    this.kernel.end(status);
   }
 }
 

@@ -2,9 +2,6 @@
 import { Errno } from '../../base/errno.ts';
 import { statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { chmod, mkdir, unlink } from '../../kernel/calls/files.ts';
-import * as sockets from '../../kernel/calls/sockets.ts';
-import { ConnectOperation } from '../../kernel/transfer.ts';
 import { AF, SOCK } from '../../socket/constants.ts';
 import { readSockaddrUn, sockaddrUn } from '../../socket/sockaddr.ts';
 import type { Request } from './bindings.ts';
@@ -28,7 +25,7 @@ export class PipeHandle extends StreamHandle {
 
   open(number: number): number {
     const descriptor = descriptorOf(this.program, number);
-    const name = sockets.localName(this.program.core, descriptor);
+    const name = this.program.kernel.localName(descriptor);
     if (typeof name === 'number') return name;
     this.plug(descriptor);
     this.isConnected = true;
@@ -40,9 +37,9 @@ export class PipeHandle extends StreamHandle {
     const bad = this.ensureListenable();
     if (bad < 0) return bad;
     const name = this.nameOf(path);
-    let result = sockets.bind(this.program.core, this.descriptor, sockaddrUn(cut(name)));
+    let result = this.program.kernel.bind(this.descriptor, sockaddrUn(cut(name)));
     if (result === -Errno.ENOENT && this.makeFolders(dirname(name))) {
-      result = sockets.bind(this.program.core, this.descriptor, sockaddrUn(cut(name)));
+      result = this.program.kernel.bind(this.descriptor, sockaddrUn(cut(name)));
     }
     if (result === -Errno.ENOENT) return -Errno.EACCES;
     if (result === 0 && !name.startsWith('\0')) this.boundTo = name;
@@ -52,13 +49,7 @@ export class PipeHandle extends StreamHandle {
   connect(request: Request, path: string): number {
     if (this.isOver) return -Errno.EINVAL;
     const bad = this.ensureListenable();
-    const { core } = this.program;
-    let result = bad;
-    if (bad === 0) {
-      const operation = new ConnectOperation(core);
-      result = sockets.prepareConnect(core, operation, this.descriptor, sockaddrUn(cut(this.nameOf(path))));
-      if (result === 0) result = operation.start();
-    }
+    const result = bad < 0 ? bad : this.program.kernel.connect(this.descriptor, sockaddrUn(cut(this.nameOf(path))));
     this.connecting = request;
     this.live();
     // A local socket is connected or refused at once; libuv tells of both in the next turn.
@@ -82,13 +73,13 @@ export class PipeHandle extends StreamHandle {
     if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) return false;
     const parent = dirname(path);
     if (parent !== path) this.makeFolders(parent);
-    const result = mkdir(this.program.core, path, 0o755);
+    const result = this.program.kernel.mkdir(path, 0o755);
     return result === 0 || result === -Errno.EEXIST;
   }
 
   protected ensureListenable(): number {
     if (this.descriptor >= 0) return 0;
-    const fd = sockets.socket(this.program.core, AF.UNIX, SOCK.STREAM | SOCK.NONBLOCK | SOCK.CLOEXEC, 0);
+    const fd = this.program.kernel.socket(AF.UNIX, SOCK.STREAM);
     if (fd >= 0) this.plug(fd);
     return Math.min(fd, 0);
   }
@@ -104,15 +95,15 @@ export class PipeHandle extends StreamHandle {
   /** uv_pipe_chmod(3): who may connect besides the owner. */
   fchmod(mode: number): number {
     if (this.descriptor < 0) return -Errno.EBADF;
-    const name = sockets.localName(this.program.core, this.descriptor);
+    const name = this.program.kernel.localName(this.descriptor);
     const path = typeof name === 'number' ? null : readSockaddrUn(name);
     if (path === null || path === '') return -Errno.EINVAL;
     const more = ((mode & READABLE) !== 0 ? 0o444 : 0) | ((mode & WRITABLE) !== 0 ? 0o222 : 0);
-    return chmod(this.program.core, path, 0o700 | more);
+    return this.program.kernel.chmod(path, 0o700 | more);
   }
 
   override close(done?: () => void): void {
-    if (this.boundTo !== null && !this.isOver) unlink(this.program.core, this.boundTo);
+    if (this.boundTo !== null && !this.isOver) this.program.kernel.unlink(this.boundTo);
     this.boundTo = null;
     super.close(done);
   }

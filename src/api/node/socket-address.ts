@@ -28,15 +28,15 @@ export function ip6(program: NodeProgram, address: string, port: number): Uint8A
 
 /** if_nametoindex(3) of libuv's: a number is one already; 0 when there is none. */
 function scopeOf(program: NodeProgram, zone: string): number {
-  const entry = program.host.network.interfaces().find(({ device }) => device.name === zone);
+  const entry = program.kernel.interfaces().find(({ name }) => name === zone);
   return entry?.index ?? (/^\d+$/.test(zone) ? Number(zone) : 0);
 }
 
 /** The number of the interface with that name or address; null when there is none. */
 export function interfaceIndex(program: NodeProgram, nameOrAddress: string): number | null {
-  for (const entry of program.host.network.interfaces()) {
-    if (entry.device.name === nameOrAddress) return entry.index;
-    for (const { address } of entry.addresses) if (address.toString() === nameOrAddress) return entry.index;
+  for (const entry of program.kernel.interfaces()) {
+    if (entry.name === nameOrAddress) return entry.index;
+    for (const { address } of entry.addresses) if (address === nameOrAddress) return entry.index;
   }
   return null;
 }
@@ -50,8 +50,8 @@ export function tellAddress(program: NodeProgram, bytes: Uint8Array | number, in
   const isV4 = parsed.family === AF.INET;
   let text = isV4 || !parsed.address.isV4 ? parsed.address.toString() : `::ffff:${parsed.address}`;
   if (parsed.scopeId !== 0) {
-    const entry = program.host.network.interfaces().find(({ index }) => index === parsed.scopeId);
-    text += `%${entry?.device.name ?? parsed.scopeId}`;
+    const entry = program.kernel.interfaces().find(({ index }) => index === parsed.scopeId);
+    text += `%${entry?.name ?? parsed.scopeId}`;
   }
   into.address = text;
   into.family = isV4 ? 'IPv4' : 'IPv6';

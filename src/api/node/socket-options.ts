@@ -5,7 +5,6 @@
  *   setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, 5500);
  */
 import { errnoName } from '../../base/errno.ts';
-import * as sockets from '../../kernel/calls/sockets.ts';
 import { intBytes } from '../../socket/option-bytes.ts';
 import { behind } from './in-place.ts';
 import { StreamHandle } from './stream-handle.ts';
@@ -21,14 +20,14 @@ interface WithHandle {
 export function setsockopt(socket: object, level: number, option: number, value: Uint8Array | number): void {
   const handle = handleOf(socket, 'setsockopt');
   const bytes = typeof value === 'number' ? intBytes(value, 4) : value;
-  const result = sockets.setOption(handle.program.core, handle.kernelDescriptor, level, option, bytes);
+  const result = handle.program.kernel.setOption(handle.kernelDescriptor, level, option, bytes);
   if (result < 0) throw failure(result, 'setsockopt');
 }
 
 /** An option's bytes, as many as there are up to `length`. Throws as `setsockopt` does. */
 export function getsockopt(socket: object, level: number, option: number, length = 4): Uint8Array {
   const handle = handleOf(socket, 'getsockopt');
-  const result = sockets.getOption(handle.program.core, handle.kernelDescriptor, level, option, length);
+  const result = handle.program.kernel.getOption(handle.kernelDescriptor, level, option, length);
   if (typeof result === 'number') throw failure(result, 'getsockopt');
   return result;
 }

@@ -14,13 +14,8 @@ import { AsyncResource } from 'node:async_hooks';
 import { Errno } from '../../base/errno.ts';
 import { LEAST_GIFT_BYTES } from '../../base/stream-buffer.ts';
 import { Poll } from '../../base/wait-queue.ts';
-import * as descriptors from '../../kernel/calls/descriptors.ts';
-import * as sockets from '../../kernel/calls/sockets.ts';
-import type { OpenFile } from '../../kernel/open-file.ts';
-import { AcceptOperation, LingerOperation } from '../../kernel/transfer.ts';
-import { IOCTL, SO, SOCK, SOL } from '../../socket/constants.ts';
-import { Received } from '../../socket/received.ts';
-import { Msg, Shut } from '../../transport/endpoint.ts';
+import { IOCTL, SO, SOL } from '../../socket/constants.ts';
+import { Shut } from '../../transport/endpoint.ts';
 import { binding, type JsStream, type Request, tellRead, tellReadError, tellWrite } from './bindings.ts';
 import { runWhenClosing } from './closing.ts';
 import { DescriptorNumber } from './descriptor-numbers.ts';
@@ -28,16 +23,13 @@ import { ConnectTurn, HandleWaiter } from './handle-events.ts';
 import { HandleLife } from './handle-life.ts';
 import type { HandleEvent, NodeProgram, ProgramPart } from './node-program.ts';
 import { PendingWrite } from './pending-write.ts';
+import type { Watched } from './program-kernel.ts';
 
 const { JSStream } = binding('js_stream');
 
 /** What libuv offers the kernel for one read. */
 const READ_BYTES = 65536;
 const incoming = Buffer.allocUnsafeSlow(READ_BYTES);
-const received = new Received();
-/** For reads whose bytes net.js keeps. */
-const keeping = new Received();
-keeping.takesMemory = true;
 const NO_LINGER = Buffer.from([1, 0, 0, 0, 0, 0, 0, 0]);
 
 function freshBuffer(bytes: number): Buffer {
@@ -264,11 +256,11 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
 
   /** Sends what the socket takes: 0, or why it takes nothing. */
   private send(write: PendingWrite): number {
-    const { core } = this.program;
+    const { kernel } = this.program;
     while (write.index < write.parts.length) {
       const part = write.parts[write.index] as Uint8Array;
       if (write.at < part.length) {
-        const n = sockets.trySend(core, this.descriptor, part, write.at, part.length - write.at, Msg.NOSIGNAL);
+        const n = kernel.send(this.descriptor, part, write.at, part.length - write.at);
         if (n === -Errno.EAGAIN) return 0;
         if (n < 0) return n;
         write.at += n;
@@ -295,7 +287,7 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
     if (this.delayedError !== 0) return this.delayedError;
     const result = this.ensureListenable();
     if (result < 0) return result;
-    const bad = sockets.listen(this.program.core, this.descriptor, backlog);
+    const bad = this.program.kernel.listen(this.descriptor, backlog);
     if (bad < 0) return bad;
     this.isListening = true;
     this.live();
@@ -320,10 +312,10 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
   }
 
   private hasWork(): boolean {
-    const { file } = this;
+    const { watched } = this;
     // Another handle of the same descriptor has closed it.
-    if (file === null) return false;
-    const ready = file.operations.readiness();
+    if (watched === null) return false;
+    const ready = watched.readiness();
     if (this.connecting !== null) return !this.isConnectNew && (ready & (Poll.OUT | Poll.ERR | Poll.HUP)) !== 0;
     if (this.isListening) return (ready & Poll.IN) !== 0;
     if (this.isReading && (ready & (Poll.IN | Poll.RDHUP | Poll.ERR | Poll.HUP)) !== 0) return true;
@@ -331,8 +323,8 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
     return this.shutdownRequest !== null;
   }
 
-  private get file(): OpenFile | null {
-    return this.program.core.descriptors.file(this.descriptor);
+  private get watched(): Watched | null {
+    return this.program.kernel.watched(this.descriptor);
   }
 
   /** One macrotask: one thing is told. Reads and writes take turns, so that neither starves the other. */
@@ -361,9 +353,9 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
   }
 
   private finishConnect(request: Request): void {
-    const ready = (this.file as OpenFile).operations.readiness();
+    const ready = (this.watched as Watched).readiness();
     if ((ready & (Poll.OUT | Poll.ERR | Poll.HUP)) === 0) return;
-    const value = sockets.getOption(this.program.core, this.descriptor, SOL.SOCKET, SO.ERROR, 4);
+    const value = this.program.kernel.getOption(this.descriptor, SOL.SOCKET, SO.ERROR, 4);
     const errno = typeof value === 'number' ? -value : (value[0] as number);
     this.endConnect(request, errno === 0 ? 0 : -errno);
   }
@@ -377,10 +369,7 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
   }
 
   private acceptOne(): void {
-    const { core } = this.program;
-    const operation = new AcceptOperation(core);
-    const bad = sockets.prepareAccept(core, operation, this.descriptor, SOCK.NONBLOCK | SOCK.CLOEXEC);
-    const fd = bad < 0 ? bad : operation.start();
+    const fd = this.program.kernel.accept(this.descriptor);
     if (fd === -Errno.EAGAIN || fd === -Errno.ECONNABORTED) return;
     this.inScope(() => this.face.onconnection?.(fd < 0 ? fd : 0, fd < 0 ? undefined : this.accepted(fd).face));
   }
@@ -390,25 +379,23 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
     this.wroteLast = false;
     if (!this.isReading) return;
     if (this.above === null && !this.isConsumed && this.userBytes === 0) return this.readDirect();
+    const { kernel } = this.program;
     const room = this.userBytes > 0 && this.userBytes < READ_BYTES ? this.userBytes : READ_BYTES;
-    const n = this.receive(incoming, room, received);
+    const n = kernel.receive(this.descriptor, incoming, 0, room);
     if (n > 0) this.readBuffer(incoming.subarray(0, n));
     else this.readNothing(n);
   }
 
   /** For net.js, which keeps the memory that the bytes are in: the socket's own, where it can give it; else room for what is there, and no more. */
   private readDirect(): void {
-    const waiting = (this.file as OpenFile).operations.control(IOCTL.FIONREAD);
+    const { kernel } = this.program;
+    const waiting = (this.watched as Watched).control(IOCTL.FIONREAD);
     const mayBeGiven = waiting >= LEAST_GIFT_BYTES;
     const bytes = mayBeGiven ? incoming : freshBuffer(waiting);
-    const n = this.receive(bytes, bytes.length, mayBeGiven ? keeping : received);
+    const n = mayBeGiven ? kernel.receiveKept(this.descriptor, bytes, bytes.length) : kernel.receive(this.descriptor, bytes, 0, bytes.length);
     if (n <= 0) this.readNothing(n);
     else if (bytes !== incoming) this.giveBytes(bytes, n);
-    else this.giveBytes(keeping.given ?? copyOf(incoming.subarray(0, n)), n);
-  }
-
-  private receive(bytes: Uint8Array, room: number, result: Received): number {
-    return sockets.tryReceive(this.program.core, this.descriptor, bytes, 0, room, 0, result);
+    else this.giveBytes(kernel.given ?? copyOf(incoming.subarray(0, n)), n);
   }
 
   /** The end of the stream, or an error: libuv reads no further. */
@@ -454,7 +441,7 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
     const request = this.shutdownRequest;
     if (request === null) return false;
     this.shutdownRequest = null;
-    const result = sockets.shutdown(this.program.core, this.descriptor, Shut.WR);
+    const result = this.program.kernel.shutdown(this.descriptor, Shut.WR);
     if (result === 0) this.isShut = true;
     this.live();
     // The connection is gone already: libuv knows no such error here, since shutdown(2) fails only where nothing was connected.
@@ -475,11 +462,11 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
   protected closeDescriptor(reset: boolean, done: (() => void) | undefined): void {
     if (this.isOver) return;
     this.isOver = true;
-    const { core } = this.program;
+    const { kernel } = this.program;
     if (this.descriptor >= 0) {
       this.unplug();
-      if (reset) sockets.setOption(core, this.descriptor, SOL.SOCKET, SO.LINGER, NO_LINGER);
-      descriptors.close(core, this.descriptor, new LingerOperation(core));
+      if (reset) kernel.setOption(this.descriptor, SOL.SOCKET, SO.LINGER, NO_LINGER);
+      kernel.close(this.descriptor);
       this.descriptor = -1;
     }
     const { connecting, shutdownRequest } = this;
@@ -521,7 +508,7 @@ export abstract class StreamHandle extends (JSStream as new () => JsStream) impl
   /** A descriptor for this handle: it waits for what its socket has to tell. */
   protected plug(descriptor: number): void {
     this.descriptor = descriptor;
-    (this.file as OpenFile).operations.waiters.add(this.waiter);
+    (this.watched as Watched).waiters.add(this.waiter);
   }
 
   private unplug(): void {

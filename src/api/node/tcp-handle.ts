@@ -3,8 +3,6 @@
  * libuv's are on Linux.
  */
 import { Errno } from '../../base/errno.ts';
-import * as sockets from '../../kernel/calls/sockets.ts';
-import { ConnectOperation } from '../../kernel/transfer.ts';
 import { AF, IP, IPPROTO, IPV6, SO, SOCK, SOL, TCP as Option } from '../../socket/constants.ts';
 import { intBytes } from '../../socket/option-bytes.ts';
 import { type Request, binding } from './bindings.ts';
@@ -30,10 +28,10 @@ export class TcpHandle extends StreamHandle {
   /** Takes over a descriptor of the program. */
   open(number: number): number {
     const descriptor = descriptorOf(this.program, number);
-    const name = sockets.localName(this.program.core, descriptor);
+    const name = this.program.kernel.localName(descriptor);
     if (typeof name === 'number') return name;
     this.plug(descriptor);
-    this.isConnected = typeof sockets.peerName(this.program.core, descriptor) !== 'number';
+    this.isConnected = typeof this.program.kernel.peerName(descriptor) !== 'number';
     return 0;
   }
 
@@ -53,7 +51,7 @@ export class TcpHandle extends StreamHandle {
     if (bad < 0) return bad;
     this.set(SOL.SOCKET, SO.REUSEADDR, 1);
     if (family === AF.INET6) this.set(IPPROTO.IPV6, IPV6.V6ONLY, (flags & UV_TCP_IPV6ONLY) !== 0 ? 1 : 0);
-    const result = sockets.bind(this.program.core, this.descriptor, name);
+    const result = this.program.kernel.bind(this.descriptor, name);
     // libuv tells of it when the socket is used.
     if (result === -Errno.EADDRINUSE) {
       this.delayedError = result;
@@ -78,9 +76,7 @@ export class TcpHandle extends StreamHandle {
     if (result === 0) {
       const bad = this.ensureSocket(family);
       if (bad < 0) return bad;
-      const operation = new ConnectOperation(this.program.core);
-      result = sockets.prepareConnect(this.program.core, operation, this.descriptor, name);
-      if (result === 0) result = operation.start();
+      result = this.program.kernel.connect(this.descriptor, name);
     }
     // Refused at once: told as a refusal that came by the wire is.
     const isLate = result === -Errno.ECONNREFUSED || this.delayedError !== 0;
@@ -104,7 +100,7 @@ export class TcpHandle extends StreamHandle {
 
   private ensureSocket(family: number): number {
     if (this.descriptor >= 0) return 0;
-    const fd = sockets.socket(this.program.core, family, SOCK.STREAM | SOCK.NONBLOCK | SOCK.CLOEXEC, 0);
+    const fd = this.program.kernel.socket(family, SOCK.STREAM);
     if (fd < 0) return fd;
     this.plug(fd);
     if (this.noDelay) this.setNoDelay(true);
@@ -147,7 +143,7 @@ export class TcpHandle extends StreamHandle {
 
   getTypeOfService(): number {
     if (this.descriptor < 0) return -Errno.EBADF;
-    const value = sockets.getOption(this.program.core, this.descriptor, IPPROTO.IP, IP.TOS, 4);
+    const value = this.program.kernel.getOption(this.descriptor, IPPROTO.IP, IP.TOS, 4);
     return typeof value === 'number' ? value : (value[0] as number);
   }
 
@@ -164,28 +160,28 @@ export class TcpHandle extends StreamHandle {
 
   getsockname(into: NodeAddress): number {
     if (this.delayedError !== 0) return this.delayedError;
-    return tellAddress(this.program, sockets.localName(this.program.core, this.descriptor), into);
+    return tellAddress(this.program, this.program.kernel.localName(this.descriptor), into);
   }
 
   getpeername(into: NodeAddress): number {
     if (this.delayedError !== 0) return this.delayedError;
-    return tellAddress(this.program, sockets.peerName(this.program.core, this.descriptor), into);
+    return tellAddress(this.program, this.program.kernel.peerName(this.descriptor), into);
   }
 
   waitsFor(): string | null {
     if (this.descriptor < 0) return null;
-    const { core } = this.program;
+    const { kernel } = this.program;
     const local: NodeAddress = {};
     const peer: NodeAddress = {};
-    tellAddress(this.program, sockets.localName(core, this.descriptor), local);
+    tellAddress(this.program, kernel.localName(this.descriptor), local);
     const end = ({ address, port }: NodeAddress): string => (address?.includes(':') ? `[${address}]:${port}` : `${address}:${port}`);
     if (this.isListening) return `a connection to ${end(local)}`;
     if (this.connecting !== null) return `its connection from ${end(local)}`;
-    if (tellAddress(this.program, sockets.peerName(core, this.descriptor), peer) !== 0) return null;
+    if (tellAddress(this.program, kernel.peerName(this.descriptor), peer) !== 0) return null;
     return `the connection ${end(local)} -> ${end(peer)}`;
   }
 
   private set(level: number, option: number, value: number): number {
-    return sockets.setOption(this.program.core, this.descriptor, level, option, intBytes(value, 4));
+    return this.program.kernel.setOption(this.descriptor, level, option, intBytes(value, 4));
   }
 }

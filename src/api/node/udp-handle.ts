@@ -6,21 +6,16 @@ import { AsyncResource } from 'node:async_hooks';
 import { Errno } from '../../base/errno.ts';
 import { IpAddress } from '../../base/inet-address.ts';
 import { Poll } from '../../base/wait-queue.ts';
-import * as descriptors from '../../kernel/calls/descriptors.ts';
-import * as sockets from '../../kernel/calls/sockets.ts';
-import type { OpenFile } from '../../kernel/open-file.ts';
-import { ConnectOperation, LingerOperation } from '../../kernel/transfer.ts';
 import { AF, IP, IPPROTO, IPV6, MCAST, SO, SOCK, SOL } from '../../socket/constants.ts';
 import { intBytes } from '../../socket/option-bytes.ts';
-import { Received } from '../../socket/received.ts';
 import { sockaddrIn, sockaddrIn6 } from '../../socket/sockaddr.ts';
-import { Msg } from '../../transport/endpoint.ts';
 import { binding } from './bindings.ts';
 import { runWhenClosing } from './closing.ts';
 import { DescriptorNumber, descriptorOf } from './descriptor-numbers.ts';
 import { HandleWaiter } from './handle-events.ts';
 import { HandleLife } from './handle-life.ts';
 import type { HandleEvent, NodeProgram, ProgramPart } from './node-program.ts';
+import type { Watched } from './program-kernel.ts';
 import { interfaceIndex, ip4, ip6, type NodeAddress, tellAddress } from './socket-address.ts';
 
 const { constants } = binding('udp_wrap');
@@ -30,7 +25,6 @@ const REUSEPORT = constants['UV_UDP_REUSEPORT'] ?? 8;
 
 const DATAGRAM_BYTES = 65536;
 const incoming = Buffer.allocUnsafeSlow(DATAGRAM_BYTES);
-const received = new Received();
 const AF_UNSPEC_NAME = new Uint8Array(16);
 
 interface SendRequest {
@@ -104,7 +98,7 @@ export class UdpHandle implements HandleEvent, ProgramPart {
 
   open(number: number): number {
     const descriptor = descriptorOf(this.program, number);
-    const name = sockets.localName(this.program.core, descriptor);
+    const name = this.program.kernel.localName(descriptor);
     if (typeof name === 'number') return name;
     this.plug(descriptor, (name[0] as number) === AF.INET6 ? AF.INET6 : AF.INET);
     return 0;
@@ -127,7 +121,7 @@ export class UdpHandle implements HandleEvent, ProgramPart {
     if ((flags & REUSEADDR) !== 0) this.set(SOL.SOCKET, SO.REUSEADDR, 1);
     if ((flags & REUSEPORT) !== 0) this.set(SOL.SOCKET, SO.REUSEPORT, 1);
     if ((flags & IPV6ONLY) !== 0) this.set(IPPROTO.IPV6, IPV6.V6ONLY, 1);
-    const result = sockets.bind(this.program.core, this.descriptor, name);
+    const result = this.program.kernel.bind(this.descriptor, name);
     return result === -Errno.EAFNOSUPPORT ? -Errno.EINVAL : result;
   }
 
@@ -142,18 +136,11 @@ export class UdpHandle implements HandleEvent, ProgramPart {
   private connectTo(family: number, name: Uint8Array | number): number {
     if (typeof name === 'number') return name;
     const bad = this.ensureBound(family);
-    return bad < 0 ? bad : this.connectCall(name);
+    return bad < 0 ? bad : this.program.kernel.connect(this.descriptor, name);
   }
 
   disconnect(): number {
-    return this.descriptor < 0 ? -Errno.ENOTCONN : this.connectCall(AF_UNSPEC_NAME);
-  }
-
-  private connectCall(name: Uint8Array): number {
-    const { core } = this.program;
-    const operation = new ConnectOperation(core);
-    const bad = sockets.prepareConnect(core, operation, this.descriptor, name);
-    return bad < 0 ? bad : operation.start();
+    return this.descriptor < 0 ? -Errno.ENOTCONN : this.program.kernel.connect(this.descriptor, AF_UNSPEC_NAME);
   }
 
   // Sending: a positive count of bytes plus one when all is sent already, 0 when the request's end comes later, or a negative errno.
@@ -192,9 +179,9 @@ export class UdpHandle implements HandleEvent, ProgramPart {
   }
 
   private trySend(bytes: Uint8Array, to: Uint8Array | null): number {
-    const { core } = this.program;
-    if (to === null) return sockets.trySend(core, this.descriptor, bytes, 0, bytes.length, Msg.NOSIGNAL);
-    return sockets.trySendTo(core, this.descriptor, bytes, 0, bytes.length, Msg.NOSIGNAL, to);
+    const { kernel } = this.program;
+    if (to === null) return kernel.send(this.descriptor, bytes, 0, bytes.length);
+    return kernel.sendTo(this.descriptor, bytes, 0, bytes.length, to);
   }
 
   getSendQueueSize(): number {
@@ -231,16 +218,16 @@ export class UdpHandle implements HandleEvent, ProgramPart {
   }
 
   private hasWork(): boolean {
-    const { file } = this;
+    const { watched } = this;
     // Another handle of the same descriptor has closed it.
-    if (file === null) return false;
-    const ready = file.operations.readiness();
+    if (watched === null) return false;
+    const ready = watched.readiness();
     if (this.isReceiving && (ready & (Poll.IN | Poll.ERR)) !== 0) return true;
     return this.sends.length > 0 && (ready & (Poll.OUT | Poll.ERR)) !== 0;
   }
 
-  private get file(): OpenFile | null {
-    return this.program.core.descriptors.file(this.descriptor);
+  private get watched(): Watched | null {
+    return this.program.kernel.watched(this.descriptor);
   }
 
   runEvent(): void {
@@ -266,13 +253,12 @@ export class UdpHandle implements HandleEvent, ProgramPart {
 
   private receiveOne(): void {
     if (!this.isReceiving) return;
-    const { core } = this.program;
-    const n = sockets.tryReceive(core, this.descriptor, incoming, 0, DATAGRAM_BYTES, 0, received);
+    const { kernel } = this.program;
+    const n = kernel.receive(this.descriptor, incoming, 0, DATAGRAM_BYTES);
     if (n === -Errno.EAGAIN) return;
     const from: NodeAddress & { size?: number } = {};
     if (n >= 0) {
-      const { socket } = this.file as OpenFile;
-      tellAddress(this.program, socket === null ? -Errno.EBADF : socket.sourceName(received), from);
+      tellAddress(this.program, kernel.source(this.descriptor), from);
       from.size = n;
     }
     const bytes = n >= 0 ? Buffer.from(incoming.subarray(0, n)) : undefined;
@@ -387,17 +373,17 @@ export class UdpHandle implements HandleEvent, ProgramPart {
       const bad = this.set(SOL.SOCKET, option, size);
       return bad < 0 ? fail(bad) : size;
     }
-    const value = sockets.getOption(this.program.core, this.descriptor, SOL.SOCKET, option, 4);
+    const value = this.program.kernel.getOption(this.descriptor, SOL.SOCKET, option, 4);
     if (typeof value === 'number') return fail(value);
     return new DataView(value.buffer, value.byteOffset).getInt32(0, true);
   }
 
   getsockname(into: NodeAddress): number {
-    return tellAddress(this.program, sockets.localName(this.program.core, this.descriptor), into);
+    return tellAddress(this.program, this.program.kernel.localName(this.descriptor), into);
   }
 
   getpeername(into: NodeAddress): number {
-    return tellAddress(this.program, sockets.peerName(this.program.core, this.descriptor), into);
+    return tellAddress(this.program, this.program.kernel.peerName(this.descriptor), into);
   }
 
   ref(): void {
@@ -416,10 +402,9 @@ export class UdpHandle implements HandleEvent, ProgramPart {
     if (this.isOver) return;
     this.isOver = true;
     this.isReceiving = false;
-    const { core } = this.program;
     if (this.descriptor >= 0) {
       this.unplug();
-      descriptors.close(core, this.descriptor, new LingerOperation(core));
+      this.program.kernel.close(this.descriptor);
       this.descriptor = -1;
     }
     this.live();
@@ -454,7 +439,7 @@ export class UdpHandle implements HandleEvent, ProgramPart {
   private ensureSocket(family: number): number {
     if (this.isOver) return -Errno.EBADF;
     if (this.descriptor >= 0) return 0;
-    const fd = sockets.socket(this.program.core, family, SOCK.DGRAM | SOCK.NONBLOCK | SOCK.CLOEXEC, 0);
+    const fd = this.program.kernel.socket(family, SOCK.DGRAM);
     if (fd >= 0) this.plug(fd, family);
     return Math.min(fd, 0);
   }
@@ -462,7 +447,7 @@ export class UdpHandle implements HandleEvent, ProgramPart {
   private plug(descriptor: number, family: number): void {
     this.descriptor = descriptor;
     this.family = family;
-    (this.file as OpenFile).operations.waiters.add(this.waiter);
+    (this.watched as Watched).waiters.add(this.waiter);
   }
 
   private unplug(): void {
@@ -476,7 +461,7 @@ export class UdpHandle implements HandleEvent, ProgramPart {
   }
 
   private setBytes(level: number, option: number, value: Uint8Array): number {
-    return this.descriptor < 0 ? -Errno.EBADF : sockets.setOption(this.program.core, this.descriptor, level, option, value);
+    return this.descriptor < 0 ? -Errno.EBADF : this.program.kernel.setOption(this.descriptor, level, option, value);
   }
 
   private live(): void {

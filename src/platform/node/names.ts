@@ -1,5 +1,5 @@
 /** The resolver of api/posix as the handles of api/node ask for it (libuv's getaddrinfo and getnameinfo). */
-import type { NameService, NodeProgram } from '../../api/node/node-program.ts';
+import type { NameService } from '../../api/node/node-program.ts';
 import { GaiError } from '../../api/posix/gai-error.ts';
 import { getaddrinfo } from '../../api/posix/getaddrinfo.ts';
 import { getnameinfo } from '../../api/posix/getnameinfo.ts';
@@ -9,6 +9,8 @@ import {
 import { AF_INET, AF_INET6, AF_UNSPEC, SOCK_STREAM } from '../../api/posix/constants.ts';
 import { Process } from '../../api/posix/process.ts';
 import { readSockaddr, sockaddrIn, sockaddrIn6 } from '../../api/posix/sockaddr.ts';
+import type { Host } from '../../host.ts';
+import type { KernelProcess } from '../../kernel/process.ts';
 
 /** libuv's numbers (uv-errno.h): glibc's are small ones. */
 const UV_EAI: ReadonlyMap<number, number> = new Map([
@@ -16,8 +18,8 @@ const UV_EAI: ReadonlyMap<number, number> = new Map([
   [EAI_NODATA, -3007], [EAI_NONAME, -3008], [EAI_SERVICE, -3010], [EAI_SOCKTYPE, -3011],
 ]);
 
-export function nameService(program: NodeProgram): NameService {
-  const process = new Process(program.host, program.core);
+export function nameService(host: Host, core: KernelProcess): NameService {
+  const process = new Process(host, core);
   return {
     async addresses(name, family, flags) {
       // Node counts families as 4 and 6.

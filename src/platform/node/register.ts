@@ -18,5 +18,5 @@ export function register(): void {
   environment.unref();
   const loop = new Loop(environment);
   const host = new Host({ name: process.env['SOCKSCAPE_HOSTNAME'] ?? hostname(), loop, random: environment.entropy });
-  NodeProgram.outside = new NodeProgram(host, 'node', nameService);
+  NodeProgram.outside = NodeProgram.on(host, 'node', nameService);
 }

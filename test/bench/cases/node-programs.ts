@@ -4,7 +4,8 @@
  * exports (docs/decisions/0004-bundles-keep-const.md), so that every other case would be slower by several percent.
  *
  * node-http, node-tcp-bulk: one unchanged Node program, run by `node --import sockscape/register` and by `node` alone, which
- * take turns round by round: neither pays for what the other needs. sim-hour, sim-day: nothing of the kernel compares.
+ * take turns round by round: neither pays for what the other needs. sim-hour, sim-day, spawn-calls, spawn-turns: nothing of
+ * the kernel compares.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { join, resolve } from 'node:path';

@@ -23,7 +23,7 @@ const HANGS = 6;
 
 /** What the thread runs: text, since it has to be in whatever file this is bundled into. */
 const WATCH = `
-const { workerData: { shared, limitMs } } = require('node:worker_threads');
+const { workerData: { shared, limitMs, unheardMs } } = require('node:worker_threads');
 const { Session } = require('node:inspector');
 let last = -1;
 let listened = performance.now();
@@ -53,6 +53,7 @@ setInterval(() => {
   const scripts = new Map();
   session.on('Debugger.scriptParsed', ({ params }) => scripts.set(params.scriptId, params.url));
   session.once('Debugger.paused', ({ params }) => {
+    clearTimeout(unheard);
     if (Atomics.load(shared, ${BEAT}) !== beat) {
       // It has come back at the last moment.
       session.post('Debugger.resume', () => session.post('Debugger.disable', () => {
@@ -67,6 +68,12 @@ setInterval(() => {
     session.post('Runtime.evaluate', { expression: 'globalThis[Symbol.for("sockscape loop")](' + words + ')' }, () => process.kill(process.pid, 'SIGKILL'));
   });
   session.post('Debugger.enable', () => session.post('Debugger.pause'));
+  // What waits for the machine (a process, a file that never ends) has no stack that could be read before it comes back.
+  const unheard = unheardMs > 0 && setTimeout(() => {
+    if (Atomics.load(shared, ${BEAT}) !== beat) return;
+    require('node:fs').writeSync(2, 'the code waits for the machine, in a call that does not come back, and is ended\\n');
+    process.kill(process.pid, 'SIGKILL');
+  }, unheardMs);
 }, ${BEAT_MS});
 `;
 
@@ -77,8 +84,9 @@ export class Watchdog {
   private readonly worker: Worker;
   private readonly heart: NodeJS.Timeout;
 
-  constructor(limitMs: number) {
-    this.worker = new Worker(WATCH, { eval: true, workerData: { shared: this.shared, limitMs }, execArgv: [], env: {} });
+  /** `unheardMs`: what waits in a call of the machine's is killed when it has not come back so long after the limit; 0 waits for it. */
+  constructor(limitMs: number, unheardMs = 0) {
+    this.worker = new Worker(WATCH, { eval: true, workerData: { shared: this.shared, limitMs, unheardMs }, execArgv: [], env: {} });
     this.worker.unref();
     Object.defineProperty(globalThis, Symbol.for('sockscape loop'), { configurable: true, value: (stack: string) => this.onLoop?.(stack) });
     this.heart = startInterval(() => {

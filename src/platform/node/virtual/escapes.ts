@@ -52,11 +52,24 @@ export function escapesOnPurpose(loop: Loop, name: string, what: string): void {
   note(loop, { name, what, where: places().find((place) => !place.startsWith('node:')) ?? 'unknown' }, false);
 }
 
+/** A program in a process of its own tells its world. */
+let forward: ((one: Escape) => void) | null = null;
+
+export function forwardEscapes(tell: (one: Escape) => void): void {
+  forward = tell;
+}
+
+/** A program in another process has told of it. */
+export function tellEscape(loop: Loop, one: Escape): void {
+  note(loop, one);
+}
+
 function note(loop: Loop, one: Escape, warns = true): void {
   const log = logs.get(loop);
   const key = `${one.name}\n${one.what}\n${one.where}`;
   if (log === undefined || log.size >= ESCAPE_LIMIT || log.has(key)) return;
   log.set(key, one);
+  if (forward !== null) return forward(one);
   if (!warns || warned.has(one.name)) return;
   warned.add(one.name);
   const message = `${one.name} leaves the world: ${one.what}, at ${one.where} (docs/virtual-time.md)`;

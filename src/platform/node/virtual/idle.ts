@@ -14,6 +14,12 @@ const QUIET_TURNS = 2;
 const LAST_LOOK = 1;
 
 /**
+ * Turns of programs in processes of their own: one at a time, each when nobody else has anything to do. Each runs to the end of
+ * what its program has to do, while this process waits.
+ */
+export const outsideTurns: (() => void)[] = [];
+
+/**
  * Runs `fn` in a later turn, when nothing is left to do. Asks `mayGoOn` for each turn that programs take before; what Node
  * does outside of its thread takes as long as it takes.
  */
@@ -26,8 +32,14 @@ export function idleTurn(fn: () => void, mayGoOn: () => boolean): void {
     else if (isBusy) {
       if (!mayGoOn()) return;
       quiet = Math.max(quiet, LAST_LOOK);
-    } else if (quiet === 0) return fn();
-    else quiet--;
+    } else if (quiet > 0) quiet--;
+    else {
+      const next = outsideTurns.shift();
+      if (next === undefined) return fn();
+      if (!mayGoOn()) return;
+      next();
+      quiet = LAST_LOOK;
+    }
     machineImmediate(look);
   };
   machineImmediate(look);

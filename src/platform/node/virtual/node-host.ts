@@ -12,10 +12,13 @@ import { type Frozen, Host, type HostOptions } from '../../../host.ts';
 import { onlyKnown } from '../../../sim/arguments.ts';
 import type { WorldLog } from '../../../sim/world-log.ts';
 import { nameService } from '../names.ts';
+import type { SpawnedProgram, SpawnOptions } from '../spawned/spawned-program.ts';
+import { SpawnedPrograms } from '../spawned/spawned-programs.ts';
 import { startClock } from './clocks.ts';
 import { Gateway, type GatewayOptions } from './gateway.ts';
 import { followHttp } from './http-time.ts';
 import { flushOutput, logOutput } from './output.ts';
+import { HostCrash, ProgramError } from './program-error.ts';
 import { seedProgram } from './randomness.ts';
 
 /** How a program begins. */
@@ -24,11 +27,6 @@ export interface RunOptions {
   readonly name?: string;
   /** Is it begun anew when the host restarts after a crash? True: as a service is that the machine starts by itself. */
   readonly restarts?: boolean;
-}
-
-/** What `host.run` rejects with when the host loses its power before the program has returned. */
-export class HostCrash extends Error {
-  override readonly name = 'HostCrash';
 }
 
 /** A program that `run` began: how to begin it anew, and how whoever waits for it learns that it is gone. */
@@ -55,18 +53,6 @@ export class ProgramExit {
   }
 }
 
-/** A program has ended itself with a status other than 0. */
-export class ProgramError extends Error {
-  override readonly name = 'ProgramError';
-  /** As a shell tells it: 128 and the number of the signal, where it was one. */
-  readonly status: number;
-
-  constructor(message: string, status: number) {
-    super(message);
-    this.status = status;
-  }
-}
-
 export class NodeHost extends Host {
   /** Programs that run, or that have done what they had to and may still have sockets open. */
   readonly programs: Set<NodeProgram> = new Set();
@@ -78,6 +64,7 @@ export class NodeHost extends Host {
   private readonly doors: Set<Gateway> = new Set();
   private started = 0;
   private readonly runs: Map<NodeProgram, Run> = new Map();
+  private readonly spawned: SpawnedPrograms;
   /** Those that were running when the power failed. */
   private readonly interrupted: Run[] = [];
 
@@ -89,15 +76,20 @@ export class NodeHost extends Host {
     this.seed = seed;
     this.fail = fail;
     this.log = log;
+    this.spawned = new SpawnedPrograms(this, log, fail, () => this.nextSeed());
+  }
+
+  private nextSeed(): string {
+    return `${this.seed}/host/${this.name}/program/${++this.started}`;
   }
 
   /** A program of this host that runs nothing yet. */
   startProgram(name: string): NodeProgram {
     followHttp();
-    const program = new NodeProgram(this, name, nameService);
+    const program = NodeProgram.on(this, name, nameService);
     program.onError = (error) => this.threw(program, error);
     startClock(program);
-    seedProgram(program, new SeededRandom(`${this.seed}/host/${this.name}/program/${++this.started}`));
+    seedProgram(program, new SeededRandom(this.nextSeed()));
     this.programs.add(program);
     if (this.log !== null) logOutput(program, this.name, this.log);
     this.note('program', `${name} begins`);
@@ -143,6 +135,25 @@ export class NodeHost extends Host {
       abort(error);
     };
     return promise;
+  }
+
+  /**
+   * Runs a program in a process of its own, `host.spawn('app.js', ['--port', '80'])`: unchanged, as `node app.js --port 80` does, and
+   * in lockstep with the world. Its sockets, names, clock and chance are those that a program of `run` has; it shares no module
+   * with anybody, and `process.exit`, signals and its standard streams are its own. What it prints goes into the world's log, and
+   * stands in `stdout` and `stderr` of what is returned. The end of the world ends it, and so does a crash of the host, after which
+   * a restart begins it anew.
+   *
+   * Throws an Error with `code` ENOENT when there is no such file, and a HostCrash when the host has no power.
+   */
+  spawn(file: string | URL, args: readonly string[] = [], options: SpawnOptions = {}): SpawnedProgram {
+    if (this.isDown) throw new HostCrash(`host.spawn: ${this.name} has no power`);
+    return this.spawned.spawn(file, args, options);
+  }
+
+  /** What spawned programs wait for, in words. */
+  waitsOfSpawned(): string[] {
+    return this.spawned.waits();
   }
 
   /**
@@ -203,13 +214,14 @@ export class NodeHost extends Host {
     this.programs.delete(program);
     this.runs.delete(program);
     flushOutput(program);
-    this.note('program', `${program.core.name} ends with ${status}`);
+    this.note('program', `${program.name} ends with ${status}`);
     program.end(status);
   }
 
   override powerOff(): void {
     if (this.isDown) return;
     const atWork = [...this.runs].filter(([program, run]) => run.isPending || program.isBusy).map(([, run]) => run);
+    this.spawned.powerFailed();
     // The devices first: no program gets a FIN out any more.
     super.powerOff();
     for (const door of this.doors) door.powerFailed();
@@ -224,6 +236,7 @@ export class NodeHost extends Host {
   override restart(): void {
     super.restart();
     for (const door of this.doors) door.powerIsBack();
+    this.spawned.powerIsBack();
     for (const run of this.interrupted.splice(0)) {
       this.begin(run).catch((error) => {
         if (!isKind(error, HostCrash)) this.fail(error);
@@ -233,12 +246,15 @@ export class NodeHost extends Host {
 
   override freeze(what: Frozen = 'programs'): void {
     super.freeze(what);
-    if (this.isFrozen) for (const program of this.programs) program.stop();
+    if (!this.isFrozen) return;
+    for (const program of this.programs) program.stop();
+    this.spawned.stop();
   }
 
   override thaw(): void {
     super.thaw();
     for (const program of this.programs) program.resume();
+    this.spawned.resume();
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import { installHandles } from '../../../api/node/install.ts';
 import { NodeProgram } from '../../../api/node/node-program.ts';
+import type { Loop } from '../../../base/loop.ts';
 import { isKind } from '../../../base/thrown.ts';
 import type { HostOptions } from '../../../host.ts';
 import { simulate as simulateWith, type SimulateOptions as Options, World, worldErrorOf, type WorldHostOptions } from '../../../sim/world.ts';
@@ -17,6 +18,7 @@ import { installVirtualTime } from './install.ts';
 import { flushOutput, logOutput } from './output.ts';
 import { NodeHost, ProgramExit } from './node-host.ts';
 import { nameService } from '../names.ts';
+import { processesGone } from '../spawned/program-process.ts';
 import { seedProgram } from './randomness.ts';
 import { RealTime } from './real-time.ts';
 import { SeededRandom } from '../../../base/random.ts';
@@ -38,7 +40,7 @@ export class NodeWorld extends World {
     this.loop.onIdle = () => {
       if (!runUnreferenced(this.loop) && !this.waitsForOutside()) onIdle?.();
     };
-    this.bodyProgram = new NodeProgram(this.keeper, 'body', nameService);
+    this.bodyProgram = NodeProgram.on(this.keeper, 'body', nameService);
     this.bodyProgram.onError = (error) => this.failWith(error);
     startClock(this.bodyProgram);
     seedProgram(this.bodyProgram, new SeededRandom(`${this.seed}/body`));
@@ -101,6 +103,7 @@ export class NodeWorld extends World {
         if (host.isRunning(program)) what.unshift('the end of its run()');
         if (what.length > 0) waits.push(`the program ${program.name} on ${host.name} waits for ${what.join(', ')}`);
       }
+      waits.push(...host.waitsOfSpawned());
     }
     const calls = super.whoWaits();
     if (waits.length === 0) return calls;
@@ -124,12 +127,20 @@ export function prepareNode(): void {
 }
 
 /** Runs `body` in a fresh world in virtual time: see sim/world.ts. */
-export function simulate<T>(options: SimulateOptions, body: (world: NodeWorld) => Promise<T>): Promise<T> {
+export async function simulate<T>(options: SimulateOptions, body: (world: NodeWorld) => Promise<T>): Promise<T> {
+  let loop: Loop | null = null;
   const bound = {
     ...options, turn: idleTurn, watchedBy, worldClass: NodeWorld,
     watchRejections: (name: string, listener: (reason: unknown) => void) => watchRejections(name, (reason) => {
       if (!isKind(reason, ProgramExit)) listener(reason);
     }),
   };
-  return simulateWith(bound, body as (world: World) => Promise<T>);
+  try {
+    return await simulateWith(bound, typeof body !== 'function' ? body : (world) => {
+      loop = world.loop;
+      return body(world as NodeWorld);
+    });
+  } finally {
+    if (loop !== null) await processesGone(loop);
+  }
 }

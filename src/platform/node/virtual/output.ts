@@ -13,8 +13,8 @@ import { virtualProgram } from './clocks.ts';
 type StreamName = 'stdout' | 'stderr';
 type Method = (this: unknown, ...args: unknown[]) => unknown;
 
-/** A program's standard stream: whole lines go into the log. */
-class LoggedStream {
+/** A program's standard stream: whole lines are told. */
+export class LineWriter {
   private readonly decoder = new StringDecoder('utf8');
   private rest = '';
   private readonly tell: (line: string) => void;
@@ -38,13 +38,13 @@ class LoggedStream {
 }
 
 class ProgramOutput {
-  readonly streams: Record<StreamName, LoggedStream>;
+  readonly streams: Record<StreamName, LineWriter>;
   readonly console: Record<string, Method>;
   private readonly labels: Map<string, number> = new Map();
 
   constructor(program: NodeProgram, who: string, log: WorldLog) {
     const { loop } = program.host;
-    const stream = (name: StreamName): LoggedStream => new LoggedStream((line) => log.add(loop.now, who, name, line));
+    const stream = (name: StreamName): LineWriter => new LineWriter((line) => log.add(loop.now, who, name, line));
     this.streams = { stdout: stream('stdout'), stderr: stream('stderr') };
     const writable = (name: StreamName): Writable => new Writable({
       decodeStrings: false,

@@ -99,6 +99,21 @@ function queuesOf(loop: Loop): { strong: HostTimers; weak: WeakTimers } {
   return pair;
 }
 
+/** Sets a timer of somebody else's, beside those of programs here; Infinity for never. */
+export function setTimer(loop: Loop, timer: Timer, at: number, isReferenced: boolean): void {
+  const { strong, weak } = queuesOf(loop);
+  const queue = isReferenced ? strong : weak;
+  if (at === Infinity) return queue.disarm(timer);
+  timer.deadline = at;
+  queue.arm(timer);
+}
+
+/** When the next timers are due that keep a process going, and those that do not; Infinity for never. */
+export function nextTimers(loop: Loop): { readonly strong: number; readonly weak: number } {
+  const { strong, weak } = queuesOf(loop);
+  return { strong: strong.queue.nextAt, weak: weak.queue.nextAt };
+}
+
 class Expiry extends Timer {
   private readonly timer: VirtualTimer;
 
