@@ -60,6 +60,8 @@ writeProgram(folder, 'clocks', [
         new (class extends Date {})() - origin.date, performance.now(), perf.now(), process.uptime() * 1000, uptime() * 1000,
         s * 1000 + ns / 1e6, s2 * 1000 + ns2 / 1e6, Number(process.hrtime.bigint() - origin.big) / 1e6, new Event('x').timeStamp,
         performance.mark('m').startTime, performance.measure('w').duration, (world.now - started) / 1000,
+        new File([], 'x').lastModified - origin.date, new PerformanceMark('p').startTime, Object.getPrototypeOf(performance).now.call(performance),
+        performance.nodeTiming.duration, performance.nodeTiming.idleTime, performance.eventLoopUtilization().idle,
       ].map((ms) => Math.round(ms * 1000) / 1000);
     };
     // Each way to wait, an hour long.
@@ -80,6 +82,13 @@ writeProgram(folder, 'clocks', [
       waited[name] = clocks().map((ms, i) => Math.round((ms - before[i]) * 1000) / 1000);
     }
     tell('waited', waited);
+    const before = performance.eventLoopUtilization();
+    await promises.setTimeout(5);
+    tell('loop', [performance.eventLoopUtilization(before), performance.nodeTiming.loopExit, Object.keys(performance.toJSON().nodeTiming).length > 5]);
+    tell('stamps', [
+      new File([], 'x', { lastModified: 7 }).lastModified, new File([], 'x', { type: 'a/b' }).type, new File([], 'x') instanceof File,
+      new PerformanceMark('p', { startTime: 3, detail: 4 }).startTime, new PerformanceMark('p', { detail: 4 }).detail,
+    ]);
     // A date that is given stays what it is.
     tell('given', [new Date(5).getTime(), Date.UTC(2000, 0), Date.parse('2001-01-01'), new Date(2020, 1, 2).getFullYear(),
       new Date(new Date(7)).getTime(), new Date() instanceof Date, new Date().constructor === Date, Date.name, Date.length,
@@ -97,10 +106,12 @@ everyWay('clocks and waits', 'clocks', (told, takesEarly) => {
   const waited = told['waited'] as Record<string, number[]>;
   equal(Object.keys(waited).length, 8);
   for (const [name, clocks] of Object.entries(waited)) {
-    equal(clocks.length, 15);
+    equal(clocks.length, 21);
     const followed = takesEarly ? clocks.filter((_, i) => i !== 7 && i !== 9) : clocks;
     for (const ms of followed) equal(ms, HOUR_MS, `${name}: ${clocks.join()}`);
   }
+  deepEqual(told['loop'], [{ idle: 5, active: 0, utilization: 0 }, -1, true]);
+  deepEqual(told['stamps'], [7, 'a/b', true, 3, 4]);
   deepEqual(told['given'], [
     5, Date.UTC(2000, 0), Date.parse('2001-01-01'), 2020, 7, true, true, 'Date', 7, '[object Date]', true,
   ]);

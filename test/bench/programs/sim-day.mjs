@@ -2,13 +2,12 @@
  * One host, one interval of a second, 24 virtual hours. Each line on standard input is one round, answered by the real
  * seconds that it took, making the world included.
  */
+// First: it takes the machine's clock before sockscape replaces it.
+import { now } from './machine-clock.mjs';
 import { createInterface } from 'node:readline';
 import { simulate } from 'sockscape/sim';
 
 const TICKS = 24 * 3600;
-
-/** The clock of the machine: in a world `performance.now` is the world's. */
-const now = () => Object.getPrototypeOf(performance).now.call(performance);
 
 async function day(seed) {
   const begun = now();

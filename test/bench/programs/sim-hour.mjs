@@ -2,6 +2,8 @@
  * A hundred hosts on a switch, ten idle TCP connections each, keepalive every 30 s, one virtual hour. Each line on standard
  * input is one round, answered by virtual seconds per real second.
  */
+// First: it takes the machine's clock before sockscape replaces it.
+import { now } from './machine-clock.mjs';
 import { createInterface } from 'node:readline';
 import {
   AF_INET, int32, IPPROTO_TCP, Process, SO_KEEPALIVE, SOCK_STREAM, SOL_SOCKET, sockaddrIn, TCP_KEEPIDLE, TCP_KEEPINTVL,
@@ -15,9 +17,6 @@ const KEEP_ALIVE_S = 30;
 const PORT = 7;
 /** Each of the thousand connections is probed every 30 s from one side at least, and every probe and answer is a frame. */
 const LEAST_EVENTS = (HOSTS * CONNECTIONS_PER_HOST * HOUR_S) / KEEP_ALIVE_S;
-
-/** The clock of the machine: in a world `performance.now` is the world's. */
-const now = () => Object.getPrototypeOf(performance).now.call(performance);
 
 async function connectAll(processes) {
   const listeners = await Promise.all(processes.map(async (process) => {

@@ -6,6 +6,7 @@
 import { closeSync, ftruncateSync, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { NodeProgram } from '../../../api/node/node-program.ts';
 
 const PIECE = 1 << 16;
 /** So much that was read may lie in a file before it is made short again. */
@@ -41,7 +42,8 @@ export class OutputFiles {
 
   /** `out` and `errors` are called with what was written, as it was cut by chance. */
   constructor(out: (bytes: Buffer) => void, errors: (bytes: Buffer) => void) {
-    const folder = mkdtempSync(join(tmpdir(), 'sockscape-'));
+    // Its name is seen by nobody: no escape of the program that spawns.
+    const folder = NodeProgram.runOutside(() => mkdtempSync(join(tmpdir(), 'sockscape-')));
     try {
       this.files = [new OutputFile(join(folder, 'out'), out), new OutputFile(join(folder, 'err'), errors)];
     } finally {

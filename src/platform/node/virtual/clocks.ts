@@ -2,9 +2,14 @@
  * What tells the time: Date, Intl.DateTimeFormat, performance, process.hrtime and uptime, os.uptime, console.time, the
  * times of events. Each tells the world's to a program of a world, and the machine's to everybody else.
  */
+import { createRequire } from 'node:module';
 import os from 'node:os';
 import { type MarkOptions, performance } from 'node:perf_hooks';
 import { NodeProgram } from '../../../api/node/node-program.ts';
+
+const require = createRequire(import.meta.url);
+const buffer = require('node:buffer') as object;
+const hooks = require('node:perf_hooks') as object;
 
 /** The program of a world that runs now; null where the machine's time is told. */
 export function virtualProgram(): NodeProgram | null {
@@ -40,6 +45,8 @@ export function installClocks(): void {
   installDate();
   installIntl();
   installPerformance();
+  installLoopTimes();
+  installStamps();
   installProcessClocks();
   installConsole();
 }
@@ -99,8 +106,10 @@ function installIntl(): void {
 function installPerformance(): void {
   const now = performance.now.bind(performance);
   const { timeOrigin } = performance;
-  put(performance, 'now', () => virtualNow() ?? now());
-  Object.defineProperty(performance, 'timeOrigin', {
+  // On the prototype, which is another way to the same functions.
+  const prototype = Object.getPrototypeOf(performance) as object;
+  put(prototype, 'now', { now: () => virtualNow() ?? now() }.now);
+  Object.defineProperty(prototype, 'timeOrigin', {
     configurable: true,
     enumerable: true,
     get() {
@@ -109,12 +118,12 @@ function installPerformance(): void {
     },
   });
   const mark = performance.mark.bind(performance);
-  put(performance, 'mark', (name: string, options?: MarkOptions) => {
+  put(prototype, 'mark', (name: string, options?: MarkOptions) => {
     const startTime = virtualNow();
     return startTime === null ? mark(name, options) : mark(name, { startTime, ...options });
   });
   const measure = performance.measure.bind(performance) as (name: string, from?: unknown, to?: unknown) => unknown;
-  put(performance, 'measure', (name: string, from?: unknown, to?: unknown) => {
+  put(prototype, 'measure', (name: string, from?: unknown, to?: unknown) => {
     const end = virtualNow();
     if (end === null) return measure(name, from, to);
     if (typeof from === 'object' && from !== null) {
@@ -137,6 +146,74 @@ function installPerformance(): void {
       return known;
     },
   });
+}
+
+interface Utilization {
+  readonly idle: number;
+  readonly active: number;
+  readonly utilization: number;
+}
+
+/**
+ * What performance tells of Node's start and of its loop: a program starts at 0 and is ready then, and all of its time goes
+ * by in waiting, for code takes none of it.
+ */
+function installLoopTimes(): void {
+  const prototype = Object.getPrototypeOf(performance) as object;
+  const utilization = (from?: Utilization, to?: Utilization): Utilization | null => {
+    const now = virtualNow();
+    if (now === null) return null;
+    const [end, start] = to === undefined ? [{ idle: now, active: 0 }, from] : [from, to];
+    const idle = (end?.idle ?? 0) - (start?.idle ?? 0);
+    const active = (end?.active ?? 0) - (start?.active ?? 0);
+    return { idle, active, utilization: active === 0 ? 0 : active / (idle + active) };
+  };
+  for (const holder of [prototype, hooks]) {
+    const machine = (holder as Record<string, ((from?: Utilization, to?: Utilization) => Utilization) | undefined>)['eventLoopUtilization'];
+    if (machine === undefined) continue;
+    put(holder, 'eventLoopUtilization', (from?: Utilization, to?: Utilization) => utilization(from, to) ?? machine.call(performance, from, to));
+  }
+  const { nodeTiming } = performance;
+  const VALUES: Record<string, unknown> = {
+    name: nodeTiming.name, entryType: nodeTiming.entryType, loopExit: -1, uvMetricsInfo: { loopCount: 0, events: 0, eventsWaiting: 0 },
+  };
+  Object.defineProperty(prototype, 'nodeTiming', {
+    configurable: true,
+    enumerable: true,
+    get() {
+      const program = virtualProgram();
+      if (program === null) return nodeTiming;
+      const descriptor = (name: string): PropertyDescriptor => {
+        if (name === 'duration' || name === 'idleTime') return { enumerable: true, get: () => sinceStartUs(program) / 1000 };
+        return { enumerable: true, value: VALUES[name] ?? 0 };
+      };
+      const names = Object.getOwnPropertyNames(nodeTiming);
+      return Object.create(Object.getPrototypeOf(nodeTiming) as object, Object.fromEntries(names.map((name) => [name, descriptor(name)])));
+    },
+  });
+}
+
+/** Objects that are given the time at which they are made, in their last argument where that does not say another. */
+function installStamps(): void {
+  const stamp = (holders: readonly object[], name: string, at: number, option: string, time: () => number | null): void => {
+    const machine = (holders[0] as Record<string, { readonly prototype: object } | undefined>)[name];
+    if (machine === undefined) return;
+    const value = new Proxy(machine, {
+      construct(target, args: unknown[], newTarget) {
+        const options = args[at];
+        const ms = time();
+        const isOurs = ms !== null && args.length >= at && (options === undefined || options === null || typeof options === 'object');
+        if (isOurs && (options as Record<string, unknown> | null | undefined)?.[option] === undefined) {
+          args = [...args.slice(0, at), { ...options, [option]: ms }, ...args.slice(at + 1)];
+        }
+        return Reflect.construct(target as never, args, newTarget) as object;
+      },
+    });
+    put(machine.prototype, 'constructor', value);
+    for (const holder of holders) put(holder, name, value);
+  };
+  stamp([buffer, globalThis], 'File', 2, 'lastModified', virtualMs);
+  stamp([hooks, globalThis], 'PerformanceMark', 1, 'startTime', virtualNow);
 }
 
 function installProcessClocks(): void {

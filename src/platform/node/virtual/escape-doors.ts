@@ -7,6 +7,9 @@ import { virtualProgram } from './clocks.ts';
 import { escapes } from './escapes.ts';
 
 const require = createRequire(import.meta.url);
+/** What is watched in this Node, as `Escape` tells it: a test draws each of them. */
+export const doors: Set<string> = new Set();
+
 type Method = (this: object, ...args: unknown[]) => unknown;
 
 export function watchEscapes(): void {
@@ -17,6 +20,7 @@ export function watchEscapes(): void {
   watchClocks();
   watchKeys();
   watchFiles();
+  watchWasi();
   watchBindings();
 }
 
@@ -25,6 +29,7 @@ function door(holder: object, name: string, kind: string, what: string, isOne: (
   const descriptor = Object.getOwnPropertyDescriptor(holder, name);
   const machine = (holder as Record<string, Method | undefined>)[name];
   if (typeof machine !== 'function') return;
+  doors.add(what);
   const value: Method = function (...args) {
     if (isOne(this, args)) escapes(kind, what);
     return machine.apply(this, args);
@@ -34,13 +39,15 @@ function door(holder: object, name: string, kind: string, what: string, isOne: (
 }
 
 /** `new holder[name]` is an escape. */
-function classDoor(holder: object, name: string, kind: string, what: string, isDirect = false): void {
+function classDoor(holder: object, name: string, kind: string, what: string, isDirect = false, made: () => void = () => {}): void {
   const descriptor = Object.getOwnPropertyDescriptor(holder, name);
   const machine = (holder as Record<string, unknown>)[name];
   if (typeof machine !== 'function') return;
+  doors.add(what);
   const value = new Proxy(machine, {
     construct(target, args, newTarget) {
       escapes(kind, what, isDirect);
+      made();
       return Reflect.construct(target, args, newTarget) as object;
     },
   });
@@ -86,30 +93,49 @@ function watchMemory(): void {
 }
 
 function watchClocks(): void {
-  const hooks = require('node:perf_hooks') as { PerformanceObserver: { prototype: object }; performance: object };
-  door(hooks.performance, 'timerify', 'performance', 'performance.timerify measures by the machine\'s clock');
+  const hooks = require('node:perf_hooks') as {
+    PerformanceObserver: { prototype: object }; performance: object; createHistogram(): object;
+  };
+  door(Object.getPrototypeOf(hooks.performance) as object, 'timerify', 'performance', 'performance.timerify measures by the machine\'s clock');
   door(hooks, 'monitorEventLoopDelay', 'performance', 'monitorEventLoopDelay measures by the machine\'s clock');
   const isReal = (options: { type?: string; entryTypes?: readonly string[] } | undefined): boolean =>
     [options?.type ?? [], options?.entryTypes ?? []].flat().some((type) => type !== 'mark' && type !== 'measure');
   door(hooks.PerformanceObserver.prototype, 'observe', 'performance', 'a PerformanceObserver is told durations by the machine\'s clock', (_, [options]) => isReal(options as never));
   for (const name of ['wait', 'waitAsync']) door(Atomics, name, 'Atomics.wait', `Atomics.${name} waits by the machine's clock`);
+  const histogram = Object.getPrototypeOf(hooks.createHistogram()) as object;
+  door(histogram, 'recordDelta', 'performance', 'Histogram.recordDelta measures by the machine\'s clock');
+  for (const name of ['getReport', 'writeReport']) door(process.report, name, 'process.report', `process.report.${name} tells the machine's time`);
   const timers = require('node:timers') as object;
   for (const name of ['enroll', 'active', '_unrefActive']) door(timers, name, 'timers.enroll', `timers.${name} makes a timer of the machine's`);
 }
 
+const TLS = 'TLS: OpenSSL draws its keys, and looks at the dates of certificates by the machine\'s clock';
+
 /** What OpenSSL draws by itself. */
 function watchKeys(): void {
-  const crypto = require('node:crypto') as { webcrypto: { subtle: object } };
+  type Class = { prototype: object };
+  const crypto = require('node:crypto') as { webcrypto: { subtle: object }; Sign: Class; ECDH: Class; DiffieHellman: Class; DiffieHellmanGroup: Class };
   for (const name of [
     'generateKeyPair', 'generateKeyPairSync', 'generateKey', 'generateKeySync', 'generatePrime', 'generatePrimeSync', 'createECDH',
-    'createDiffieHellman', 'createSign', 'sign', 'publicEncrypt',
+    'createDiffieHellman', 'createSign', 'sign', 'publicEncrypt', 'encapsulate',
   ]) door(crypto, name, 'crypto', `crypto.${name} draws inside of OpenSSL`);
+  // However one came by the object.
+  door(crypto.Sign.prototype, 'sign', 'crypto', 'Sign.sign draws inside of OpenSSL');
+  door(crypto.ECDH.prototype, 'generateKeys', 'crypto', 'ECDH.generateKeys draws inside of OpenSSL');
+  door(crypto.DiffieHellman.prototype, 'generateKeys', 'crypto', 'DiffieHellman.generateKeys draws inside of OpenSSL');
+  door(crypto.DiffieHellmanGroup.prototype, 'generateKeys', 'crypto', 'DiffieHellmanGroup.generateKeys draws inside of OpenSSL');
   const subtle = Object.getPrototypeOf(crypto.webcrypto.subtle) as object;
-  for (const name of ['generateKey', 'sign']) door(subtle, name, 'crypto', `subtle.${name} draws inside of OpenSSL`);
+  for (const name of ['generateKey', 'sign', 'encapsulateBits', 'encapsulateKey']) door(subtle, name, 'crypto', `subtle.${name} draws inside of OpenSSL`);
+  // Of the ciphers RSA-OAEP alone draws.
+  const isOaep = (algorithm: unknown): boolean =>
+    String((algorithm as { name?: unknown } | null | undefined)?.name ?? algorithm).toUpperCase() === 'RSA-OAEP';
+  door(subtle, 'encrypt', 'crypto', 'subtle.encrypt with RSA-OAEP draws inside of OpenSSL', (_, [algorithm]) => isOaep(algorithm));
+  door(subtle, 'wrapKey', 'crypto', 'subtle.wrapKey with RSA-OAEP draws inside of OpenSSL', (_, [, , , algorithm]) => isOaep(algorithm));
+  doors.add(TLS);
   const tls = binding('tls_wrap');
   const { wrap } = tls;
   tls.wrap = (...args) => {
-    escapes('tls', 'TLS: OpenSSL draws its keys, and looks at the dates of certificates by the machine\'s clock');
+    escapes('tls', TLS);
     return wrap.apply(tls, args);
   };
 }
@@ -117,7 +143,26 @@ function watchKeys(): void {
 function watchFiles(): void {
   const fs = require('node:fs') as { promises: object };
   for (const name of ['watch', 'watchFile']) door(fs, name, 'fs.watch', `fs.${name} is told of files when the machine sees them change`);
+  for (const name of ['mkdtemp', 'mkdtempSync', 'mkdtempDisposableSync']) door(fs, name, 'fs.mkdtemp', `fs.${name} draws a name in libuv`);
+  for (const name of ['mkdtemp', 'mkdtempDisposable']) door(fs.promises, name, 'fs.mkdtemp', `fs.promises.${name} draws a name in libuv`);
   door(fs.promises, 'watch', 'fs.watch', 'fs.promises.watch is told of files when the machine sees them change');
+}
+
+/** Its clock and its random source are the machine's, in C++. */
+function watchWasi(): void {
+  const { emitWarning } = process;
+  const warnings: unknown[][] = [];
+  // That it is an experiment Node says as the module is loaded, which we do for somebody who may never ask for it.
+  process.emitWarning = ((...args: unknown[]) => warnings.push(args)) as never;
+  let wasi: object;
+  try {
+    wasi = require('node:wasi') as object;
+  } finally {
+    process.emitWarning = emitWarning;
+  }
+  classDoor(wasi, 'WASI', 'wasi', 'a WASI tells the machine\'s time, and draws its chance', false, () => {
+    for (const args of warnings.splice(0)) (process.emitWarning as (...args: unknown[]) => void)(...args);
+  });
 }
 
 function watchBindings(): void {
