@@ -43,6 +43,13 @@ export const Cost = {
   WAIT: 2048,
   /** A descriptor in the list of a poll that waits. */
   POLLED: 256,
+  /** A flow that a firewall remembers. */
+  FLOW: 2048,
+  /** What a dump of netlink has to write yet; an entry of an open directory that is being read. */
+  DUMPED: 128,
+  ENTRY: 64,
+  /** An instruction of a socket's filter. */
+  INSTRUCTION: 16,
   /** A slot of a descriptor table, and of a pipe (struct pipe_buffer). */
   DESCRIPTOR: 16,
   PIPE_SLOT: 40,

@@ -60,7 +60,7 @@ export class OpenOperation extends Operation {
       if ((this.flags & O.TRUNC) !== 0 && mode !== O.RDONLY) found.truncate(0);
       return this.opened(new OpenRegular(found, mode));
     }
-    if (found instanceof Directory) return this.opened(new OpenDirectory(found));
+    if (found instanceof Directory) return this.opened(new OpenDirectory(found, this.process.kernel.memory));
     if (found instanceof GeneratedFile) {
       if (mode !== O.RDONLY && found.writing < 0) return found.writing;
       return this.opened(new OpenGenerated(found, mode, process));

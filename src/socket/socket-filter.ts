@@ -6,6 +6,7 @@
  */
 import { readList, readRecord, readWhole } from '../base/arguments.ts';
 import { Errno } from '../base/errno.ts';
+import { Cost, type KernelMemory } from '../base/kernel-memory.ts';
 import { checkProgram } from '../bpf/check.ts';
 import type { Instruction } from '../bpf/instruction.ts';
 import { Filter } from '../bpf/machine.ts';
@@ -49,22 +50,40 @@ export class SocketFilter {
   program: Filter | null = null;
   /** SO_LOCK_FILTER: whoever gives a socket away can be sure that the filter stays. */
   isLocked = false;
+  private charged = 0;
 
-  /** 0, -EPERM (locked) or -EINVAL: no whole instructions, or a program that the checker refuses (sk_attach_filter). */
+  private readonly memory: KernelMemory;
+
+  /** `memory`: of the host that is charged. */
+  constructor(memory: KernelMemory) {
+    this.memory = memory;
+  }
+
+  /** 0, -EPERM (locked), -ENOMEM or -EINVAL: no whole instructions, or a program that the checker refuses (sk_attach_filter). */
   attach(value: Uint8Array): number {
     if (this.isLocked) return -Errno.EPERM;
     if (value.length % INSTRUCTION_LEN !== 0) return -Errno.EINVAL;
     const program = readProgram(value);
     if (checkProgram(program) !== null) return -Errno.EINVAL;
+    if (!this.memory.take(program.length * Cost.INSTRUCTION)) return -Errno.ENOMEM;
+    this.drop();
     this.program = new Filter(program);
+    this.charged = program.length * Cost.INSTRUCTION;
     return 0;
   }
 
   detach(): number {
     if (this.isLocked) return -Errno.EPERM;
     if (this.program === null) return -Errno.ENOENT;
-    this.program = null;
+    this.drop();
     return 0;
+  }
+
+  /** The program goes, locked or not: its socket does. */
+  drop(): void {
+    this.memory.letGo(this.charged);
+    this.charged = 0;
+    this.program = null;
   }
 
   /** A lock is never taken off again. */

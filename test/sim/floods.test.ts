@@ -145,6 +145,11 @@ const FLOODS: readonly (readonly [what: string, noticed: string, mostBytes: numb
   ['datagrams to a closed port', 'UdpNoPorts', 24 * MEGABYTE, (a) => a.ipv4(a.neighbour, VICTIM, PROTOCOL.UDP, a.udp(CLOSED, 30))],
   ['datagrams that nobody reads', 'UdpRcvbufErrors', MEGABYTE, (a) => a.ipv4(a.neighbour, VICTIM, PROTOCOL.UDP, a.udp(DATAGRAMS, a.below(1400)))],
   ['empty datagrams that nobody reads', 'UdpRcvbufErrors', MEGABYTE, (a) => a.ipv4(a.neighbour, VICTIM, PROTOCOL.UDP, a.udp(DATAGRAMS, 0))],
+  ['datagrams that a firewall remembers', 'UdpRcvbufErrors', 50 * MEGABYTE, (a) => {
+    const frame = a.ipv4([11, a.below(256), a.below(256), a.below(256)], VICTIM, PROTOCOL.UDP, a.udp(DATAGRAMS, 0));
+    put16(frame, 34, a.port16());
+    return frame;
+  }],
   ['ARP requests of everybody', 'ArpInRequests', MEGABYTE, (a) => {
     const frame = new Uint8Array(42);
     put16(frame, 12, 0x0806);
@@ -235,6 +240,7 @@ for (const [what, noticed, mostBytes, frame] of FLOODS) {
     world.cable(near, far, { delayUs: 10 });
     const [attacker, victim] = [new Process(near, 'attacker'), new Process(far, 'victim')];
     const listener = await serve(victim);
+    if (what === 'datagrams that a firewall remembers') far.firewall.append('input', { state: ['new', 'established'], action: 'accept' });
     const sniffer = await attacker.socket(AF.PACKET, SOCK.RAW, 0x0300);
     const client = await attacker.socket(AF.INET, SOCK.STREAM, 0);
     await attacker.connect(client, sockaddrIn(VICTIM.join('.'), OPEN));

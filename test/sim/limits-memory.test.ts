@@ -12,12 +12,14 @@ import { test } from 'node:test';
 import { SIG_IGN } from '../../src/api/posix/constants.ts';
 import { Process } from '../../src/api/posix/process.ts';
 import type { SystemError } from '../../src/api/posix/syscalls.ts';
+import { IpAddress } from '../../src/base/inet-address.ts';
 import { simulate } from '../../src/entry/sim.node.ts';
 import type { Host } from '../../src/host.ts';
 import { EPOLL_CTL } from '../../src/kernel/epoll.ts';
 import { IPC } from '../../src/kernel/ipc/ipc-object.ts';
 import { MOST_DESCRIPTORS, Resource } from '../../src/kernel/resource-limits.ts';
 import { MaskHow, Signal } from '../../src/kernel/signal-numbers.ts';
+import { filterBytes } from '../../src/socket/socket-filter.ts';
 import { rightsMessage } from '../../src/socket/control.ts';
 import { AF, F, O, SO, SOCK, SOL } from '../../src/socket/constants.ts';
 import { sockaddrIn, sockaddrUn } from '../../src/socket/sockaddr.ts';
@@ -207,6 +209,26 @@ const CASES: readonly (readonly [what: string, codes: readonly string[], make: M
     const list = Array.from({ length: 1000 }, () => ({ fd: reading, events: 1, revents: 0 }));
     return () => begun(p.poll(list, -1));
   }],
+  ['texts of /proc', ['ENOMEM'], async (p) => {
+    for (let i = 0; i < 2000; i++) await p.socket(AF.UNIX, SOCK.DGRAM, 0);
+    return async () => p.read(await p.open('/proc/net/unix', O.RDONLY), page.subarray(0, 1));
+  }],
+  ['lists of names', ['ENOMEM'], async (p) => {
+    await p.mkdir('/tmp/many', 0o700);
+    for (let i = 0; i < 2000; i++) await p.close(await p.open(`/tmp/many/${i}`, O.RDWR | O.CREAT, 0o600));
+    return async () => p.getdents(await p.open('/tmp/many', O.RDONLY));
+  }],
+  ['dumps that nobody reads', ['ENOMEM'], async (p, host) => {
+    const { network } = host;
+    for (let i = 0; i < 4000; i++) equal(network.addRoute(IpAddress.fromV4(0x30000000 + i * 256), 24, { device: network.loopback }), 0);
+    // struct nlmsghdr, RTM_GETROUTE with NLM_F_REQUEST and NLM_F_DUMP, and struct rtmsg.
+    const question = Uint8Array.of(28, 0, 0, 0, 26, 0, 1, 3, 1, 0, 0, 0, 0, 0, 0, 0, AF.INET, ...new Array<number>(11).fill(0));
+    return async () => p.send(await p.socket(AF.NETLINK, SOCK.RAW, 0), question, 0);
+  }],
+  ['filters', ['ENOMEM', 'ENOBUFS'], async (p) => {
+    const filter = filterBytes(Array.from({ length: 4096 }, () => ({ code: 6, jt: 0, jf: 0, k: 0 })));
+    return async () => p.setsockopt(await p.socket(AF.PACKET, SOCK.RAW, 0), SOL.SOCKET, SO.ATTACH_FILTER, filter);
+  }],
   ['children', ['ENOMEM'], async (p) => () => p.spawn(() => new Promise(() => {}))],
   ['children with large tables', ['ENOMEM'], async (p) => {
     await p.fcntl(0, F.DUPFD, 60_000);
@@ -295,6 +317,8 @@ for (const [what, codes, make] of CASES) {
       for (const pair of [...quiet.pairs, ...elsewhere.pairs]) await goesOn(pair);
       (await ordinary(another, 8081)).process.exit();
       for (const machine of [host, another]) for (const process of machine.kernel.processes()) process.end(0);
+      if (what === 'lists of names') for (let i = 0; i < 2000; i++) await new Process(host, 'tidier').unlink(`/tmp/many/${i}`);
+      if (what === 'lists of names') await new Process(host, 'tidier').rmdir('/tmp/many');
       if (what === 'bytes of files') for (let i = 0; i <= count; i++) await new Process(host, 'tidier').unlink(`/tmp/${i}`).catch(codeOf);
       for (const process of host.kernel.processes()) process.end(0);
       await world.sleep(3600e6);

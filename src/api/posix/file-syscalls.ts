@@ -66,6 +66,6 @@ export interface FileSyscalls extends FileStateSyscalls {
   chdir(path: string): Promise<void>;
   /** getcwd(3). Errors: ENOENT (it has been removed). */
   getcwd(): Promise<string>;
-  /** getdents(2): some more entries of an open directory, `.` and `..` among them; none at the end. Errors: ENOTDIR, EBADF. */
+  /** getdents(2): some more entries of an open directory, `.` and `..` among them; none at the end. Errors: ENOTDIR, EBADF, ENOMEM. */
   getdents(fd: number): Promise<DirectoryEntry[]>;
 }

@@ -1,6 +1,7 @@
 /** An open directory: what getdents(2) walks through. */
 import { Errno } from '../../base/errno.ts';
 import type { FileOperations } from '../../base/file-operations.ts';
+import { Cost, type KernelMemory } from '../../base/kernel-memory.ts';
 import { Poll, WaitQueue } from '../../base/wait-queue.ts';
 import { O, SEEK } from '../../socket/constants.ts';
 import type { Directory } from './inode.ts';
@@ -21,20 +22,25 @@ export class OpenDirectory implements FileOperations {
   readonly inode: Directory;
   readonly accessMode: number = O.RDONLY;
   readonly waiters: WaitQueue = NOBODY;
+  private readonly memory: KernelMemory;
   private names: readonly DirectoryEntry[] | null = null;
   private at = 0;
 
-  constructor(inode: Directory) {
+  /** `memory`: of the host that is charged for the list of names. */
+  constructor(inode: Directory, memory: KernelMemory) {
     this.inode = inode;
+    this.memory = memory;
     inode.opens++;
   }
 
-  /** Up to `count` more entries; none at the end. What is made or removed after the first call may be missed. */
-  next(count: number): DirectoryEntry[] {
+  /** Up to `count` more entries; none at the end; -ENOMEM. What is made or removed after the first call may be missed. */
+  next(count: number): DirectoryEntry[] | number {
     this.inode.accessed();
-    this.names ??= [['.', this.inode] as const, ['..', this.inode.parent] as const, ...this.inode.entries()].map(
-      ([name, inode]) => ({ ino: inode.number, type: inode.type >> 12, name }),
-    );
+    if (this.names === null) {
+      const names = [['.', this.inode] as const, ['..', this.inode.parent] as const, ...this.inode.entries()];
+      if (!this.memory.take(names.length * Cost.ENTRY)) return -Errno.ENOMEM;
+      this.names = names.map(([name, inode]) => ({ ino: inode.number, type: inode.type >> 12, name }));
+    }
     const some = this.names.slice(this.at, this.at + count);
     this.at = some.length === count ? this.at + count : END;
     return some;
@@ -44,7 +50,7 @@ export class OpenDirectory implements FileOperations {
   seek(offset: number, whence: number): number {
     const to = Math.trunc(offset) + (whence === SEEK.CUR ? this.at : 0);
     if ((whence !== SEEK.SET && whence !== SEEK.CUR) || !(to >= 0 && to <= Number.MAX_SAFE_INTEGER)) return -Errno.EINVAL;
-    if (to === 0) this.names = null;
+    if (to === 0) this.letGoOfNames();
     this.at = to;
     return to;
   }
@@ -83,6 +89,12 @@ export class OpenDirectory implements FileOperations {
   }
 
   release(): void {
+    this.letGoOfNames();
     this.inode.closed();
+  }
+
+  private letGoOfNames(): void {
+    if (this.names !== null) this.memory.letGo(this.names.length * Cost.ENTRY);
+    this.names = null;
   }
 }

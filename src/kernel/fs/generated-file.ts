@@ -44,6 +44,7 @@ export abstract class GeneratedFile extends Inode {
 }
 
 const NOBODY = new WaitQueue();
+const NO_TEXT = new Uint8Array(0);
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 /** A setting is a line: what is longer is cut, as proc_sys_call_handler does at KMALLOC_MAX_SIZE. */
@@ -57,7 +58,8 @@ export class OpenGenerated implements Seekable {
   position = 0;
   readonly size = 0;
   private readonly opener: KernelProcess;
-  private text: Uint8Array = new Uint8Array(0);
+  /** Charged to the host while the file is open. */
+  private text: Uint8Array = NO_TEXT;
   private isMade = false;
 
   constructor(inode: GeneratedFile, accessMode: number, opener: KernelProcess) {
@@ -76,7 +78,11 @@ export class OpenGenerated implements Seekable {
       this.opener.kernel.proc.asker = this.opener;
       const made = this.inode.contents(this.opener);
       if (typeof made === 'number') return made;
-      this.text = encoder.encode(made);
+      const text = encoder.encode(made);
+      const { memory } = this.opener.kernel;
+      this.letGoOfText();
+      if (!memory.take(text.length)) return -Errno.ENOMEM;
+      this.text = text;
       this.isMade = true;
     }
     const some = this.text.subarray(offset, offset + length);
@@ -119,6 +125,13 @@ export class OpenGenerated implements Seekable {
   }
 
   release(): void {
+    this.letGoOfText();
     this.inode.closed();
+  }
+
+  private letGoOfText(): void {
+    this.opener.kernel.memory.letGo(this.text.length);
+    this.text = NO_TEXT;
+    this.isMade = false;
   }
 }

@@ -64,7 +64,7 @@ export class Firewall implements PacketHooks {
   private readonly chains: Record<Chain, FirewallEntry[]> = { input: [], forward: [], output: [] };
   private readonly policies: Record<Chain, 'accept' | 'drop'> = { input: 'accept', forward: 'accept', output: 'accept' };
   private readonly masquerades: MasqueradeRule[] = [];
-  private readonly table: FlowTable = new FlowTable();
+  private table: FlowTable;
   private readonly facts: PacketFacts = new PacketFacts();
   // The packet at hand, and what is known of it: from `arrived` to `input` or `forward`.
   private current: Packet | null = null;
@@ -78,12 +78,14 @@ export class Firewall implements PacketHooks {
 
   constructor(network: Network) {
     this.network = network;
+    this.table = new FlowTable(network.context.memory);
   }
 
   /** The machine has a new kernel: nothing of the flows is known any more. */
   plugIn(network: Network): void {
     this.network = network;
     this.table.clear();
+    this.table = new FlowTable(network.context.memory);
     this.current = null;
     this.flow = null;
     this.update();

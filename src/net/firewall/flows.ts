@@ -7,6 +7,7 @@
  * Deviation: no window is kept, so that segments outside of it count as the flow's own (nf_conntrack_tcp_be_liberal 1).
  */
 import type { IpAddress } from '../../base/inet-address.ts';
+import { Cost, type KernelMemory } from '../../base/kernel-memory.ts';
 import { IpProto } from '../../wire/protocols.ts';
 import { TcpFlag } from '../../wire/tcp.ts';
 import { Ends, keyOf, type PacketFacts } from './packet-facts.ts';
@@ -76,11 +77,21 @@ export class Flow {
   }
 }
 
+/** A full table is searched for flows whose time is over this often: as conntrack's collector runs, not for every packet. */
+const SWEEP_EVERY = 1 * S;
+
 export class FlowTable {
   /** By the keys of both directions. */
   private readonly byKey: Map<string, Flow> = new Map();
   /** Flows that found no place. */
   overflows = 0;
+  private sweptAt = -Infinity;
+  private readonly memory: KernelMemory;
+
+  /** `memory`: of the host that is charged. */
+  constructor(memory: KernelMemory) {
+    this.memory = memory;
+  }
 
   get size(): number {
     return this.byKey.size >> 1;
@@ -100,27 +111,37 @@ export class FlowTable {
 
   /** False when there is no room. */
   add(flow: Flow, now: number): boolean {
-    if (this.size >= MOST_FLOWS) {
-      for (const other of [...this]) if (other.deadline <= now) this.remove(other);
-      if (this.size >= MOST_FLOWS) {
-        this.overflows++;
-        return false;
-      }
+    if (this.isFull) this.sweep(now);
+    if (this.isFull) {
+      this.overflows++;
+      return false;
     }
+    this.memory.hold(Cost.FLOW);
     flow.isConfirmed = true;
     this.byKey.set(flow.key, flow);
     this.byKey.set(flow.replyKey, flow);
     return true;
   }
 
+  private get isFull(): boolean {
+    return this.size >= MOST_FLOWS || this.memory.lacks(Cost.FLOW);
+  }
+
+  private sweep(now: number): void {
+    if (now - this.sweptAt < SWEEP_EVERY) return;
+    this.sweptAt = now;
+    for (const flow of [...this]) if (flow.deadline <= now) this.remove(flow);
+  }
+
   remove(flow: Flow): void {
+    if (flow.isConfirmed) this.memory.letGo(Cost.FLOW);
     flow.isConfirmed = false;
     if (this.byKey.get(flow.key) === flow) this.byKey.delete(flow.key);
     if (this.byKey.get(flow.replyKey) === flow) this.byKey.delete(flow.replyKey);
   }
 
   clear(): void {
-    this.byKey.clear();
+    for (const flow of [...this]) this.remove(flow);
   }
 
   *[Symbol.iterator](): IterableIterator<Flow> {

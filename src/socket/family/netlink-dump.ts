@@ -16,6 +16,8 @@ export type Put = (to: NetlinkWriter) => void;
 export interface Dump {
   readonly to: Reply;
   readonly puts: Iterator<Put>;
+  /** What the host is charged for the list until the dump is over. */
+  readonly bytes: number;
   /** NLMSG_DONE comes with the last messages where it fits, and not always in a datagram of its own. */
   readonly endsTogether: boolean;
   /** Flags of NLMSG_DONE beside NLM_F_MULTI. */

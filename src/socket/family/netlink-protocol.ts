@@ -5,6 +5,8 @@
  * A protocol is a class that implements `NetlinkProtocol`, a number in `NETLINK_PROTOCOL` (constants.ts) and a line in
  * NetlinkHost's constructor; netlink-route.ts is NETLINK_ROUTE.
  */
+import { Errno } from '../../base/errno.ts';
+import { Cost } from '../../base/kernel-memory.ts';
 import { type NetlinkMessage, type NetlinkWriter, NLM_F, NLMSG, NLMSG_HDRLEN, NLMSGERR_ATTR_MSG, readNetlink } from '../../wire/netlink.ts';
 import type { Caller } from '../caller.ts';
 import { NETLINK, NETLINK_PROTOCOL } from '../constants.ts';
@@ -85,7 +87,11 @@ export class NetlinkRequest {
   dump(puts: Iterable<Put>, options: DumpOptions = {}): number {
     const { endsTogether = false, flags = 0, error = 0 } = options;
     const reason = this.socket.isOn(NETLINK.EXT_ACK) ? this.reason : '';
-    this.socket.beginDump({ to: this.to, puts: puts[Symbol.iterator](), endsTogether, flags, error, reason, rest: null, isOver: false });
+    const all = Array.isArray(puts) ? (puts as Put[]) : [...puts];
+    const bytes = all.length * Cost.DUMPED;
+    const { memory } = this.socket.host.stack.context;
+    if (!memory.take(bytes)) return -Errno.ENOBUFS;
+    this.socket.beginDump({ to: this.to, puts: all[Symbol.iterator](), bytes, endsTogether, flags, error, reason, rest: null, isOver: false });
     return DUMPING;
   }
 

@@ -269,10 +269,15 @@ export class NetlinkSocket extends Socket {
     this.continueDump();
   }
 
+  private endDump(): void {
+    if (this.dump !== null) this.stack.context.memory.letGo(this.dump.bytes);
+    this.dump = null;
+  }
+
   private continueDump(): void {
     if (this.dump === null) return;
     const bytes = nextOfDump(this.dump, this.host.writer, this.largestRead);
-    if (this.dump.isOver) this.dump = null;
+    if (this.dump.isOver) this.endDump();
     this.put({ bytes, from: 0, sender: KERNEL, group: 0, truesize: linearTruesize(bytes.length) });
   }
 
@@ -406,7 +411,7 @@ export class NetlinkSocket extends Socket {
     this.queue.length = 0;
     this.stack.context.memory.letGo(this.charged + Cost.ENDPOINT);
     this.charged = 0;
-    this.dump = null;
+    this.endDump();
     this.roomWaiters.wakeAll(Poll.OUT);
   }
 }

@@ -51,7 +51,7 @@ export class PacketSocket extends Socket implements PacketOwner {
   private isHooked = false;
   private error = 0;
   private readonly queue: FrameQueue;
-  private readonly filter: SocketFilter = new SocketFilter();
+  private readonly filter: SocketFilter;
   /** Bytes of memory of what was sent and has not left the device (sk_wmem_alloc). */
   private sendCharged = 0;
   // Options of SOL_PACKET.
@@ -75,6 +75,7 @@ export class PacketSocket extends Socket implements PacketOwner {
     this.options.sendBufferBytes = host.stack.settings.wmemDefault;
     this.options.receiveBufferBytes = host.stack.settings.rmemDefault;
     host.add(this);
+    this.filter = new SocketFilter(host.context.memory);
     host.context.memory.hold(Cost.ENDPOINT);
     this.listenIfWanted();
   }
@@ -439,6 +440,7 @@ export class PacketSocket extends Socket implements PacketOwner {
     this.stopListening();
     this.memberships.clear();
     this.queue.clear();
+    this.filter.drop();
     this.host.remove(this);
     this.host.context.memory.letGo(Cost.ENDPOINT);
   }
