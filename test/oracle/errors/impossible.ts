@@ -26,7 +26,6 @@ export const REASONS: Readonly<Record<string, string>> = {
   hugePages: 'there are no huge pages, and no locked ones',
   anonymous: 'there is no device behind anonymous files that could be missing',
   fastOpen: 'there is no TCP Fast Open; see docs/deviations.md',
-  time: 'a time is one number of microseconds; there are no fields that do not fit together',
 };
 
 export const EVERYWHERE: Readonly<Record<string, string>> = {
@@ -40,6 +39,7 @@ const ACCEPT = {
   ERESTARTSYS: 'only a tracer sees it; the caller hears EINTR, or nothing',
 };
 const UNSHARE = 'it is about CLOSE_RANGE_UNSHARE, which has nothing to copy: a process has one table';
+const GLIBC_IDS = 'glibc refuses -1; the call of the kernel that it is made of, as here, leaves the id as it is';
 const CLOCKS = 'there are no clocks that wake a machine from sleep (EINVAL); see docs/deviations.md';
 
 export const IMPOSSIBLE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
@@ -63,7 +63,7 @@ export const IMPOSSIBLE: Readonly<Record<string, Readonly<Record<string, string>
   fdatasync: { EINTR: 'slow', ENOSPC: 'what is written has its room already' },
   statfs: { EINTR: 'slow', ENOSYS: 'every file system here can tell' },
   fstatfs: { EINTR: 'slow', ENOSYS: 'every file system here can tell' },
-  futimens: { EINVAL: 'time', ESRCH: 'what may not be searched on the way is EACCES, on Linux too' },
+  futimens: { ESRCH: 'what may not be searched on the way is EACCES, on Linux too' },
   utimensat: { ESRCH: 'what may not be searched on the way is EACCES, on Linux too' },
   pwrite: {
     EPERM: 'flags', EDESTADDRREQ: 'a socket has no positions: ESPIPE',
@@ -77,7 +77,7 @@ export const IMPOSSIBLE: Readonly<Record<string, Readonly<Record<string, string>
   sendto: { EALREADY: 'fastOpen', ENOMEM: 'buffers' },
   sendmsg: { EALREADY: 'fastOpen', ENOMEM: 'buffers' },
   sendmmsg: { EALREADY: 'fastOpen', ENOMEM: 'buffers' },
-  close: { EINTR: 'slow', ENOSPC: 'only network file systems write as late as that' },
+  close: { EINTR: 'a signal ends the wait for what SO_LINGER waits for, and close says 0, as on Linux', ENOSPC: 'only network file systems write as late as that' },
   dup2: { EINTR: 'slow', EMFILE: 'Linux says EBADF of a number beyond the limit' },
   dup3: { EINTR: 'slow', EMFILE: 'Linux says EBADF of a number beyond the limit' },
   close_range: { EMFILE: UNSHARE, ENOMEM: UNSHARE },
@@ -95,11 +95,11 @@ export const IMPOSSIBLE: Readonly<Record<string, Readonly<Record<string, string>
   shmctl: { EIDRM: 'race', ENOMEM: 'hugePages' },
   shmget: { EPERM: 'hugePages' },
   mq_notify: { ENOMEM: 'it is about the message to a thread (SIGEV_THREAD), which the C library asks for' },
-  mq_receive: { EINVAL: 'time' },
+  sendfile: { EOVERFLOW: 'offsets end at 2^53 - 1 in every file: Linux\'s smaller limits of single file systems (2^31 - 1 in /proc) are not here; see docs/deviations.md' },
   getsid: { EPERM: 'neverLinuxCall' },
   setuid: { EAGAIN: 'since Linux 3.1 the limit of processes is looked at when a program is started' },
-  seteuid: { EINVAL: 'namespaces' },
-  setegid: { EINVAL: 'namespaces' },
+  seteuid: { EINVAL: GLIBC_IDS },
+  setegid: { EINVAL: GLIBC_IDS },
   setreuid: { EAGAIN: 'since Linux 3.1 the limit of processes is looked at when a program is started', EINVAL: 'namespaces' },
   setregid: { EAGAIN: 'neverLinuxCall', EINVAL: 'namespaces' },
   setresuid: { EAGAIN: 'since Linux 3.1 the limit of processes is looked at when a program is started', EINVAL: 'namespaces' },

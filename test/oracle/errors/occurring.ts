@@ -1,6 +1,6 @@
 /**
  * Errnos of man pages that occur here and cannot be compared: on Linux they need a machine without memory, fs.file-max reached,
- * or a file system as large as a file may be, which a test cannot give it without harm to others.
+ * or a file system as large as a file may be, which a test cannot give it without harm to others; or a value that C's types cannot have.
  *
  * Each cell has a call that fails so; test/sim/occurring-errors.test.ts makes it, and docs/errors.md (table.ts) lists what stands here:
  * neither has a cell that the other has not. `WITHOUT_MEMORY` is the counterpart: calls whose pages list ENOMEM and which take none.
@@ -65,6 +65,24 @@ async function file(p: Process, flags: number = O.RDWR): Promise<number> {
   return fd;
 }
 
+/** The process has four calls that wait: the next one that waits takes memory. */
+async function busy(p: Process): Promise<void> {
+  const [reading] = await p.pipe();
+  for (let i = 0; i < 4; i++) p.read(reading, new Uint8Array(1)).catch(() => {});
+}
+const waitingFor = (call: (p: Process) => Promise<unknown>): Prepare => async (p) => {
+  await busy(p);
+  return () => call(p);
+};
+/** What it waits for comes, where it may wait. */
+const receivingAfter = (call: (p: Process, fd: number) => Promise<unknown>): Prepare => async (p) => {
+  await busy(p);
+  const [one, other] = await p.socketpair(AF.UNIX, SOCK.STREAM, 0);
+  return () => Promise.all([call(p, other), p.send(one, new Uint8Array(1), 0)]);
+};
+const bits = (): Uint8Array => new Uint8Array(128);
+const TEN_MS = 10_000;
+
 const MEMORY: Readonly<Record<string, Readonly<Record<string, Prepare>>>> = {
   accept: { ENOMEM: async (p, host) => {
     const listener = await waiting(p, host);
@@ -102,6 +120,14 @@ const MEMORY: Readonly<Record<string, Readonly<Record<string, Prepare>>>> = {
     return () => p.msgsnd(id, 1, page.subarray(0, 1000), IPC.NOWAIT);
   } },
   open: { ENOMEM: simply((p) => p.open('/tmp/new', O.RDWR | O.CREAT, 0o600)) },
+  poll: { ENOMEM: waitingFor((p) => p.poll([], 10)) },
+  ppoll: { ENOMEM: waitingFor((p) => p.ppoll([], TEN_MS, null)) },
+  select: { ENOMEM: waitingFor((p) => p.select(0, bits(), bits(), bits(), TEN_MS)) },
+  pselect: { ENOMEM: waitingFor((p) => p.pselect(0, bits(), bits(), bits(), TEN_MS, null)) },
+  recv: { ENOMEM: receivingAfter((p, fd) => p.recv(fd, new Uint8Array(1), 0)) },
+  recvfrom: { ENOMEM: receivingAfter((p, fd) => p.recvfrom(fd, new Uint8Array(1), 0)) },
+  recvmsg: { ENOMEM: receivingAfter((p, fd) => p.recvmsg(fd, [new Uint8Array(1)], 0)) },
+  recvmmsg: { ENOMEM: receivingAfter((p, fd) => p.recvmmsg(fd, [{ iov: [new Uint8Array(1)] }], 0)) },
   semget: { ENOMEM: simply((p) => p.semget(IPC.PRIVATE, 1, IPC.CREAT | 0o600)) },
   semop: { ENOMEM: async (p) => {
     const id = await p.semget(IPC.PRIVATE, 1, IPC.CREAT | 0o600);
@@ -194,6 +220,15 @@ const NOTHING: Readonly<Record<string, Readonly<Record<string, Prepare>>>> = {
   send: { EFAULT: sendingFrom((p, fd, from) => p.send(fd, from, 0)) },
   sendto: { EFAULT: sendingFrom((p, fd, from) => p.sendto(fd, from, 0, new Uint8Array(0))) },
   sendmsg: { EFAULT: sendingFrom((p, fd, from) => p.sendmsg(fd, { iov: [from] }, 0)) },
+  sendmmsg: { EFAULT: sendingFrom((p, fd, from) => p.sendmmsg(fd, [{ iov: [from] }], 0)) },
+  mq_receive: { EINVAL: async (p) => {
+    const fd = await p.mq_open('/queue', O.RDWR | O.CREAT, 0o600);
+    return () => p.mq_receive(fd, 8192, -1);
+  } },
+  futimens: { EINVAL: async (p) => {
+    const fd = await file(p);
+    return () => p.futimens(fd, { atimeUs: Number.NaN, mtimeUs: 1 });
+  } },
   msgctl: { EFAULT: async (p) => {
     const id = await p.msgget(IPC.PRIVATE, IPC.CREAT | 0o600);
     return () => p.msgctl(id, IPC.SET);

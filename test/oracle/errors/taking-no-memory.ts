@@ -39,15 +39,7 @@ export const TAKING_NO_MEMORY: Readonly<Record<string, Prepare>> = {
   unlink: about((p) => p.unlink('/tmp/file')),
   utimensat: about((p) => p.utimensat('/tmp/link', { atimeUs: 1, mtimeUs: 1 })),
   getcwd: about((p) => p.getcwd()),
-  poll: about((p) => p.poll(Array.from({ length: 1000 }, () => ({ fd: 0, events: 1, revents: 0 })), 0)),
-  ppoll: about((p) => p.ppoll(Array.from({ length: 1000 }, () => ({ fd: 0, events: 1, revents: 0 })), 0, [10])),
-  select: about((p) => p.select(1024, new Uint8Array(128), new Uint8Array(128), new Uint8Array(128), 0)),
-  pselect: about((p) => p.pselect(1024, new Uint8Array(128), new Uint8Array(128), new Uint8Array(128), 0, [10])),
   setgroups: about((p) => p.setgroups(Array.from({ length: 65_536 }, (_, i) => i))),
-  recv: receiving((p, fd) => p.recv(fd, room, 0)),
-  recvfrom: receiving((p, fd) => p.recvfrom(fd, room, 0)),
-  recvmsg: receiving((p, fd) => p.recvmsg(fd, [room], 100, 0)),
-  recvmmsg: receiving((p, fd) => p.recvmmsg(fd, [{ iov: [room] }], 0)),
   shmat: async (p) => {
     const id = await p.shmget(IPC.PRIVATE, 100_000, IPC.CREAT | 0o600);
     return () => p.shmat(id, 0);
