@@ -48,6 +48,9 @@ export const Cost = {
   /** What a dump of netlink has to write yet; an entry of an open directory that is being read. */
   DUMPED: 128,
   ENTRY: 64,
+  /** A message in a System V queue, beside its bytes; a supplementary group of a process. */
+  QUEUED: 256,
+  GROUP: 8,
   /** An instruction of a socket's filter. */
   INSTRUCTION: 16,
   /** A slot of a descriptor table, and of a pipe (struct pipe_buffer). */

@@ -127,7 +127,7 @@ export class Kernel {
     // Who is counted is there: as long as all of them are few, nobody need count.
     if (!isExempt && this.table.size >= most && this.processesOf(credentials.uid) >= most) return -Errno.EAGAIN;
     if (this.table.size >= MOST_PROCESSES) return -Errno.EAGAIN;
-    if (this.memory.lacks(Cost.PROCESS + parent.descriptors.tableBytes)) return -Errno.ENOMEM;
+    if (this.memory.lacks(Cost.PROCESS + credentials.groups.length * Cost.GROUP + parent.descriptors.tableBytes)) return -Errno.ENOMEM;
     const child = new KernelProcess(this, this.takePid(), name, parent.terminal, parent, parent);
     child.pgid = parent.pgid;
     child.sid = parent.sid;

@@ -13,6 +13,7 @@
  */
 import { Credentials } from '../base/credentials.ts';
 import { Errno } from '../base/errno.ts';
+import { Cost } from '../base/kernel-memory.ts';
 import { WaitQueue } from '../base/wait-queue.ts';
 import type { Caller } from '../socket/caller.ts';
 import type { Description } from '../socket/description.ts';
@@ -88,6 +89,8 @@ export class KernelProcess implements Caller {
   private masksWaiting = 0;
   /** How many of its calls wait. */
   waitCount = 0;
+  /** What it is charged for its supplementary groups. */
+  private groupBytes = 0;
   private readonly parked: SignalDelivery[] = [];
 
   /** `inheritFrom`: whose descriptors it has, as after fork; null for a terminal on 0, 1 and 2. */
@@ -105,6 +108,8 @@ export class KernelProcess implements Caller {
     this.startedUs = kernel.loop.now;
     this.credentials = inheritFrom === null ? new Credentials() : inheritFrom.credentials.clone();
     this.files = inheritFrom === null ? new FileContext(kernel.fileSystem.root) : inheritFrom.files.clone();
+    this.groupBytes = this.credentials.groups.length * Cost.GROUP;
+    kernel.memory.hold(this.groupBytes);
     this.birth = kernel.nextBirth();
     if (parent !== null) parent.children.add(this);
     if (inheritFrom !== null) {
@@ -210,6 +215,22 @@ export class KernelProcess implements Caller {
     return 0;
   }
 
+  /** setgroups(2): 0 or -ENOMEM. */
+  changeGroups(groups: readonly number[]): number {
+    const { memory } = this.kernel;
+    const bytes = groups.length * Cost.GROUP;
+    if (!memory.take(bytes)) return -Errno.ENOMEM;
+    memory.letGo(this.groupBytes);
+    this.groupBytes = bytes;
+    this.credentials.groups = groups;
+    return 0;
+  }
+
+  private forgetGroups(): void {
+    this.kernel.memory.letGo(this.groupBytes);
+    this.groupBytes = 0;
+  }
+
   /** exit_mm: with its memory the words of its program go. */
   private forgetWords(): void {
     this.kernel.memory.letGo(this.wordBytes);
@@ -226,6 +247,7 @@ export class KernelProcess implements Caller {
   /** A child that could not be started was never there. */
   abandon(): void {
     this.exited = true;
+    this.forgetGroups();
     this.descriptors.closeAll();
     this.reap();
   }
@@ -306,6 +328,7 @@ export class KernelProcess implements Caller {
     this.timers.clear();
     this.kernel.ipc.processEnded(this);
     this.forgetWords();
+    this.forgetGroups();
     this.files.release();
     this.signals.clear();
     for (const delivery of this.parked.splice(0)) loop.complete(delivery);

@@ -26,16 +26,18 @@ async function codeOf(call: () => Promise<unknown>): Promise<string> {
   }
 }
 
-/** Takes what a host has: segments, and of what they leave messages, each half as large as the one before that was refused. */
+/** Takes what a host has: segments, of what they leave messages, each half as large as the one before that was refused, and groups in the end. */
 async function exhaust(host: Host): Promise<void> {
   const greedy = new Process(host, 'greedy');
+  const { memory } = host.kernel;
   const queues = [await greedy.msgget(IPC.PRIVATE, IPC.CREAT | 0o600), await greedy.msgget(IPC.PRIVATE, IPC.CREAT | 0o600)];
   const until = async (call: (size: number) => Promise<unknown>, first: number): Promise<void> => {
     for (let size = first; size >= 1; size = Math.floor(size / 2)) while ((await codeOf(() => call(size))) === 'none');
   };
   await until((size) => greedy.shmget(IPC.PRIVATE, size, IPC.CREAT | 0o600), MEMORY);
   for (const id of queues) await until((size) => greedy.msgsnd(id, 1, new Uint8Array(size), IPC.NOWAIT), 4096);
-  const left = host.kernel.memory.totalBytes - host.kernel.memory.usedBytes;
+  await greedy.setgroups(new Array<number>(Math.floor((memory.totalBytes - memory.usedBytes) / 8)).fill(1));
+  const left = memory.totalBytes - memory.usedBytes;
   ok(left < 64, `${left} bytes are left`);
 }
 

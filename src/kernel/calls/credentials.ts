@@ -141,6 +141,5 @@ export function setgroups(process: KernelProcess, groups: readonly number[]): nu
   if (groups.length > MOST_GROUPS) return -Errno.EINVAL;
   const ids = groups.map(idOf);
   if (ids.includes(UNCHANGED)) return -Errno.EINVAL;
-  process.credentials.groups = ids.sort((a, b) => a - b);
-  return 0;
+  return process.changeGroups(ids.sort((a, b) => a - b));
 }

@@ -1,7 +1,7 @@
 /** System V message queues: msgget(2), msgop(2), msgctl(2). */
 import type { Credentials } from '../../base/credentials.ts';
 import { Errno } from '../../base/errno.ts';
-import type { KernelMemory } from '../../base/kernel-memory.ts';
+import { Cost, type KernelMemory } from '../../base/kernel-memory.ts';
 import { Poll } from '../../base/wait-queue.ts';
 import { Operation, Restart } from '../operation.ts';
 import { IPC, IpcObject, READ, WRITE } from './ipc-object.ts';
@@ -28,17 +28,17 @@ export class MessageRoom {
 
   /** Is there memory for a message of this length? */
   fits(length: number): boolean {
-    return this.bytes >= length + MESSAGE_BYTES && !this.memory.lacks(length + MESSAGE_BYTES);
+    return this.bytes >= length + MESSAGE_BYTES && !this.memory.lacks(length + Cost.QUEUED);
   }
 
   take(length: number): void {
     this.bytes -= length + MESSAGE_BYTES;
-    this.memory.hold(length + MESSAGE_BYTES);
+    this.memory.hold(length + Cost.QUEUED);
   }
 
   giveBack(length: number): void {
     this.bytes += length + MESSAGE_BYTES;
-    this.memory.letGo(length + MESSAGE_BYTES);
+    this.memory.letGo(length + Cost.QUEUED);
   }
 }
 

@@ -147,6 +147,7 @@ const MEMORY: Readonly<Record<string, Readonly<Record<string, Prepare>>>> = {
     return () => p.sendfile(to, fd, 0, 4096);
   } },
   shmget: { ENOMEM: simply((p) => p.shmget(IPC.PRIVATE, 4096, IPC.CREAT | 0o600)) },
+  setgroups: { ENOMEM: simply((p) => p.setgroups(Array.from({ length: 65_536 }, (_, i) => i))) },
   signalfd: { ENOMEM: simply((p) => p.signalfd(-1, [40], 0)) },
   socket: {
     ENOBUFS: simply((p) => p.socket(AF.INET, SOCK.STREAM, 0)),

@@ -2,7 +2,7 @@
  * Calls whose man pages list ENOMEM, and which take nothing of a host's memory: each of them made in the way of its that could need most.
  * test/sim/occurring-errors.test.ts makes them on a host without any; impossible.ts has their reason.
  */
-import { AF, O, SOCK } from '../../../src/socket/constants.ts';
+import { O } from '../../../src/socket/constants.ts';
 import type { Process } from '../../../src/api/posix/process.ts';
 import { IPC } from '../../../src/kernel/ipc/ipc-object.ts';
 import type { Prepare } from './occurring.ts';
@@ -14,13 +14,6 @@ const about = (call: (p: Process) => Promise<unknown>): Prepare => async (p) => 
   await p.mkdir('/tmp/folder', 0o700);
   return () => call(p);
 };
-/** One about a socket where bytes wait. */
-const receiving = (call: (p: Process, fd: number) => Promise<unknown>): Prepare => async (p) => {
-  const [one, other] = await p.socketpair(AF.UNIX, SOCK.STREAM, 0);
-  await p.send(one, new Uint8Array(3000), 0);
-  return () => call(p, other);
-};
-const room = new Uint8Array(4000);
 
 export const TAKING_NO_MEMORY: Readonly<Record<string, Prepare>> = {
   access: about((p) => p.access('/tmp/link', 4)),
@@ -39,7 +32,6 @@ export const TAKING_NO_MEMORY: Readonly<Record<string, Prepare>> = {
   unlink: about((p) => p.unlink('/tmp/file')),
   utimensat: about((p) => p.utimensat('/tmp/link', { atimeUs: 1, mtimeUs: 1 })),
   getcwd: about((p) => p.getcwd()),
-  setgroups: about((p) => p.setgroups(Array.from({ length: 65_536 }, (_, i) => i))),
   shmat: async (p) => {
     const id = await p.shmget(IPC.PRIVATE, 100_000, IPC.CREAT | 0o600);
     return () => p.shmat(id, 0);
