@@ -87,11 +87,11 @@ export class NetlinkRequest {
   dump(puts: Iterable<Put>, options: DumpOptions = {}): number {
     const { endsTogether = false, flags = 0, error = 0 } = options;
     const reason = this.socket.isOn(NETLINK.EXT_ACK) ? this.reason : '';
-    const all = Array.isArray(puts) ? (puts as Put[]) : [...puts];
-    const bytes = all.length * Cost.DUMPED;
+    // One that looks anew for each message holds no list.
+    const bytes = Array.isArray(puts) ? puts.length * Cost.DUMPED : 0;
     const { memory } = this.socket.host.stack.context;
     if (!memory.take(bytes)) return -Errno.ENOBUFS;
-    this.socket.beginDump({ to: this.to, puts: all[Symbol.iterator](), bytes, endsTogether, flags, error, reason, rest: null, isOver: false });
+    this.socket.beginDump({ to: this.to, puts: puts[Symbol.iterator](), bytes, endsTogether, flags, error, reason, rest: null, isOver: false });
     return DUMPING;
   }
 
