@@ -56,6 +56,9 @@ export class SpliceOperation extends Operation {
   /** Offsets of the caller's, which positions do not follow; -1 for the description's own. */
   fromOffset = -1;
   toOffset = -1;
+  /** Where the call is in a description's file: its own count, since both may be one description (do_sendfile). */
+  private fromPosition = 0;
+  private toPosition = 0;
   private left = 0;
   private done = 0;
   /** tee(2): the source keeps its bytes. */
@@ -76,6 +79,8 @@ export class SpliceOperation extends Operation {
     this.to = to;
     this.fromOffset = fromOffset;
     this.toOffset = toOffset;
+    this.fromPosition = seekable(from.operations)?.position ?? 0;
+    this.toPosition = seekable(to.operations)?.position ?? 0;
     this.left = count;
     this.done = 0;
     this.keeps = how.keeps;
@@ -161,7 +166,7 @@ export class SpliceOperation extends Operation {
       return pipe.peek(this.piece, most);
     }
     const file = seekable(from.operations);
-    if (file !== null) return file.readAt(this.fromOffset >= 0 ? this.fromOffset : file.position, this.piece, 0, most);
+    if (file !== null) return file.readAt(this.fromOffset >= 0 ? this.fromOffset : this.fromPosition, this.piece, 0, most);
     const { socket } = from;
     if (socket !== null) {
       const { received } = this;
@@ -178,10 +183,10 @@ export class SpliceOperation extends Operation {
     if (socket !== null) return socket.send(this.piece, 0, count, Msg.SPLICE_PAGES, this.process);
     const file = seekable(operations);
     if (file === null) return operations.write(this.piece, 0, count);
-    const n = file.writeAt(this.toOffset >= 0 ? this.toOffset : file.position, this.piece, 0, count);
+    const n = file.writeAt(this.toOffset >= 0 ? this.toOffset : this.toPosition, this.piece, 0, count);
     if (n <= 0) return n;
     if (this.toOffset >= 0) this.toOffset += n;
-    else file.position += n;
+    else file.position = this.toPosition += n;
     return n;
   }
 
@@ -197,7 +202,7 @@ export class SpliceOperation extends Operation {
     const file = seekable(from.operations);
     if (file === null) return;
     if (this.fromOffset >= 0) this.fromOffset += count;
-    else file.position += count;
+    else file.position = this.fromPosition += count;
   }
 
   protected override joinQueues(): void {

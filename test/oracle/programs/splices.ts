@@ -42,6 +42,27 @@ const sending = program('sendfile', async (env) => {
   await p.ioctl(end, IOCTL.FIONREAD);
 });
 
+/** One description is source and target: its position moves once. */
+const ontoItself = program('sendfile from a description to itself', async (env) => {
+  const p = await env.process();
+  const file = await p.open('f', O.RDWR | O.CREAT, 0o600);
+  await p.write(file, pattern(150_000));
+  const other = await p.dup(file);
+  await p.lseek(file, 0, SEEK.SET);
+  await p.sendfile(file, other, null, 10);
+  await p.lseek(file, 0, SEEK.CUR);
+  await p.read(other, room(10));
+  await p.sendfile(file, file, null, 140_000);
+  await p.lseek(file, 0, SEEK.CUR);
+  await p.read(file, room(20));
+  await p.sendfile(file, other, 100, 7);
+  await p.lseek(file, 0, SEEK.CUR);
+  await p.sendfile(file, file, null, 200_000);
+  await p.lseek(file, 0, SEEK.CUR);
+  await p.lseek(file, 0, SEEK.SET);
+  await p.read(file, room(150_000));
+});
+
 const splicing = program('splice', async (env) => {
   const p = await env.process();
   const file = await p.open('f', O.RDWR | O.CREAT, 0o600);
@@ -203,4 +224,4 @@ const charged = program('splice-charged', async (env) => {
   }
 });
 
-export const programs: readonly Program[] = [sending, splicing, charged, teeing, refused];
+export const programs: readonly Program[] = [sending, ontoItself, splicing, charged, teeing, refused];
