@@ -12,7 +12,7 @@ export interface Heard {
 }
 
 /** A program's mailbox. */
-class Mailbox {
+export class Mailbox {
   private listener: (command: string) => void = () => {};
   readonly commands: Commands = (listener) => {
     this.listener = listener;
