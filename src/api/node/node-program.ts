@@ -204,7 +204,7 @@ export class NodeProgram {
     return [...counts].map(([what, count]) => (count === 1 ? what : `${what} (${count} times)`));
   }
 
-  /** The program ends as a process does: its sockets are closed, and nothing that it began comes back to it. */
+  /** The program ends as a process does: its sockets are closed, and nothing that it began comes back to it. `status`: as wait(2) tells it. */
   end(status = 0): void {
     if (this.ended) return;
     this.ended = true;

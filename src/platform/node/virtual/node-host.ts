@@ -9,6 +9,7 @@ import { NodeProgram } from '../../../api/node/node-program.ts';
 import { SeededRandom } from '../../../base/random.ts';
 import { isKind } from '../../../base/thrown.ts';
 import { type Frozen, Host, type HostOptions } from '../../../host.ts';
+import { exitedStatus } from '../../../kernel/wait-status.ts';
 import { onlyKnown } from '../../../sim/arguments.ts';
 import { whyDown } from '../../../sim/host-programs.ts';
 import type { WorldLog } from '../../../sim/world-log.ts';
@@ -191,10 +192,10 @@ export class NodeHost extends Host {
     return this.runs.get(program)?.isPending === true;
   }
 
-  /** A program ends itself: `how` are the words of its code. */
-  exit(program: NodeProgram, status: number, how: string): void {
+  /** A program ends itself: `how` are the words of its code, `status` is as a shell tells it, `signal` what ended it, or 0. */
+  exit(program: NodeProgram, status: number, how: string, signal = 0): void {
     const run = this.runs.get(program);
-    this.endProgram(program, status);
+    this.endProgram(program, status, signal);
     if (status === 0) {
       run?.finish(undefined);
       return;
@@ -210,13 +211,13 @@ export class NodeHost extends Host {
     else this.fail(error);
   }
 
-  /** The program exits: its sockets are closed, and nothing comes back to it. */
-  endProgram(program: NodeProgram, status: number): void {
+  /** The program exits, or is ended by `signal`: its sockets are closed, and nothing comes back to it. */
+  endProgram(program: NodeProgram, status: number, signal = 0): void {
     this.programs.delete(program);
     this.runs.delete(program);
     flushOutput(program);
     this.note('program', `${program.name} ends with ${status}`);
-    program.end(status);
+    program.end(signal === 0 ? exitedStatus(status) : signal);
   }
 
   override powerOff(): void {
