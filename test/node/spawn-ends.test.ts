@@ -115,6 +115,19 @@ test('what a program prints: lines in the log in their order, whole in the end, 
   equal(told['much']?.value[0].length, 3_000_000);
 });
 
+test('wait(2) tells how it ended: by its status, by a signal of its own, by one of the host', () => {
+  const told = folder.result<Record<string, OneWorld<string>>>(`
+    const status = async (host, program, end) => {
+      const core = host.kernel.processes().find(({ pid }) => pid === program.pid);
+      end?.();
+      await program.ended.catch(() => {});
+      return core.exited + ' ' + core.status.toString(16);
+    };
+    for (const way of ['exit', 'abort']) told[way] = ${one("return status(client, client.spawn('ends.cjs', [way]));")};
+    told.kill = ${one("const p = client.spawn('waits.mjs'); await world.sleep(1e6); return status(client, p, () => p.kill('SIGTERM'));")};`);
+  deepEqual(Object.entries(told).map(([name, { value }]) => [name, value]), [['exit', 'true 300'], ['abort', 'true 6'], ['kill', 'true f']]);
+});
+
 test('what is written without end within one turn, and without a line, fills no file and no memory', () => {
   const told = folder.result<Record<string, OneWorld<unknown>>>(`
     told.floods = ${one(`const { stdout, stderr } = await client.spawn('floods.mjs', ['most.json']).ended;
