@@ -29,7 +29,7 @@ async function play(name: string, ...options: string[]): Promise<Played> {
   equal(status, 0, stderr);
   const seed = options[1] ?? name;
   const told = stderr.replace(/^in all: [\d.]+ s of the machine's time$/m, 'in all');
-  equal(told, `\ncapture of the first: ${file}\nreplay: npx sockscape demo ${name} --once --seed ${seed} -w ${file}\nin all\n`);
+  equal(told, `\nin all\ncapture of the first: ${file}\nreplay: npx sockscape demo ${name} --once --seed ${seed} -w ${file}\n`);
   const lines = stdout.trimEnd().split('\n');
   const isSegment = (line: string): boolean => / IP 10\./.test(line);
   return { events: lines.filter((line) => !isSegment(line)), segments: lines.filter(isSegment), capture: readFileSync(file), file };
