@@ -51,6 +51,8 @@ export const Cost = {
   /** A message in a System V queue, beside its bytes; a supplementary group of a process. */
   QUEUED: 256,
   GROUP: 8,
+  /** What a packet socket asks of a device (struct packet_mclist, and netdev_hw_addr at the device). */
+  MEMBERSHIP: 256,
   /** An instruction of a socket's filter. */
   INSTRUCTION: 16,
   /** A slot of a descriptor table, and of a pipe (struct pipe_buffer). */

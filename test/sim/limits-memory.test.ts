@@ -21,7 +21,7 @@ import { MOST_DESCRIPTORS, Resource } from '../../src/kernel/resource-limits.ts'
 import { MaskHow, Signal } from '../../src/kernel/signal-numbers.ts';
 import { filterBytes } from '../../src/socket/socket-filter.ts';
 import { rightsMessage } from '../../src/socket/control.ts';
-import { AF, F, O, SO, SOCK, SOL } from '../../src/socket/constants.ts';
+import { AF, F, O, PACKET, SO, SOCK, SOL } from '../../src/socket/constants.ts';
 import { sockaddrIn, sockaddrUn } from '../../src/socket/sockaddr.ts';
 import { Msg } from '../../src/transport/endpoint.ts';
 import { seed } from '../results.ts';
@@ -228,6 +228,11 @@ const CASES: readonly (readonly [what: string, codes: readonly string[], make: M
   ['filters', ['ENOMEM', 'ENOBUFS'], async (p) => {
     const filter = filterBytes(Array.from({ length: 4096 }, () => ({ code: 6, jt: 0, jf: 0, k: 0 })));
     return async () => p.setsockopt(await p.socket(AF.PACKET, SOCK.RAW, 0), SOL.SOCKET, SO.ATTACH_FILTER, filter);
+  }],
+  ['memberships', ['ENOBUFS'], async (p) => {
+    const fd = await p.socket(AF.PACKET, SOCK.RAW, 0);
+    // struct packet_mreq of lo, PACKET_MR_MULTICAST.
+    return (i) => p.setsockopt(fd, SOL.PACKET, PACKET.ADD_MEMBERSHIP, Uint8Array.of(1, 0, 0, 0, 0, 0, 6, 0, 3, 0, 0, i >> 16, (i >> 8) & 255, i & 255, 0, 0));
   }],
   ['children', ['ENOMEM'], async (p) => () => p.spawn(() => new Promise(() => {}))],
   ['children with large tables', ['ENOMEM'], async (p) => {
