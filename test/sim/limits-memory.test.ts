@@ -7,7 +7,7 @@
  * net/socket.c), ENOBUFS of inet_create, packet_create and sock_alloc_send_pskb, ENOMEM of alloc_empty_file, unix_create1,
  * netlink_create, copy_process, alloc_fdtable, ep_insert and anon_pipe_write.
  */
-import { deepEqual, equal, ok } from 'node:assert/strict';
+import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { SIG_IGN } from '../../src/api/posix/constants.ts';
 import { Process } from '../../src/api/posix/process.ts';
@@ -234,6 +234,11 @@ const CASES: readonly (readonly [what: string, codes: readonly string[], make: M
     // struct packet_mreq of lo, PACKET_MR_MULTICAST.
     return (i) => p.setsockopt(fd, SOL.PACKET, PACKET.ADD_MEMBERSHIP, Uint8Array.of(1, 0, 0, 0, 0, 0, 6, 0, 3, 0, 0, i >> 16, (i >> 8) & 255, i & 255, 0, 0));
   }],
+  ['processes of the machine', ['ENOMEM'], async (_p, host) => async () => new Process(host, 'another')],
+  ['processes with the same descriptors', ['ENOMEM'], async (p, host) => {
+    await p.fcntl(0, F.DUPFD, 60_000);
+    return async () => new Process(host, 'another', { inherit: p });
+  }],
   ['children', ['ENOMEM'], async (p) => () => p.spawn(() => new Promise(() => {}))],
   ['children with large tables', ['ENOMEM'], async (p) => {
     await p.fcntl(0, F.DUPFD, 60_000);
@@ -334,3 +339,13 @@ for (const [what, codes, make] of CASES) {
 }
 /** What outlives every process. */
 const KEPT: ReadonlySet<string> = new Set(['System V messages', 'shared memory', 'POSIX queues, their limit raised']);
+
+test('host.run of a host without memory for a process: ENOMEM, and then it runs again', async () => {
+  await simulate({ seed }, async (world) => {
+    const host = world.host('a', { memoryBytes: 4 * MEGABYTE });
+    await untilRefused(async () => new Process(host, 'another'));
+    await rejects(host.run(() => 1), { code: 'ENOMEM', syscall: 'spawn' });
+    for (const process of host.kernel.processes()) process.end(0);
+    equal(await host.run(() => 1), 1);
+  });
+});
