@@ -344,7 +344,10 @@ export class NeighbourTable {
   get(device: Device, address: IpAddress): Neighbour | null {
     const known = this.find(device, address.a, address.b, address.c, address.d);
     if (known !== null) return known;
-    if (this.size >= this.settings.neighGcThresh3 && !this.collect()) return null;
+    if (this.size >= this.settings.neighGcThresh3 && !this.collect()) {
+      this.context.counters.values[Mib.NeighTableFulls]++;
+      return null;
+    }
     const neighbour = new Neighbour(this, device, address);
     neighbour.updatedAt = this.loop.now;
     const at = this.slot(address.a, address.b, address.c, address.d);

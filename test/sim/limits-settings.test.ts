@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import { Process } from '../../src/api/posix/process.ts';
 import type { SystemError } from '../../src/api/posix/syscalls.ts';
 import { simulate } from '../../src/entry/sim.node.ts';
+import { Resource } from '../../src/kernel/resource-limits.ts';
 import { AF, F, O, SOCK } from '../../src/socket/constants.ts';
 import { sockaddrIn } from '../../src/socket/sockaddr.ts';
 import { Msg } from '../../src/transport/endpoint.ts';
@@ -153,6 +154,45 @@ test('net.ipv4.tcp_mem: connections together stay below the third limit, go on, 
     server.exit();
     await world.sleep(300e6);
     for (const host of [a, b]) equal(host.stack.context.tcpMemory.usedBytes, 0);
+  });
+});
+
+test('POSIX queues: how many there may be, how long and how large, for a user and for whoever has CAP_SYS_RESOURCE', async () => {
+  await simulate({ seed }, async (world) => {
+    const host = world.host('a');
+    const [root, user] = [new Process(host, 'root'), new Process(host, 'user')];
+    for (const process of [root, user]) await process.setrlimit(Resource.MSGQUEUE, { soft: Infinity, hard: Infinity });
+    await user.setresuid(1000, 1000, 1000);
+    let made = 0;
+    const make = async (process: Process, maxMessages: number, messageSize: number): Promise<void> => {
+      await process.close(await process.mq_open(`/q${made}`, O.RDWR | O.CREAT, 0o600, { maxMessages, messageSize }));
+      made++;
+    };
+    // fs.mqueue.msg_max and msgsize_max, HARD_MSGMAX and HARD_MSGSIZEMAX (mq_overview(7)).
+    await make(user, 10, 8192);
+    for (const [length, size] of [[11, 8192], [10, 8193], [0, 1], [1, 0]] as const) await rejects(make(user, length, size), { code: 'EINVAL' });
+    await make(root, 65_536, 1);
+    await make(root, 1, 16_777_216);
+    for (const [length, size] of [[65_537, 1], [1, 16_777_217]] as const) await rejects(make(root, length, size), { code: 'EINVAL' });
+    // fs.mqueue.queues_max.
+    const [code, count] = await codeAfter(() => make(user, 1, 1), 1000);
+    equal(code, 'ENOSPC');
+    equal(count, 256 - 3);
+    await make(root, 1, 1);
+    await user.mq_unlink('/q0');
+    await rejects(make(user, 1, 1), { code: 'ENOSPC' });
+    await root.mq_unlink('/q1');
+    await make(user, 1, 1);
+  });
+});
+
+test('NGROUPS_MAX: 65,536 supplementary groups, and EINVAL beyond', async () => {
+  await simulate({ seed }, async (world) => {
+    const p = new Process(world.host('a'), 'p');
+    const groups = Array.from({ length: 65_537 }, (_, i) => i);
+    await rejects(p.setgroups(groups), { code: 'EINVAL' });
+    await p.setgroups(groups.slice(1));
+    equal((await p.getgroups()).length, 65_536);
   });
 });
 
