@@ -56,6 +56,8 @@ export const Cost = {
   /** A group that a socket has joined, with what its interface keeps of it (ip_mc_socklist, ip_mc_list); a source in its filter. */
   JOINED: 768,
   SOURCE: 192,
+  /** A permanent neighbour (struct neighbour); others are few (gc_thresh3). */
+  NEIGHBOUR: 512,
   /** A route (fib_alias, fib_info); an address of an interface, with the group that IPv6's listens to. */
   ROUTE: 512,
   ADDRESS: 1024,

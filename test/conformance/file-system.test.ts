@@ -1,5 +1,5 @@
 /** What the oracle cannot show: limits of the file system, and what is left when nobody has a file any more. */
-import { deepEqual, equal, ok } from 'node:assert/strict';
+import { deepEqual, equal } from 'node:assert/strict';
 import { test } from 'node:test';
 import { Process } from '../../src/api/posix/process.ts';
 import { O_CREAT, O_RDWR, O_WRONLY } from '../../src/api/posix/constants.ts';

@@ -63,13 +63,13 @@ async function leave(host: Host, bytes: number): Promise<Process[]> {
 
 // Requests of netlink.
 
-const RTM = { NEWADDR: 20, NEWROUTE: 24, DELROUTE: 25 } as const;
+const RTM = { NEWADDR: 20, NEWROUTE: 24, DELROUTE: 25, NEWNEIGH: 28, DELNEIGH: 29 } as const;
 /** NLM_F_REQUEST and ACK; EXCL and CREATE. */
 const ASK = 5, MAKE = 6;
 
 /** Sends one request; throws what it is answered. */
 async function ask(process: Process, fd: number, type: number, ...payload: number[]): Promise<void> {
-  const request = Uint8Array.of(16 + payload.length, 0, 0, 0, type, 0, ASK, type === RTM.DELROUTE ? 0 : MAKE, 1, 0, 0, 0, 0, 0, 0, 0, ...payload);
+  const request = Uint8Array.of(16 + payload.length, 0, 0, 0, type, 0, ASK, type === RTM.DELROUTE || type === RTM.DELNEIGH ? 0 : MAKE, 1, 0, 0, 0, 0, 0, 0, 0, ...payload);
   await process.send(fd, request, 0);
   const answer = new Uint8Array(200);
   await process.recv(fd, answer, 0);
@@ -86,6 +86,12 @@ const route6 = (i: number): number[] => [
 ];
 /** struct ifaddrmsg and IFA_LOCAL: an address of eth0, alone in its network. */
 const address4 = (i: number): number[] => [AF.INET, 32, 0, 0, 2, 0, 0, 0, 8, 0, 2, 0, ...word(0x30000000 + i)];
+
+/** struct ndmsg of eth0, NDA_DST and NDA_LLADDR. */
+const neighbour4 = (i: number, state: number): number[] => [
+  AF.INET, 0, 0, 0, 2, 0, 0, 0, state, 0, 0, 0, 8, 0, 1, 0, ...word(0x30000000 + i), 10, 0, 2, 0, 2, 0, 0, 0, 0, 1, 0, 0,
+];
+const NUD = { REACHABLE: 2, PERMANENT: 0x80 } as const;
 
 test('routes: 65,536 of a host, then ENOBUFS; one that goes makes room for another', { timeout: 300_000 }, () => simulate({ seed }, async (world) => {
   const host = world.host('a');
@@ -126,6 +132,23 @@ for (const [what, memoryBytes, most] of [['4,096 of an interface', 64 * MEGABYTE
     equal(host.kernel.memory.usedBytes, used);
   }));
 }
+
+test('permanent neighbours: they do not count for gc_thresh3, and are as many as there is memory for, then ENOBUFS', () => simulate({ seed }, async (world) => {
+  const host = world.host('a', { memoryBytes: 4 * MEGABYTE });
+  world.cable(host, world.host('b'));
+  const p = new Process(host, 'p');
+  const fd = await p.socket(AF.NETLINK, SOCK.RAW, 0);
+  const { memory } = host.kernel;
+  const [used, room] = [memory.usedBytes, roomFor(host, Cost.NEIGHBOUR)];
+  deepEqual(await untilRefused((i) => ask(p, fd, RTM.NEWNEIGH, ...neighbour4(i, NUD.PERMANENT))), { code: 'ENOBUFS', count: room });
+  // Others still have their places, and cannot become permanent either.
+  deepEqual(await untilRefused((i) => ask(p, fd, RTM.NEWNEIGH, ...neighbour4(room + i, NUD.REACHABLE))), { code: 'ENOBUFS', count: 1024 });
+  equal(host.nstat().NeighTableFulls, 1);
+  await ask(p, fd, RTM.DELNEIGH, ...neighbour4(0, 0));
+  await ask(p, fd, RTM.NEWNEIGH, ...neighbour4(0, NUD.PERMANENT));
+  for (let i = 0; i < room; i++) await ask(p, fd, RTM.DELNEIGH, ...neighbour4(i, 0));
+  equal(memory.usedBytes, used);
+}));
 
 // Groups of sockets.
 
