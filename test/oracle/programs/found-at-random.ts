@@ -324,4 +324,7 @@ export const programs: readonly Program[] = [
       p1('recvmsg', [{ fd: 'd3' }, { list: [{ room: 8192 }] }, 0, 0, 128]),
       p1('recvmsg', [{ fd: 'd3' }, { list: [{ room: 8192 }] }, 0, 0, 128]),
   ]),
+  sequence('random-a3-24', true, [
+      p1('setpgid', [-1, 0]),
+  ]),
 ];
