@@ -18,7 +18,7 @@ import { Waiter, WaitQueue } from '../../src/base/wait-queue.ts';
 import { takePacket } from '../../src/link/packet.ts';
 import { sockaddrIn } from '../../src/socket/sockaddr.ts';
 import { Comparison } from './comparison.ts';
-import { errorsPage, errorTable } from './errors/table.ts';
+import { errorsPage, errorTable, falseCellsAmong } from './errors/table.ts';
 import { AF, SOCK } from './numbers.ts';
 import { ourSide } from './our-side.ts';
 import { compareAll } from './oracle.ts';
@@ -45,6 +45,7 @@ test('our kernel answers as Linux does', async (t) => {
   // docs/errors.md: no cell is empty, and it says what was compared just now.
   const calls = [...syscalls().keys()];
   assert.deepEqual(errorTable(calls, comparison.errnos).faults, []);
+  assert.deepEqual(falseCellsAmong(comparison.returned), []);
   assert.equal(
     readFileSync(resolve(root, 'docs/errors.md'), 'utf8'), errorsPage(calls, comparison.errnos), 'npm run oracle -- --errors writes it',
   );

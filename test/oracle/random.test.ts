@@ -8,6 +8,7 @@ import { SIGNATURES } from '../../src/api/posix/signatures.ts';
 import { OracleUnavailable } from '../../src/platform/node/oracle/linux-host.ts';
 import { isFull, recordResult, root, seed } from '../results.ts';
 import { generate, MOST_STEPS } from './random/generator.ts';
+import { falseCellsAmong } from './errors/table.ts';
 import { LEFT_OUT } from './random/left-out.ts';
 import { distribution, mostUnsteady, ownOutcomes, RandomPrograms, reportText } from './random/run-random.ts';
 import { shrink } from './random/shrink.ts';
@@ -40,6 +41,7 @@ test(`${PROGRAMS} random programs end alike on both kernels, seed ${seed}`, { ti
   t.diagnostic(`${report.programs} programs of ${report.steps} calls\n${distribution(outcomes)}`);
   assert.equal(report.differences.length, 0, reportText(report));
   assert.deepEqual(report.left, []);
+  assert.deepEqual(falseCellsAmong(comparison.returned), []);
   assert.ok(report.unsteady.length <= mostUnsteady(PROGRAMS), reportText(report));
   assert.ok(comparison.compared >= PROGRAMS * 18, `${comparison.compared} results`);
   for (const [call, least] of Object.entries(LEAST_SUCCESSES)) {
