@@ -48,7 +48,8 @@ export const place: Choose = (m, process) => {
   const folder = m.find(process, ({ kind }) => kind === 'folder', 10);
   if (folder?.thing.kind === 'folder' && m.chance(40)) return { call: 'fchdir', args: [fd(folder.name)] };
   switch (m.below(6)) {
-    case 0: return { call: 'chdir', args: [m.pick(['dir', '/tmp', '/tmp/dir', '..', pathFor(m)])] };
+    // Never above /tmp: what is there is the machine's own on Linux's side.
+    case 0: return { call: 'chdir', args: [m.pick(['dir', '/tmp', '/tmp/dir', 'dir/../dir', pathFor(m)])] };
     case 1: return folder && { call: 'fchdir', args: [fd(folder.name)] };
     case 2: return { call: 'statfs', args: [m.pick(['/tmp', pathFor(m)])] };
     case 3: return found && { call: 'fstatfs', args: [fd(found.name)] };
