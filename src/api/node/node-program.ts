@@ -89,10 +89,9 @@ export class NodeProgram {
     this.isVirtual = host.loop.environment.virtual;
   }
 
-  /** A program of this process, as a new process of the host. */
-  static on(host: Host, name: string, names: (host: Host, core: KernelProcess) => NameService): NodeProgram {
-    const core = host.kernel.spawn(name, null, null);
-    return new NodeProgram(host, name, new DirectKernel(host, core), names(host, core));
+  /** A program of this process, as a process of the host that has just begun. */
+  static on(host: Host, core: KernelProcess, names: (host: Host, core: KernelProcess) => NameService): NodeProgram {
+    return new NodeProgram(host, core.name, new DirectKernel(host, core), names(host, core));
   }
 
   get isOver(): boolean {
