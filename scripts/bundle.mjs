@@ -22,9 +22,9 @@ function sweep(folder) {
 
 /**
  * Compiles `files` (absolute paths) and returns the scripts to run, in the same order. Each of them imports the files of
- * `inject` first.
+ * `inject` first. `plugins`: esbuild's, besides the one of all bundles.
  */
-export async function bundleForNode(files, inject = []) {
+export async function bundleForNode(files, inject = [], plugins = []) {
   const folder = join(root, 'build');
   mkdirSync(folder, { recursive: true });
   sweep(folder);
@@ -48,7 +48,7 @@ export async function bundleForNode(files, inject = []) {
     sourcemap: 'inline',
     outExtension: { '.js': '.mjs' },
     logLevel: 'warning',
-    plugins: [keepConstPlugin],
+    plugins: [...plugins, keepConstPlugin],
   });
   writeFileSync(join(outdir, 'package.json'), '{"type":"module"}');
   return names.map((name) => join(outdir, `${name}.mjs`));

@@ -19,6 +19,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { bundleForNode, root } from './bundle.mjs';
+import { errnoWatchPlugin } from './errno-watch.mjs';
 
 function testFilesUnder(path) {
   if (!statSync(path, { throwIfNoEntry: false })) return [];
@@ -56,7 +57,7 @@ const inject = recording ? [join(root, 'test/tools/frame-recorder.ts')] : [];
 let outputs;
 let recordedCommand;
 try {
-  outputs = bundled.length > 0 ? await bundleForNode(bundled, inject) : [];
+  outputs = bundled.length > 0 ? await bundleForNode(bundled, inject, [errnoWatchPlugin(root)]) : [];
   if (bundled !== sources) recordedCommand = outputs.pop();
   outputs.push(...files.filter((file) => !file.endsWith('.ts')));
 } catch (error) {

@@ -7,7 +7,7 @@
 
 /** Numbers of <linux/capability.h>, those that something here asks for. */
 export const Capability = {
-  CHOWN: 0, DAC_OVERRIDE: 1, DAC_READ_SEARCH: 2, FOWNER: 3, KILL: 5, SETGID: 6, SETUID: 7, NET_BIND_SERVICE: 10,
+  CHOWN: 0, DAC_OVERRIDE: 1, DAC_READ_SEARCH: 2, FOWNER: 3, FSETID: 4, KILL: 5, SETGID: 6, SETUID: 7, NET_BIND_SERVICE: 10,
   NET_BROADCAST: 11, NET_ADMIN: 12, NET_RAW: 13, IPC_OWNER: 15, SYS_PTRACE: 19, SYS_ADMIN: 21, SYS_RESOURCE: 24,
 } as const;
 export type Capability = (typeof Capability)[keyof typeof Capability];

@@ -15,6 +15,8 @@ export class Settings {
   /** Slots of all pipes of a user; 0 for no limit. */
   pipeUserPagesSoft = 16384;
   pipeUserPagesHard = 0;
+  /** 1: who does not own a file makes no other name for it, unless he may read and write it and it lends nobody its owner's rights. */
+  protectedHardlinks = 0;
   // net.core
   rmemDefault = 212992;
   rmemMax = 4194304;
@@ -234,7 +236,7 @@ const LONG = Number.MAX_SAFE_INTEGER;
  * Linux takes 0 and would divide by it, or where a timer of 0 would run without an end in a world's time.
  */
 const LIMITS: Readonly<Partial<Record<Field, readonly [number, number]>>> = {
-  fileMax: [0, LONG], pipeMaxSize: [4096, INT], pipeUserPagesSoft: [0, LONG], pipeUserPagesHard: [0, LONG],
+  fileMax: [0, LONG], pipeMaxSize: [4096, INT], pipeUserPagesSoft: [0, LONG], pipeUserPagesHard: [0, LONG], protectedHardlinks: [0, 1],
   rmemDefault: [2304, INT], rmemMax: [2304, INT], wmemDefault: [4608, INT], wmemMax: [4608, INT],
   ipDefaultTtl: [1, U8], ipv6HopLimit: [1, U8], ipMinPmtu: [68, INT], ipMtuExpires: [1, SECONDS], ipNoPmtuDisc: [0, 3],
   ipLocalPortRangeLow: [1, 65535], ipLocalPortRangeHigh: [1, 65535], ipUnprivilegedPortStart: [0, 65535],
@@ -280,7 +282,7 @@ export const GUARANTEES: readonly (keyof Settings)[] = ['tcpRmemMin', 'udpWmemMi
 
 const SYSCTL: Readonly<Record<string, readonly Field[]>> = {
   'kernel.hostname': ['hostname'],
-  'fs.file-max': ['fileMax'], 'fs.pipe-max-size': ['pipeMaxSize'],
+  'fs.protected_hardlinks': ['protectedHardlinks'], 'fs.file-max': ['fileMax'], 'fs.pipe-max-size': ['pipeMaxSize'],
   'fs.pipe-user-pages-soft': ['pipeUserPagesSoft'], 'fs.pipe-user-pages-hard': ['pipeUserPagesHard'],
   'net.core.rmem_default': ['rmemDefault'], 'net.core.rmem_max': ['rmemMax'],
   'net.core.wmem_default': ['wmemDefault'], 'net.core.wmem_max': ['wmemMax'], 'net.core.somaxconn': ['somaxconn'],

@@ -103,8 +103,8 @@ export function inodeBehind(kernel: Kernel, file: OpenFile): Inode {
 interface Owned {
   readonly inodeNumber: number;
   mode: number;
-  readonly uid: number;
-  readonly gid: number;
+  uid: number;
+  gid: number;
 }
 
 function ownedInode(kernel: Kernel, { inodeNumber, mode, uid, gid }: Owned, type: number, device: number): AnonymousInode {
@@ -118,6 +118,15 @@ function ownedInode(kernel: Kernel, { inodeNumber, mode, uid, gid }: Owned, type
 export function keepMode({ operations, socket }: OpenFile, mode: number): void {
   const holder = socket ?? (operations instanceof OpenQueue ? operations.queue : operations instanceof Terminal ? operations : null);
   if (holder !== null) holder.mode = mode;
+}
+
+/** And whose it is after fchown(2); a terminal stays its own. */
+export function keepOwner({ operations, socket }: OpenFile, { uid, gid, mode }: Inode): void {
+  const holder: Owned | null = socket ?? (operations instanceof OpenQueue ? operations.queue : null);
+  if (holder === null) return;
+  holder.uid = uid;
+  holder.gid = gid;
+  holder.mode = mode & S.PERMISSIONS;
 }
 
 /** What readlink(2) shows of /proc/PID/fd/N. */

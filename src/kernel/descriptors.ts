@@ -10,6 +10,7 @@ import { MOST_DESCRIPTORS } from './resource-limits.ts';
 
 /** What every table has room for. */
 const FREE_SLOTS = 256;
+const FD_SETSIZE = 1024;
 
 export class DescriptorTable {
   /** RLIMIT_NOFILE's soft limit. */
@@ -31,6 +32,11 @@ export class DescriptorTable {
   constructor(pid: number, memory: KernelMemory) {
     this.pid = pid;
     this.memory = memory;
+  }
+
+  /** What select(2) looks at: fd_set's size at least, and no more than the table has grown to (max_select_fd). */
+  get mostSelected(): number {
+    return Math.max(FD_SETSIZE, this.slots);
   }
 
   /** What the table of a child will take of the host's memory. */

@@ -135,6 +135,7 @@ export class Kernel {
     child.descriptors.max = parent.descriptors.max;
     child.signals.inherit(parent.signals);
     this.enter(child);
+    this.ipc.forked(parent, child);
     return child;
   }
 

@@ -27,6 +27,11 @@ export class PipePages {
     this.keeper = keeper;
   }
 
+  /** Slots of all pipes that there are. */
+  get inUse(): number {
+    return this.slots.total;
+  }
+
   /** How many slots a new pipe of `who` gets, now counted; 0 when he may have none, or there is no memory (alloc_pipe_info). */
   take(who: Credentials): number {
     const { pipeMaxSize } = this.settings;

@@ -16,8 +16,9 @@ export function groupMembers(kernel: Kernel, pgid: number): KernelProcess[] {
 /** setpgid(2), in the order of Linux's checks. */
 export function setGroup(caller: KernelProcess, pid: number, pgid: number): number {
   const target = pid === 0 ? caller : caller.kernel.find(pid);
-  const group = pgid === 0 ? (target?.pid ?? 0) : pgid;
-  if (pgid < 0) return -Errno.EINVAL;
+  // A group that is the process's own has its number, though there be no such process.
+  const group = pgid !== 0 ? pgid : pid !== 0 ? pid : caller.pid;
+  if (group < 0) return -Errno.EINVAL;
   if (target === null) return -Errno.ESRCH;
   if (target.parent === caller) {
     if (target.sid !== caller.sid) return -Errno.EPERM;

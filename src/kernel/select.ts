@@ -35,11 +35,11 @@ export class SelectOperation extends PollOperation {
     if (count < 0 || !(timeoutUs >= 0)) return -Errno.EINVAL;
     const { descriptors } = this.process;
     this.wanted = [];
-    this.bytes = Math.ceil(Math.min(count, descriptors.max) / 64) * 8;
+    this.bytes = Math.ceil(Math.min(count, descriptors.mostSelected) / 64) * 8;
     this.outward = sets;
     // Of an array that was transferred nothing is left, and `slice` throws.
     this.sets = sets.map((set) => ((set?.length ?? 0) === 0 ? null : (set as DescriptorSet).slice()));
-    for (let fd = 0; fd < Math.min(count, descriptors.max); fd++) {
+    for (let fd = 0; fd < Math.min(count, descriptors.mostSelected); fd++) {
       let events = 0;
       for (let i = 0; i < sets.length; i++) if (has(this.sets[i] as DescriptorSet | null, fd)) events |= MEANINGS[i] as number;
       if (events === 0) continue;

@@ -17,6 +17,13 @@ export class UserCounts {
     return this.memory !== null && this.memory.lacks(this.bytesEach);
   }
 
+  /** Of all users together. */
+  get total(): number {
+    let total = 0;
+    for (const count of this.counts.values()) total += count;
+    return total;
+  }
+
   of(uid: number): number {
     return this.counts.get(uid) ?? 0;
   }

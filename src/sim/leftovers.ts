@@ -87,7 +87,25 @@ export function straysOf(host: Host, but: KernelProcess | null = null): string[]
   for (const endpoint of stack.tcp.endpoints()) {
     if (!mayOutlive(endpoint, but)) left.push(`${name}: TCP endpoint on port ${endpoint.localPort}`);
   }
+  left.push(...countsLeft(host));
   return [...left, ...leftoversOf(host).filter((line) => !/: (timer of|TCP endpoint|TCP port) /.test(line))];
+}
+
+/** Groups that addresses and interfaces join: all nodes, all routers, solicited-node. */
+const GROUPS_OF_THE_HOST = /^(224\.0\.0\.[12]|ff0[125]::[12]|ff02::1:ff[0-9a-f:]+)$/;
+
+/** What the kernel counts of its processes: nothing of it has anybody to count for. */
+function countsLeft({ kernel, network, name }: Host): string[] {
+  const { attachments, undos, notifications } = kernel.ipc.heldByProcesses();
+  const counts: Record<string, number> = {
+    'pending signals and timers': kernel.pendingSignals.total, 'watches of epolls': kernel.epollWatches.total, 'slots of pipes': kernel.pipePages.inUse,
+    'attachments of shared memory': attachments, 'semaphores to undo': undos, 'queues that would tell of a message': notifications,
+  };
+  for (const { device, isPromiscuous, groups } of network.interfaces()) {
+    counts[`listeners to all frames of ${device.name}`] = device.promiscuity - (isPromiscuous ? 1 : 0);
+    for (const { group, refs } of groups) if (!GROUPS_OF_THE_HOST.test(`${group}`)) counts[`members of ${group} on ${device.name}`] = refs;
+  }
+  return Object.entries(counts).filter(([, count]) => count !== 0).map(([what, count]) => `${name}: ${count} ${what}`);
 }
 
 function timerWords(name: string, timer: Timer): string {

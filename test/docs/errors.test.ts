@@ -6,9 +6,17 @@ import { test } from 'node:test';
 import { ERRNO_FACTS, factsOf } from '../oracle/errors/facts.ts';
 import { EVERYWHERE, IMPOSSIBLE, REASONS, whyNot } from '../oracle/errors/impossible.ts';
 import { occurringFrom } from '../oracle/errors/occurring.ts';
-import { errorsPage, errorTable, readErrorsPage } from '../oracle/errors/table.ts';
+import { readErrorsPage } from '../oracle/errors/page.ts';
+import { errorsPage, errorTable, falseCellsAmong } from '../oracle/errors/table.ts';
+import { simulate } from '../../src/entry/sim.node.ts';
+import { Process } from '../../src/api/posix/process.ts';
+import { AF, SOCK } from '../../src/socket/constants.ts';
+import { sockaddrIn } from '../../src/socket/sockaddr.ts';
 import { TAKING_NO_MEMORY } from '../oracle/errors/taking-no-memory.ts';
-import { root } from '../results.ts';
+import { Comparison } from '../oracle/comparison.ts';
+import { Trace } from '../oracle/trace.ts';
+import { root, seed } from '../results.ts';
+import { falseCells } from '../tools/errno-watch.ts';
 import { syscalls } from './declarations.ts';
 
 const calls = [...syscalls().keys()];
@@ -71,4 +79,32 @@ test('an empty cell, a reason for what was observed, and a call without facts ar
   assert.match(errorTable(['listen', 'frobnicate'], observed).faults.join('\n'), /frobnicate: .*facts\.ts/);
   const page = readErrorsPage(errorsPage(['listen'], observed));
   assert.deepEqual(page.get('listen'), { compared: ['EADDRINUSE', 'EBADF', 'ENOTSOCK', 'EOPNOTSUPP', 'EINVAL'], occurring: [], impossible: [] });
+});
+
+test('what either kernel returns to a program of the oracle is held against the cells, equal or not', () => {
+  const [linux, ours] = [new Trace(), new Trace()];
+  for (const [trace, errno] of [[linux, 'ENOTDIR'], [ours, 'EINTR']] as const) {
+    Object.assign(trace.add('p1.fsync(3)', 'fsync', 'file'), { outcome: errno, kind: errno, isError: true });
+    Object.assign(trace.add('p1.close(9)', 'close', 'none'), { outcome: 'EBADF', kind: 'EBADF', isError: true });
+  }
+  const comparison = new Comparison();
+  comparison.add('made-up', linux, ours);
+  assert.deepEqual(falseCellsAmong(comparison.returned), ['fsync EINTR: said to be impossible, and it came from made-up, ours: p1.fsync(3)']);
+});
+
+test('what a call of ours fails with, in whatever test, is held against the page: a false cell is seen', async () => {
+  await simulate({ seed }, async (world) => {
+    const process = new Process(world.host('a'), 'p');
+    await assert.rejects(process.close(77), { code: 'EBADF' });
+    // One that waits, and whose error is made when it has done so.
+    const fd = await process.socket(AF.INET, SOCK.STREAM, 0);
+    await assert.rejects(process.connect(fd, sockaddrIn('127.0.0.1', 9)), { code: 'ECONNREFUSED' });
+  });
+  const page = readFileSync(join(root, 'docs/errors.md'), 'utf8');
+  assert.deepEqual(falseCells(page), []);
+  const false_ = page.replace(/^(\| close \| .*) \|$/m, '$1 EBADF (1) |').replace(/^(\| connect \| .*) \|$/m, '$1 ECONNREFUSED (1) |');
+  const found = falseCells(false_);
+  assert.equal(found.length, 2, found.join('\n'));
+  assert.match(found[0] as string, /^docs\/errors\.md says that close cannot fail with EBADF here, and it did\n[\s\S]*errors\.test\.ts:\d+/);
+  assert.match(found[1] as string, /connect cannot fail with ECONNREFUSED here/);
 });

@@ -18,7 +18,7 @@ import { TAP_HELP } from '../../src/cli/tap.ts';
 import { TCPDUMP_HELP } from '../../src/cli/tcpdump.ts';
 import * as sockscape from '../../src/entry/index.ts';
 import { CATALOGUE } from '../../src/programs/catalogue.ts';
-import { readErrorsPage } from '../oracle/errors/table.ts';
+import { readErrorsPage } from '../oracle/errors/page.ts';
 import { needs } from '../needs.ts';
 import { root } from '../results.ts';
 import { constructorOf, entryFunctions, functionsOf, memberLines, normalized, overloadsOf, processMembers, syscalls } from './declarations.ts';

@@ -26,6 +26,8 @@ export class Comparison {
   readonly broken: { program: string; failure: string }[] = [];
   /** Which errnos came from which call, equal on both kernels. */
   readonly errnos: Map<string, Set<string>> = new Map();
+  /** Each that came from a call on either kernel, equal or not: `close EBADF` -> the first program and request that it came from. */
+  readonly returned: Map<string, string> = new Map();
   private readonly results = new Map<string, Entry>();
   /** How many results have been compared of each program's calls. */
   private readonly perId = new Map<string, number>();
@@ -39,6 +41,8 @@ export class Comparison {
     }
     const theirs = linux.normalized();
     const own = ours.normalized();
+    this.collect(`${program}, Linux`, theirs);
+    this.collect(`${program}, ours`, own);
     for (let i = 0; i < theirs.length; i++) {
       const a = theirs[i] as Entry;
       const b = own[i];
@@ -73,6 +77,13 @@ export class Comparison {
     if (entry.call === 'note') return;
     if (entry.delivers) this.deliveries++;
     this.results.set(`${entry.call} | ${entry.family} | ${entry.kind}`, entry);
+  }
+
+  private collect(where: string, entries: readonly Entry[]): void {
+    for (const { request, call, outcome, isError } of entries) {
+      const cell = `${call.split(' ')[0]} ${outcome}`;
+      if (isError && !this.returned.has(cell)) this.returned.set(cell, `${where}: ${request}`);
+    }
   }
 
   private countErrno({ call, isError, outcome }: Entry): void {

@@ -13,7 +13,7 @@ export const SHARED_SETTINGS = [
   'net.ipv4.tcp_keepalive_intvl', 'net.ipv4.tcp_keepalive_probes', 'net.ipv4.tcp_fin_timeout',
   'net.unix.max_dgram_qlen', 'net.ipv4.ip_default_ttl', 'net.ipv4.ip_local_port_range', 'net.ipv4.ip_unprivileged_port_start',
   'net.ipv4.tcp_congestion_control',
-  'net.core.optmem_max', 'net.ipv4.igmp_max_memberships', 'net.ipv4.igmp_max_msf', 'net.ipv4.igmp_qrv',
+  'fs.protected_hardlinks', 'net.core.optmem_max', 'net.ipv4.igmp_max_memberships', 'net.ipv4.igmp_max_msf', 'net.ipv4.igmp_qrv',
   'net.ipv4.conf.lo.igmpv3_unsolicited_report_interval',
 ];
 

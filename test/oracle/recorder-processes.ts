@@ -52,7 +52,7 @@ export abstract class ProcessRecorder extends RecorderCore implements SignalSysc
   }
 
   alarm(seconds: number): Promise<number> {
-    return this.record('alarm', String(seconds), '', this.inner.alarm(seconds), numberText);
+    return this.record('alarm', String(seconds), '', this.inner.alarm(seconds), remainingText);
   }
 
   setitimer(which: number, value: IntervalTimerValue): Promise<IntervalTimerValue> {
@@ -213,6 +213,11 @@ function pidDescribed(pid: number): Described {
 
 function numberText(value: number): Described {
   return plain(String(value));
+}
+
+/** Of a time that lies hours ahead, the hundreds: a program takes seconds, and no two sides the same. */
+function remainingText(seconds: number): Described {
+  return plain(seconds < 1000 ? String(seconds) : `about ${Math.round(seconds / 100) * 100}`);
 }
 
 function setText(set: readonly number[]): Described {

@@ -59,7 +59,8 @@ export abstract class FileStateCalls extends FileCalls implements FileStateSysca
 
   /** utimensat(2), microseconds since the epoch; null sets both times to now. EPERM, EACCES ... */
   utimensat(path: string, times: FileTimes | null, flags = 0): Promise<void> {
-    if ((flags & ~AT_SYMLINK_NOFOLLOW) !== 0) return this.done(-Errno.EINVAL, 'utimensat');
+    // Where there is nothing to set neither the path nor the flags are looked at.
+    if ((flags & ~AT_SYMLINK_NOFOLLOW) !== 0 && !state.changesNothing(times)) return this.done(-Errno.EINVAL, 'utimensat');
     return this.done(state.utimensat(this.core, path, times, (flags & AT_SYMLINK_NOFOLLOW) === 0), 'utimensat');
   }
 

@@ -2,9 +2,11 @@
 import { Errno } from '../../base/errno.ts';
 import { Access, Directory, type Inode, MAIN_DEVICE, owns, S } from '../fs/inode.ts';
 import { mayAccess } from '../fs/walk.ts';
+import { OpenQueue } from '../ipc/posix-queue.ts';
 import type { OpenFile } from '../open-file.ts';
 import { PipeEnd } from '../pipe.ts';
 import type { KernelProcess } from '../process.ts';
+import { inodeBehind, keepOwner } from '../anonymous.ts';
 import { changeOwner, inodeAt, isAnonymous, named } from './files.ts';
 
 /** Times of utimensat(2) that stand for "now" and "as it is": C has them among the nanoseconds. */
@@ -37,6 +39,7 @@ export interface Statfs {
 }
 
 const TMPFS_MAGIC = 0x01021994, PROC_MAGIC = 0x9fa0, SOCKFS_MAGIC = 0x534f434b, PIPEFS_MAGIC = 0x50495045, ANON_INODE_FS_MAGIC = 0x09041934;
+const MQUEUE_MAGIC = 0x19800202;
 const PAGE = 4096;
 const NAME_MAX = 255;
 
@@ -52,14 +55,16 @@ export function fsync(process: KernelProcess, fd: number): number {
   return file.operations.isKept === true ? 0 : -Errno.EINVAL;
 }
 
-/** fchown(2). Of a socket or a pipe nobody sees the owner. */
+/** fchown(2). */
 export function fchown(process: KernelProcess, fd: number, uid: number, gid: number): number {
   process.kernel.loop.enter();
   const file = process.descriptors.file(fd);
   if (file === null) return -Errno.EBADF;
   if (isAnonymous(file.operations)) return -Errno.EOPNOTSUPP;
-  const inode = inodeOf(file);
-  return inode === null ? 0 : changeOwner(process, inode, uid, gid);
+  const inode = inodeBehind(process.kernel, file);
+  const result = changeOwner(process, inode, uid, gid);
+  if (result === 0) keepOwner(file, inode);
+  return result;
 }
 
 /** lchown(2). */
@@ -115,7 +120,8 @@ export function futimens(process: KernelProcess, fd: number, times: FileTimes | 
   return inode === null ? 0 : setTimes(process, inode, times);
 }
 
-function changesNothing(times: FileTimes | null): boolean {
+/** UTIME_OMIT for both. */
+export function changesNothing(times: FileTimes | null): boolean {
   return times !== null && times.atimeUs === UTIME_OMIT && times.mtimeUs === UTIME_OMIT;
 }
 
@@ -164,8 +170,9 @@ function roomOf({ kernel }: KernelProcess, inode: Inode): Statfs {
 
 /** What has no place in the tree (simple_statfs). */
 function nowhere({ socket, operations }: OpenFile): Statfs {
-  const type = socket !== null ? SOCKFS_MAGIC : operations instanceof PipeEnd ? PIPEFS_MAGIC : ANON_INODE_FS_MAGIC;
-  return simple(type);
+  if (socket !== null) return simple(SOCKFS_MAGIC);
+  if (operations instanceof OpenQueue) return simple(MQUEUE_MAGIC);
+  return simple(operations instanceof PipeEnd ? PIPEFS_MAGIC : ANON_INODE_FS_MAGIC);
 }
 
 function simple(type: number): Statfs {

@@ -1,5 +1,5 @@
 /** System calls on files and their names. Paths start at the root, or at the process's working directory. */
-import { Capability } from '../../base/credentials.ts';
+import { Capability, type Credentials } from '../../base/credentials.ts';
 import { Errno } from '../../base/errno.ts';
 import type { FileOperations } from '../../base/file-operations.ts';
 import { O } from '../../socket/constants.ts';
@@ -240,7 +240,15 @@ export function rmdir(process: KernelProcess, path: string): number {
 export function link(process: KernelProcess, path: string, to: string): number {
   const inode = inodeAt(process, path, false);
   if (typeof inode === 'number') return inode;
-  return named(process, to, true, (at) => process.kernel.fileSystem.link(inode, at, process.credentials));
+  const isSafe = process.kernel.stack.settings.protectedHardlinks === 0 || owns(inode, process.credentials) || isSafeSource(process, inode);
+  return named(process, to, true, (at) => process.kernel.fileSystem.link(inode, at, process.credentials, isSafe));
+}
+
+/** safe_hardlink_source: a regular file that the caller may read and write, and by which nobody becomes somebody else. */
+function isSafeSource(process: KernelProcess, inode: Inode): boolean {
+  const { type, mode } = inode;
+  if (type !== S.IFREG || (mode & S.ISUID) !== 0 || (mode & (S.ISGID | 0o010)) === (S.ISGID | 0o010)) return false;
+  return mayAccess(process, inode, Access.R | Access.W) === 0;
 }
 
 export function rename(process: KernelProcess, from: string, to: string): number {
@@ -279,17 +287,26 @@ export function chown(process: KernelProcess, path: string, uid: number, gid: nu
   return typeof inode === 'number' ? inode : changeOwner(process, inode, uid, gid);
 }
 
+/** setattr_prepare: each id that is given is asked for by itself. A file that would lose its set-id bits by it is changed, whichever ids are. */
 export function changeOwner(process: KernelProcess, inode: Inode, uid: number, gid: number): number {
   const who = process.credentials;
   const isRoot = who.has(Capability.CHOWN);
-  const keepsUser = uid === -1 || uid === inode.uid;
-  const ownGroup = gid === -1 || gid === inode.gid || gid === who.fsgid || who.groups.includes(gid);
-  if (!isRoot && !(keepsUser && who.fsuid === inode.uid && ownGroup)) return -Errno.EPERM;
+  const isOwner = who.fsuid === inode.uid;
+  if (uid !== -1 && !isRoot && !(isOwner && uid === inode.uid)) return -Errno.EPERM;
+  if (gid !== -1 && !isRoot && !(isOwner && (gid === inode.gid || isInGroup(who, gid)))) return -Errno.EPERM;
+  // Of a group that may not execute the bit says something else, to its members (setattr_should_drop_sgid).
+  const losesGroup = (inode.mode & 0o010) !== 0 || !(isInGroup(who, inode.gid) || who.has(Capability.FSETID));
+  const lost = inode instanceof Directory ? 0 : inode.mode & (S.ISUID | (losesGroup ? S.ISGID : 0));
+  if (lost !== 0 && !owns(inode, who)) return -Errno.EPERM;
   if (uid !== -1) inode.uid = uid;
   if (gid !== -1) inode.gid = gid;
-  if (!(inode instanceof Directory)) inode.mode &= ~(S.ISUID | ((inode.mode & 0o010) !== 0 ? S.ISGID : 0));
+  inode.mode &= ~lost;
   inode.changed();
   return 0;
+}
+
+function isInGroup(who: Credentials, gid: number): boolean {
+  return gid === who.fsgid || who.groups.includes(gid);
 }
 
 /** umask(2): the one before. */

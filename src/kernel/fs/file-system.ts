@@ -197,15 +197,17 @@ export class FileSystem implements FileSystemLimits {
     return 0;
   }
 
-  link(inode: Inode, place: Place, who: Credentials): number {
+  /** `isSafe`: whether the one who asks may give this file another name (may_linkat). */
+  link(inode: Inode, place: Place, who: Credentials, isSafe: boolean): number {
     if (place.inode !== null) return -Errno.EEXIST;
     const isNowhere = (place.directory as Directory).isFixed;
     if (place.slash || isNowhere) return -Errno.ENOENT;
     const directory = place.directory as Directory;
+    if (inode.device !== directory.device) return -Errno.EXDEV;
+    if (!isSafe) return -Errno.EPERM;
     const denied = this.mayChange(directory, who);
     if (denied < 0) return denied;
     if (inode instanceof Directory) return -Errno.EPERM;
-    if (inode.device !== directory.device) return -Errno.EXDEV;
     if (inode.links === 0) return -Errno.ENOENT;
     if (this.full < 0) return this.full;
     this.counted(inode);

@@ -82,6 +82,23 @@ export class Ipc {
     set.undos.clear();
   }
 
+  /** The child of one that has segments attached has them too, until its program begins (shm_open, shm_close): what is left of that is when. */
+  forked(parent: KernelProcess, child: KernelProcess): void {
+    for (const segment of this.attachments.get(parent)?.values() ?? []) {
+      segment.lastUser = child.pid;
+      segment.attachedUs = segment.detachedUs = child.kernel.realtimeUs;
+    }
+  }
+
+  /** What processes have of it: attachments, sets that they would undo, and queues that would tell them of a message. */
+  heldByProcesses(): { attachments: number; undos: number; notifications: number } {
+    let [attachments, undos, notifications] = [0, 0, 0];
+    for (const views of this.attachments.values()) attachments += views.size;
+    for (const sets of this.undoing.values()) undos += sets.size;
+    for (const { notification } of this.posixQueues.values()) if (notification !== null) notifications++;
+    return { attachments, undos, notifications };
+  }
+
   processEnded(process: KernelProcess): void {
     for (const view of [...(this.attachments.get(process)?.keys() ?? [])]) this.detach(process, view);
     for (const set of this.undoing.get(process) ?? []) set.undo(process);

@@ -55,8 +55,8 @@ export class PosixQueue extends WaitQueue {
   links = 1;
   /** What fstat(2) shows; ftruncate(2) changes it, and nothing else. */
   fileBytes: number = FILE_BYTES;
-  readonly uid: number;
-  readonly gid: number;
+  uid: number;
+  gid: number;
   readonly maxMessages: number;
   readonly messageSize: number;
   private readonly heap: QueuedMessage[] = [];

@@ -2,7 +2,8 @@
  * Why an errno that a man page lists cannot occur here. A reason is one of `REASONS`, or a sentence of its own.
  *
  * `EVERYWHERE` holds for each call whose page lists the errno, unless the call has an empty reason of its own; what the oracle has observed after all fails
- * test/oracle/oracle.test.ts; a reason for what a test provokes (occurring.ts) is a fault as well.
+ * test/oracle/oracle.test.ts, and what a call of ours returns in any test at all ends that test's process with status 1 (test/tools/errno-watch.ts);
+ * a reason for what a test provokes (occurring.ts) is a fault as well.
  */
 export const REASONS: Readonly<Record<string, string>> = {
   pointer: 'arguments are values and byte arrays; there are no addresses that could be wrong, what is no byte array is a TypeError, and the call does not come back to an array later',

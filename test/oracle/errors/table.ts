@@ -63,6 +63,15 @@ export function errorTable(calls: Iterable<string>, observed: Observed): ErrorTa
   return { rows, faults };
 }
 
+/** Cells that say `cannot occur` of what a kernel has returned (`close EBADF` -> where), with the place. */
+export function falseCellsAmong(returned: ReadonlyMap<string, string>): string[] {
+  return [...returned].flatMap(([cell, where]) => {
+    const [call, errno] = cell.split(' ') as [string, string];
+    const isImpossible = factsOf(call).includes(errno) && !occurringFrom(call).includes(errno) && whyNot(call, errno) !== null;
+    return isImpossible ? [`${cell}: said to be impossible, and it came from ${where}`] : [];
+  });
+}
+
 const HEAD = `# Errors: every call, every errno of its man page
 
 Written by \`npm run oracle -- --errors\`; do not edit. A test holds this file against what the oracle compares.
@@ -104,15 +113,4 @@ ${lines.join('\n')}
 
 ${reasons.map((reason, i) => `${i + 1}. ${reason}`).join('\n')}
 `;
-}
-
-/** The rows of a page that `errorsPage` wrote, as [call, compared with what stands behind "also", occurring, impossible]. */
-export function readErrorsPage(text: string): Map<string, Record<'compared' | 'occurring' | 'impossible', string[]>> {
-  const found = new Map<string, Record<'compared' | 'occurring' | 'impossible', string[]>>();
-  for (const [, call, compared, occurring, impossible] of text.matchAll(/^\| (\w+) \| ([^|]*) \| ([^|]*) \| ([^|]*) \|$/gm)) {
-    if (call === 'call') continue;
-    const errnos = (cell: string): string[] => [...cell.matchAll(/\bE[A-Z0-9]+\b/g)].map(([errno]) => errno);
-    found.set(call as string, { compared: errnos(compared as string), occurring: errnos(occurring as string), impossible: errnos(impossible as string) });
-  }
-  return found;
 }

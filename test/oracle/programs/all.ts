@@ -20,6 +20,7 @@ import { programs as interruptions } from './interruptions.ts';
 import { programs as ipc } from './ipc.ts';
 import { programs as maskedWaits } from './masked-waits.ts';
 import { programs as multicastDevices } from './multicast-devices.ts';
+import { programs as leftAtTheEnd } from './left-at-the-end.ts';
 import { programs as multicast } from './multicast.ts';
 import { programs as netlinkDumps } from './netlink-dumps.ts';
 import { programs as netlinkRoute } from './netlink-route.ts';
@@ -61,5 +62,5 @@ export const PROGRAMS: readonly Program[] = [
   ...signalDescriptors,
   ...timers, ...proc, ...procColumns, ...netlinkRoute, ...foundAtRandom, ...multicast, ...multicastDevices, ...errorsOfPaths,
   ...errorsOfDescriptors, ...errorsOfIpc, ...udpSegments, ...fileState, ...queueNotices, ...packetOld, ...sockDiag,
-  ...userLimits,
+  ...userLimits, ...leftAtTheEnd,
 ];

@@ -76,6 +76,53 @@ const programs_: Program[] = [
     await env.attempt(p.statfs('f/x'));
     await env.attempt(p.statfs(''));
   }),
+  program('file-names-of-others', async (env) => {
+    // fs.protected_hardlinks, as the machine has it.
+    const p = await env.signalProcess();
+    await p.mkdir('d', 0o777);
+    await p.chmod('d', 0o777);
+    const modes = [0o666, 0o644, 0o600, 0o606, 0o4666, 0o2676, 0o2666, 0o444];
+    for (const [i, mode] of modes.entries()) {
+      await p.close(await p.open(`f${i}`, O.RDWR | O.CREAT, 0o600));
+      await p.chmod(`f${i}`, mode);
+    }
+    await p.mkfifo('fifo', 0o666);
+    await p.chmod('fifo', 0o666);
+    await p.symlink('f0', 'link');
+    await p.setresuid(1000, 1000, 1000);
+    await p.close(await p.open('own', O.RDWR | O.CREAT, 0o600));
+    for (const name of [...modes.map((_mode, i) => `f${i}`), 'fifo', 'link', 'own', 'd', '/proc/self/status', 'none']) {
+      await env.attempt(p.link(name, `d/${name.replaceAll('/', '')}`));
+      await env.attempt(p.link(name, '/proc/x'));
+      await env.attempt(p.link(name, 'own'));
+    }
+  }),
+  program('file-owners-unchanged', async (env) => {
+    const p = await env.signalProcess();
+    const modes = [0o644, 0o4755, 0o2755, 0o2745, 0o6711, 0o1777];
+    for (const [i, mode] of modes.entries()) {
+      const fd = await p.open(`f${i}`, O.RDWR | O.CREAT, 0o600);
+      await p.fchown(fd, i % 2 === 0 ? 1000 : 0, 5);
+      await p.fchmod(fd, mode);
+    }
+    const queue = await p.mq_open('/owned', O.RDWR | O.CREAT, 0o666, { maxMessages: 1, messageSize: 1 });
+    const [reading] = await p.pipe();
+    const socket = await p.socket(AF.INET, SOCK.STREAM, 0);
+    await p.fchown(socket, 1000, 1001);
+    await p.fchown(queue, 7, 8);
+    await p.setresgid(1000, 1000, 1000);
+    await p.setresuid(1000, 1000, 1000);
+    for (const [uid, gid] of [[-1, -1], [1000, -1], [-1, 5], [-1, 1000], [1001, -1], [-1, 6], [1000, 1000]] as const) {
+      for (const i of modes.keys()) {
+        await env.attempt(p.chown(`f${i}`, uid, gid));
+        await p.stat(`f${i}`);
+      }
+      for (const fd of [queue, reading, socket]) {
+        await env.attempt(p.fchown(fd, uid, gid));
+        await p.fstat(fd);
+      }
+    }
+  }),
   program('file-owners', async (env) => {
     const p = await env.signalProcess();
     const fd = await p.open('f', O.RDWR | O.CREAT, 0o6755);

@@ -324,4 +324,39 @@ export const programs: readonly Program[] = [
       p1('recvmsg', [{ fd: 'd3' }, { list: [{ room: 8192 }] }, 0, 0, 128]),
       p1('recvmsg', [{ fd: 'd3' }, { list: [{ room: 8192 }] }, 0, 0, 128]),
   ]),
+  sequence('random-a3-24', true, [
+      p1('setpgid', [-1, 0]),
+  ]),
+  sequence('random-a3-1-138', true, [
+      p1('open', ["f1", 2114, 420], ['d1']),
+      p1('fork', []),
+      p2('seteuid', [1000]),
+      p2('link', ["f1", "hard0"]),
+  ]),
+  sequence('random-a3-1-229', true, [
+      p1('open', ["fifo", 2114, 384], ['d7']),
+      p1('setuid', [1000]),
+      p1('fchown', [{ fd: 'd7' }, -1, -1]),
+  ]),
+  sequence('random-a3-2-121', true, [
+      p1('utimensat', ["", { record: { atimeUs: -Infinity, mtimeUs: -Infinity } }, 1]),
+  ]),
+  sequence('random-a3-2-168', false, [
+      p1('setrlimit', [7, { record: { soft: 9, hard: 1024 } }]),
+      p1('mq_open', ["/q2", 2114, 384, { record: { maxMessages: 8, messageSize: 100 } }], ['d1']),
+      p1('select', [128, { set: ['d1','d3','d3'] }, { set: ['d3','d1'] }, { set: ['d1','d1'] }, 0]),
+  ]),
+  sequence('random-a3-2-306', true, [
+      p1('setresgid', [1000, 1000, 1001]),
+      p1('seteuid', [1000]),
+      p1('fork', []),
+      p2('socketpair', [1, 2053, 0], ['d9', 'd10']),
+      p2('fchown', [{ fd: 'd9' }, -1, 0]),
+      p2('fchown', [{ fd: 'd9' }, -1, 1000]),
+      p2('fstat', [{ fd: 'd9' }]),
+  ]),
+  sequence('random-a3-3-140', false, [
+      p1('mq_open', ["/q1", 2114, 384, { record: { maxMessages: 4, messageSize: 100 } }], ['d1']),
+      p1('fstatfs', [{ fd: 'd1' }]),
+  ]),
 ];

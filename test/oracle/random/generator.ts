@@ -5,7 +5,9 @@ import * as families from './family-calls.ts';
 import * as further from './further-calls.ts';
 import { Model } from './model.ts';
 import * as others from './other-calls.ts';
+import * as processes from './process-calls.ts';
 import * as sockets from './socket-calls.ts';
+import * as states from './state-calls.ts';
 import type { Setup } from './setups.ts';
 import * as setups from './setups.ts';
 import type { Argument, Sequence, Step } from './steps.ts';
@@ -31,6 +33,13 @@ const CHOICES: readonly [choose: Choose, weight: number][] = [
   [others.poll, 7], [others.select, 3], [others.epoll, 14], [others.queue, 6], [others.ipc, 8], [others.signal, 4],
   [further.batch, 5], [further.vector, 5], [further.maskedWait, 4], [further.memory, 6], [further.signalFile, 3], [further.queueFlags, 2],
   [families.packet, 7], [families.ping, 8], [families.netlink, 10],
+  [states.owner, 4], [states.place, 3], [processes.asking, 3], [processes.identity, 4], [processes.group, 2], [processes.limit, 3],
+  [processes.fewDescriptors, 1], [processes.child, 3], [processes.timers, 5], [processes.moment, 1], [processes.message, 3], [processes.notice, 2],
+];
+/** What only processes that take signals, or have a child, can do much with. */
+const OF_PROCESSES: readonly Choose[] = [
+  processes.asking, processes.asking, processes.identity, processes.identity, processes.group, processes.limit, processes.child, processes.child,
+  processes.timers, processes.message, processes.message, others.signal, others.path, states.owner,
 ];
 const WEIGHTED = CHOICES.flatMap(([choose, weight]) => new Array<Choose>(weight).fill(choose));
 
@@ -42,7 +51,7 @@ const FRAME: readonly Choose[] = [
 
 const SETUPS: readonly [setup: Setup, weight: number][] = [
   [setups.connection, 8], [setups.datagrams, 4], [setups.socketpair, 4], [setups.pipe, 3], [setups.file, 4], [setups.names, 4],
-  [setups.queue, 3], [setups.ipc, 3], [setups.frames, 3], [setups.pings, 4], [setups.netlink, 7],
+  [setups.queue, 3], [setups.ipc, 3], [processes.armed, 3], [setups.frames, 3], [setups.pings, 4], [setups.netlink, 7],
 ];
 const WEIGHTED_SETUPS = SETUPS.flatMap(([setup, weight]) => new Array<Setup>(weight).fill(setup));
 /** What makes descriptors: less of it where there are enough. */
@@ -55,6 +64,7 @@ function step(m: Model, process: 'p1' | 'p2'): Step {
     if (MAKERS.has(choose) && m.of(process).length >= ENOUGH && m.chance(75)) continue;
     const chosen = choose(m, process);
     if (chosen === null) continue;
+    if (chosen.call === 'exit') m.childEnded();
     return { process, call: chosen.call, args: withRoom(m, chosen.args), makes: chosen.makes ?? [], waits: m.mayWait && chosen.waits === true };
   }
 }
@@ -77,10 +87,8 @@ function widened(argument: Argument): Argument {
   return argument;
 }
 
-/** The child has its parent's descriptors under the same names. */
 function fork(m: Model): Step {
-  m.hasChild = true;
-  for (const { name, thing } of m.of('p1')) m.names.push({ name, process: 'p2', thing });
+  m.fork();
   return { process: 'p1', call: 'fork', args: [], makes: [], waits: false };
 }
 
@@ -90,20 +98,29 @@ function caught(signo: number): Step {
   return { process: 'p1', call: 'sigaction', args: [signo, action], makes: [], waits: false };
 }
 
+/** What begins a few of the programs with signals: a wait for one that comes, or that is there; other ids. */
+function familiar(m: Model): Step[] {
+  const dice = m.below(100);
+  if (dice < 12) return [fork(m), ...processes.interrupted(m)];
+  if (dice < 20) return processes.taken(m, 'p1');
+  return dice < 32 ? processes.disguised(m) : [];
+}
+
 export function generate(seed: string): Sequence {
   const random = new SeededRandom(`program ${seed}`);
   const forks = below(random, 100) < 30;
   const m = new Model(random, !forks);
   // Half of the programs are about a few kinds of calls alone: so they come further with them.
-  m.topic = m.chance(50) ? WEIGHTED : [...FRAME, ...Array.from({ length: 8 }, () => m.pick(WEIGHTED))];
-  const steps: Step[] = forks ? [Signal.SIGPIPE, Signal.SIGUSR1, Signal.SIGUSR2, 34].map(caught) : [];
+  m.topic = m.chance(50) ? WEIGHTED : forks && m.chance(60) ? [...FRAME, ...OF_PROCESSES] : [...FRAME, ...Array.from({ length: 8 }, () => m.pick(WEIGHTED))];
+  const steps: Step[] = forks ? [Signal.SIGPIPE, ...processes.CAUGHT].map(caught) : [];
+  if (forks) steps.push(...familiar(m));
   const length = 20 + m.below(MOST_STEPS - 19);
   const one = (): 'p1' | 'p2' => (!forks && m.chance(40) ? 'p2' : 'p1');
   const begin: Setup[] = [m.pick(WEIGHTED_SETUPS), ...(m.chance(50) ? [m.pick(WEIGHTED_SETUPS)] : []), ...(m.chance(25) ? [setups.epoll] : [])];
   // One in ten begins with nothing.
   if (m.chance(90)) for (const setup of begin) steps.push(...setup(m, one(), one()));
   while (steps.length < length) {
-    if (forks && !m.hasChild && m.chance(12)) steps.push(fork(m));
+    if (forks && !m.hasChild && !m.forksNoMore && m.chance(12)) steps.push(fork(m));
     else {
       const isSecond = forks ? m.hasChild && m.chance(40) : m.chance(40);
       steps.push(step(m, isSecond ? 'p2' : 'p1'));

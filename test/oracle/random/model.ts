@@ -63,6 +63,12 @@ export class Model {
   /** System V identifiers, by the call that made them; how many messages wait there. */
   readonly identifiers: { name: string; call: string; sent?: number }[] = [];
   hasChild = false;
+  /** A child could not begin any more, or not as this model has it. */
+  forksNoMore = false;
+  /** What a process has set, so that it knows what it will be told: `p1 groups`, `p1 limit 7`. */
+  readonly known = new Set<string>();
+  /** Processes that have changed their user ids: what they may do is left to the kernels. */
+  readonly others = new Set<'p1' | 'p2'>();
   /** What may be there under these names. */
   readonly paths: string[] = [];
   /** What the next call is chosen from. */
@@ -120,6 +126,23 @@ export class Model {
   /** What a name stands for; null when nobody has it any more. */
   thingOf(name: string): Thing | null {
     return this.names.find((each) => each.name === name)?.thing ?? null;
+  }
+
+  /** The child has what its parent has: descriptors under the same names, limits, ids. */
+  fork(): void {
+    this.hasChild = true;
+    this.known.add('p1 child');
+    for (const { name, thing } of this.of('p1')) this.names.push({ name, process: 'p2', thing });
+    for (const each of this.known) if (each.startsWith('p1 ')) this.known.add(`p2 ${each.slice(3)}`);
+    if (this.others.has('p1')) this.others.add('p2');
+  }
+
+  /** The child has ended. */
+  childEnded(): void {
+    this.hasChild = false;
+    this.names = this.names.filter(({ process }) => process !== 'p2');
+    for (const each of this.known) if (each.startsWith('p2 ')) this.known.delete(each);
+    this.others.delete('p2');
   }
 
   drop(name: string): void {

@@ -277,7 +277,12 @@ export const signal: Choose = (m, process) => {
   const signo = m.pick(CAUGHT);
   const other = m.hasChild ? m.pick(['p1', 'p2']) : 'p1';
   switch (m.below(6)) {
-    case 0: return { call: 'sigaction', args: [signo, { record: { handler: m.pick(['note', 1]), flags: m.pick([0, 0x10000000]), mask: { list: [] } } }] };
+    case 0: {
+      const notes = process === 'p1' && !m.hasChild ? m.chance(20) : m.chance(50);
+      // A program that is begun anew has the default in the place of a handler, and would end by the signal.
+      if (notes && process === 'p1') m.forksNoMore = true;
+      return { call: 'sigaction', args: [signo, { record: { handler: notes ? 'note' : 1, flags: m.pick([0, 0x10000000]), mask: { list: [] } } }] };
+    }
     case 1: return { call: 'sigprocmask', args: [m.pick([MaskHow.BLOCK, MaskHow.UNBLOCK, MaskHow.SETMASK]), { list: m.chance(70) ? [signo] : [] }] };
     case 2: return { call: 'sigpending', args: [] };
     case 3: return { call: 'sigaction', args: [m.pick([...CAUGHT, 9, 65]), null] };

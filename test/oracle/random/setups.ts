@@ -9,6 +9,7 @@ import { ints } from '../toolkit.ts';
 import * as families from './family-calls.ts';
 import type { Chosen } from './generator.ts';
 import { type Kind, type Model, type Name, Thing } from './model.ts';
+import { noticed } from './process-calls.ts';
 import { type Argument, p1, p2, type Step } from './steps.ts';
 
 type Who = 'p1' | 'p2';
@@ -98,10 +99,12 @@ export const file: Setup = (m, process) => {
 /** A folder, a FIFO, links: names to do something with. */
 export const names: Setup = (m, process) => {
   m.paths.push('dir', 'fifo', 'link', 'f1');
+  const folder = m.chance(50) ? m.add(process, new Thing('folder', 0, false)) : null;
   return [
     step(process, 'mkdir', ['dir', 0o755]), step(process, 'mkfifo', ['fifo', 0o644]), step(process, 'symlink', ['f1', 'link']),
     step(process, 'open', ['f1', O.RDWR | O.CREAT | O.NONBLOCK, 0o644], m.add(process, new Thing('file', 0, false))),
-    ...(m.chance(50) ? [step(process, 'open', ['dir', O.RDONLY | O.DIRECTORY, 0], m.add(process, new Thing('folder', 0, false)))] : []),
+    ...(folder === null ? [] : [step(process, 'open', ['dir', O.RDONLY | O.DIRECTORY, 0], folder)]),
+    ...(folder === null || m.chance(70) ? [] : [step(process, 'fchdir', [fd(folder)])]),
   ];
 };
 
@@ -181,6 +184,7 @@ export const queue: Setup = (m, process) => {
     step(process, 'mq_open', ['/q1', O.RDWR | O.CREAT | O.NONBLOCK, 0o600, attributes], name),
     step(process, 'mq_send', [fd(name), { pattern: 5 }, 1]),
     ...(m.chance(40) ? [step(process, 'mq_receive', [fd(name), 8192])] : []),
+    ...(m.chance(30) ? noticed(m, process, m.add(process, new Thing('queue', 0, false)).name) : []),
   ];
 };
 

@@ -42,6 +42,8 @@ const NOTHING = 77;
 /** After this many milliseconds a call that has not returned waits; more than any SO_RCVTIMEO that is set. */
 const WAITING_MS = 60;
 const DELAYED_ACK_MS = 45;
+/** After these a handler may have run, here or in the other process. */
+const TELLS: ReadonlySet<string> = new Set(['kill', 'sigqueue', 'sigprocmask', 'mq_send']);
 const SENDS: ReadonlySet<string> = new Set(['write', 'writev', 'send', 'sendto', 'sendmsg', 'splice', 'sendfile']);
 
 /** What a call returned, as the descriptors that it made. */
@@ -62,7 +64,10 @@ class Replay {
   /** Where shared memory is attached. */
   private readonly places = new Map<string, Uint8Array>();
   private readonly processes = new Map<string, Syscalls>();
+  /** The same, and those that have ended: they are waited for. */
+  private readonly known = new Map<string, Syscalls>();
   private readonly caught: string[] = [];
+  private takesSignals = false;
   /** A call waits. No other one that may wait is made meanwhile: who is woken first is nobody's promise. */
   private isWaiting = false;
 
@@ -75,18 +80,25 @@ class Replay {
     env.wordData((bytes) => netlinkWords(bytes) ?? packetWords(bytes));
     // Sockets for pings are for everybody.
     await env.sysctl('net.ipv4.ping_group_range', '0 2147483647');
-    processes.set('p1', forks ? await env.signalProcess() : await env.process());
-    if (!forks) processes.set('p2', await env.process());
+    this.takesSignals = forks;
+    this.add('p1', forks ? await env.signalProcess() : await env.process());
+    if (!forks) this.add('p2', await env.process());
     for (const step of steps) {
       const process = processes.get(step.process);
       if (process !== undefined) await this.step(process, step);
     }
   }
 
-  private async step(process: Syscalls, { call, args, makes, waits }: Step): Promise<void> {
+  private add(name: string, process: Syscalls): void {
+    this.processes.set(name, process);
+    this.known.set(name, process);
+  }
+
+  private async step(process: Syscalls, step: Step): Promise<void> {
+    const { call, args, makes, waits } = step;
     const { env, processes } = this;
     if (call === 'fork') {
-      if (!processes.has('p2')) processes.set('p2', await env.fork(process));
+      if (!processes.has('p2')) this.add('p2', await env.fork(process));
       return;
     }
     if (call === 'exit') {
@@ -97,7 +109,7 @@ class Replay {
     const method = (process as unknown as Caller)[call];
     if (method === undefined) throw new Error(`there is no call ${call}`);
     if (waits && this.isWaiting) return;
-    const returned = method.apply(process, args.map((each) => this.resolve(each))).then(
+    const returned = method.apply(process, args.map((each) => this.resolve(each, step.process))).then(
       (value) => {
         if (value instanceof Uint8Array) for (const name of makes) this.places.set(name, value);
         const numbers = made(value);
@@ -117,23 +129,26 @@ class Replay {
     } else {
       await returned;
     }
-    if (call === 'kill' || call === 'sigprocmask') await this.noteCaught(process);
+    if (this.takesSignals && TELLS.has(call)) await this.noteCaught();
     // Nagle's algorithm keeps what comes next until this is acknowledged: at once, or after 40 ms.
     await env.settle(SENDS.has(call) ? DELAYED_ACK_MS : 1);
   }
 
-  /** What handlers have got; a call that does nothing comes first, so that the other kernel has told it. */
-  private async noteCaught(process: Syscalls): Promise<void> {
-    await process.getpid();
-    if (this.caught.length > 0) this.env.note('caught', this.caught.splice(0).join(', '));
+  /** What handlers have got; calls that do nothing come first, so that the other kernel has told it. */
+  private async noteCaught(): Promise<void> {
+    for (const process of this.processes.values()) await process.getpid();
+    // Each process hears its own signals in order; which process hears first is nobody's promise.
+    const heard = this.caught.splice(0);
+    const told = ['p1', 'p2'].flatMap((name) => heard.filter((line) => line.startsWith(name)));
+    if (told.length > 0) this.env.note('caught', told.join(', '));
   }
 
-  private resolve(argument: Argument): unknown {
+  private resolve(argument: Argument, who: string): unknown {
     if (typeof argument !== 'object' || argument === null) return argument;
     if ('fd' in argument) return this.names.get(argument.fd) ?? NOTHING;
     if ('place' in argument) return this.places.get(argument.place) ?? new Uint8Array(1);
     if ('pid' in argument) {
-      const process = this.processes.get(argument.pid);
+      const process = this.known.get(argument.pid);
       return process === undefined ? 0x3fffff : this.env.pidOf(process);
     }
     if ('bytes' in argument) return argument.bytes;
@@ -142,12 +157,12 @@ class Replay {
     if ('rights' in argument) return rightsMessage(...argument.rights.map((name) => this.names.get(name) ?? NOTHING));
     if ('set' in argument) return this.setOf(argument.set);
     if ('poll' in argument) return argument.poll.map(([fd, events]) => ({ fd: this.names.get(fd) ?? NOTHING, events, revents: 0 }));
-    if ('list' in argument) return argument.list.map((each) => this.resolve(each));
-    const record = Object.entries(argument.record).map(([name, value]) => [name, this.resolve(value)]);
+    if ('list' in argument) return argument.list.map((each) => this.resolve(each, who));
+    const record = Object.entries(argument.record).map(([name, value]) => [name, this.resolve(value, who)]);
     const object = Object.fromEntries(record) as Record<string, unknown>;
     if (object['handler'] === 'note') {
       object['handler'] = (signo: number, { code }: SignalInformation): void => {
-        this.caught.push(`${signalName(signo)} ${code}`);
+        this.caught.push(`${who} ${signalName(signo)} ${code}`);
       };
     }
     return object;
