@@ -89,7 +89,9 @@ function failureInTurn(copy, line) {
 function makeCopy(folder, number) {
   const copy = join(folder, String(number));
   mkdirSync(copy);
-  for (const name of ['src', 'test', 'scripts', 'docs', 'package.json', 'tsconfig.json']) cpSync(join(root, name), join(copy, name), { recursive: true });
+  // With what a test needs that builds the package.
+  const settings = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json'];
+  for (const name of ['src', 'test', 'scripts', 'docs', ...settings]) cpSync(join(root, name), join(copy, name), { recursive: true });
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
   return copy;
 }

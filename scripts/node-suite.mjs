@@ -5,10 +5,10 @@
  *   node scripts/node-suite.mjs FOLDER [--only net,dgram] [--match TEXT] [--jobs 2] [--record NAME] [--fresh] [--list] [--in-place] [--all]
  *
  * Each test runs in network namespaces of its own: with loopback up and without sockscape ("real"), with no network at all
- * ("none"), and with no network and sockscape/register in NODE_OPTIONS, which children inherit ("ours"). Counted is a test that passes on the real
- * network and fails without one: it shows something. (With --all those that need no network run too: they must pass as well, and
- * are told beside the rest.) The first two do not depend on us, and are remembered for each version
- * of Node in build/. Needs root, unshare(1) and ip(8). Runs are in real time.
+ * ("none"), and with no network and sockscape/register in NODE_OPTIONS, which children inherit ("ours"). Counted is a test that passes
+ * on the real network and fails without one: it shows something. (With --all those that need no network run too: they must pass as
+ * well, and are told beside the rest.) The first two do not depend on us, and are remembered for each version of Node in build/.
+ * A record of some groups (--only) keeps what the same Node said of the others. Needs root, unshare(1) and ip(8). Runs are in real time.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -174,5 +174,14 @@ const failed = results.filter((result) => !result.passed).map(({ counts, path, r
 if (!values.list) for (const { path, reason } of failed) console.log(`  ${path}: ${reason}`);
 if (values.record !== undefined) {
   const file = join(root, 'docs/results', `${values.record}.json`);
-  writeFileSync(file, `${JSON.stringify({ command: 'node scripts/node-suite.mjs FOLDER', node: process.version, summary, failed }, null, 2)}\n`);
+  const before = values.only !== undefined && existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
+  // Other groups keep what the same Node said of them.
+  const isSame = before.node === process.version;
+  const others = isSame ? before.failed.filter(({ path }) => groupOf(path.split('/')[1]) === null) : [];
+  const all = { ...(isSame && before.summary), ...summary };
+  const record = {
+    command: 'node scripts/node-suite.mjs FOLDER', node: process.version, summary: Object.fromEntries([...GROUPS, 'others'].flatMap((name) => (name in all ? [[name, all[name]]] : []))),
+    failed: [...others, ...failed].sort((a, b) => (a.path < b.path ? -1 : 1)),
+  };
+  writeFileSync(file, `${JSON.stringify(record, null, 2)}\n`);
 }

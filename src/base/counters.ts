@@ -63,7 +63,7 @@ const NAMES = [
   'IpInRefused',
   // Segments that TCP took nothing from: for nobody, outside of the window, old, or not what the state asks for.
   'TcpInDiscards',
-  'ArpInMalformed', 'ArpInRequests', 'ArpInReplies', 'ArpOutRequests', 'ArpOutReplies', 'NeighUnresolvedDrops', 'NdInMalformed', 'LinkInBadIgmp',
+  'ArpInMalformed', 'ArpInRequests', 'ArpInReplies', 'ArpOutRequests', 'ArpOutReplies', 'NeighUnresolvedDrops', 'NeighTableFulls', 'NdInMalformed', 'LinkInBadIgmp',
 ] as const;
 
 export type MibName = (typeof NAMES)[number];

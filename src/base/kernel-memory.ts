@@ -51,6 +51,18 @@ export const Cost = {
   /** A message in a System V queue, beside its bytes; a supplementary group of a process. */
   QUEUED: 256,
   GROUP: 8,
+  /** What a packet socket asks of a device (struct packet_mclist, and netdev_hw_addr at the device). */
+  MEMBERSHIP: 256,
+  /** A group that a socket has joined, with what its interface keeps of it (ip_mc_socklist, ip_mc_list); a source in its filter. */
+  JOINED: 768,
+  SOURCE: 192,
+  /** A permanent neighbour (struct neighbour); others are few (gc_thresh3). */
+  NEIGHBOUR: 512,
+  /** A route (fib_alias, fib_info); an address of an interface, with the group that IPv6's listens to. */
+  ROUTE: 512,
+  ADDRESS: 1024,
+  /** What a connection leaves behind (tcp_timewait_sock). */
+  TIME_WAIT: 384,
   /** An instruction of a socket's filter. */
   INSTRUCTION: 16,
   /** A slot of a descriptor table, and of a pipe (struct pipe_buffer). */

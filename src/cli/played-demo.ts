@@ -65,7 +65,9 @@ export async function playWithCapture(name: string, seed: string, file: string, 
   const capture = new ShownCapture(file);
   try {
     await Promise.race([play(capture), capture.failed]);
-    complain(`\ncapture of the first: ${file}\nreplay: npx sockscape demo ${name} --once --seed ${seed} -w ${file}\n`);
+    // The worlds are over: this is the machine's clock again.
+    complain(`\nin all: ${process.uptime().toFixed(2)} s of the machine's time\n`);
+    complain(`capture of the first: ${file}\nreplay: npx sockscape demo ${name} --once --seed ${seed} -w ${file}\n`);
     return 0;
   } finally {
     capture.close();

@@ -103,12 +103,17 @@ export class Kernel {
     return this.stack.context.timers;
   }
 
-  /** The machine starts a process, with 0, 1 and 2 on a terminal or with the descriptors of `inheritFrom`. */
-  spawn(name: string, terminal: Terminal | null, inheritFrom: KernelProcess | null): KernelProcess {
+  /**
+   * The machine starts a process, with 0, 1 and 2 on a terminal or with the descriptors of `inheritFrom`: the process, or -EAGAIN,
+   * -ENOMEM as of `fork`. Throws when the machine is off, and when there is nothing to inherit.
+   */
+  spawn(name: string, terminal: Terminal | null, inheritFrom: KernelProcess | null): KernelProcess | number {
     if (this.isOff) throw new Error(`the host ${this.stack.settings.hostname} is off`);
     if (inheritFrom?.exited) {
       throw new Error(`process ${inheritFrom.pid} (${inheritFrom.name}) has exited: nobody inherits from it`);
     }
+    const refused = this.refusal(inheritFrom ?? this.init, inheritFrom === null ? Cost.FILE : inheritFrom.descriptors.tableBytes);
+    if (refused < 0) return refused;
     const tty = terminal ?? inheritFrom?.terminal ?? new Terminal(() => {});
     const process = new KernelProcess(this, this.takePid(), name, tty, this.init, inheritFrom);
     this.enter(process);
@@ -116,18 +121,13 @@ export class Kernel {
   }
 
   /**
-   * A process starts another one, as fork(2) does: the child, or -EAGAIN, -ESRCH. What runs in it is a program that begins
-   * at its beginning: `KernelProcess.execute` comes next.
+   * A process starts another one, as fork(2) does: the child, or -EAGAIN, -ENOMEM, -ESRCH. What runs in it is a program that
+   * begins at its beginning: `KernelProcess.execute` comes next.
    */
   fork(parent: KernelProcess, name: string): KernelProcess | number {
     if (parent.exited || this.isOff) return -Errno.ESRCH;
-    const { credentials } = parent;
-    const most = parent.limits.get(Resource.NPROC).soft;
-    const isExempt = credentials.uid === 0 || credentials.has(Capability.SYS_RESOURCE) || credentials.has(Capability.SYS_ADMIN);
-    // Who is counted is there: as long as all of them are few, nobody need count.
-    if (!isExempt && this.table.size >= most && this.processesOf(credentials.uid) >= most) return -Errno.EAGAIN;
-    if (this.table.size >= MOST_PROCESSES) return -Errno.EAGAIN;
-    if (this.memory.lacks(Cost.PROCESS + credentials.groups.length * Cost.GROUP + parent.descriptors.tableBytes)) return -Errno.ENOMEM;
+    const refused = this.refusal(parent, parent.descriptors.tableBytes);
+    if (refused < 0) return refused;
     const child = new KernelProcess(this, this.takePid(), name, parent.terminal, parent, parent);
     child.pgid = parent.pgid;
     child.sid = parent.sid;
@@ -136,6 +136,19 @@ export class Kernel {
     child.signals.inherit(parent.signals);
     this.enter(child);
     return child;
+  }
+
+  /**
+   * May there be another process with the ids of this one, and `bytes` for what it has open? 0; -EAGAIN beyond RLIMIT_NPROC and
+   * threads-max; -ENOMEM when the host has no memory (copy_process).
+   */
+  private refusal({ credentials, limits }: KernelProcess, bytes: number): number {
+    const most = limits.get(Resource.NPROC).soft;
+    const isExempt = credentials.uid === 0 || credentials.has(Capability.SYS_RESOURCE) || credentials.has(Capability.SYS_ADMIN);
+    // Who is counted is there: as long as all of them are few, nobody need count.
+    if (!isExempt && this.table.size >= most && this.processesOf(credentials.uid) >= most) return -Errno.EAGAIN;
+    if (this.table.size >= MOST_PROCESSES) return -Errno.EAGAIN;
+    return this.memory.lacks(Cost.PROCESS + credentials.groups.length * Cost.GROUP + bytes) ? -Errno.ENOMEM : 0;
   }
 
   private enter(process: KernelProcess): void {

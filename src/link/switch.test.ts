@@ -100,6 +100,15 @@ test('a full table learns nothing more until old entries have aged; traffic stil
   equal(net.bridge.tableSize, 1, 'the old ones made room');
 });
 
+test('4,096 stations are learnt, and no more; what goes to the others is flooded', async () => {
+  const net = new Segment(3);
+  for (let source = 1; source <= 4100; source++) await net.send(0, source, -1, 0xffff);
+  equal(net.bridge.tableSize, 4096);
+  equal(net.bridge.statistics.notLearnt, 4);
+  deepEqual(await net.send(0, 1, 4096), [], 'on the port where it came from');
+  deepEqual(await net.send(0, 1, 4097), [1, 2]);
+});
+
 test('a group address as source is not learnt', async () => {
   const net = new Segment(3);
   const p = frame({ to: -1, toHi: 0xffff });

@@ -5,6 +5,7 @@
  */
 import { Errno } from '../base/errno.ts';
 import { ALL_HOSTS4, ALL_NODES, ALL_ROUTERS, IpAddress, solicitedNode } from '../base/inet-address.ts';
+import { Cost } from '../base/kernel-memory.ts';
 import type { Device } from '../link/device.ts';
 import type { LoopbackDevice } from '../link/loopback.ts';
 import { interfaceIdHigh, interfaceIdLow } from '../wire/ethernet.ts';
@@ -36,6 +37,7 @@ export interface AddressOptions {
 
 /** Addresses of one interface; Linux's limit is its memory. */
 const MOST_ADDRESSES = 4096;
+
 export class Configuration {
   readonly interfaces: Interface[] = [];
   readonly local = new LocalAddresses();
@@ -167,7 +169,9 @@ export class Configuration {
     // Nobody could talk to it from the wire: packets from and to these are martians there.
     if (address.isLoopback && !device.isLoopback) return -Errno.EINVAL;
     if (owner.find(address) !== null) return -Errno.EEXIST;
-    if (owner.addresses.length >= MOST_ADDRESSES) return -Errno.ENOBUFS;
+    const { memory } = this.network.context;
+    if (owner.addresses.length >= MOST_ADDRESSES || memory.lacks(Cost.ADDRESS)) return -Errno.ENOBUFS;
+    memory.hold(Cost.ADDRESS);
     const scope = options.scope !== undefined && address.isV4 ? options.scope
       : address.isLoopback ? AddressScope.Host
       : address.isLinkLocal && !address.isV4 ? AddressScope.Link
@@ -205,6 +209,7 @@ export class Configuration {
     const owner = entry.interface;
     const { address, prefixLength } = entry;
     owner.remove(entry);
+    network.context.memory.letGo(Cost.ADDRESS);
     this.local.remove(entry);
     this.addressChanged(entry, false);
     if (address.isV4 && !owner.hasIpv4) {

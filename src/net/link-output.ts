@@ -4,6 +4,7 @@
  * Called by ipv4-output.ts, ipv6-output.ts, ipv4-forward.ts, ipv6-forward.ts and nd.ts with packets whose head is at the IP header. Multicasts that this host
  * listens to itself, and broadcasts, also come back to it as packets of their own.
  */
+import { Mib } from '../base/counters.ts';
 import { Errno } from '../base/errno.ts';
 import { V4_MAPPED } from '../base/inet-address.ts';
 import { EventSource, type Loop } from '../base/loop.ts';
@@ -29,7 +30,7 @@ export class LinkOutput {
     this.looped = new LoopedPackets(network);
   }
 
-  /** Takes over `p`. Returns 0 or -ENOBUFS (no room for another neighbour). */
+  /** Takes over `p`. Returns 0 or, when there is no room for another neighbour, -ENOBUFS, over IPv6 -EINVAL (ip6_finish_output2). */
   output(p: Packet, d: Destination): number {
     if (d.kind === DestinationKind.Unicast && !d.device.isLoopback) {
       let neighbour = d.neighbour;
@@ -38,9 +39,10 @@ export class LinkOutput {
         neighbour = table.get(d.device, d.nextHop);
         d.neighbour = neighbour;
         if (neighbour === null) {
-          table.countDrop();
           p.release();
-          return -Errno.ENOBUFS;
+          if (d.isV4) return -Errno.ENOBUFS;
+          this.network.counters.values[Mib.Ip6OutNoRoutes]++;
+          return -Errno.EINVAL;
         }
       }
       neighbour.output(p);

@@ -21,12 +21,13 @@ import { type Route, RouteTable } from './routes.ts';
 const LOOPBACK_BROADCAST = 0x7fffffff;
 
 export class RouteLookup {
-  readonly table = new RouteTable();
+  readonly table: RouteTable;
   private readonly cache = new DestinationCache();
   private readonly network: Network;
 
   constructor(network: Network) {
     this.network = network;
+    this.table = new RouteTable(network.context.memory);
   }
 
   lookup(to: IpAddress, from: IpAddress | null, bound: Device | null, onLink: boolean): Destination | null {

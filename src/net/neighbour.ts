@@ -11,6 +11,7 @@ import { packetTruesize } from '../base/buffer-size.ts';
 import { Mib } from '../base/counters.ts';
 import type { HostContext } from '../base/host-context.ts';
 import type { IpAddress } from '../base/inet-address.ts';
+import { Cost } from '../base/kernel-memory.ts';
 import { below } from '../base/random.ts';
 import { Timer } from '../base/timer-queue.ts';
 import type { Device } from '../link/device.ts';
@@ -173,6 +174,7 @@ export class Neighbour extends Timer {
       this.macHi = mac.hi;
       this.macLo = mac.lo;
     }
+    this.table.changesPermanence(this, (state & NeighbourState.Permanent) !== 0);
     this.setState(state as NeighbourState);
     if (state === NeighbourState.Reachable) this.confirmedAt = this.table.loop.now;
     if ((state & IN_TIMER) !== 0) this.wait(0);
@@ -206,6 +208,7 @@ export class Neighbour extends Timer {
   kill(): void {
     this.dead = true;
     this.table.timers.disarm(this);
+    this.table.changesPermanence(this, false);
     this.state = NeighbourState.None;
     while (this.first !== null) this.dropFirst();
   }
@@ -295,6 +298,7 @@ function weightOf(p: Packet): number {
   return p.truesize > bytes ? p.truesize : bytes;
 }
 
+/** At first; there are more when permanent entries have filled them. */
 const BUCKETS = 64;
 
 /** All neighbours of one family. */
@@ -309,9 +313,11 @@ export class NeighbourTable {
   /** How long an answer counts, drawn once from [0.5, 1.5) of the base (RFC 4861 6.3.2). */
   readonly reachableUs: number;
   size = 0;
+  /** Those among them that do not count for gc_thresh3 (neigh_update_gc_list). */
+  private permanent = 0;
   private readonly context: HostContext;
   private readonly observers: readonly NetworkObserver[];
-  private readonly buckets: (Neighbour | null)[] = new Array<Neighbour | null>(BUCKETS).fill(null);
+  private buckets: (Neighbour | null)[] = new Array<Neighbour | null>(BUCKETS).fill(null);
   /** Odd, so that nobody on the link knows which addresses meet in a bucket. */
   private readonly secret: number;
   private collectedAt = -1e15 - 0.5;
@@ -340,18 +346,48 @@ export class NeighbourTable {
     return null;
   }
 
-  /** The entry of an address, made when it is missing; null when the table is full (Linux's "table overflow"). */
-  get(device: Device, address: IpAddress): Neighbour | null {
+  /**
+   * The entry of an address, made when it is missing; null when the table is full (Linux's "table overflow"). Whoever makes it
+   * permanent (`isExempt`) has asked whether there is memory.
+   */
+  get(device: Device, address: IpAddress, isExempt = false): Neighbour | null {
     const known = this.find(device, address.a, address.b, address.c, address.d);
     if (known !== null) return known;
-    if (this.size >= this.settings.neighGcThresh3 && !this.collect()) return null;
+    if (!isExempt && this.isFull && !this.collect()) {
+      this.context.counters.values[Mib.NeighTableFulls]++;
+      return null;
+    }
     const neighbour = new Neighbour(this, device, address);
     neighbour.updatedAt = this.loop.now;
-    const at = this.slot(address.a, address.b, address.c, address.d);
-    neighbour.next = this.buckets[at];
-    this.buckets[at] = neighbour;
+    if (this.size >= 2 * this.buckets.length && this.size >= this.settings.neighGcThresh3) this.grow();
+    this.insert(neighbour);
     this.size++;
     return neighbour;
+  }
+
+  private get isFull(): boolean {
+    return this.size - this.permanent >= this.settings.neighGcThresh3;
+  }
+
+  private insert(neighbour: Neighbour): void {
+    const { a, b, c, d } = neighbour.address;
+    const at = this.slot(a, b, c, d);
+    neighbour.next = this.buckets[at];
+    this.buckets[at] = neighbour;
+  }
+
+  private grow(): void {
+    const all = [...this];
+    this.buckets = new Array<Neighbour | null>(4 * this.buckets.length).fill(null);
+    for (const neighbour of all) this.insert(neighbour);
+  }
+
+  /** An entry is about to become permanent, or not to be any more. */
+  changesPermanence(neighbour: Neighbour, isPermanent: boolean): void {
+    if (((neighbour.state & NeighbourState.Permanent) !== 0) === isPermanent) return;
+    this.permanent += isPermanent ? 1 : -1;
+    if (isPermanent) this.memory.hold(Cost.NEIGHBOUR);
+    else this.memory.letGo(Cost.NEIGHBOUR);
   }
 
   /** Tells who watches. */
@@ -361,7 +397,8 @@ export class NeighbourTable {
 
   /** `ip neigh del`. */
   remove(gone: Neighbour): void {
-    this.removeWhere((neighbour) => neighbour === gone);
+    const { a, b, c, d } = gone.address;
+    this.removeFrom(this.slot(a, b, c, d), (neighbour) => neighbour === gone);
   }
 
   /** Forgets all entries of a device. */
@@ -394,7 +431,7 @@ export class NeighbourTable {
     h = Math.imul((h ^ (h >>> 15)) + c, secret);
     h = Math.imul((h ^ (h >>> 16)) + d, secret);
     h = Math.imul(h ^ (h >>> 15), 0x85ebca6b);
-    return (h ^ (h >>> 16)) & (BUCKETS - 1);
+    return (h ^ (h >>> 16)) & (this.buckets.length - 1);
   }
 
   /** Makes room by dropping entries that nobody uses now; true when there is some. */
@@ -407,26 +444,28 @@ export class NeighbourTable {
       if (state === NeighbourState.Failed || state === NeighbourState.None) return true;
       return (state & (IN_TIMER | CONNECTED)) === 0 && now - neighbour.updatedAt > COLLECT_AFTER_US;
     });
-    return this.size < this.settings.neighGcThresh3;
+    return !this.isFull;
   }
 
   private removeWhere(gone: (neighbour: Neighbour) => boolean): void {
-    for (let at = 0; at < BUCKETS; at++) {
-      let before: Neighbour | null = null;
-      let here = this.buckets[at];
-      while (here !== null) {
-        const following: Neighbour | null = here.next;
-        if (gone(here)) {
-          if (before === null) this.buckets[at] = following;
-          else before.next = following;
-          this.size--;
-          this.changed(here, false);
-          here.kill();
-        } else {
-          before = here;
-        }
-        here = following;
+    for (let at = 0; at < this.buckets.length; at++) this.removeFrom(at, gone);
+  }
+
+  private removeFrom(at: number, gone: (neighbour: Neighbour) => boolean): void {
+    let before: Neighbour | null = null;
+    let here = this.buckets[at];
+    while (here !== null) {
+      const following: Neighbour | null = here.next;
+      if (gone(here)) {
+        if (before === null) this.buckets[at] = following;
+        else before.next = following;
+        this.size--;
+        this.changed(here, false);
+        here.kill();
+      } else {
+        before = here;
       }
+      here = following;
     }
   }
 }

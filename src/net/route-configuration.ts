@@ -6,6 +6,7 @@
  */
 import { Errno } from '../base/errno.ts';
 import { type IpAddress, networkOf } from '../base/inet-address.ts';
+import { Cost } from '../base/kernel-memory.ts';
 import type { Device } from '../link/device.ts';
 import type { Network } from './network.ts';
 import { MOST_ROUTES, Route, RouteConflict, RouteOrigin, RouteScope, RouteType, type RouteWanted } from './routes.ts';
@@ -79,6 +80,8 @@ export function addRoute(network: Network, to: IpAddress, prefixLength: number, 
   const { conflict = RouteConflict.Refuse, mustExist = false } = target;
   if (mustExist && !network.routing.table.has(route)) return -Errno.ENOENT;
   if (network.routing.table.routes.length >= MOST_ROUTES) return -Errno.ENOBUFS;
+  // fib_create_info, fib6_info_alloc.
+  if (network.context.memory.lacks(Cost.ROUTE)) return isV4 ? -Errno.ENOBUFS : -Errno.ENOMEM;
   if (!network.routing.table.add(route, conflict)) return -Errno.EEXIST;
   network.changed();
   return 0;

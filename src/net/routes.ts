@@ -7,6 +7,7 @@
  */
 import { Errno } from '../base/errno.ts';
 import { type IpAddress, networkOf, prefixMatches } from '../base/inet-address.ts';
+import { Cost, type KernelMemory } from '../base/kernel-memory.ts';
 import type { Device } from '../link/device.ts';
 import { RouteIndex } from './route-index.ts';
 import type { NetworkObserver } from './network-observer.ts';
@@ -136,8 +137,13 @@ export class RouteTable {
   /** How many routes were looked at while others were added or looked up, for tests. */
   looked = 0;
   private readonly index = new RouteIndex();
+  private readonly memory: KernelMemory;
   /** Who hears of every change: Network's list. */
   observers: readonly NetworkObserver[] = [];
+
+  constructor(memory: KernelMemory) {
+    this.memory = memory;
+  }
 
   /** False when an equal route is there (EEXIST), or one of its prefix and metric that it may not stand beside. */
   add(route: Route, conflict: RouteConflict = RouteConflict.Refuse): boolean {
@@ -153,6 +159,7 @@ export class RouteTable {
     if (isThere) return false;
     if (conflict === RouteConflict.Prepend && first >= 0) at = first;
     list.splice(at, 0, route);
+    this.memory.hold(Cost.ROUTE);
     this.index.add(route, conflict === RouteConflict.Prepend);
     for (const observer of this.observers) observer.routeChanged(route, true, how);
     return true;
@@ -191,6 +198,7 @@ export class RouteTable {
     const at = this.routes.indexOf(route);
     if (at < 0) return;
     this.routes.splice(at, 1);
+    this.memory.letGo(Cost.ROUTE);
     this.index.remove(route);
     if (isSilent) return;
     for (const observer of this.observers) observer.routeChanged(route, false, RouteConflict.Refuse);

@@ -2,6 +2,7 @@
  * What the endpoints of messages have in common (UDP, raw and ping): the receive queue, the error queue behind MSG_ERRQUEUE,
  * their accounts, and readiness. How messages leave and whom they are for is each protocol's own.
  */
+import { Mib } from '../base/counters.ts';
 import { Errno } from '../base/errno.ts';
 import type { HostContext } from '../base/host-context.ts';
 import { Cost } from '../base/kernel-memory.ts';
@@ -160,6 +161,15 @@ export abstract class DatagramEndpoint implements PacketOwner {
 
   protected wantsErrors(isV4: boolean): boolean {
     return isV4 ? this.options.receiveErrors : this.options.receiveErrors6;
+  }
+
+  /**
+   * The network has not taken `length` bytes, with this negative errno (ip_send_skb, ip6_send_skb): what the sender hears. No room
+   * for another neighbour is no error of his, unless he wants to know (udp_send_skb, raw_sendmsg).
+   */
+  protected refused(result: number, length: number, isV4: boolean): number {
+    this.context.counters.values[isV4 ? Mib.IpOutDiscards : Mib.Ip6OutDiscards]++;
+    return result === -Errno.ENOBUFS && !this.wantsErrors(isV4) ? length : result;
   }
 
   /** A message that is longer than it may be (ip_local_error, ipv6_local_error): -EMSGSIZE. `port`: the one that is named. */

@@ -8,6 +8,7 @@
  */
 import { Errno } from '../base/errno.ts';
 import { ANY4, type IpAddress } from '../base/inet-address.ts';
+import { Cost, type KernelMemory } from '../base/kernel-memory.ts';
 import type { Settings } from '../base/settings.ts';
 import type { Device } from '../link/device.ts';
 import type { Packet } from '../link/packet.ts';
@@ -76,12 +77,14 @@ export class Memberships {
   private count4 = 0;
   private readonly network: Network;
   private readonly settings: Settings;
+  private readonly memory: KernelMemory;
   /** Bytes of optmem_max in use. */
   private used = 0;
 
   constructor(network: Network) {
     this.network = network;
     this.settings = network.settings;
+    this.memory = network.context.memory;
   }
 
   /**
@@ -107,18 +110,19 @@ export class Memberships {
     if (!isV4 && this.of(group).some((known) => place.index === 0 || known.index === place.index)) {
       return -Errno.EADDRINUSE;
     }
-    if (!isV4 && !this.hasRoom(MEMBERSHIP6_BYTES)) return -Errno.ENOMEM;
+    if (!isV4 && !this.hasRoom(MEMBERSHIP6_BYTES, Cost.JOINED)) return -Errno.ENOMEM;
     const owner = this.find(place);
     if (owner === null) return -Errno.ENODEV;
     if (isV4) {
       if (this.of(group).some((known) => known.index === owner.index)) return -Errno.EADDRINUSE;
-      if (this.count4 >= this.settings.igmpMaxMemberships || !this.hasRoom(MEMBERSHIP4_BYTES)) return -Errno.ENOBUFS;
+      if (this.count4 >= this.settings.igmpMaxMemberships || !this.hasRoom(MEMBERSHIP4_BYTES, Cost.JOINED)) return -Errno.ENOBUFS;
     }
     const added = new Membership(group, owner.device, place.address, mode);
     this.list.unshift(added);
     this.byGroup.set(String(group), [added, ...this.of(group)]);
     if (isV4) this.count4++;
     this.used += added.bytes;
+    this.memory.hold(Cost.JOINED);
     this.network.groups.join(owner, group, mode);
     return 0;
   }
@@ -174,11 +178,12 @@ export class Memberships {
     if (known.sources !== null && count >= most) return -Errno.ENOBUFS;
     if (count === known.room) {
       const room = known.room + SOURCES_STEP;
-      if (!this.hasRoom(bytesOfSources(group.isV4, room))) return -Errno.ENOBUFS;
+      if (!this.hasRoom(bytesOfSources(group.isV4, room), SOURCES_STEP * Cost.SOURCE)) return -Errno.ENOBUFS;
       this.used -= known.sourcesBytes;
       known.sources ??= [];
       known.room = room;
       this.used += known.sourcesBytes;
+      this.memory.hold(SOURCES_STEP * Cost.SOURCE);
     }
     if (at >= 0) return -Errno.EADDRNOTAVAIL;
     (known.sources as IpAddress[]).push(source);
@@ -199,9 +204,10 @@ export class Memberships {
     if (mode === FilterMode.Include && sources.length === 0) return this.leave({ ...place, index });
     const known = this.list.find((candidate) => candidate.group.equals(group) && candidate.index === index);
     if (known === undefined) return -Errno.EINVAL;
-    if (sources.length > 0 && !this.hasRoom(bytesOfSources(group.isV4, sources.length))) return -Errno.ENOBUFS;
+    if (sources.length > 0 && !this.hasRoom(bytesOfSources(group.isV4, sources.length), sources.length * Cost.SOURCE)) return -Errno.ENOBUFS;
     this.network.groups.change(owner, group, known.mode, known.sources ?? NO_SOURCES, mode, sources);
     this.used -= known.sourcesBytes;
+    this.memory.hold((sources.length - known.room) * Cost.SOURCE);
     known.mode = mode;
     known.sources = sources.length > 0 ? sources : null;
     known.room = sources.length;
@@ -239,6 +245,7 @@ export class Memberships {
     else this.byGroup.set(String(gone.group), others);
     if (gone.group.isV4) this.count4--;
     this.used -= gone.bytes + gone.sourcesBytes;
+    this.memory.letGo(Cost.JOINED + gone.room * Cost.SOURCE);
     const owner = this.network.interfaceOf(gone.device);
     if (owner !== null && owner.index === gone.index) this.network.groups.leave(owner, gone.group, gone.mode, gone.sources ?? NO_SOURCES);
   }
@@ -253,10 +260,10 @@ export class Memberships {
     return device === null ? null : network.interfaceOf(device);
   }
 
-  /** sock_kmalloc */
-  private hasRoom(bytes: number): boolean {
+  /** sock_kmalloc of so many `bytes`, which are `charge` here. */
+  private hasRoom(bytes: number, charge: number): boolean {
     const { optmemMax } = this.settings;
-    return bytes <= optmemMax && this.used + bytes < optmemMax;
+    return bytes <= optmemMax && this.used + bytes < optmemMax && !this.memory.lacks(charge);
   }
 }
 

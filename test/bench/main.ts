@@ -39,11 +39,11 @@ const CASES: Record<string, { goal: string; root?: boolean; run: (rounds: number
   'tap-rx': { goal: 'ratio >= 0.6', root: true, run: (rounds) => tapCase('rx', rounds) },
 };
 
-const USAGE = `usage: npm run bench -- [--json] [--rounds N] [--record] [CASE...]
+const USAGE = `usage: npm run bench -- [--json] [--rounds N] [--record | --as NAME] [CASE...]
 
 cases: ${Object.keys(CASES).join(' ')}
 Without a case all run; tap-tx and tap-rx need root and are left out (and named) without it.
---record writes docs/results/bench.json.
+--record writes docs/results/bench.json, --as NAME docs/results/NAME.json.
 --against REVISION measures that version and this one in turn (npm run bench -- --against REVISION --help).
 
 examples:
@@ -83,11 +83,18 @@ async function main(argv: string[]): Promise<number> {
   const names: string[] = [];
   let json = false;
   let rounds = 9;
-  let record = false;
+  let record: string | null = null;
   for (let i = 0; i < argv.length; i++) {
     const arg = argv[i] as string;
     if (arg === '--json') json = true;
-    else if (arg === '--record') record = true;
+    else if (arg === '--record') record ??= 'bench';
+    else if (arg === '--as') {
+      record = argv[++i] ?? '';
+      if (!/^[a-z-]+$/.test(record)) {
+        console.error('bench: --as wants the name of a record: small letters and hyphens');
+        return 2;
+      }
+    }
     else if (arg === '--help' || arg === '-h') {
       console.log(USAGE);
       return 0;
@@ -123,13 +130,13 @@ async function main(argv: string[]): Promise<number> {
       const number = (n: number | null): string => (n === null ? '-' : n >= 100 ? n.toFixed(0) : n.toFixed(2));
       const spread = figure.ratioMin === null ? '' : `${number(figure.ratioMin)} to ${number(figure.ratioMax)}`;
       console.log(
-        `${name.padEnd(18)}${number(figure.value).padStart(12)}${number(figure.kernel).padStart(12)}  ${figure.unit.padEnd(15)}${number(figure.ratio).padStart(7)}  ${spread.padEnd(15)} ${entry.goal}`,
+        `${name.padEnd(18)}${number(figure.value).padStart(12)}${number(figure.kernel).padStart(12)}  ${figure.unit.padEnd(15)}${number(figure.ratio).padStart(7)}  ${spread.padEnd(15)} ${entry.goal}${figure.note === undefined ? '' : `  (${figure.note})`}`,
       );
     }
   }
   if (json) console.log(JSON.stringify(figures, null, 2));
   else console.log("kernel: node:net and node:dgram with plain callbacks on the kernel's loopback (tap-tx, tap-rx: Python over a veth pair)");
-  if (record) writeRecord('bench', `npm run bench -- ${argv.join(' ')}`, figures as unknown as Record<string, unknown>);
+  if (record !== null) writeRecord(record, `npm run bench -- ${argv.join(' ')}`, figures as unknown as Record<string, unknown>);
   return 0;
 }
 

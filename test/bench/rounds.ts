@@ -14,6 +14,8 @@ export interface Figure {
   ratioMin: number | null;
   ratioMax: number | null;
   rounds: number;
+  /** What else a round has counted, for those who read the figure. */
+  note?: string;
 }
 
 export interface Side {

@@ -18,7 +18,7 @@ assert kind == 2 and error == 0, (kind, error)
 `;
 
 /** A program of fault-programs.ts as the text of a script: says lines, and is told lines. */
-function script(program: (...args: never[]) => void, ...args: readonly unknown[]): string {
+export function script(program: (...args: never[]) => void, ...args: readonly unknown[]): string {
   return `
     const tell = (what) => process.stdout.write(what + '\\n');
     const commands = (listener) => {
@@ -34,8 +34,8 @@ function script(program: (...args: never[]) => void, ...args: readonly unknown[]
   `;
 }
 
-const linesOf = ({ stdout }: Running): string[] => stdout.split('\n').slice(0, -1);
-const pass = (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+export const linesOf = ({ stdout }: Running): string[] => stdout.split('\n').slice(0, -1);
+export const pass = (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 
 export interface HeardOnLinux {
   readonly clients: string[][];

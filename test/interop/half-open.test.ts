@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { recordResult } from '../results.ts';
 import { commandLine, runBeside } from './command.ts';
 
 const LINE = /^00:(\d\d):(\d\d\.\d+) IP 10\.0\.1\.1\.\d+ > 10\.0\.2\.2\.5432: Flags \[P\.\], seq 70:86,/;
@@ -34,6 +35,9 @@ test('a firewall that drops silently: the probe, fifteen retransmissions, and th
     ok(user >= 5.5 && user < 6.1, String(user));
     match(stdout, /Send-Q[\s\S]*ESTAB 0 {6}16 .*timer:\(on,\d+ms,0\)[\s\S]*timer:\(on,[\w]+,12\)/);
     match(stderr, /^replay: npx sockscape demo half-open --once --seed half-open -w /m);
+    const [, realSeconds] = /^in all: ([\d.]+) s of the machine's time$/m.exec(stderr) ?? [];
+    ok(Number(realSeconds) > 0, stderr);
+    recordResult('half-open', { demo: 'npx sockscape demo half-open --once', realSeconds: Number(realSeconds), virtualSeconds: ends.map(([, seconds]) => seconds) });
     const shown = execFileSync('tcpdump', ['-n', '-r', file, 'tcp'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
     equal(shown.trim().split('\n').length, stdout.split('\n').filter((line) => line.includes(' IP ')).length);
     const again = join(folder, 'again.pcapng');

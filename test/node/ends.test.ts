@@ -105,6 +105,24 @@ test('process.exit with a status, abort and signals to the own process', () => {
   });
 });
 
+test('wait(2) tells exit codes and signals apart', () => {
+  const told = folder.result<Record<string, string>>(`${BEFORE}
+    const ways = {
+      zero: () => process.exit(0), exit: () => process.exit(3), wide: () => process.exit(256 + 4), abort: () => process.abort(),
+      kill: () => process.kill(process.pid), signal: () => process.kill(0, 'SIGINT'),
+    };
+    for (const [name, way] of Object.entries(ways)) await one(async ({ client }) => {
+      let core = null;
+      await client.run(() => {
+        core = client.kernel.processes().find((process) => process.name === 'app');
+        way();
+      }, { name: 'app' }).catch(() => {});
+      told[name] = core.exited + ' ' + core.status.toString(16);
+    });
+    ${AFTER}`);
+  deepEqual(told, { zero: 'true 0', exit: 'true 300', wide: 'true 400', abort: 'true 6', kill: 'true f', signal: 'true 2' });
+});
+
 test('a world that is stuck says which programs wait for what', () => {
   const told = folder.result<Record<string, string>>(`${BEFORE}
     told.idle = await one(async ({ client, server }) => {

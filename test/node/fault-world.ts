@@ -12,7 +12,7 @@ export interface Heard {
 }
 
 /** A program's mailbox. */
-class Mailbox {
+export class Mailbox {
   private listener: (command: string) => void = () => {};
   readonly commands: Commands = (listener) => {
     this.listener = listener;
@@ -114,7 +114,7 @@ class WorldStage {
       case 'stop server': return far.freeze();
       case 'continue server': return far.thaw();
       case 'kill server':
-        for (const program of [...far.programs]) far.endProgram(program, 137);
+        for (const program of [...far.programs]) far.endProgram(program, 137, 9);
         return;
       case 'crash server': return far.crash();
       case 'restart server': return far.restart();

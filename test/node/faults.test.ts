@@ -4,7 +4,11 @@
  */
 import { deepEqual, ok } from 'node:assert/strict';
 import { test } from 'node:test';
+import { CABLE_SCENES } from './cable-scenes.ts';
+import { judgeCable, playCableInWorld } from './cable-world.ts';
 import { SCENES } from './fault-scenes.ts';
+import { judgeNames, NAME_SCENES } from './name-scenes.ts';
+import { playNamesInWorld } from './name-world.ts';
 import { playInWorld } from './fault-world.ts';
 
 for (const scene of SCENES) {
@@ -14,5 +18,17 @@ for (const scene of SCENES) {
     deepEqual(said, scene.client);
     if (scene.server !== undefined) deepEqual(server, scene.server);
     if (scene.seconds !== undefined) ok(Math.abs(seconds - scene.seconds) < 0.02, `${seconds} s`);
+  });
+}
+
+for (const scene of CABLE_SCENES) {
+  test(`fault: ${scene.name}`, async () => {
+    judgeCable(scene, await playCableInWorld(scene));
+  });
+}
+
+for (const scene of NAME_SCENES) {
+  test(`fault: ${scene.name}`, async () => {
+    judgeNames(scene, await playNamesInWorld(scene));
   });
 }

@@ -25,6 +25,23 @@ const folder = new SpawnFolder({
       much: () => { for (let i = 0; i < 300; i++) process.stdout.write('x'.repeat(9999) + '\\n'); },
     };
     setTimeout(ways[process.argv[2]], 1000);`,
+  'floods.mjs': `
+    import fs, { writeSync } from 'node:fs';
+    import { promisify } from 'node:util';
+    const piece = Buffer.alloc(1 << 16, 'x'), text = 'y'.repeat(1 << 16);
+    const ways = {
+      bytes: () => writeSync(1, piece), text: () => fs.writeSync(2, text), vector: () => fs.writevSync(1, [piece, piece]),
+      whole: () => fs.writeFileSync(1, text), more: () => fs.appendFileSync(2, piece), callback: () => promisify(fs.write)(1, piece),
+      stream: () => void process.stdout.write(piece),
+    };
+    // All of them in the first turn.
+    const most = {};
+    for (const [name, way] of Object.entries(ways)) for (let i = 0; i < 256; i++) {
+      const writing = way();
+      if (writing instanceof Promise) await writing;
+      most[name] = Math.max(most[name] ?? 0, fs.fstatSync(1).size, fs.fstatSync(2).size);
+    }
+    fs.writeFileSync(process.argv[2], JSON.stringify(most));`,
   'loops.mjs': `
     let n = 0;
     function spins() { for (;;) n++; }
@@ -96,6 +113,32 @@ test('what a program prints: lines in the log in their order, whole in the end, 
   deepEqual(lines('raw'), ['1.000000 client   stdout  raw out', '1.000000 client   stderr  raw err', '1.000000 client   stdout  no newline']);
   deepEqual(lines('order'), [0, 1, 2].flatMap((i) => [`1.000000 client   stdout  out ${i}`, `1.000000 client   stderr  err ${i}`]));
   equal(told['much']?.value[0].length, 3_000_000);
+});
+
+test('wait(2) tells how it ended: by its status, by a signal of its own, by one of the host', () => {
+  const told = folder.result<Record<string, OneWorld<string>>>(`
+    const status = async (host, program, end) => {
+      const core = host.kernel.processes().find(({ pid }) => pid === program.pid);
+      end?.();
+      await program.ended.catch(() => {});
+      return core.exited + ' ' + core.status.toString(16);
+    };
+    for (const way of ['exit', 'abort']) told[way] = ${one("return status(client, client.spawn('ends.cjs', [way]));")};
+    told.kill = ${one("const p = client.spawn('waits.mjs'); await world.sleep(1e6); return status(client, p, () => p.kill('SIGTERM'));")};`);
+  deepEqual(Object.entries(told).map(([name, { value }]) => [name, value]), [['exit', 'true 300'], ['abort', 'true 6'], ['kill', 'true f']]);
+});
+
+test('what is written without end within one turn, and without a line, fills no file and no memory', () => {
+  const told = folder.result<Record<string, OneWorld<unknown>>>(`
+    told.floods = ${one(`const { stdout, stderr } = await client.spawn('floods.mjs', ['most.json']).ended;
+      return [stdout.length, stderr.length, JSON.parse(fs.readFileSync('most.json', 'utf8'))];`)};`);
+  const { error, log, value } = told['floods'] as OneWorld<[number, number, Record<string, number>]>;
+  equal(error, null);
+  // Of each stream so much is kept: docs/virtual-time.md.
+  deepEqual(value.slice(0, 2), [1 << 24, 1 << 24]);
+  equal(Object.keys(value[2]).length, 7);
+  for (const [way, bytes] of Object.entries(value[2])) ok(bytes > 0 && bytes < (1 << 20) + (1 << 18), `${way}: ${bytes} bytes lay in a file`);
+  ok(log.split('\n').every((line) => line.length < 1 << 18), 'a line is told in pieces');
 });
 
 test('kill: a signal is heard by its listeners, or does what it does by itself', () => {

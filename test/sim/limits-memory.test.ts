@@ -7,7 +7,7 @@
  * net/socket.c), ENOBUFS of inet_create, packet_create and sock_alloc_send_pskb, ENOMEM of alloc_empty_file, unix_create1,
  * netlink_create, copy_process, alloc_fdtable, ep_insert and anon_pipe_write.
  */
-import { deepEqual, equal, ok } from 'node:assert/strict';
+import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { SIG_IGN } from '../../src/api/posix/constants.ts';
 import { Process } from '../../src/api/posix/process.ts';
@@ -21,7 +21,7 @@ import { MOST_DESCRIPTORS, Resource } from '../../src/kernel/resource-limits.ts'
 import { MaskHow, Signal } from '../../src/kernel/signal-numbers.ts';
 import { filterBytes } from '../../src/socket/socket-filter.ts';
 import { rightsMessage } from '../../src/socket/control.ts';
-import { AF, F, O, SO, SOCK, SOL } from '../../src/socket/constants.ts';
+import { AF, F, O, PACKET, SO, SOCK, SOL } from '../../src/socket/constants.ts';
 import { sockaddrIn, sockaddrUn } from '../../src/socket/sockaddr.ts';
 import { Msg } from '../../src/transport/endpoint.ts';
 import { seed } from '../results.ts';
@@ -35,6 +35,8 @@ const MEMORY = 48 * MEGABYTE;
 /** Beyond its memory a host has no more than a little of each socket and pipe (base/kernel-memory.ts). */
 const MOST_USED_BYTES = 2 * MEMORY;
 const MOST_NODE_BYTES = 2 * MEMORY + 48 * MEGABYTE;
+/** What the call that fails may have asked for: 20,000 variables of an environment. */
+const LARGEST_BYTES = 3 * MEGABYTE;
 const NEVER = 3_000_000;
 
 const codeOf = (error: unknown): string => {
@@ -229,6 +231,16 @@ const CASES: readonly (readonly [what: string, codes: readonly string[], make: M
     const filter = filterBytes(Array.from({ length: 4096 }, () => ({ code: 6, jt: 0, jf: 0, k: 0 })));
     return async () => p.setsockopt(await p.socket(AF.PACKET, SOCK.RAW, 0), SOL.SOCKET, SO.ATTACH_FILTER, filter);
   }],
+  ['memberships', ['ENOBUFS'], async (p) => {
+    const fd = await p.socket(AF.PACKET, SOCK.RAW, 0);
+    // struct packet_mreq of lo, PACKET_MR_MULTICAST.
+    return (i) => p.setsockopt(fd, SOL.PACKET, PACKET.ADD_MEMBERSHIP, Uint8Array.of(1, 0, 0, 0, 0, 0, 6, 0, 3, 0, 0, i >> 16, (i >> 8) & 255, i & 255, 0, 0));
+  }],
+  ['processes of the machine', ['ENOMEM'], async (_p, host) => async () => new Process(host, 'another')],
+  ['processes with the same descriptors', ['ENOMEM'], async (p, host) => {
+    await p.fcntl(0, F.DUPFD, 60_000);
+    return async () => new Process(host, 'another', { inherit: p });
+  }],
   ['children', ['ENOMEM'], async (p) => () => p.spawn(() => new Promise(() => {}))],
   ['children with large tables', ['ENOMEM'], async (p) => {
     await p.fcntl(0, F.DUPFD, 60_000);
@@ -313,19 +325,41 @@ for (const [what, codes, make] of CASES) {
         `Node has ${((nodeBytes() - before) / MEGABYTE).toFixed(1)} MiB more`);
       ok(codes.includes(code), `${code} after ${count}`);
       ok(memory.usedBytes <= MOST_USED_BYTES, `${memory.usedBytes} bytes`);
+      if (code !== 'EMFILE') ok(memory.usedBytes > MEMORY - LARGEST_BYTES, `only ${memory.usedBytes} bytes`);
       ok(nodeBytes() - before <= MOST_NODE_BYTES, 'Node');
       for (const pair of [...quiet.pairs, ...elsewhere.pairs]) await goesOn(pair);
       (await ordinary(another, 8081)).process.exit();
+      await (TIDY[what] ?? (() => {}))(quiet.process, count);
       for (const machine of [host, another]) for (const process of machine.kernel.processes()) process.end(0);
-      if (what === 'lists of names') for (let i = 0; i < 2000; i++) await new Process(host, 'tidier').unlink(`/tmp/many/${i}`);
-      if (what === 'lists of names') await new Process(host, 'tidier').rmdir('/tmp/many');
-      if (what === 'bytes of files') for (let i = 0; i <= count; i++) await new Process(host, 'tidier').unlink(`/tmp/${i}`).catch(codeOf);
-      for (const process of host.kernel.processes()) process.end(0);
       await world.sleep(3600e6);
       deepEqual(world.leftovers(), []);
       if (!KEPT.has(what)) deepEqual([memory.usedBytes, host.kernel.fileTable.count], [atFirst, files], 'given back');
     });
   });
 }
-/** What outlives every process. */
+
+/** What outlives every process, and can go: by one that runs already. */
+const TIDY: Readonly<Record<string, (process: Process, count: number) => Promise<void> | void>> = {
+  'lists of names': async (p) => {
+    for (let i = 0; i < 2000; i++) await p.unlink(`/tmp/many/${i}`);
+    await p.rmdir('/tmp/many');
+  },
+  'bytes of files': async (p, count) => {
+    for (let i = 0; i <= count; i++) await p.unlink(`/tmp/${i}`).catch(codeOf);
+  },
+  'dumps that nobody reads': ({ host: { network } }) => {
+    for (let i = 0; i < 4000; i++) equal(network.deleteRoute(IpAddress.fromV4(0x30000000 + i * 256), 24, {}), 0);
+  },
+};
+/** What outlives every process, and stays. */
 const KEPT: ReadonlySet<string> = new Set(['System V messages', 'shared memory', 'POSIX queues, their limit raised']);
+
+test('host.run of a host without memory for a process: ENOMEM, and then it runs again', async () => {
+  await simulate({ seed }, async (world) => {
+    const host = world.host('a', { memoryBytes: 4 * MEGABYTE });
+    await untilRefused(async () => new Process(host, 'another'));
+    await rejects(host.run(() => 1), { code: 'ENOMEM', syscall: 'spawn' });
+    for (const process of host.kernel.processes()) process.end(0);
+    equal(await host.run(() => 1), 1);
+  });
+});

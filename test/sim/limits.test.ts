@@ -22,6 +22,8 @@ import { Msg } from '../../src/transport/endpoint.ts';
 import { seed } from '../results.ts';
 
 const NEVER = 3_000_000;
+/** kernel.threads-max. */
+const MOST_PROCESSES = 32_768;
 const MEGABYTE = 1 << 20;
 /** What one loop may keep of the memory that is counted, and of the heap. */
 const MOST_CHUNK_BYTES = 64 * MEGABYTE;
@@ -42,8 +44,7 @@ async function untilRefused(call: (i: number) => Promise<unknown>, most = NEVER)
 }
 
 /** Another process of the host does what processes do. */
-async function goesOn(host: Host): Promise<void> {
-  const other = new Process(host, 'other');
+async function goesOn(other: Process): Promise<void> {
   const listener = await other.socket(AF.INET, SOCK.STREAM, 0);
   await other.bind(listener, sockaddrIn('127.0.0.1', 0));
   await other.listen(listener, 5);
@@ -62,20 +63,18 @@ interface Endless {
   readonly what: string;
   /** Linux's errno; null where what is too much is dropped. */
   readonly code: string | null;
-  /** How often it succeeds at least, and at most. */
-  readonly least: number;
-  readonly most: number;
+  /** How often it succeeds. */
+  readonly count: number | ((host: Host) => number);
   run(process: Process, host: Host): Promise<{ code: string | null; count: number }>;
-  /** Of what is dropped: how many are kept, asked after the run and bounded from both sides. */
-  readonly kept?: { readonly least: number; readonly most: number; count(): Promise<number> };
+  /** Of what is dropped: how many are kept, asked after the run. */
+  readonly kept?: { readonly count: number; ask(): Promise<number> };
 }
 
 const DESCRIPTORS = 1024;
 
 function descriptors(what: string, each: number, open: (process: Process, i: number) => Promise<unknown>): Endless {
-  const count = Math.floor((DESCRIPTORS - 3) / each);
   return {
-    what, code: 'EMFILE', least: count - 1, most: count,
+    what, code: 'EMFILE', count: Math.floor((DESCRIPTORS - 3) / each),
     async run(process) {
       await process.setrlimit(Resource.NOFILE, { soft: DESCRIPTORS, hard: DESCRIPTORS });
       return untilRefused((i) => open(process, i));
@@ -84,9 +83,9 @@ function descriptors(what: string, each: number, open: (process: Process, i: num
 }
 
 /** Writes on until there is no room; the readers never read. */
-function queue(what: string, code: string, make: (process: Process) => Promise<() => Promise<unknown>>, least: number, most: number): Endless {
+function queue(what: string, code: string, make: (process: Process) => Promise<() => Promise<unknown>>, count: Endless['count']): Endless {
   return {
-    what, code, least, most,
+    what, code, count,
     async run(process) {
       const call = await make(process);
       return untilRefused(call);
@@ -96,21 +95,21 @@ function queue(what: string, code: string, make: (process: Process) => Promise<(
 
 /**
  * A queue that drops what is too much. `make` gives the call and, for afterwards, one that takes one of those that are kept; it fails
- * when there is none. `least` and `most` are what Linux 6.18 keeps of the same with buffers as they are by default (212,992 bytes).
+ * when there is none. `kept` is what Linux 6.18 keeps of the same with buffers as they are by default (212,992 bytes).
  */
 function dropping(
-  what: string, least: number, most: number, make: (process: Process) => Promise<[call: () => Promise<unknown>, take: () => Promise<unknown>]>,
+  what: string, kept: number, make: (process: Process) => Promise<[call: () => Promise<unknown>, take: () => Promise<unknown>]>,
   code: string | null = null, calls = 20_000,
 ): Endless {
   let take: () => Promise<unknown> = () => Promise.reject(new Error('not run'));
   return {
-    what, code, least: code === null ? calls : 1, most: calls,
+    what, code, count: calls,
     async run(process) {
       const [call, takeOne] = await make(process);
       take = takeOne;
-      return untilRefused(call, calls);
+      return untilRefused(call, code === null ? calls : NEVER);
     },
-    kept: { least, most, count: async () => (await untilRefused(take, NEVER)).count },
+    kept: { count: kept, ask: async () => (await untilRefused(take, NEVER)).count },
   };
 }
 
@@ -143,7 +142,7 @@ const ENDLESS: readonly Endless[] = [
   descriptors('duplicates', 1, (p) => p.dup(0)),
   descriptors('message queues', 1, (p, i) => p.mq_open(`/q${i % 4}`, O.RDWR | O.CREAT, 0o600, { maxMessages: 1, messageSize: 10 })),
   {
-    what: 'watched descriptors', code: 'ENOSPC', least: 262_144, most: 262_144,
+    what: 'watched descriptors', code: 'ENOSPC', count: 262_144,
     async run(process) {
       const watched: number[] = [];
       for (let i = 0; i < 520; i++) watched.push(await process.eventfd(0, 0));
@@ -155,11 +154,25 @@ const ENDLESS: readonly Endless[] = [
     },
   },
   {
-    what: 'children of root', code: 'EAGAIN', least: 32_768 - 10, most: 32_768,
+    // kernel.threads-max counts all of them, init and the two of this test among them (copy_process).
+    what: 'children of root', code: 'EAGAIN', count: MOST_PROCESSES - 3,
     run: (process) => untilRefused(() => process.spawn(() => new Promise(() => {}))),
   },
   {
-    what: 'children of a user', code: 'EAGAIN', least: 99, most: 100,
+    what: 'processes of the machine', code: 'EAGAIN', count: MOST_PROCESSES - 3,
+    run: (_process, host) => untilRefused(async () => new Process(host, 'another')),
+  },
+  {
+    what: 'processes with the descriptors of a user', code: 'EAGAIN', count: 99,
+    async run(process, host) {
+      await process.setrlimit(Resource.NPROC, { soft: 100, hard: 100 });
+      await process.setresuid(1000, 1000, 1000);
+      return untilRefused(async () => new Process(host, 'another', { inherit: process }));
+    },
+  },
+  {
+    // RLIMIT_NPROC counts who starts them, too.
+    what: 'children of a user', code: 'EAGAIN', count: 99,
     async run(process) {
       await process.setrlimit(Resource.NPROC, { soft: 100, hard: 100 });
       await process.setresuid(1000, 1000, 1000);
@@ -167,13 +180,15 @@ const ENDLESS: readonly Endless[] = [
     },
   },
   {
-    what: 'signals that are blocked', code: 'EAGAIN', least: 16384, most: 16384,
+    what: 'signals that are blocked', code: 'EAGAIN', count: 16384,
     async run(process) {
       await process.sigprocmask(MaskHow.BLOCK, [40]);
       const pid = await process.getpid();
       return untilRefused((i) => process.sigqueue(pid, 40, i));
     },
   },
+  // tcp_sndbuf_expand: twice the ten segments of the first window, of 131,072 bytes and an skb's 256 each, and what the receiver has taken
+  // by then. Linux 6.18 takes 2,635 with cubic and the same buffer, since the receiver's window follows its measured ratio at once.
   queue('bytes of a stream', 'EAGAIN', async (p) => {
     const listener = await p.socket(AF.INET, SOCK.STREAM, 0);
     await p.bind(listener, sockaddrIn('127.0.0.1', 80));
@@ -181,8 +196,8 @@ const ENDLESS: readonly Endless[] = [
     const client = await p.socket(AF.INET, SOCK.STREAM, 0);
     await p.connect(client, sockaddrIn('127.0.0.1', 80));
     return () => p.send(client, block, Msg.DONTWAIT);
-  }, 500, 10000),
-  dropping('connections that nobody accepts', 6, 6, async (p) => {
+  }, 2573),
+  dropping('connections that nobody accepts', 6, async (p) => {
     await p.setrlimit(Resource.NOFILE, { soft: DESCRIPTORS, hard: DESCRIPTORS });
     const listener = await p.socket(AF.INET, SOCK.STREAM, 0);
     await p.bind(listener, sockaddrIn('127.0.0.1', 80));
@@ -198,19 +213,19 @@ const ENDLESS: readonly Endless[] = [
       await p.close(clients.pop() as number);
       await p.accept(listener);
     }];
-  }, 'EMFILE'),
-  dropping('datagrams that nobody reads', 92, 92, async (p) => {
+  }, 'EMFILE', DESCRIPTORS - 3 - 1),
+  dropping('datagrams that nobody reads', 92, async (p) => {
     const fd = await p.socket(AF.INET, SOCK.DGRAM, 0);
     await p.bind(fd, sockaddrIn('127.0.0.1', 53));
     const from = await p.socket(AF.INET, SOCK.DGRAM, 0);
     return [() => p.sendto(from, block, 0, sockaddrIn('127.0.0.1', 53)), () => p.recv(fd, room, Msg.DONTWAIT)];
   }),
-  dropping('frames that nobody reads', 119, 119, async (p) => {
+  dropping('frames that nobody reads', 119, async (p) => {
     const fd = await p.socket(AF.PACKET, SOCK.RAW, 0x0300);
     const from = await p.socket(AF.INET, SOCK.DGRAM, 0);
     return [() => p.sendto(from, block, 0, sockaddrIn('127.0.0.1', 9)), () => p.recv(fd, room, Msg.DONTWAIT)];
   }),
-  dropping('answers of netlink that nobody reads', 257, 257, async (p) => {
+  dropping('answers of netlink that nobody reads', 257, async (p) => {
     const fd = await p.socket(AF.NETLINK, SOCK.RAW, 0);
     let overrun = false;
     return [() => p.send(fd, UNKNOWN_REQUEST, Msg.DONTWAIT).catch(() => {}), () => p.recv(fd, room, Msg.DONTWAIT).catch((error: SystemError) => {
@@ -218,7 +233,7 @@ const ENDLESS: readonly Endless[] = [
       overrun = true;
     })];
   }),
-  dropping('errors that nobody reads', 166, 166, async (p) => {
+  dropping('errors that nobody reads', 166, async (p) => {
     const from = await p.socket(AF.INET, SOCK.DGRAM, 0);
     await p.setsockopt(from, IPPROTO.IP, IP.RECVERR, Uint8Array.of(1, 0, 0, 0));
     return [() => p.sendto(from, block, 0, sockaddrIn('127.0.0.1', 9)).catch((error: SystemError) => {
@@ -226,27 +241,28 @@ const ENDLESS: readonly Endless[] = [
     }), () => p.recv(from, room, Msg.ERRQUEUE)];
   }),
   {
-    what: 'first fragments', code: null, least: 20_000, most: 20_000,
+    what: 'first fragments', code: null, count: 20_000,
     async run(p) {
       packetsBefore = packetStatistics.packetsInUse;
       const fd = await p.socket(AF.INET, SOCK.RAW, IPPROTO.RAW);
       return untilRefused((i) => p.sendto(fd, fragment(i), 0, sockaddrIn('127.0.0.1', 0)), 20_000);
     },
     // net.ipv4.ipfrag_high_thresh: four megabytes, of which Linux keeps 1,676 of these.
-    kept: { least: 1676, most: 1676, count: async () => packetStatistics.packetsInUse - packetsBefore },
+    kept: { count: 1676, ask: async () => packetStatistics.packetsInUse - packetsBefore },
   },
   queue('AF_UNIX bytes', 'EAGAIN', async (p) => {
     const [one] = await p.socketpair(AF.UNIX, SOCK.STREAM, 0);
     return () => p.send(one, block, Msg.DONTWAIT);
-  }, 93, 93),
+  }, 93),
   queue('AF_UNIX datagrams', 'EAGAIN', async (p) => {
     const fd = await p.socket(AF.UNIX, SOCK.DGRAM, 0);
     await p.bind(fd, sockaddrUn('\0d'));
     const from = await p.socket(AF.UNIX, SOCK.DGRAM, 0);
     return () => p.sendto(from, block, Msg.DONTWAIT, sockaddrUn('\0d'));
-  }, 11, 11),
+  }, 11),
   {
-    what: 'descriptors in flight, of a user', code: 'ETOOMANYREFS', least: 60, most: 200,
+    // too_many_unix_fds: it asks before it sends whether there are more than RLIMIT_NOFILE; two a message, of which 202 pass 200.
+    what: 'descriptors in flight, of a user', code: 'ETOOMANYREFS', count: 101,
     async run(process) {
       await process.setrlimit(Resource.NOFILE, { soft: 200, hard: 200 });
       await process.setresuid(1000, 1000, 1000);
@@ -260,11 +276,12 @@ const ENDLESS: readonly Endless[] = [
   queue('bytes of a pipe', 'EAGAIN', async (p) => {
     const [, writing] = await p.pipe(O.NONBLOCK);
     return () => p.write(writing, block);
-  }, 64, 64),
+  }, 64),
   queue('System V messages', 'EAGAIN', async (p) => {
     const id = await p.msgget(IPC.PRIVATE, IPC.CREAT | 0o600);
     return () => p.msgsnd(id, 1, block, IPC.NOWAIT);
-  }, 16, 16),
+  }, 16),
+  // 64 MiB for all of a host, each message with its struct msg_msg.
   queue('System V messages in many queues', 'ENOMEM', async (p) => {
     const room = new Uint8Array(8192);
     let id = 0;
@@ -273,33 +290,37 @@ const ENDLESS: readonly Endless[] = [
       if (sent++ % 2 === 0) id = await p.msgget(IPC.PRIVATE, IPC.CREAT | 0o600);
       await p.msgsnd(id, 1, room, IPC.NOWAIT);
     };
-  }, 8100, 8200),
-  queue('semaphores of large sets', 'ENOSPC', async (p) => () => p.semget(IPC.PRIVATE, 32_000, IPC.CREAT | 0o600), 131, 131),
-  queue('System V queues', 'ENOSPC', async (p) => () => p.msgget(IPC.PRIVATE, IPC.CREAT | 0o600), 32000, 32000),
-  queue('semaphores', 'ENOSPC', async (p) => () => p.semget(IPC.PRIVATE, 10, IPC.CREAT | 0o600), 32000, 32000),
-  queue('shared memory', 'ENOSPC', async (p) => () => p.shmget(IPC.PRIVATE, MEGABYTE, IPC.CREAT | 0o600), 256, 256),
+  }, Math.floor((64 * MEGABYTE) / (8192 + 48))),
+  queue('semaphores of large sets', 'ENOSPC', async (p) => () => p.semget(IPC.PRIVATE, 32_000, IPC.CREAT | 0o600), 131),
+  queue('System V queues', 'ENOSPC', async (p) => () => p.msgget(IPC.PRIVATE, IPC.CREAT | 0o600), 32000),
+  queue('semaphores', 'ENOSPC', async (p) => () => p.semget(IPC.PRIVATE, 10, IPC.CREAT | 0o600), 32000),
+  queue('shared memory', 'ENOSPC', async (p) => () => p.shmget(IPC.PRIVATE, MEGABYTE, IPC.CREAT | 0o600), 256),
   queue('POSIX queues', 'EMFILE', async (p) => {
     let i = 0;
     return async () => p.close(await p.mq_open(`/e${i++}`, O.RDWR | O.CREAT, 0o600));
-  }, 9, 9),
+  }, 9),
+  // The last one is written in part, as far as there is room (tmpfs).
   queue('bytes of a file', 'ENOSPC', async (p) => {
     const fd = await p.open('/tmp/large', O.RDWR | O.CREAT, 0o600);
     return () => p.write(fd, new Uint8Array(100_000));
-  }, 600, 680),
+  }, ({ kernel: { fileSystem } }) => Math.ceil((64 * MEGABYTE - (fileSystem.capacityBytes - fileSystem.roomBytes)) / 100_000)),
   queue('folders', 'ENOSPC', async (p) => {
     let i = 0;
     return () => p.mkdir(`/tmp/d${i++}`, 0o755);
-  }, 65000, 65536),
+  }, ({ kernel: { fileSystem } }) => 65_536 - (fileSystem.mostInodes - fileSystem.roomInodes)),
   queue('groups of IPv4', 'ENOBUFS', async (p) => {
     const fd = await p.socket(AF.INET, SOCK.DGRAM, 0);
     let i = 1;
     return () => p.setsockopt(fd, IPPROTO.IP, IP.ADD_MEMBERSHIP, Uint8Array.of(224, 1, i >> 8, i++ & 255, 127, 0, 0, 1));
-  }, 20, 20),
-  queue('memberships', 'ENOBUFS', async (p) => {
-    const fd = await p.socket(AF.PACKET, SOCK.RAW, 0);
-    let i = 0;
-    return () => p.setsockopt(fd, SOL.PACKET, PACKET.ADD_MEMBERSHIP, MEMBERSHIP(i++));
-  }, 1024, 1024),
+  }, 20),
+  {
+    // Linux 6.18 takes as many: nothing but memory ends them (limits-memory.test.ts).
+    what: 'memberships', code: null, count: 20_000,
+    async run(p) {
+      const fd = await p.socket(AF.PACKET, SOCK.RAW, 0);
+      return untilRefused((i) => p.setsockopt(fd, SOL.PACKET, PACKET.ADD_MEMBERSHIP, MEMBERSHIP(i)), 20_000);
+    },
+  },
 ];
 
 function heapBytes(): number {
@@ -314,18 +335,20 @@ for (const endless of ENDLESS) {
       const chunks = slabStatistics.chunksInUse;
       const packets = packetStatistics.packetsInUse;
       const heap = heapBytes();
-      const greedy = new Process(host, 'greedy');
+      // It begins before, since there may be no other process afterwards.
+      const [greedy, other] = [new Process(host, 'greedy'), new Process(host, 'other')];
       await greedy.sigaction(Signal.SIGPIPE, { handler: SIG_IGN });
+      const expected = typeof endless.count === 'number' ? endless.count : endless.count(host);
       const { code, count } = await endless.run(greedy, host);
       equal(code, endless.code, `after ${count}`);
-      ok(count >= endless.least && count <= endless.most, `${count} times`);
+      equal(count, expected);
       const { kept } = endless;
       if (kept !== undefined) {
-        const held = await kept.count();
+        const held = await kept.ask();
         t.diagnostic(`${held} kept`);
-        ok(held >= kept.least && held <= kept.most, `${held} kept`);
+        equal(held, kept.count, 'kept');
       }
-      await goesOn(host);
+      await goesOn(other);
       ok((slabStatistics.chunksInUse - chunks) * CHUNK_SIZE <= MOST_CHUNK_BYTES, `${slabStatistics.chunksInUse - chunks} chunks`);
       ok(packetStatistics.packetsInUse - packets <= 20_000, `${packetStatistics.packetsInUse - packets} packets`);
       const grown = heapBytes() - heap;

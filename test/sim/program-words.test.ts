@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import * as C from '../../src/api/posix/constants.ts';
 import { Process } from '../../src/api/posix/process.ts';
+import { Cost } from '../../src/base/kernel-memory.ts';
 import { simulate } from '../../src/entry/sim.node.ts';
 import { chargeOfWords } from '../../src/kernel/program-words.ts';
 import { findProgram, needs } from '../needs.ts';
@@ -112,11 +113,15 @@ test('the host is charged for the words of its processes until they end, not unt
   const env = Object.fromEntries(many(10_000, '').map((_, i) => [`k${i}`, `v${i}`]));
   const children: number[] = [];
   const spawn = (): Promise<number> => process.spawn((child) => child.pause().then(() => 0), [], { env });
+  children.push(await spawn());
+  const each = used() - before;
+  // Ten thousand words, and the process with its waiting call.
+  ok(each >= 10_001 * Cost.WORD + Cost.PROCESS, String(each));
   await rejects(async () => {
     for (;;) children.push(await spawn());
   }, { code: 'ENOMEM', syscall: 'spawn' });
-  ok(children.length > 2 && children.length < 10, String(children.length));
-  ok(used() <= 8 * MEGABYTE && used() > 6 * MEGABYTE);
+  equal(children.length, Math.floor((8 * MEGABYTE - before) / each));
+  equal(used(), before + children.length * each);
   for (const child of children) await process.kill(child, C.SIGKILL);
   // They are there still, without their words: there is room for others.
   ok(used() < before + 100_000, String(used() - before));

@@ -89,10 +89,9 @@ export class NodeProgram {
     this.isVirtual = host.loop.environment.virtual;
   }
 
-  /** A program of this process, as a new process of the host. */
-  static on(host: Host, name: string, names: (host: Host, core: KernelProcess) => NameService): NodeProgram {
-    const core = host.kernel.spawn(name, null, null);
-    return new NodeProgram(host, name, new DirectKernel(host, core), names(host, core));
+  /** A program of this process, as a process of the host that has just begun. */
+  static on(host: Host, core: KernelProcess, names: (host: Host, core: KernelProcess) => NameService): NodeProgram {
+    return new NodeProgram(host, core.name, new DirectKernel(host, core), names(host, core));
   }
 
   get isOver(): boolean {
@@ -208,7 +207,7 @@ export class NodeProgram {
     return [...counts].map(([what, count]) => (count === 1 ? what : `${what} (${count} times)`));
   }
 
-  /** The program ends as a process does: its sockets are closed, and nothing that it began comes back to it. */
+  /** The program ends as a process does: its sockets are closed, and nothing that it began comes back to it. `status`: as wait(2) tells it. */
   end(status = 0): void {
     if (this.ended) return;
     this.ended = true;

@@ -77,6 +77,6 @@ export interface ProgramKernel {
   /** 32 bits of the host's random source, which nobody on a network can guess. */
   random(): number;
 
-  /** The process ends: its descriptors are closed. */
+  /** The process ends: its descriptors are closed. `status`: as wait(2) tells it. */
   end(status: number): void;
 }

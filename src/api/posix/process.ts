@@ -42,7 +42,10 @@ export class Process extends CredentialCalls implements Syscalls, NameProcess {
     guard(Process.prototype);
   }
 
-  /** Starts a process on a host; or gives one that the kernel has started its calls (`name` is that process). */
+  /**
+   * Starts a process on a host; or gives one that the kernel has started its calls (`name` is that process). Throws as `spawn` rejects:
+   * EAGAIN (32,768 processes; RLIMIT_NPROC of whose descriptors are inherited, when that is a user's), ENOMEM.
+   */
   constructor(host: Host, name: string | KernelProcess, options: SpawnOptions = {}) {
     super(host, name instanceof KernelProcess ? name : started(host, name, options));
   }
@@ -113,6 +116,7 @@ function started(host: Host, name: string, options: SpawnOptions): KernelProcess
   if (typeof name !== 'string') throw new TypeError(`Process: the name must be a string, not ${described(name)}`);
   const terminal = options.output === undefined ? null : new Terminal(options.output);
   const process = host.kernel.spawn(name, terminal, options.inherit?.core ?? null);
+  if (typeof process === 'number') throw systemError(process, 'spawn');
   if (options.errors !== undefined) process.descriptors.replace(STDERR, new OpenFile(new Terminal(options.errors), host.kernel.fileTable), false);
   return process;
 }

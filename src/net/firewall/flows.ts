@@ -123,8 +123,9 @@ export class FlowTable {
     return true;
   }
 
+  /** Strangers make flows: they leave what is set aside for the host's own objects. */
   private get isFull(): boolean {
-    return this.size >= MOST_FLOWS || this.memory.lacks(Cost.FLOW);
+    return this.size >= MOST_FLOWS || this.memory.isShort;
   }
 
   private sweep(now: number): void {

@@ -11,6 +11,7 @@ import { Loop } from '../../base/loop.ts';
 import { Host } from '../../host.ts';
 import { NodeEnvironment } from './environment.ts';
 import { nameService } from './names.ts';
+import { startProcess } from './start-process.ts';
 
 export function register(): void {
   installHandles();
@@ -18,5 +19,5 @@ export function register(): void {
   environment.unref();
   const loop = new Loop(environment);
   const host = new Host({ name: process.env['SOCKSCAPE_HOSTNAME'] ?? hostname(), loop, random: environment.entropy });
-  NodeProgram.outside = NodeProgram.on(host, 'node', nameService);
+  NodeProgram.outside = NodeProgram.on(host, startProcess(host, 'node'), nameService);
 }

@@ -1,6 +1,7 @@
 /** RTM_GETNEIGH, RTM_NEWNEIGH and RTM_DELNEIGH: `ip neigh` (neigh_add, neigh_delete, neigh_get). */
 import { Errno } from '../../base/errno.ts';
 import { ANY4, type IpAddress } from '../../base/inet-address.ts';
+import { Cost } from '../../base/kernel-memory.ts';
 import type { Device } from '../../link/device.ts';
 import { hasKnownMac, NeighbourState, type NeighbourTable } from '../../net/neighbour.ts';
 import type { Network } from '../../net/network.ts';
@@ -95,15 +96,18 @@ export function addNeighbour(network: Network, request: NetlinkRequest): number 
   const { flags } = request.message;
   let neighbour = table.find(device, address.a, address.b, address.c, address.d);
   const isNew = neighbour === null;
+  const state = opened.view.getUint16(STATE, true);
+  const isPermanent = (state & NeighbourState.Permanent) !== 0;
+  const lacksRoom = isPermanent && (neighbour === null || (neighbour.state & NeighbourState.Permanent) === 0) && table.memory.lacks(Cost.NEIGHBOUR);
   if (neighbour === null) {
     if ((flags & NLM_F.CREATE) === 0) return -Errno.ENOENT;
     // All neighbours on loopback are one (arp_constructor).
-    neighbour = table.get(device, device.isLoopback && address.isV4 ? ANY4 : address);
+    neighbour = lacksRoom ? null : table.get(device, device.isLoopback && address.isV4 ? ANY4 : address, isPermanent);
     if (neighbour === null) return -Errno.ENOBUFS;
   } else if ((flags & NLM_F.EXCL) !== 0) {
     return -Errno.EEXIST;
   }
-  const state = opened.view.getUint16(STATE, true);
+  if (lacksRoom) return -Errno.ENOBUFS;
   const bytes = opened.get(NDA.LLADDR);
   if ((state & WITH_ADDRESS) !== 0 && bytes === undefined && !hasKnownMac(neighbour)) {
     if (isNew) table.remove(neighbour);

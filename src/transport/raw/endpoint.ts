@@ -167,7 +167,7 @@ export class RawEndpoint extends DatagramEndpoint implements Endpoint {
       const word = protocol === IpProto.Icmp6 && length > 1 ? ((from[at] as number) << 8) | (from[at + 1] as number) : 0;
       return this.refuseTooLong(to, this.isV4, this.isV4 ? this.remotePort : word, route.mtuBytes);
     }
-    return result < 0 ? result : length;
+    return result < 0 ? this.refused(result, length, to.isV4) : length;
   }
 
   /** Without a header nobody waits for room, and neither errors nor SHUT_WR count (__ip_append_data, sock_wmalloc). */
@@ -214,7 +214,7 @@ export class RawEndpoint extends DatagramEndpoint implements Endpoint {
     }
     this.own(p, length, route.kind === DestinationKind.Multicast);
     const result = network.ipv4Out.outputWhole(p, route);
-    return result < 0 ? result : length;
+    return result < 0 ? this.refused(result, length, true) : length;
   }
 
   /** rawv6_send_hdrinc: everything is the program's. */
@@ -226,7 +226,7 @@ export class RawEndpoint extends DatagramEndpoint implements Endpoint {
     p.addBytes(from, at + IPV6_HEADER_LEN, length - IPV6_HEADER_LEN, context.writer);
     this.own(p, length, route.kind === DestinationKind.Multicast);
     const result = network.ipv6Out.outputWhole(p, route);
-    return result < 0 ? result : length;
+    return result < 0 ? this.refused(result, length, false) : length;
   }
 
   // Receiving.

@@ -95,6 +95,12 @@ export class PingEndpoint extends RawEndpoint {
     return result;
   }
 
+  /** Unlike other sockets this one always says so (ping_v4_push_pending_frames). */
+  protected override refused(result: number, length: number, isV4: boolean): number {
+    super.refused(result, length, isV4);
+    return result;
+  }
+
   /** As sock_alloc_send_pskb has it: a pending error first, then whether there is room. */
   protected override roomFor(): number {
     if (this.error !== 0) return -this.takeError();

@@ -4,6 +4,7 @@
  */
 import { Mib } from '../../base/counters.ts';
 import { ANY4, type IpAddress } from '../../base/inet-address.ts';
+import { Cost } from '../../base/kernel-memory.ts';
 import { seqGt, seqLt, type Seq } from '../../base/seq.ts';
 import { Timer } from '../../base/timer-queue.ts';
 import type { Device } from '../../link/device.ts';
@@ -148,7 +149,8 @@ export class TimeWaitQueue extends Timer {
   }
 
   enter(record: TimeWaitRecord): void {
-    const { timers, loop } = this.tcp.context;
+    const { timers, loop, memory } = this.tcp.context;
+    memory.hold(Cost.TIME_WAIT);
     const us = record.state === TcpState.TimeWait ? TIME_WAIT_US : record.stayUs;
     this.count++;
     if (us !== TIME_WAIT_US) {
@@ -169,7 +171,8 @@ export class TimeWaitQueue extends Timer {
   }
 
   leave(record: TimeWaitRecord): void {
-    const { timers } = this.tcp.context;
+    const { timers, memory } = this.tcp.context;
+    memory.letGo(Cost.TIME_WAIT);
     this.count--;
     if (record.timer !== null) {
       timers.disarm(record.timer);
@@ -198,12 +201,13 @@ export class TimeWaitQueue extends Timer {
   }
 }
 
-/** The connection becomes a record; the endpoint is closed. Above tcp_max_tw_buckets it just ends. */
+/** The connection becomes a record; the endpoint is closed. Above tcp_max_tw_buckets, and without memory, it just ends. */
 export function enterTimeWait(t: TcpEndpoint, state: TcpState = TcpState.TimeWait, stayUs = TIME_WAIT_US): void {
   const { tcp } = t;
   const { timeWaits } = tcp;
   const hashed = (t.bits & Bit.Hashed) !== 0;
-  if (hashed && timeWaits.count < tcp.context.settings.tcpMaxTwBuckets) {
+  const { memory, settings } = tcp.context;
+  if (hashed && timeWaits.count < settings.tcpMaxTwBuckets && !memory.lacks(Cost.TIME_WAIT)) {
     const record = timeWaits.take();
     record.fill(t, state, stayUs);
     t.leaveTable();

@@ -275,18 +275,18 @@ export class UdpEndpoint extends DatagramEndpoint implements Endpoint, PortHolde
     const result = extras === null
       ? udp.network.output(p, route, source, to, IpProto.Udp, ttl, tos, dontFragment)
       : udp.network.outputWith(p, route, source, to, IpProto.Udp, ttl, tos, dontFragment, extras);
-    if (result < 0) return this.notSent(result, to, port, route, choices);
+    if (result < 0) return this.notSent(result, to, port, length, route, choices);
     udp.count(to.isV4, Mib.UdpOutDatagrams, Mib.Udp6OutDatagrams);
     return length;
   }
 
-  private notSent(result: number, to: IpAddress, port: number, route: Destination, choices: SendChoices | null): number {
+  private notSent(result: number, to: IpAddress, port: number, length: number, route: Destination, choices: SendChoices | null): number {
     if (result === -Errno.EMSGSIZE) {
       if (this.options.dontFragment6 || (choices !== null && choices.dontFragment)) this.keepPathMtu(to, route);
       return this.tooLong(to, port, route);
     }
-    this.udp.count(to.isV4, Mib.UdpSndbufErrors, Mib.Udp6SndbufErrors);
-    return result;
+    if (result === -Errno.ENOBUFS) this.udp.count(to.isV4, Mib.UdpSndbufErrors, Mib.Udp6SndbufErrors);
+    return this.refused(result, length, to.isV4);
   }
 
   /** UDP_SEGMENT: a send is cut into datagrams of so many bytes; 0 is off. UDP_GRO: those that come together are received as one. */

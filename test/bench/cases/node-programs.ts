@@ -20,6 +20,8 @@ class ProgramSide implements Side {
   private readonly child: ChildProcess;
   private readonly lines: Interface;
   private answer: (line: string) => void = () => {};
+  /** What the last round had to say beside its figure. */
+  note = '';
 
   constructor(program: string, options: readonly string[]) {
     this.child = spawn(process.execPath, [...options, join(root, 'test/bench/programs', program)], { stdio: ['pipe', 'pipe', 'inherit'] });
@@ -33,7 +35,9 @@ class ProgramSide implements Side {
       this.answer = resolve;
       this.child.stdin?.write('round\n');
     });
-    const figure = Number(line);
+    const space = line.indexOf(' ');
+    const figure = Number(space < 0 ? line : line.slice(0, space));
+    this.note = space < 0 ? '' : line.slice(space + 1);
     if (!(figure > 0)) throw new Error(`bench: a round ended with: ${line}`);
     return figure;
   }
@@ -73,7 +77,8 @@ export async function packageProgram(program: string, unit: string, rounds: numb
     await side.round();
     const figures: number[] = [];
     for (let i = 0; i < rounds; i++) figures.push(await side.round());
-    return { value: median(figures), unit, kernel: null, ratio: null, ratioMin: null, ratioMax: null, rounds };
+    const figure: Figure = { value: median(figures), unit, kernel: null, ratio: null, ratioMin: null, ratioMax: null, rounds };
+    return side.note === '' ? figure : { ...figure, note: side.note };
   } finally {
     await side.close();
   }

@@ -5,10 +5,10 @@
  * Of several seeds that fail the lowest is told, whoever is faster: a process that is past it is ended.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { appendFileSync, closeSync, existsSync, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync, closeSync, existsSync, openSync, readSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { deserialize, serialize } from 'node:v8';
+import { makeScratchFolder } from '../scratch-folder.ts';
 import type { Analysis } from './analysis.ts';
 import { countOf, type Seeds } from './options.ts';
 import type { Failure } from './run-seed.ts';
@@ -120,7 +120,7 @@ export interface ChildrenResult {
 export async function runShares(
   again: Again, shares: readonly Omit<Share, 'file' | 'parent'>[], progress: (passed: number) => void,
 ): Promise<ChildrenResult> {
-  const folder = mkdtempSync(join(tmpdir(), 'sockscape-'));
+  const folder = makeScratchFolder();
   let passed = 0;
   let failed: { seed: number; failure: Failure } | null = null;
   let analysis: Analysis | null = null;

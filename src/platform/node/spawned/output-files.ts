@@ -3,10 +3,10 @@
  * while the program runs, when the world stands still, and would be read at times of the machine's; a file holds whatever the
  * program writes, by whichever way (node:fs, C++, the engine's last words), until the world looks.
  */
-import { closeSync, ftruncateSync, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { closeSync, ftruncateSync, openSync, readSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { NodeProgram } from '../../../api/node/node-program.ts';
+import { makeScratchFolder } from '../scratch-folder.ts';
 
 const PIECE = 1 << 16;
 /** So much that was read may lie in a file before it is made short again. */
@@ -43,7 +43,7 @@ export class OutputFiles {
   /** `out` and `errors` are called with what was written, as it was cut by chance. */
   constructor(out: (bytes: Buffer) => void, errors: (bytes: Buffer) => void) {
     // Its name is seen by nobody: no escape of the program that spawns.
-    const folder = NodeProgram.runOutside(() => mkdtempSync(join(tmpdir(), 'sockscape-')));
+    const folder = NodeProgram.runOutside(makeScratchFolder);
     try {
       this.files = [new OutputFile(join(folder, 'out'), out), new OutputFile(join(folder, 'err'), errors)];
     } finally {

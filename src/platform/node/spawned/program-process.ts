@@ -20,6 +20,7 @@ import type { Host } from '../../../host.ts';
 import type { KernelProcess } from '../../../kernel/process.ts';
 import { exitedStatus, WTERMSIG } from '../../../kernel/wait-status.ts';
 import { nameService } from '../names.ts';
+import { startProcess } from '../start-process.ts';
 import { type Escape, tellEscape } from '../virtual/escapes.ts';
 import { outsideTurns } from '../virtual/idle.ts';
 import { LineWriter } from '../virtual/output.ts';
@@ -123,12 +124,12 @@ export class ProgramProcess {
   /** Its exit is waited for, and the world's time stands still. */
   private isAwaited = false;
 
-  /** Throws what node:fs and node:child_process throw: no room for files, words that no process can have, no process. */
+  /** Throws what node:fs and node:child_process throw: no room for files, words that no process can have, no process; EAGAIN and ENOMEM of the host. */
   constructor(host: Host, image: ProcessImage, observer: ProcessObserver) {
     this.host = host;
     this.loop = host.loop;
     this.observer = observer;
-    this.core = host.kernel.spawn(image.name, null, null);
+    this.core = startProcess(host, image.name);
     let files: OutputFiles | null = null;
     try {
       files = new OutputFiles((bytes) => this.printed(0, bytes), (bytes) => this.printed(1, bytes));

@@ -23,6 +23,7 @@ import { installVirtualTime } from '../virtual/install.ts';
 import { seedProgram } from '../virtual/randomness.ts';
 import { nextTimers } from '../virtual/timers.ts';
 import { Answer, type Beginning, Call, Frames, type News } from './frames.ts';
+import { watchOutput } from './output-watch.ts';
 import { RemoteKernel } from './remote-kernel.ts';
 import { STOPS } from './stops.ts';
 
@@ -34,9 +35,6 @@ const TURN_LIMIT = 300_000;
  */
 const UNHEARD_LIMITS = 6;
 const LEAST_UNHEARD_MS = 5000;
-/** After so much output the world reads it, in bytes. */
-const OUTPUT_BYTES = 1 << 20;
-
 /** The machine's number of this process, whatever `process.pid` says. */
 const machinePid = process.pid;
 const machineKill = process.kill.bind(process);
@@ -239,26 +237,6 @@ function ownNumber(pid: number): void {
     if (isOwn && STOPS.has(String(signal))) throw new Error(`process.kill: ${signal} would stop the program and the world with it`);
     return machineKill(isOwn ? machinePid : to, signal);
   };
-}
-
-/** The world reads what was written before there is too much of it, and before the other stream goes on, so that both have one order. */
-function watchOutput(read: () => void): void {
-  let last: NodeJS.WriteStream | null = null;
-  let bytes = 0;
-  NodeProgram.runOutside(() => {
-    for (const stream of [process.stdout, process.stderr]) {
-      const write = stream.write.bind(stream) as (...args: unknown[]) => boolean;
-      stream.write = (chunk: string | Uint8Array, ...rest: unknown[]) => {
-        if (bytes > 0 && (stream !== last || bytes >= OUTPUT_BYTES)) {
-          read();
-          bytes = 0;
-        }
-        last = stream;
-        bytes += chunk.length;
-        return write(chunk, ...rest);
-      };
-    }
-  });
 }
 
 /** Puts the world below this process, when it was started by `host.spawn`; waits for its first turn. */

@@ -3,6 +3,7 @@
  * Called by virtual/node-host.ts.
  */
 import type { Host } from '../../../host.ts';
+import { whyDown } from '../../../sim/host-programs.ts';
 import type { WorldLog } from '../../../sim/world-log.ts';
 import { NodeProgram } from '../../../api/node/node-program.ts';
 import { HostCrash, ProgramError } from '../virtual/program-error.ts';
@@ -112,7 +113,7 @@ export class SpawnedPrograms {
       entry.process.powerFailed();
       this.note('program', `${entry.program.name} ends with its host`);
       if (entry.restarts) this.interrupted.push(entry);
-      entry.abort(new HostCrash(`${this.host.name} lost its power`));
+      entry.abort(new HostCrash(whyDown(this.host, 'lost its power')));
     }
     this.entries.clear();
   }

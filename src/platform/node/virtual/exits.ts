@@ -18,14 +18,14 @@ export function installExits(): void {
   }) as typeof process.exit;
   process.abort = () => {
     if (virtualProgram() === null) return abort();
-    return end('process.abort()', 128 + constants.signals.SIGABRT);
+    return endBySignal('process.abort()', constants.signals.SIGABRT);
   };
   process.kill = (pid: number, signal: string | number = 'SIGTERM') => {
     if ((pid !== process.pid && pid !== 0) || virtualProgram() === null || signal === 0) return kill(pid, signal as number);
     const number = typeof signal === 'number' ? signal : (constants.signals as Record<string, number>)[signal];
     // Node's own words.
     if (number === undefined) return kill(pid, signal as number);
-    return end(`process.kill(process.pid, ${signal})`, 128 + number);
+    return endBySignal(`process.kill(process.pid, ${signal})`, number);
   };
 }
 
@@ -48,11 +48,15 @@ function installMicrotasks(): void {
   });
 }
 
-/** Ends the program that runs; nothing behind the call is run. */
-function end(how: string, status: number): never {
+function endBySignal(how: string, signal: number): never {
+  return end(how, 128 + signal, signal);
+}
+
+/** Ends the program that runs; nothing behind the call is run. `signal`: that ended it, or 0; its status is as a shell tells it. */
+function end(how: string, status: number, signal = 0): never {
   const program = virtualProgram();
   const host = program?.host;
   if (program === null || !(host instanceof NodeHost)) throw new WorldError(`${how} in the body of a world: it ends when its body returns`);
-  host.exit(program, status, how);
+  host.exit(program, status, how, signal);
   throw new ProgramExit(status);
 }

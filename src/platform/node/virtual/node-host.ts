@@ -9,10 +9,12 @@ import { NodeProgram } from '../../../api/node/node-program.ts';
 import { SeededRandom } from '../../../base/random.ts';
 import { isKind } from '../../../base/thrown.ts';
 import { type Frozen, Host, type HostOptions } from '../../../host.ts';
+import { exitedStatus } from '../../../kernel/wait-status.ts';
 import { onlyKnown } from '../../../sim/arguments.ts';
 import { whyDown } from '../../../sim/host-programs.ts';
 import type { WorldLog } from '../../../sim/world-log.ts';
 import { nameService } from '../names.ts';
+import { startProcess } from '../start-process.ts';
 import type { SpawnedProgram, SpawnOptions } from '../spawned/spawned-program.ts';
 import { SpawnedPrograms } from '../spawned/spawned-programs.ts';
 import { startClock } from './clocks.ts';
@@ -87,7 +89,7 @@ export class NodeHost extends Host {
   /** A program of this host that runs nothing yet. */
   startProgram(name: string): NodeProgram {
     followHttp();
-    const program = NodeProgram.on(this, name, nameService);
+    const program = NodeProgram.on(this, startProcess(this, name), nameService);
     program.onError = (error) => this.threw(program, error);
     startClock(program);
     seedProgram(program, new SeededRandom(this.nextSeed()));
@@ -108,6 +110,8 @@ export class NodeHost extends Host {
    * A crash of the host ends it too: then its timers, sockets and pending operations are gone, and the promise rejects with a
    * HostCrash if it is still open. A restart calls `fn` again when the program was still at work. The state of modules
    * survives both, since they are loaded once in this process.
+   *
+   * Rejects with an Error with `code` EAGAIN or ENOMEM when the host cannot have another process.
    */
   run<T>(fn: () => T | Promise<T>, options: RunOptions = {}): Promise<T> {
     if (typeof fn !== 'function') return Promise.reject(new TypeError(`host.run: takes a function, not ${typeof fn}`));
@@ -116,7 +120,12 @@ export class NodeHost extends Host {
   }
 
   private begin(run: Run): Promise<unknown> {
-    const program = this.startProgram(run.options.name ?? 'node');
+    let program: NodeProgram;
+    try {
+      program = this.startProgram(run.options.name ?? 'node');
+    } catch (error) {
+      return Promise.reject(error);
+    }
     this.runs.set(program, run);
     const promise = new Promise<unknown>((resolve, reject) => {
       run.isPending = true;
@@ -145,7 +154,8 @@ export class NodeHost extends Host {
    * stands in `stdout` and `stderr` of what is returned. The end of the world ends it, and so does a crash of the host, after which
    * a restart begins it anew.
    *
-   * Throws an Error with `code` ENOENT when there is no such file, and a HostCrash when the host has no power.
+   * Throws an Error with `code` ENOENT when there is no such file, EAGAIN or ENOMEM when the host cannot have another process, and
+   * a HostCrash when the host has no power.
    */
   spawn(file: string | URL, args: readonly string[] = [], options: SpawnOptions = {}): SpawnedProgram {
     if (this.isDown) throw new HostCrash(`host.spawn: ${whyDown(this)}`);
@@ -191,10 +201,10 @@ export class NodeHost extends Host {
     return this.runs.get(program)?.isPending === true;
   }
 
-  /** A program ends itself: `how` are the words of its code. */
-  exit(program: NodeProgram, status: number, how: string): void {
+  /** A program ends itself: `how` are the words of its code, `status` is as a shell tells it, `signal` what ended it, or 0. */
+  exit(program: NodeProgram, status: number, how: string, signal = 0): void {
     const run = this.runs.get(program);
-    this.endProgram(program, status);
+    this.endProgram(program, status, signal);
     if (status === 0) {
       run?.finish(undefined);
       return;
@@ -210,13 +220,13 @@ export class NodeHost extends Host {
     else this.fail(error);
   }
 
-  /** The program exits: its sockets are closed, and nothing comes back to it. */
-  endProgram(program: NodeProgram, status: number): void {
+  /** The program exits, or is ended by `signal`: its sockets are closed, and nothing comes back to it. */
+  endProgram(program: NodeProgram, status: number, signal = 0): void {
     this.programs.delete(program);
     this.runs.delete(program);
     flushOutput(program);
     this.note('program', `${program.name} ends with ${status}`);
-    program.end(status);
+    program.end(signal === 0 ? exitedStatus(status) : signal);
   }
 
   override powerOff(): void {

@@ -18,6 +18,7 @@ import { installVirtualTime } from './install.ts';
 import { flushOutput, logOutput } from './output.ts';
 import { NodeHost, ProgramExit } from './node-host.ts';
 import { nameService } from '../names.ts';
+import { startProcess } from '../start-process.ts';
 import { processesGone } from '../spawned/program-process.ts';
 import { seedProgram } from './randomness.ts';
 import { RealTime } from './real-time.ts';
@@ -40,7 +41,7 @@ export class NodeWorld extends World {
     this.loop.onIdle = () => {
       if (!runUnreferenced(this.loop) && !this.waitsForOutside()) onIdle?.();
     };
-    this.bodyProgram = NodeProgram.on(this.keeper, 'body', nameService);
+    this.bodyProgram = NodeProgram.on(this.keeper, startProcess(this.keeper, 'body'), nameService);
     this.bodyProgram.onError = (error) => this.failWith(error);
     startClock(this.bodyProgram);
     seedProgram(this.bodyProgram, new SeededRandom(`${this.seed}/body`));

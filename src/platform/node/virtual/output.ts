@@ -13,6 +13,9 @@ import { virtualProgram } from './clocks.ts';
 type StreamName = 'stdout' | 'stderr';
 type Method = (this: unknown, ...args: unknown[]) => unknown;
 
+/** A line that goes on for longer is told in pieces, in UTF-16 units: whoever never ends one fills no memory. */
+const LONGEST_LINE = 1 << 16;
+
 /** A program's standard stream: whole lines are told. */
 export class LineWriter {
   private readonly decoder = new StringDecoder('utf8');
@@ -28,6 +31,7 @@ export class LineWriter {
     const end = text.lastIndexOf('\n') + 1;
     this.rest = text.slice(end);
     if (end > 0) this.tell(text.slice(0, end));
+    if (this.rest.length >= LONGEST_LINE) this.flush();
   }
 
   /** A line that was begun. */
