@@ -1,6 +1,6 @@
 /**
  * One seed is one run on every Node: the captures of bad weather (test/sim/weather-hashes.ts), and the captures and logs of
- * Node programs in it (test/node/replay-hashes.ts), are compared between this Node and the others, byte for byte by their
+ * Node programs in it (test/node/replay-hashes.ts; of the web: test/node/web-hashes.ts), are compared between this Node and the others, byte for byte by their
  * SHA-256. `npm test` takes two seeds, the long tier 200.
  *
  *   node scripts/compare-nodes.mjs [COUNT]
@@ -15,19 +15,20 @@ const OTHERS = ['20.19', '22', '24'];
 const full = process.env.SOCKSCAPE_FULL === '1';
 const count = Number(process.argv[2] ?? (full ? 200 : 2));
 const first = Number(process.env.SOCKSCAPE_SEED ?? 1) >>> 0;
-const scripts = await bundleForNode(['sim/weather', 'node/replay'].map((name) => join(root, `test/${name}-hashes.ts`)));
+const scripts = await bundleForNode(['sim/weather', 'node/replay', 'node/web'].map((name) => join(root, `test/${name}-hashes.ts`)));
 
-/** The lines of both scripts, one behind the other. */
+/** The lines of all scripts, one behind the other. */
 function allHashes(node) {
-  const [weather, programs] = scripts.map((script) => hashes(node, script));
-  return { version: weather.version, lines: [...weather.lines, ...programs.lines] };
+  const all = scripts.map((script) => hashes(node, script));
+  return { version: all[0].version, lines: all.flatMap(({ lines }) => lines) };
 }
 
 function hashes(node, script) {
   const version = spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout.trim();
   const run = spawnSync(node, [script, String(first), String(count)], {
     encoding: 'utf8',
-    env: { ...process.env, TZ: 'UTC', SOCKSCAPE_ROOT: root },
+    // A warning of the process has its number in it, and comes once, into the log of whichever program it comes in.
+    env: { ...process.env, TZ: 'UTC', SOCKSCAPE_ROOT: root, NODE_NO_WARNINGS: '1' },
     maxBuffer: 1 << 26,
   });
   if (run.status !== 0) throw new Error(`Node ${version} failed: ${run.stderr}`);

@@ -233,3 +233,44 @@ test('docs/virtual-time.md names every kind, and its epoch is the world\'s', () 
   deepEqual(rows.sort(), [...Object.keys(DOORS), ...ELSEWHERE].sort());
   ok(GUIDE.includes('2026-01-01T00:00:00Z'));
 });
+
+for (const isFirst of [true, false]) {
+  test(`the boundary of a form that fetch sends follows the seed, or is told of: ${isFirst ? 'sockscape' : 'node:http'} first`, () => {
+    const told = folder.result<{ boundaries: string[][]; escapes: Told[] }>(`
+      ${isFirst ? '' : "import 'node:http';"}
+      const { simulate } = await import('./sim.mjs');
+      await import('node:http');
+      const draw = (seed) => simulate({ seed }, async (world) => {
+        const boundaries = await world.host('a').run(() => [0, 1].map(() => {
+          const form = new FormData();
+          form.append('a', 'b');
+          return new Response(form).headers.get('content-type');
+        }));
+        return { boundaries, escapes: world.escapes() };
+      });
+      const all = [await draw(1), await draw(1), await draw(2)];
+      console.log(JSON.stringify({ boundaries: all.map(({ boundaries }) => boundaries), escapes: all[0].escapes }));`, ['--no-warnings']);
+    const [first, again, other] = told.boundaries as [string[], string[], string[]];
+    const follows = first.join() === again.join();
+    ok(follows || !isFirst, 'who comes first sees nothing of the machine\'s');
+    deepEqual(told.escapes.map(({ name, what }) => [name, what.split(':')[0]]), follows ? [] : [['loaded early', 'the boundary of a FormData']]);
+    ok(first[0] !== first[1] && first[0] !== other[0]);
+  });
+}
+
+test('a WebSocket of a Node whose fetch was loaded before sockscape is told of where its masks are the machine\'s', (t) => {
+  if (typeof WebSocket === 'undefined') return t.diagnostic('this Node has no WebSocket');
+  const escapes = folder.result<Told[]>(`
+    import 'node:http';
+    const { simulate } = await import('./sim.mjs');
+    const escapes = await simulate({ seed: 1 }, async (world) => {
+      await world.host('a').run(() => new Promise((resolve) => {
+        new FormData();
+        new WebSocket('ws://127.0.0.1:5').onerror = resolve;
+      }));
+      return world.escapes();
+    });
+    console.log(JSON.stringify(escapes));`, ['--no-warnings']);
+  const kinds = escapes.map(({ what }) => what.split(':')[0]);
+  ok(kinds.length === 0 || kinds.join() === 'the boundary of a FormData,the masks of a WebSocket', kinds.join());
+});

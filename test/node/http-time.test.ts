@@ -37,7 +37,10 @@ writeProgram(folder, 'http', ['net = node:net', 'http = node:http', 'http2 = nod
     });
     h2.listen(82);
     http2.createServer((request, response) => response.end('compat')).listen(83);
-    h2.on('session', (session) => session.setTimeout(90_000, () => session.close()));
+    h2.on('session', (session) => {
+      session.setTimeout(90_000, () => session.close());
+      session.on('ping', (payload) => tell('payload', payload.toString('hex')));
+    });
   });
   await client.run(async () => {
     const get = (path, options = {}) => new Promise((done, fail) => {
@@ -114,7 +117,9 @@ writeProgram(folder, 'http', ['net = node:net', 'http = node:http', 'http2 = nod
     };
     tell('http2', [await ask('/'), await ask('/own'), await ask('/none'), await ask('/empty')].map((date) => date.replace(/\\d\\d:\\d\\d GMT/, '')));
     tell('exact', await ask('/') === new Date().toUTCString());
-    tell('ping', await new Promise((done) => session.ping((error, ms) => done([error, ms]))));
+    const pinged = Buffer.alloc(8);
+    pinged.writeBigUInt64LE(BigInt(world.now) * 1000n);
+    tell('ping', await new Promise((done) => session.ping((error, ms, payload) => done([error, ms, payload.equals(pinged), pinged.toString('hex')]))));
     const quiet = seconds();
     await once(session, 'close');
     tell('session', Math.round(seconds() - quiet));
@@ -159,11 +164,62 @@ for (const meeting of MEETINGS) {
     equal(told['socket'], 12);
     deepEqual(told['http2'], ['Thu, 01 Jan 2026 02:', 'mine', '-', 'Thu, 01 Jan 2026 02:']);
     equal(told['exact'], true);
-    const [error, pingMs] = told['ping'] as [null, number];
+    const [error, pingMs, isTheirs, pinged] = told['ping'] as [null, number, boolean, string];
     equal(error, null);
+    // Node writes its clock into a ping: it is the world's.
+    deepEqual([told['payload'], isTheirs], [pinged, true]);
     ok(pingMs >= 2 && Number.isInteger(pingMs), `${pingMs}`);
     equal(told['session'], 90);
     equal(told['compat'], true);
     equal(told['eyes'], 0.25);
   });
 }
+
+test('http2: the ping of a client whose server is in no program of this process follows the world, too', () => {
+  const told = folder.result<Record<string, unknown>>(`
+    import { once } from 'node:events';
+    import { simulate } from './sim.mjs';
+    const frame = (type, flags, payload) => Buffer.concat([Buffer.from([0, 0, payload.length, type, flags, 0, 0, 0, 0]), payload]);
+    const pings = [];
+    // The server's end by hand: a class of http2's sessions has not come to any server here.
+    const told = await simulate({ seed: 1 }, async (world) => {
+      const client = world.host('client'), server = world.host('server');
+      world.cable(client, server, { delayUs: 1000 });
+      const { default: net } = await import('node:net');
+      await server.run(() => void net.createServer((socket) => {
+        let bytes = Buffer.alloc(0);
+        let isGreeted = false;
+        socket.on('error', () => {});
+        socket.on('data', (data) => {
+          bytes = Buffer.concat([bytes, data]);
+          if (!isGreeted && bytes.length >= 24) {
+            isGreeted = true;
+            bytes = bytes.subarray(24);
+            socket.write(frame(4, 0, Buffer.alloc(0)));
+          }
+          while (isGreeted && bytes.length >= 9) {
+            const length = bytes.readUIntBE(0, 3);
+            if (bytes.length < 9 + length) break;
+            const [type, payload] = [bytes[3], bytes.subarray(9, 9 + length)];
+            bytes = bytes.subarray(9 + length);
+            if (type === 6) {
+              pings.push(payload.readBigUInt64LE().toString());
+              socket.write(frame(6, 1, payload));
+            }
+          }
+        });
+      }).listen(80));
+      return client.run(async () => {
+        const http2 = await import('node:http2');
+        const session = http2.connect('http://server');
+        await once(session, 'remoteSettings');
+        const began = world.now;
+        const ms = await new Promise((done) => session.ping((error, took) => done(took)));
+        session.destroy();
+        return { ms, took: (world.now - began) / 1000, began: String(began * 1000) };
+      });
+    });
+    console.log(JSON.stringify({ ...told, pings }));`);
+  deepEqual([told['ms'], told['pings']], [told['took'], [told['began']]]);
+  ok((told['ms'] as number) >= 2);
+});

@@ -12,6 +12,7 @@ import { NodeProgram } from './node-program.ts';
 import { installChannel } from './channel-handle.ts';
 import { behind, installInPlace, isReadByHttp2 } from './in-place.ts';
 import { installMachineFacts } from './machine-facts.ts';
+import { watchOtherProcesses } from './other-processes.ts';
 import { PipeHandle } from './pipe-handle.ts';
 import { installResolver } from './resolver.ts';
 import { StreamHandle } from './stream-handle.ts';
@@ -37,6 +38,7 @@ export function installHandles(): void {
   installChannel();
   keepStandardStreams();
   installMachineFacts();
+  watchOtherProcesses();
 }
 
 function installOnBindings(): void {

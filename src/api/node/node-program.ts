@@ -109,6 +109,10 @@ export class NodeProgram {
     fallback = program;
   }
 
+  static get outside(): NodeProgram | null {
+    return fallback;
+  }
+
   /** Runs `fn`, and everything that follows from it, as this program. */
   run<T>(fn: () => T): T {
     // Entering a context turns on Node's async hooks, which cost every promise: not where it says nothing new.

@@ -3,6 +3,8 @@
  * of the host (its /etc/hosts, /etc/resolv.conf and the name servers that it reaches).
  */
 import { AsyncResource } from 'node:async_hooks';
+import dns from 'node:dns';
+import { promisify } from 'node:util';
 import { type Request, binding } from './bindings.ts';
 import { Hold } from './hold.ts';
 import { NodeProgram } from './node-program.ts';
@@ -38,6 +40,19 @@ export function installResolver(): void {
     });
     return 0;
   };
+  followPromises();
+}
+
+/** node:dns/promises takes both functions of C++ for itself when it is loaded, which may have been before us; node:dns does not. */
+function followPromises(): void {
+  const loaded = (process as unknown as { moduleLoadList: readonly string[] }).moduleLoadList;
+  if (!loaded.includes('NativeModule internal/dns/promises')) return;
+  const { promises } = dns as unknown as { promises: Record<string, (...args: unknown[]) => unknown> };
+  for (const [name, call] of [['lookup', dns.lookup], ['lookupService', dns.lookupService]] as const) {
+    const machine = promises[name] as (...args: unknown[]) => unknown;
+    const ours = promisify(call as never) as (...args: unknown[]) => unknown;
+    promises[name] = (...args) => (NodeProgram.current() === null ? machine(...args) : ours(...args));
+  }
 }
 
 /** Tells the answer in a macrotask of its own, in the context of whoever asked. */

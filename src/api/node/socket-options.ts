@@ -34,22 +34,31 @@ export function getsockopt(socket: object, level: number, option: number, length
 
 function handleOf(socket: object, call: string): StreamHandle | UdpHandle {
   if (typeof socket !== 'object' || socket === null) throw new TypeError(`${call}: takes a socket of node:net or node:dgram`);
-  const { _handle: direct } = socket as WithHandle;
-  // A TLSSocket's handle is TLSWrap, which has the one below as its parent.
-  const below = (direct as { _parent?: object } | null | undefined)?._parent ?? direct ?? datagramHandle(socket as WithHandle);
-  if (below === null || below === undefined) {
-    throw new TypeError(`${call}: the socket has no descriptor: it is not connected or bound yet, or closed`);
-  }
-  const ours = behind(below);
-  if (!(ours instanceof StreamHandle || ours instanceof UdpHandle)) {
-    throw new TypeError(`${call}: this socket is the machine's; only sockets of programs on sockscape hosts have options here`);
-  }
+  const below = machineHandle(socket as WithHandle);
+  if (below === null) throw new TypeError(`${call}: the socket has no descriptor: it is not connected or bound yet, or closed`);
+  const ours = oursBehind(below);
+  if (ours === null) throw new TypeError(`${call}: this socket is the machine's; only sockets of programs on sockscape hosts have options here`);
   return ours;
 }
 
-function datagramHandle(socket: WithHandle): object | null {
+/** The handle of ours that this socket, server or handle of Node's stands on; null when it stands on none. */
+export function handleUnder(socket: object): StreamHandle | UdpHandle | null {
+  return oursBehind(machineHandle(socket as WithHandle) ?? socket);
+}
+
+function oursBehind(handle: object): StreamHandle | UdpHandle | null {
+  const ours = behind(handle);
+  return ours instanceof StreamHandle || ours instanceof UdpHandle ? ours : null;
+}
+
+/** What net and dgram hold: the handle that they take for one of the machine's. */
+function machineHandle(socket: WithHandle): object | null {
+  // dgram's first: Node warns of whoever looks at the `_handle` of one (DEP0112).
   const state = Object.getOwnPropertySymbols(socket).find((key) => key.description === 'state symbol');
-  return state === undefined ? null : ((socket[state] as { handle?: object | null }).handle ?? null);
+  if (state !== undefined) return (socket[state] as { handle?: object | null }).handle ?? null;
+  const { _handle: direct } = socket;
+  // A TLSSocket's handle is TLSWrap, which has the one below as its parent.
+  return (direct as { _parent?: object } | null | undefined)?._parent ?? direct ?? null;
 }
 
 function failure(result: number, syscall: string): Error {

@@ -22,6 +22,7 @@ export function watchEscapes(): void {
   watchFiles();
   watchWasi();
   watchBindings();
+  watchFetch();
 }
 
 /** Calls of `holder[name]` are an escape. */
@@ -167,4 +168,30 @@ function watchWasi(): void {
 
 function watchBindings(): void {
   door(process, 'binding', 'process.binding', 'process.binding gives functions of C++, which follow no world', () => virtualProgram() !== null);
+}
+
+/**
+ * Node 24's own fetch takes functions of node:crypto for itself when it is loaded, and an ES module that imports node:http loads
+ * it: the boundaries of forms and the masks of WebSockets are the machine's from then on.
+ */
+function watchFetch(): void {
+  const loaded = (process as unknown as { moduleLoadList: readonly string[] }).moduleLoadList;
+  if (!loaded.includes('NativeModule internal/deps/undici/undici') || asksForChance()) return;
+  const early = 'fetch was loaded before sockscape (by node:http) and took crypto\'s functions for itself; import sockscape/sim first';
+  classDoor(globalThis, 'FormData', 'loaded early', `the boundary of a FormData: ${early}`);
+  classDoor(globalThis, 'WebSocket', 'loaded early', `the masks of a WebSocket: ${early}`);
+}
+
+/** Does fetch look for crypto.randomInt when it needs it? */
+function asksForChance(): boolean {
+  const crypto = require('node:crypto') as { randomInt: (...args: number[]) => number };
+  const { randomInt } = crypto;
+  let isAsked = false;
+  crypto.randomInt = (...args) => {
+    isAsked = true;
+    return randomInt(...args);
+  };
+  new Response(new FormData());
+  crypto.randomInt = randomInt;
+  return isAsked;
 }

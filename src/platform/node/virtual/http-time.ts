@@ -3,11 +3,13 @@
  * a second of the machine's, `headersTimeout` and `requestTimeout`, which C++ measures, and the duration of an http2 ping.
  *
  * Both modules are big, and are looked at only once they have been loaded by who needs them: before a server of a program
- * listens, and when a program begins.
+ * listens or a client of it connects, and when a program begins.
  */
 import { createRequire } from 'node:module';
 import net from 'node:net';
+import { PassThrough } from 'node:stream';
 import { ownCalls } from '../../../api/node/machine-timers.ts';
+import { NodeProgram } from '../../../api/node/node-program.ts';
 import { virtualMs, virtualProgram } from './clocks.ts';
 
 const require = createRequire(import.meta.url);
@@ -19,6 +21,11 @@ let hasHttp2 = false;
 /** Called once, before programs run. */
 export function installHttpTime(): void {
   const { listen } = net.Server.prototype;
+  const { connect } = net.Socket.prototype;
+  net.Socket.prototype.connect = function (this: net.Socket, ...args: unknown[]) {
+    if (!(hasHttp && hasHttp2) && virtualProgram() !== null) followHttp();
+    return connect.apply(this, args as never);
+  } as typeof connect;
   net.Server.prototype.listen = function (this: net.Server, ...args: unknown[]) {
     if (virtualProgram() !== null) followHttp();
     return listen.apply(this, args as never);
@@ -145,24 +152,33 @@ function followExpired(expired: Followed): Followed {
   };
 }
 
-/** http2: its classes show when the first session comes to a server. */
+/** http2: the class of sessions shows in one that is never connected, that of streams when the first comes to a server. */
 function followHttp2(): void {
   const http2 = require('node:http2') as typeof import('node:http2');
+  NodeProgram.runOutside(() => {
+    const session = http2.connect('http://nowhere', { createConnection: () => new PassThrough() });
+    session.on('error', () => {});
+    followPing(Object.getPrototypeOf(Object.getPrototypeOf(session)) as object);
+    session.destroy();
+  });
   let hasStream = false;
-  let hasSession = false;
   const servers = [http2.createServer(), http2.createSecureServer({ allowHTTP1: false })].map((server) => Object.getPrototypeOf(server) as object);
   for (const prototype of servers) {
     wrap(prototype, 'emit', (emit) => function (event, ...args) {
-      if (event === 'session' && !hasSession) {
-        hasSession = true;
-        followPing(Object.getPrototypeOf(Object.getPrototypeOf(args[0])) as object);
-      } else if (event === 'stream' && !hasStream) {
+      if (event === 'stream' && !hasStream) {
         hasStream = true;
         followRespond(Object.getPrototypeOf(args[0]) as object);
       }
       return emit.call(this, event, ...args);
     });
   }
+}
+
+/** Eight bytes that stand in a ping whose caller gives none: Node has the time in them, in nanoseconds of its clock. */
+function pingPayload(nowUs: number): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64LE(BigInt(nowUs) * 1000n);
+  return bytes;
 }
 
 function followPing(session: object): void {
@@ -172,7 +188,8 @@ function followPing(session: object): void {
     if (program === null || typeof done !== 'function') return ping.apply(this, args);
     const { loop } = program.host;
     const began = loop.now;
-    return ping.call(this, ...args.slice(0, -1), (error: unknown, _ms: number, payload: unknown) => {
+    const given = args.length > 1 && args[0] ? args[0] : pingPayload(began);
+    return ping.call(this, given, (error: unknown, _ms: number, payload: unknown) => {
       done(error, error === null ? (loop.now - began) / 1000 : 0, payload);
     });
   });

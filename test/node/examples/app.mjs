@@ -1,0 +1,4 @@
+/** An example program as an ES module. */
+import { twoEnds } from './two-ends.mjs';
+
+await twoEnds((line) => console.log(line));
