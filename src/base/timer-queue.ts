@@ -7,16 +7,28 @@
  * leaves the heap at once: lazy deletion put a third of the time into the garbage collector (tap-and-costs).
  */
 
-/** Something with a deadline. Endpoints extend it, so that a timer costs no object of its own. */
+/**
+ * Something with a deadline. Endpoints extend it, so that a timer costs no object of its own.
+ *
+ * Its fields are set in the constructor: V8 defines initialized ones by a function of its own, which sees the shapes of all
+ * classes that extend this one, and takes the slow way with more than four (docs/decisions/fields-of-base-classes.md).
+ */
 export abstract class Timer {
   /** When to call `expired`, in microseconds; Infinity when unarmed. */
-  deadline = Infinity;
+  declare deadline: number;
   /** The time under which the queue has it; never later than `deadline` while queued. */
-  queuedAt = Infinity;
+  declare queuedAt: number;
   /** Position in the heap, -1 when it is not queued. */
-  heapIndex = -1;
+  declare heapIndex: number;
   /** Order of arming among equal times. */
-  timerSeq = 0;
+  declare timerSeq: number;
+
+  constructor() {
+    this.deadline = Infinity;
+    this.queuedAt = Infinity;
+    this.heapIndex = -1;
+    this.timerSeq = 0;
+  }
 
   /** The deadline has passed; the timer is unarmed (`deadline` is Infinity) when this is called. */
   abstract expired(): void;
