@@ -31,7 +31,12 @@ export abstract class EventSource {
 
 /** A result on its way to user code. */
 export abstract class Completion {
-  nextCompletion: Completion | null = null;
+  declare nextCompletion: Completion | null;
+
+  constructor() {
+    this.nextCompletion = null;
+  }
+
   abstract deliver(): void;
 }
 
@@ -40,8 +45,15 @@ export abstract class Completion {
  * through both lists.
  */
 export abstract class Runnable extends Completion {
-  nextReady: Runnable | null = null;
-  isReady = false;
+  declare nextReady: Runnable | null;
+  declare isReady: boolean;
+
+  constructor() {
+    super();
+    this.nextReady = null;
+    this.isReady = false;
+  }
+
   abstract attempt(): void;
 }
 

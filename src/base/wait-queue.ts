@@ -23,12 +23,21 @@ export const SILENT = 0x20000;
 /** One entry in a wait queue. */
 export abstract class Waiter extends Runnable {
   /** Events (`Poll`) this waiter is woken for. */
-  events = 0;
+  declare events: number;
   /** An exclusive waiter uses up the wake: of several, only the first is woken (accept, one reader). Not changed while it waits. */
-  exclusive = false;
-  queue: WaitQueue | null = null;
-  previousWaiter: Waiter | null = null;
-  nextWaiter: Waiter | null = null;
+  declare exclusive: boolean;
+  declare queue: WaitQueue | null;
+  declare previousWaiter: Waiter | null;
+  declare nextWaiter: Waiter | null;
+
+  constructor() {
+    super();
+    this.events = 0;
+    this.exclusive = false;
+    this.queue = null;
+    this.previousWaiter = null;
+    this.nextWaiter = null;
+  }
 
   /** Something of `events` happened. Must only mark work as runnable. */
   abstract wake(events: number): void;

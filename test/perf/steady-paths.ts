@@ -223,10 +223,20 @@ async function settle(scenario: Scenario): Promise<void> {
   }
 }
 
-async function assertNoGarbage(name: string, scenario: Scenario): Promise<void> {
+async function measureSettled(scenario: Scenario): Promise<Tally> {
   await settle(scenario);
   const tally = new Tally();
   for (let span = 0; span < SPANS; span++) await measureSpan(scenario, tally);
+  return tally;
+}
+
+async function assertNoGarbage(name: string, scenario: Scenario): Promise<void> {
+  let tally = await measureSettled(scenario);
+  // What V8 compiles late leaves something once; what a segment leaves is there each time.
+  for (let again = 0; again < 2 && tally.garbagePerSegment >= 1; again++) {
+    console.log(`${name}: ${tally.garbagePerSegment.toFixed(3)} bytes unaccounted for; once more`);
+    tally = await measureSettled(scenario);
+  }
   assert.equal(tally.collections, 0, 'a collection ran while the heap was measured');
   const garbage = tally.garbagePerSegment;
   console.log(

@@ -8,11 +8,14 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { readErrorsPage } from '../oracle/errors/page.ts';
 
+/** What every call of a process that has ended fails with: it stands in no row, and says nothing of a cell. */
+const OF_THE_ENDED = 'ESRCH';
 /** Call -> errno -> where the first one came from. */
 const returned = new Map<string, Map<string, string>>();
 
 /** A call has failed so. */
 export function errnoReturned(call: string, errno: string): void {
+  if (errno === OF_THE_ENDED) return;
   let ofCall = returned.get(call);
   if (ofCall === undefined) {
     ofCall = new Map();

@@ -28,11 +28,14 @@ export function runWhenClosing(program: NodeProgram, events: readonly HandleEven
   else machineImmediate(begin);
 }
 
+/** Kept, since whoever reads it from the binding is looked at (install.ts). */
+let Udp: (new () => Closable) | null = null;
+
 function close(events: readonly HandleEvent[], done: (event: HandleEvent) => void): void {
   NodeProgram.runOutside(() => {
-    const { UDP } = binding('udp_wrap');
+    Udp ??= binding('udp_wrap').UDP as unknown as new () => Closable;
     // libuv closes the last one first (uv__make_close_pending).
-    for (const event of [...events].reverse()) new (UDP as unknown as new () => Closable)().close(() => done(event));
+    for (const event of [...events].reverse()) new Udp().close(() => done(event));
   });
 }
 

@@ -10,6 +10,7 @@
  * TLS does not stand on the handle itself, and goes through Node's slower JSStreamSocket.
  */
 import { binding } from './bindings.ts';
+import { isLoaded } from './loaded-modules.ts';
 import { NodeProgram } from './node-program.ts';
 import { PipeHandle } from './pipe-handle.ts';
 import { setFaceMaker, type StreamHandle } from './stream-handle.ts';
@@ -160,6 +161,8 @@ function patchStream(prototype: object, make: Make): void {
   );
 }
 
+let hasHttp2 = false;
+
 /** The module that is `depth` frames above whoever asks. */
 function stack(depth: number): string {
   const { stackTraceLimit } = Error;
@@ -171,6 +174,9 @@ function stack(depth: number): string {
 
 /** Is a property read by http2 itself? `depth`: how many functions lie between that code and this one, with the accessor. */
 export function isReadByHttp2(depth: number): boolean {
+  // Looking at the stack takes as long as ten system calls.
+  hasHttp2 ||= isLoaded('internal/http2/core');
+  if (!hasHttp2) return false;
   // Line 0 is the error's, 1 and 2 are stack and this function.
   const line = depth + 3;
   return (stack(line).split('\n')[line] ?? '').includes('node:internal/http2/');

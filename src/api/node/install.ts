@@ -10,11 +10,13 @@ import { createRequire } from 'node:module';
 import { binding } from './bindings.ts';
 import { NodeProgram } from './node-program.ts';
 import { installChannel } from './channel-handle.ts';
+import { isLoaded } from './loaded-modules.ts';
 import { behind, installInPlace, isReadByHttp2 } from './in-place.ts';
 import { installMachineFacts } from './machine-facts.ts';
 import { watchOtherProcesses } from './other-processes.ts';
 import { PipeHandle } from './pipe-handle.ts';
 import { installResolver } from './resolver.ts';
+import { divideAgents, divideFetch } from './shared-clients.ts';
 import { StreamHandle } from './stream-handle.ts';
 import { TcpHandle } from './tcp-handle.ts';
 import { UdpHandle } from './udp-handle.ts';
@@ -29,8 +31,7 @@ let isInstalled = false;
 export function installHandles(): void {
   if (isInstalled) return;
   isInstalled = true;
-  const loaded = (process as unknown as { moduleLoadList: readonly string[] }).moduleLoadList;
-  if (TAKERS.some((name) => loaded.includes(`NativeModule ${name}`))) installInPlace();
+  if (TAKERS.some(isLoaded)) installInPlace();
   else installOnBindings();
   watchTls();
   watchHttp();
@@ -38,6 +39,8 @@ export function installHandles(): void {
   installChannel();
   keepStandardStreams();
   installMachineFacts();
+  divideAgents();
+  divideFetch();
   watchOtherProcesses();
 }
 

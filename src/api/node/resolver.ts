@@ -7,6 +7,7 @@ import dns from 'node:dns';
 import { promisify } from 'node:util';
 import { type Request, binding } from './bindings.ts';
 import { Hold } from './hold.ts';
+import { isLoaded } from './loaded-modules.ts';
 import { NodeProgram } from './node-program.ts';
 
 interface Lookup extends Request {
@@ -45,8 +46,7 @@ export function installResolver(): void {
 
 /** node:dns/promises takes both functions of C++ for itself when it is loaded, which may have been before us; node:dns does not. */
 function followPromises(): void {
-  const loaded = (process as unknown as { moduleLoadList: readonly string[] }).moduleLoadList;
-  if (!loaded.includes('NativeModule internal/dns/promises')) return;
+  if (!isLoaded('internal/dns/promises')) return;
   const { promises } = dns as unknown as { promises: Record<string, (...args: unknown[]) => unknown> };
   for (const [name, call] of [['lookup', dns.lookup], ['lookupService', dns.lookupService]] as const) {
     const machine = promises[name] as (...args: unknown[]) => unknown;

@@ -1,6 +1,7 @@
 /** The functions of Node through which a program leaves its world: each says so (escapes.ts) and does what it always did. */
 import { createRequire } from 'node:module';
 import { NodeProgram } from '../../../api/node/node-program.ts';
+import { isLoaded } from '../../../api/node/loaded-modules.ts';
 import { binding } from '../../../api/node/bindings.ts';
 import { isMachines } from '../../../api/node/in-place.ts';
 import { virtualProgram } from './clocks.ts';
@@ -175,8 +176,7 @@ function watchBindings(): void {
  * it: the boundaries of forms and the masks of WebSockets are the machine's from then on.
  */
 function watchFetch(): void {
-  const loaded = (process as unknown as { moduleLoadList: readonly string[] }).moduleLoadList;
-  if (!loaded.includes('NativeModule internal/deps/undici/undici') || asksForChance()) return;
+  if (!isLoaded('internal/deps/undici/undici') || asksForChance()) return;
   const early = 'fetch was loaded before sockscape (by node:http) and took crypto\'s functions for itself; import sockscape/sim first';
   classDoor(globalThis, 'FormData', 'loaded early', `the boundary of a FormData: ${early}`);
   classDoor(globalThis, 'WebSocket', 'loaded early', `the masks of a WebSocket: ${early}`);

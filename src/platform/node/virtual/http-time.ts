@@ -8,6 +8,7 @@
 import { createRequire } from 'node:module';
 import net from 'node:net';
 import { PassThrough } from 'node:stream';
+import { isLoaded } from '../../../api/node/loaded-modules.ts';
 import { ownCalls } from '../../../api/node/machine-timers.ts';
 import { NodeProgram } from '../../../api/node/node-program.ts';
 import { virtualMs, virtualProgram } from './clocks.ts';
@@ -35,13 +36,12 @@ export function installHttpTime(): void {
 /** Makes http and http2 follow the world where they have been loaded. */
 export function followHttp(): void {
   if (hasHttp && hasHttp2) return;
-  const loaded = (process as unknown as { moduleLoadList: readonly string[] }).moduleLoadList;
-  if (!hasHttp && loaded.includes('NativeModule _http_server')) {
+  if (!hasHttp && isLoaded('_http_server')) {
     hasHttp = true;
     followDates();
     followConnections();
   }
-  if (!hasHttp2 && loaded.includes('NativeModule internal/http2/core') && loaded.includes('NativeModule http2')) {
+  if (!hasHttp2 && isLoaded('internal/http2/core') && isLoaded('http2')) {
     hasHttp2 = true;
     followHttp2();
   }

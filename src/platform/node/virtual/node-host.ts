@@ -6,6 +6,7 @@
  *   const body = await client.run(async () => (await fetch('http://server/')).text());
  */
 import { NodeProgram } from '../../../api/node/node-program.ts';
+import { divideDispatcher } from '../../../api/node/shared-clients.ts';
 import { SeededRandom } from '../../../base/random.ts';
 import { isKind } from '../../../base/thrown.ts';
 import { type Frozen, Host, type HostOptions } from '../../../host.ts';
@@ -89,6 +90,7 @@ export class NodeHost extends Host {
   /** A program of this host that runs nothing yet. */
   startProgram(name: string): NodeProgram {
     followHttp();
+    divideDispatcher();
     const program = NodeProgram.on(this, startProcess(this, name), nameService);
     program.onError = (error) => this.threw(program, error);
     startClock(program);
