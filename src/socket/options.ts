@@ -159,8 +159,7 @@ function setSocketOption(socket: Socket, option: number, value: Uint8Array, call
     }
     case SO.BUF_LOCK:
       if ((n & ~3) !== 0) return -Errno.EINVAL;
-      options.sendBufferLocked = (n & 1) !== 0;
-      options.receiveBufferLocked = (n & 2) !== 0;
+      socket.lockBuffers((n & 1) !== 0, (n & 2) !== 0);
       return 0;
     case SO.BINDTOIFINDEX: {
       if (n < 0) return -Errno.EINVAL;

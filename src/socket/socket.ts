@@ -119,6 +119,12 @@ export abstract class Socket extends WaitQueue implements FileOperations {
   /** A SOL_SOCKET option has another value now, and somebody below may have to know. */
   optionChanged(_option: number): void {}
 
+  /** SO_BUF_LOCK: may the sizes of the buffers change by themselves? */
+  lockBuffers(send: boolean, receive: boolean): void {
+    this.options.sendBufferLocked = send;
+    this.options.receiveBufferLocked = receive;
+  }
+
   /** SO_SNDBUF, SO_RCVBUF as they are now. */
   get sendBufferBytes(): number {
     return this.settledOptions.sendBufferBytes;

@@ -369,8 +369,26 @@ export function countAndBytes(iov: readonly Uint8Array[]): (count: number) => De
 
 const SHOWN_BYTES = 64;
 
+const NOTIFY_PID = 'NOTIFY_PID:';
+const DIGIT_0 = 0x30;
+
+/** The text that is read from a POSIX message queue, with a 1 for the number of whoever is notified. */
+function withoutPid(bytes: Uint8Array): Uint8Array {
+  const at = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf(NOTIFY_PID);
+  if (at < 0) return bytes;
+  const mapped = bytes.slice();
+  const begin = at + NOTIFY_PID.length;
+  let end = begin;
+  while (end < mapped.length && mapped[end] !== 0x0a) end++;
+  if (mapped[begin] === DIGIT_0) return bytes;
+  mapped.fill(0x20, begin, end);
+  if (end > begin) mapped[begin] = DIGIT_0 + 1;
+  return mapped;
+}
+
 /** Printable bytes in quotes, others in hex, many as their length and a digest (FNV-1a). */
-export function bytesText(bytes: Uint8Array): string {
+export function bytesText(given: Uint8Array): string {
+  const bytes = withoutPid(given);
   if (bytes.length > SHOWN_BYTES) {
     let digest = 0x811c9dc5;
     for (const byte of bytes) digest = Math.imul(digest ^ byte, 0x01000193);

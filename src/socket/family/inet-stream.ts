@@ -194,6 +194,10 @@ export class InetStream extends InetSocket {
     else if (option === SO.RCVLOWAT) this.tcp.lowWaterChanged();
   }
 
+  override lockBuffers(send: boolean, receive: boolean): void {
+    this.tcp.lockBuffers(send, receive);
+  }
+
   getTransportOption(level: number, option: number, length: number): Uint8Array | number | null {
     if (level !== IPPROTO.TCP) return null;
     if (length < 0) return -Errno.EINVAL;

@@ -62,6 +62,17 @@ export class TcpEndpoint extends Tcb implements Endpoint, PortHolder, TupleCheck
     return settled.receiveBufferLocked ? settled.receiveBufferBytes : this.rcvBufBytes;
   }
 
+  /** SO_BUF_LOCK: the buffers are as large as they have become, and stay so, or grow on from there. */
+  lockBuffers(send: boolean, receive: boolean): void {
+    const { options } = this;
+    if (send && !options.sendBufferLocked) options.sendBufferBytes = this.sndBufBytes;
+    if (!send && options.sendBufferLocked) this.sndBufBytes = options.sendBufferBytes;
+    if (receive && !options.receiveBufferLocked) options.receiveBufferBytes = this.rcvBufBytes;
+    if (!receive && options.receiveBufferLocked) this.rcvBufBytes = options.receiveBufferBytes;
+    options.sendBufferLocked = send;
+    options.receiveBufferLocked = receive;
+  }
+
   /** TCP_SYNCNT, or the host's. */
   get synRetries(): number {
     const { user } = this;

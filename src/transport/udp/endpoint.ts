@@ -41,7 +41,9 @@ interface PathMtuNews {
 
 /** What MSG_MORE or UDP_CORK has collected so far, where it will go and how: all of it is the first write's choice. */
 interface Pending {
-  readonly bytes: Uint8Array;
+  /** With room for more behind `length`. */
+  bytes: Uint8Array;
+  length: number;
   readonly to: IpAddress;
   readonly port: number;
   readonly scopeId: number;
@@ -60,6 +62,10 @@ export class UdpEndpoint extends DatagramEndpoint implements Endpoint, PortHolde
   private portFromBind = false;
   private cork = false;
   private pending: Pending | null = null;
+  /** What `pending` takes of the send buffer. */
+  private pendingTruesize = 0;
+  /** What was collected goes out: it has its room already. */
+  private isFlushing = false;
 
   constructor(udp: Udp, isV4: boolean) {
     super(udp.context, isV4);
@@ -223,13 +229,14 @@ export class UdpEndpoint extends DatagramEndpoint implements Endpoint, PortHolde
     // Not before memory is asked for (sock_alloc_send_pskb).
     if (this.error !== 0) return -this.takeError();
     if ((this.shut & 2) !== 0) return -Errno.EPIPE;
+    // Linux admits a datagram while anything is left of the buffer (sock_alloc_send_pskb).
+    if (this.sendQueued >= options.sendBufferBytes && !this.isFlushing) return this.noRoom();
+    if (this.memory.refusesToSend(this.sendQueued, length)) return -Errno.ENOBUFS;
     if (this.cork || (flags & Msg.MORE) !== 0) {
-      this.pending = { bytes: from.slice(at, at + length), to, port, scopeId, flags: flags & Msg.DONTROUTE, choices };
+      this.pending = { bytes: from.slice(at, at + length), length, to, port, scopeId, flags: flags & Msg.DONTROUTE, choices };
+      this.chargePending(datagramTruesize(length, to.isV4));
       return length;
     }
-    // Linux admits a datagram while anything is left of the buffer (sock_alloc_send_pskb).
-    if (this.sendQueued >= options.sendBufferBytes) return this.noRoom();
-    if (this.memory.refusesToSend(this.sendQueued, length)) return -Errno.ENOBUFS;
     const size = choices !== null && choices.segmentBytes >= 0 ? choices.segmentBytes : this.segmentBytes;
     if (size !== 0) {
       const fault = this.segmentFault(length, size, to.isV4, route);
@@ -312,15 +319,56 @@ export class UdpEndpoint extends DatagramEndpoint implements Endpoint, PortHolde
     if (!on && this.pending !== null) this.append(this.pending, NO_BYTES, 0, 0, 0);
   }
 
-  /** A write behind one with MSG_MORE: joins its datagram, destination and control data, whatever it was given itself. */
-  private append({ bytes, to, port, scopeId, flags, choices }: Pending, from: Uint8Array, at: number, length: number, own: number): number {
-    const whole = new Uint8Array(bytes.length + length);
-    whole.set(bytes);
-    whole.set(from.subarray(at, at + length), bytes.length);
-    this.pending = null;
-    if (whole.length > (to.isV4 ? MAX_PAYLOAD_V4 : MAX_PAYLOAD_V6)) return -Errno.EMSGSIZE;
-    const result = this.sendTo(whole, 0, whole.length, (own & Msg.MORE) | flags, to, port, scopeId, choices, false);
+  /**
+   * A write behind one with MSG_MORE: joins its datagram, destination and control data, whatever it was given itself. Where there is no
+   * room for it now, what was collected stays, and it may come again.
+   */
+  private append(pending: Pending, from: Uint8Array, at: number, length: number, own: number): number {
+    const { to, port, scopeId, flags, choices } = pending;
+    const total = pending.length + length;
+    if (total > (to.isV4 ? MAX_PAYLOAD_V4 : MAX_PAYLOAD_V6)) return this.lose(-Errno.EMSGSIZE);
+    if (length > 0 && this.sendQueued - this.pendingTruesize >= this.options.sendBufferBytes) return this.noRoom();
+    const goesOn = this.cork || (own & Msg.MORE) !== 0;
+    if (goesOn && this.error !== 0) return this.lose(-this.takeError());
+    if (goesOn && (this.shut & 2) !== 0) return this.lose(-Errno.EPIPE);
+    if (goesOn && this.memory.refusesToSend(this.sendQueued, length)) return this.lose(-Errno.ENOBUFS);
+    if (total > pending.bytes.length) {
+      const larger = new Uint8Array(Math.max(total, Math.min(2 * pending.bytes.length, MAX_PAYLOAD_V6)));
+      larger.set(pending.bytes.subarray(0, pending.length));
+      pending.bytes = larger;
+    }
+    pending.bytes.set(from.subarray(at, at + length), pending.length);
+    pending.length = total;
+    if (goesOn) {
+      // Behind the head they lie in pages, which count by their bytes.
+      this.chargePending(length);
+      return length;
+    }
+    this.dropPending();
+    this.isFlushing = true;
+    const result = this.sendTo(pending.bytes, 0, total, flags, to, port, scopeId, choices, false);
+    this.isFlushing = false;
     return result < 0 ? result : length;
+  }
+
+  /** A write has failed, and all that was collected goes with it (udp_flush_pending_frames). */
+  private lose(result: number): number {
+    this.dropPending();
+    return result;
+  }
+
+  private chargePending(truesize: number): void {
+    this.pendingTruesize += truesize;
+    this.sendQueued += truesize;
+    this.memory.sent(truesize);
+  }
+
+  /** What was collected is sent, or lost: nothing is told, since whoever calls goes on with it, or is gone. */
+  private dropPending(): void {
+    this.pending = null;
+    this.sendQueued -= this.pendingTruesize;
+    this.memory.released(this.pendingTruesize);
+    this.pendingTruesize = 0;
   }
 
   private writeHeader(p: Packet, route: Destination, source: IpAddress, to: IpAddress, port: number, length: number): void {
@@ -548,7 +596,7 @@ export class UdpEndpoint extends DatagramEndpoint implements Endpoint, PortHolde
   close(): void {
     if (this.localPort !== 0) this.udp.ports.release(this);
     this.letGoOfQueues();
-    this.pending = null;
+    this.dropPending();
     this.localPort = 0;
   }
 }

@@ -423,7 +423,31 @@ const overflow = program('datagram-receive-buffer', async (env) => {
   }
 });
 
+/** What MSG_MORE and UDP_CORK collect takes room in the send buffer until it goes, or is thrown away. */
+const collected = FAMILIES.map((family) => program(`datagram-collected-${family.name}`, async (env) => {
+  const p = await env.process();
+  const { a, b } = await dgramPair(p, family);
+  await p.setsockopt(a, IPPROTO.UDP, UDP_CORK, ints(1));
+  await p.send(a, text('abc'), 0);
+  await p.ioctl(a, IOCTL.SIOCOUTQ);
+  await p.send(a, text('de'), 0);
+  await p.ioctl(a, IOCTL.SIOCOUTQ);
+  await state(p, a);
+  await p.setsockopt(a, IPPROTO.UDP, UDP_CORK, ints(0));
+  await env.settle();
+  await p.ioctl(a, IOCTL.SIOCOUTQ);
+  await p.recv(b, room(100), MSG.DONTWAIT);
+  for (let i = 0; i < 10; i++) await p.send(a, pattern(100 * i, i), MSG.MORE);
+  await p.send(a, text('.'), 0);
+  await env.settle();
+  await p.recv(b, room(6000), MSG.DONTWAIT);
+  await p.send(a, text('gone'), MSG.MORE);
+  await p.close(a);
+  await env.settle();
+  await env.attempt(p.recv(b, room(5), MSG.DONTWAIT));
+}));
+
 export const programs: Program[] = [
   ...addressed, ...truncation, ...sizes, ...more, ...unaddressed, ...refused, ...connected, ...shutdowns, wildcard,
-  ...best, ...peers, overflow, broadcast, ...cork,
+  ...best, ...peers, overflow, broadcast, ...cork, ...collected,
 ];

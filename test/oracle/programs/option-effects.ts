@@ -563,7 +563,31 @@ const header6 = program('effects-ipv6-header-included', async (env) => {
   await env.attempt(p.sendto(fd, room(65_600), 0, in6('::1', 0)));
 });
 
+/** SO_BUF_LOCK keeps the buffers at the size that they have: a stream that is accepted with it sends and receives. */
+const locked = FAMILIES.map((family) => program(`effects-buffer-lock-${family.name}`, async (env) => {
+  const p = await env.process();
+  for (const value of [1, 2, 3]) {
+    const l = await stream(p, family);
+    await p.setsockopt(l, SOL.SOCKET, SO.BUF_LOCK, ints(value));
+    await p.bind(l, family.loopback(PORT + value));
+    await p.listen(l, 3);
+    const client = await stream(p, family);
+    await p.connect(client, family.loopback(PORT + value));
+    const { fd } = await p.accept(l);
+    await p.getsockopt(fd, SOL.SOCKET, SO.BUF_LOCK, 4);
+    await p.getsockopt(fd, SOL.SOCKET, SO.SNDBUF, 4);
+    await p.getsockopt(l, SOL.SOCKET, SO.RCVBUF, 4);
+    await p.send(fd, text('hello'), MSG.DONTWAIT);
+    await p.send(client, text('and hello'), MSG.DONTWAIT);
+    await env.settle();
+    for (const end of [client, fd]) await p.recv(end, room(20), MSG.DONTWAIT);
+    await p.setsockopt(fd, SOL.SOCKET, SO.SNDBUF, ints(9000));
+    await p.setsockopt(fd, SOL.SOCKET, SO.BUF_LOCK, ints(0));
+    await p.getsockopt(fd, SOL.SOCKET, SO.SNDBUF, 4);
+  }
+}));
+
 export const programs: Program[] = [
   fragments, ...marks, ipOptions, extensions, flows, ...fragmentSizes, ...transparent, ...noPort, ...ranges, ...peeks, ...unicast, ...minimum,
-  checksums, rest, rights, ...memory, unixMemory, unixTimes, pathMtu, ...rawErrors, header6,
+  checksums, rest, rights, ...memory, unixMemory, unixTimes, pathMtu, ...rawErrors, header6, ...locked,
 ];
