@@ -26,6 +26,8 @@ const WITH_EXCLUSIVE =
 const ALWAYS = Poll.ERR | Poll.HUP;
 /** How deep epolls may lie in epolls (EP_MAX_NESTS). */
 const MAX_NESTS = 4;
+/** How many ways a wake may take through so many epolls, from what is watched to one that nobody watches (path_limits); one is free. */
+const MOST_WAYS: readonly number[] = [Infinity, 500, 100, 50, 10];
 
 /** One event, as epoll_wait(2) gives it. */
 export interface EpollEvent {
@@ -112,7 +114,7 @@ export class Epoll implements FileOperations {
   add(file: OpenFile, fd: number, events: number, data: number): number {
     const nested = file.operations instanceof Epoll ? file.operations : null;
     if ((events & EPOLL.EXCLUSIVE) !== 0 && (nested !== null || (events & ~WITH_EXCLUSIVE) !== 0)) return -Errno.EINVAL;
-    if (nested !== null && (nested.contains(this) || nested.depth + this.height - 1 > MAX_NESTS)) return -Errno.ELOOP;
+    if (nested !== null && (nested.contains(this) || nested.depth() + this.height() - 1 > MAX_NESTS)) return -Errno.ELOOP;
     if (this.items.get(file)?.has(fd)) return -Errno.EEXIST;
     if (this.watches.of(this.uid) >= MAX_USER_WATCHES) return -Errno.ENOSPC;
     if (this.watches.lacksMemory) return -Errno.ENOMEM;
@@ -128,6 +130,10 @@ export class Epoll implements FileOperations {
     ofFile.set(fd, item);
     file.watch(item);
     file.operations.waiters.add(item);
+    if ((nested !== null || this.isWatched) && !this.hasFewWays(file)) {
+      this.forget(item);
+      return -Errno.EINVAL;
+    }
     if (item.revents !== 0) this.mayBeReady(item);
     return 0;
   }
@@ -163,27 +169,57 @@ export class Epoll implements FileOperations {
     if (item.listed) this.withoutReady(item);
   }
 
+  // Epolls in epolls. Each is looked at once, however many ways lead there.
+
   /** Is `other` this one, or in it? */
-  private contains(other: Epoll): boolean {
+  private contains(other: Epoll, seen: Set<Epoll> = new Set()): boolean {
     if (this === other) return true;
-    for (const { operations } of this.items.keys()) if (operations instanceof Epoll && operations.contains(other)) return true;
+    if (seen.has(this)) return false;
+    seen.add(this);
+    for (const { operations } of this.items.keys()) if (operations instanceof Epoll && operations.contains(other, seen)) return true;
     return false;
   }
 
   /** How many epolls lie one in another from here down. */
-  private get depth(): number {
-    let most = 0;
-    for (const { operations } of this.items.keys()) if (operations instanceof Epoll) most = Math.max(most, operations.depth);
+  private depth(known: Map<Epoll, number> = new Map()): number {
+    let most = known.get(this) ?? 0;
+    if (most > 0) return most;
+    for (const { operations } of this.items.keys()) if (operations instanceof Epoll) most = Math.max(most, operations.depth(known));
+    known.set(this, most + 1);
     return most + 1;
   }
 
   /** And from here up. */
-  private get height(): number {
-    let most = 0;
+  private height(known: Map<Epoll, number> = new Map()): number {
+    let most = known.get(this) ?? 0;
+    if (most > 0) return most;
     this.waiters.each((waiter) => {
-      if (waiter instanceof EpollItem) most = Math.max(most, waiter.epoll.height);
+      if (waiter instanceof EpollItem) most = Math.max(most, waiter.epoll.height(known));
     });
+    known.set(this, most + 1);
     return most + 1;
+  }
+
+  /** By another epoll. */
+  get isWatched(): boolean {
+    let isWatched = false;
+    this.waiters.each((waiter) => {
+      if (waiter instanceof EpollItem) isWatched = true;
+    });
+    return isWatched;
+  }
+
+  /** Of what is watched by way of `file`: do few enough ways lead from there to the epolls that nobody watches (reverse_path_check)? */
+  private hasFewWays(file: OpenFile): boolean {
+    const sources = new Set<OpenFile>();
+    collectSources(file, sources, new Set());
+    for (const source of sources) if (!waysAreFew(source.operations, source, 0, [0, 0, 0, 0, 0])) return false;
+    return true;
+  }
+
+  /** Whom it watches. */
+  get watched(): Iterable<OpenFile> {
+    return this.items.keys();
   }
 
   // The list of what may be ready.
@@ -302,4 +338,33 @@ export class EpollWaitOperation extends Operation {
   protected override get restart(): Restart {
     return Restart.Never;
   }
+}
+
+/** What is no epoll, in `file` or in what it watches. */
+function collectSources(file: OpenFile, sources: Set<OpenFile>, seen: Set<Epoll>): void {
+  const { operations } = file;
+  if (!(operations instanceof Epoll)) {
+    sources.add(file);
+    return;
+  }
+  if (seen.has(operations)) return;
+  seen.add(operations);
+  for (const one of operations.watched) collectSources(one, sources, seen);
+}
+
+/** reverse_path_check_proc: `file` is null for an epoll, which is one whatever its descriptions are. */
+function waysAreFew({ waiters }: FileOperations, file: OpenFile | null, nests: number, ways: number[]): boolean {
+  if (nests > MAX_NESTS) return false;
+  let areFew = true;
+  waiters.each((waiter) => {
+    if (!areFew || !(waiter instanceof EpollItem) || (file !== null && waiter.file !== file)) return;
+    const { epoll } = waiter;
+    if (epoll.isWatched) areFew = waysAreFew(epoll, null, nests + 1, ways);
+    else {
+      const count = (ways[nests] as number) + 1;
+      ways[nests] = count;
+      areFew = count <= (MOST_WAYS[nests] as number);
+    }
+  });
+  return areFew;
 }

@@ -40,11 +40,14 @@ import { CONTINUED, stoppedStatus, WEXITSTATUS, WIFEXITED, WTERMSIG } from './wa
 
 /** The pid of init. */
 const INIT = 1;
+/** So many UTF-16 units of its name a process keeps when it has ended (Linux keeps 15 bytes). */
+const MOST_NAME_LEFT = 64;
 
 export class KernelProcess implements Caller {
   readonly kernel: Kernel;
   readonly pid: number;
-  readonly name: string;
+  /** Of one that has ended, as much as is told of it. */
+  name: string;
   /** The standard streams' terminal; shared by 0, 1 and 2 and by children that inherit them. */
   readonly terminal: Terminal;
   readonly credentials: Credentials;
@@ -237,6 +240,8 @@ export class KernelProcess implements Caller {
     this.wordBytes = 0;
     this.args = [];
     this.environment = {};
+    // A copy: a part of a text keeps the whole.
+    if (this.name.length > MOST_NAME_LEFT) this.name = Array.from(this.name.slice(0, MOST_NAME_LEFT)).join('');
   }
 
   /** A child that has not begun its program joins a group, 0 for one of its own: 0 or -EPERM, -EINVAL. */

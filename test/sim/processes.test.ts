@@ -158,3 +158,18 @@ test('a process that ends while it waits for its child; power off with children 
   deepEqual([...host.stack.context.timers.queue], []);
   await rejects(other.spawn(async () => 0), { code: 'ESRCH' });
 }));
+
+test('of a long name little is left when the process has ended: nobody is charged for it any more', () => simulate({ seed: 1 }, async (world) => {
+  const host = world.host('a');
+  const parent = new Process(host, 'parent');
+  const name = 'long '.repeat(20_000);
+  let seen = '';
+  const pid = await parent.spawn(async (child) => {
+    seen = child.core.name;
+    return 0;
+  }, [], { name });
+  await world.sleep(1000);
+  equal(seen, name);
+  equal(host.kernel.everyProcess().find((one) => one.pid === pid)?.name, name.slice(0, 64));
+  equal((await parent.waitpid(pid)).status, 0);
+}));

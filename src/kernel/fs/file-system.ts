@@ -192,6 +192,7 @@ export class FileSystem implements FileSystemLimits {
     const denied = this.mayRemove(directory, inode, who);
     if (denied < 0) return denied;
     if (!(inode instanceof Directory)) return -Errno.ENOTDIR;
+    if (isMountPoint(directory, inode)) return -Errno.EBUSY;
     if (!inode.isEmpty) return -Errno.ENOTEMPTY;
     directory.remove(name);
     return 0;
@@ -230,6 +231,7 @@ export class FileSystem implements FileSystemLimits {
     if (moved === target) return 0;
     const denied = this.mayRemove(source, moved, who);
     if (denied < 0) return denied;
+    if (isMountPoint(source, moved)) return -Errno.EBUSY;
     if (target === null) {
       const refused = this.mayChange(destination, who);
       if (refused < 0) return refused;
@@ -238,6 +240,7 @@ export class FileSystem implements FileSystemLimits {
       if (refused < 0) return refused;
       if (isDirectory && !(target instanceof Directory)) return -Errno.ENOTDIR;
       if (!isDirectory && target instanceof Directory) return -Errno.EISDIR;
+      if (isMountPoint(destination, target)) return -Errno.EBUSY;
       if (target instanceof Directory && !target.isEmpty) return -Errno.ENOTEMPTY;
     }
     if (target !== null) this.takeName(destination, to.name, target);
@@ -283,4 +286,9 @@ function isWithin(directory: Directory, other: Directory): boolean {
     if (at === other) return true;
     if (at.parent === at) return false;
   }
+}
+
+/** Does another file system begin there (is_local_mountpoint)? */
+function isMountPoint(directory: Directory, inode: Inode): boolean {
+  return inode.device !== directory.device;
 }

@@ -385,4 +385,39 @@ const shut = program('shutdown-sigio', async (env) => {
   }
 });
 
-export const programs: readonly Program[] = [roomier, unasked, shut, selecting, control, triggers, sockets, waiters, nested, eventfds, timerfds];
+/** How many ways lead from what is watched to the epolls above: any number through one of them, fewer the more there are. */
+const ways = program('epoll-ways', async (env) => {
+  const p = await env.process();
+  const quiet = silently(p);
+  const source = await p.eventfd(0, O.NONBLOCK);
+  const watch = (epoll: number, fd: number): Promise<void> => quiet.epoll_ctl(epoll, EPOLL_CTL.ADD, fd, POLL.IN, fd);
+  const made = async (): Promise<number> => quiet.epoll_create1(0);
+  const watching = async (fd: number): Promise<number> => {
+    const epoll = await made();
+    await watch(epoll, fd);
+    return epoll;
+  };
+  const until = async (most: number, add: () => Promise<unknown>): Promise<string> => {
+    for (let i = 0; i < most; i++) {
+      try {
+        await add();
+      } catch (error) {
+        return `${i}, then ${(error as { code?: string }).code}`;
+      }
+    }
+    return `${most}`;
+  };
+  env.note('one epoll on the way', await until(60, () => watching(source)));
+  const top = await made();
+  env.note('two', await until(600, async () => watch(top, await watching(source))));
+  // Others that watch the same: the ways of all count.
+  const other = await p.eventfd(0, O.NONBLOCK);
+  const [middle, above] = [await made(), await made()];
+  await watch(above, middle);
+  env.note('three', await until(600, async () => watch(middle, await watching(other))));
+  env.note('another source below what is full', await until(3, async () => watch(middle, await watching(await quiet.eventfd(0, O.NONBLOCK)))));
+  await p.write(other, count(1n));
+  await p.epoll_wait(above, 5, 0);
+});
+
+export const programs: readonly Program[] = [roomier, unasked, shut, selecting, control, triggers, sockets, waiters, nested, ways, eventfds, timerfds];

@@ -330,4 +330,15 @@ const devices = program('file-devices', async (env) => {
   }
 });
 
-export const programs: readonly Program[] = [opening, contents, sharing, links, directories, renames, modes, devices];
+/** Where another file system begins nothing is moved, replaced or removed. */
+const mounted = program('files-mount-point', async (env) => {
+  const p = await env.process();
+  await env.attempt(p.rmdir('/proc'));
+  await env.attempt(p.rename('/proc', '/elsewhere'));
+  await env.attempt(p.rename('/proc', '/proc'));
+  await env.attempt(p.rename('/proc', '/proc/within'));
+  await env.attempt(p.unlink('/proc'));
+  await p.access('/proc/self', 0);
+});
+
+export const programs: readonly Program[] = [mounted, opening, contents, sharing, links, directories, renames, modes, devices];
