@@ -8,7 +8,6 @@
 import { deepEqual, equal, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { Process } from '../../src/api/posix/process.ts';
-import type { SystemError } from '../../src/api/posix/syscalls.ts';
 import { IpAddress } from '../../src/base/inet-address.ts';
 import { Cost } from '../../src/base/kernel-memory.ts';
 import { simulate } from '../../src/entry/sim.node.ts';
@@ -21,25 +20,13 @@ import type { World } from '../../src/sim/world.ts';
 import { put16, repairChecksums } from '../fuzz/frame-layout.ts';
 import { seed } from '../results.ts';
 import { Attack, ATTACKER, address6, CLOSED, DATAGRAMS, PROTOCOL, VICTIM } from './attack.ts';
+import { untilRefused } from '../tools/until-refused.ts';
 
 const MEGABYTE = 1 << 20;
 const NEVER = 100_000;
 /** NGROUPS_MAX. */
 const MOST_GROUPS = 65_536;
 const ON = Uint8Array.of(1, 0, 0, 0);
-
-async function untilRefused(call: (i: number) => Promise<unknown>): Promise<{ code: string; count: number }> {
-  for (let count = 0; count < NEVER; count++) {
-    try {
-      await call(count);
-    } catch (error) {
-      const { code } = error as SystemError;
-      if (code === undefined) throw error;
-      return { code, count };
-    }
-  }
-  return { code: 'none', count: NEVER };
-}
 
 /** How many of what costs so much have room yet. */
 function roomFor({ kernel: { memory } }: Host, cost: number): number {

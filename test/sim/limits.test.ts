@@ -20,6 +20,7 @@ import { AF, F, IP, IPPROTO, O, PACKET, SOCK, SOL } from '../../src/socket/const
 import { sockaddrIn, sockaddrUn } from '../../src/socket/sockaddr.ts';
 import { Msg } from '../../src/transport/endpoint.ts';
 import { seed } from '../results.ts';
+import { untilRefused } from '../tools/until-refused.ts';
 
 const NEVER = 3_000_000;
 /** kernel.threads-max. */
@@ -28,20 +29,6 @@ const MEGABYTE = 1 << 20;
 /** What one loop may keep of the memory that is counted, and of the heap. */
 const MOST_CHUNK_BYTES = 64 * MEGABYTE;
 const MOST_HEAP_BYTES = 400 * MEGABYTE;
-
-/** Calls until one fails: the error's name, and how many succeeded; null when it never does. */
-async function untilRefused(call: (i: number) => Promise<unknown>, most = NEVER): Promise<{ code: string | null; count: number }> {
-  for (let count = 0; count < most; count++) {
-    try {
-      await call(count);
-    } catch (error) {
-      const { code } = error as SystemError;
-      if (code === undefined) throw error;
-      return { code, count };
-    }
-  }
-  return { code: null, count: most };
-}
 
 /** Another process of the host does what processes do. */
 async function goesOn(other: Process): Promise<void> {

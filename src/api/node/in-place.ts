@@ -161,6 +161,7 @@ function patchStream(prototype: object, make: Make): void {
   );
 }
 
+/** Node's http2 has been loaded. */
 let hasHttp2 = false;
 
 /** The module that is `depth` frames above whoever asks. */
@@ -174,7 +175,7 @@ function stack(depth: number): string {
 
 /** Is a property read by http2 itself? `depth`: how many functions lie between that code and this one, with the accessor. */
 export function isReadByHttp2(depth: number): boolean {
-  // Looking at the stack takes as long as ten system calls.
+  // Each new connection of http asks, and looking at the stack is dear.
   hasHttp2 ||= isLoaded('internal/http2/core');
   if (!hasHttp2) return false;
   // Line 0 is the error's, 1 and 2 are stack and this function.

@@ -87,7 +87,6 @@ let divided: object | null = null;
 export function divideFetch(): void {
   const property = Object.getOwnPropertyDescriptor(globalThis, 'fetch');
   if (property?.configurable !== true) return;
-  // Node 20 has a value here, and later ones may have an accessor that loads it.
   const { fetch: machine } = globals;
   function fetch(this: unknown, ...args: unknown[]): unknown {
     if (NodeProgram.current() !== NodeProgram.outside) {
